@@ -1,0 +1,38 @@
+"""All that a node may import."""
+
+from pyagent.errors import NodeCancelled, NodeError, NodeTimeout
+from pyagent.sdk.commands import Answer, Call, Command, LoopView, Map, Stop, Wait
+from pyagent.sdk.context import Blobs, CancelToken, Context
+from pyagent.sdk.items import BlobRef, Item, Items, ItemSource, JsonObject, Outputs, Result
+from pyagent.sdk.node import Effects, NodeType, node
+from pyagent.sdk.params import NodeParams, NoParams
+from pyagent.sdk.registry import Registry
+
+__all__ = [
+    "Answer",
+    "BlobRef",
+    "Blobs",
+    "Call",
+    "CancelToken",
+    "Command",
+    "Context",
+    "Effects",
+    "Item",
+    "ItemSource",
+    "Items",
+    "JsonObject",
+    "LoopView",
+    "Map",
+    "NoParams",
+    "NodeCancelled",
+    "NodeError",
+    "NodeParams",
+    "NodeTimeout",
+    "NodeType",
+    "Outputs",
+    "Registry",
+    "Result",
+    "Stop",
+    "Wait",
+    "node",
+]
