@@ -1,0 +1,362 @@
+"""The store's contract: what every backend keeps, and what it promises.
+
+Promises, checked by the conformance suite in `pyagent.testing`:
+
+1. `commit` is one transaction. It checks the lease's fencing token in that transaction; an old token commits nothing
+   and raises `LeaseLost`.
+2. A run's log is contiguous from 1; a commit whose first entry does not follow the stored log raises `LogConflict`.
+3. Events have one cursor over all runs, in the order of their commits; a reader that asks for what comes after its
+   cursor misses nothing and sees nothing twice.
+4. The store's clock decides about leases, wake-up times and message order.
+
+Bodies (log entries, inputs, outputs) are bytes that the runtime has encoded; the store passes them through its codec.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal, Protocol
+
+from pyagent.errors import StoreError
+
+RunStatus = Literal["queued", "running", "waiting", "paused", "completed", "failed", "cancelled"]
+ENDED: frozenset[RunStatus] = frozenset({"completed", "failed", "cancelled"})
+StepStatus = Literal["running", "waiting", "unknown", "completed", "failed", "skipped", "cancelled"]
+KeyPolicy = Literal["reject", "existing", "replace"]
+MessageKind = Literal["cancel", "pause", "resume", "drain", "signal", "answer", "resolve"]
+
+
+class LogConflict(StoreError):
+    """The entries of a commit do not follow the stored log."""
+
+    code = "store.log_conflict"
+
+
+class KeyTaken(StoreError):
+    """A run with this start key is alive, or ended within the window."""
+
+    code = "store.key_taken"
+    hint = "Use another --key, or --on-key existing | replace."
+
+
+class StoreFull(StoreError):
+    """The disk is full; nothing of the commit was kept."""
+
+    code = "store.full"
+    hint = "Free some space and run `pyagent resume RUN`: the run goes on from its last commit."
+
+
+class StoreUnavailable(StoreError):
+    """The store cannot be opened, is locked by others for too long, read-only or damaged."""
+
+    code = "store.unavailable"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewRun:
+    """What a run begins with."""
+
+    id: str
+    graph_id: str
+    graph_hash: str
+    trigger: str
+    """Node id of the trigger; empty for the implicit manual one."""
+    inputs: bytes
+    """The run's inputs, JSON."""
+    production: bool = True
+    """False for test runs, which use the graph's pins."""
+    key: str | None = None
+    """Start key (SEMANTICS 22)."""
+    key_policy: KeyPolicy = "reject"
+    key_window: timedelta = timedelta(0)
+    """How long after its end a run still holds its key."""
+    parent_run: str | None = None
+    parent_step: str | None = None
+    forked_from: str | None = None
+    owner: str = "local"
+    actor: str = "local"
+    semantics: int = 1
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """A run as the store knows it."""
+
+    id: str
+    graph_id: str
+    graph_hash: str
+    trigger: str
+    inputs: bytes
+    production: bool
+    key: str | None
+    parent_run: str | None
+    parent_step: str | None
+    forked_from: str | None
+    owner: str
+    actor: str
+    semantics: int
+    labels: Mapping[str, str]
+    status: RunStatus
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    updated_at: datetime
+    wake_at: datetime | None
+    """For a waiting run: when its next timer ends."""
+    outputs: bytes | None
+    error: Mapping[str, Any] | None
+    """`PyAgentError.as_dict()` of what failed the run."""
+    log_length: int
+    lease_owner: str | None
+    lease_expires_at: datetime | None
+    adoptions: int
+    """Claims of an expired lease since the last commit (SEMANTICS 17)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lease:
+    """The right to commit to a run until `expires_at`."""
+
+    run_id: str
+    owner: str
+    token: int
+    """Greater than every token handed out before for this run."""
+    expires_at: datetime
+    adopted: bool = False
+    """The last owner's lease had expired without a release: it may have died in the middle of steps."""
+    adoptions: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LogRecord:
+    """One entry of a run's log."""
+
+    seq: int
+    """From 1, contiguous."""
+    kind: str
+    step: str
+    """The step it is about, as text; empty for entries about the run."""
+    body: bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StepRecord:
+    """The current state of a step, for lists and queries; the log is what decides."""
+
+    step: str
+    node: str
+    scope: str
+    status: StepStatus
+    attempt: int = 1
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    items_in: int = 0
+    items_out: Mapping[str, int] = field(default_factory=dict[str, int])
+    error: Mapping[str, Any] | None = None
+    wait: Mapping[str, Any] | None = None
+    """What a waiting or unknown step waits for."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewEvent:
+    """Something that happened, before the store gave it a cursor."""
+
+    kind: str
+    """`run.started`, `step.started`, `step.completed`, `step.progress`, `step.log`, … (docs/reference/events.md)."""
+    step: str = ""
+    at: datetime
+    data: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """One event of the stream."""
+
+    cursor: int
+    run_id: str
+    kind: str
+    step: str
+    at: datetime
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """A request to a run from outside: cancel, pause, a signal, an answer. Kept until a commit consumes it."""
+
+    id: int
+    run_id: str | None
+    """None: a signal for whichever run waits for its name and key."""
+    kind: MessageKind
+    step: str
+    name: str
+    key: str
+    body: bytes
+    actor: str
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Commit:
+    """All that one commit changes; every part may be empty."""
+
+    entries: Sequence[LogRecord] = ()
+    events: Sequence[NewEvent] = ()
+    steps: Sequence[StepRecord] = ()
+    blobs: Sequence[tuple[str, bytes]] = ()
+    """Digest and content of new blobs; the run refers to them from now on."""
+    consumed: Sequence[int] = ()
+    """Ids of messages that the entries record."""
+    status: RunStatus | None = None
+    wake_at: datetime | None = None
+    """Stored together with `status`."""
+    outputs: bytes | None = None
+    error: Mapping[str, Any] | None = None
+    release: bool = False
+    """Give the lease back in the same transaction."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunFilter:
+    """Which runs to list; newest first."""
+
+    graph_id: str | None = None
+    statuses: Sequence[RunStatus] = ()
+    owner: str | None = None
+    before: str | None = None
+    """Only runs created before this one (its id): the next page."""
+    limit: int = 50
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GraphVersion:
+    """One content of a graph file, by the hash that runs are pinned to."""
+
+    graph_id: str
+    hash: str
+    text: str
+    """The YAML text."""
+    created_at: datetime
+
+
+class Store(Protocol):
+    """What the runtime needs of a store. All methods raise `StoreUnavailable` when it cannot be reached."""
+
+    async def open(self) -> None:
+        """Connect and migrate. Raises `StoreError` for a schema newer than this program."""
+        ...
+
+    async def close(self) -> None:
+        """Flush and disconnect; safe to call twice."""
+        ...
+
+    async def now(self) -> datetime:
+        """The store's clock, in UTC."""
+        ...
+
+    # graphs
+    async def put_graph(self, graph_id: str, hash: str, text: str) -> None:
+        """Keep a version; the same hash again is no change."""
+        ...
+
+    async def get_graph(self, hash: str) -> GraphVersion:
+        """Raises `NotFound`."""
+        ...
+
+    async def latest_graph(self, graph_id: str) -> GraphVersion:
+        """The version put last. Raises `NotFound`."""
+        ...
+
+    # runs
+    async def create_run(self, run: NewRun, events: Sequence[NewEvent] = ()) -> Run:
+        """Create a queued run. With a start key that is taken: `reject` raises `KeyTaken`, `existing` returns the run
+        that holds it, `replace` posts a cancel message to that run and creates the new one."""
+        ...
+
+    async def get_run(self, run_id: str) -> Run:
+        """Raises `NotFound`; a unique prefix of at least 6 characters will do."""
+        ...
+
+    async def list_runs(self, filter: RunFilter = RunFilter()) -> list[Run]: ...
+
+    async def delete_run(self, run_id: str) -> None:
+        """Delete a run's data for good; blobs that another run refers to stay (SEMANTICS 25)."""
+        ...
+
+    async def steps(self, run_id: str) -> list[StepRecord]:
+        """The run's steps in the order of their first commit."""
+        ...
+
+    # leases
+    async def claim(self, run_id: str, owner: str, ttl: timedelta) -> Lease:
+        """Take the run for `owner`. Raises `LeaseHeld` if another owner's lease has not expired."""
+        ...
+
+    async def renew(self, lease: Lease, ttl: timedelta) -> Lease:
+        """Raises `LeaseLost` if another owner has claimed the run since."""
+        ...
+
+    async def release(self, lease: Lease) -> None:
+        """Give the lease back; releasing a lost one does nothing."""
+        ...
+
+    async def claimable(self, limit: int = 100) -> list[str]:
+        """Runs that somebody should take: queued; running with an expired lease; waiting or paused without a lease
+        whose timer is due or that have a message they have not seen."""
+        ...
+
+    # log and commit
+    async def commit(self, lease: Lease, commit: Commit) -> None:
+        """Apply all of it or nothing. Raises `LeaseLost`, `LogConflict`, `StoreFull`."""
+        ...
+
+    async def read_log(self, run_id: str, after: int = 0) -> list[LogRecord]:
+        """The entries with `seq > after`, in order."""
+        ...
+
+    # messages
+    async def post(
+        self,
+        run_id: str | None,
+        kind: MessageKind,
+        *,
+        step: str = "",
+        name: str = "",
+        key: str = "",
+        body: bytes = b"null",
+        actor: str = "local",
+    ) -> int:
+        """Leave a message and return its id. Raises `NotFound` for an unknown run."""
+        ...
+
+    async def messages(self, run_id: str, signals: Sequence[tuple[str, str]] = ()) -> list[Message]:
+        """Messages for the run that no commit has consumed, and unaddressed signals by (name, key), oldest first."""
+        ...
+
+    # events
+    async def read_events(self, after: int = 0, run_id: str | None = None, limit: int = 1000) -> list[Event]: ...
+
+    async def last_cursor(self) -> int:
+        """The cursor of the newest event; 0 when there is none."""
+        ...
+
+    def follow(self, after: int = 0, run_id: str | None = None) -> AsyncIterator[Sequence[Event]]:
+        """Batches of events after the cursor, for ever: those there are, then new ones as they are committed, also by
+        other processes."""
+        ...
+
+    async def changed(self, timeout: float) -> bool:
+        """Wait until a message or event may have come, at most `timeout` seconds; returns whether one may have."""
+        ...
+
+    # blobs
+    async def put_blob(self, run_id: str, digest: str, data: bytes) -> None:
+        """Keep a large payload before the commit that refers to it; unreferenced ones are swept."""
+        ...
+
+    async def get_blob(self, digest: str) -> bytes:
+        """Raises `NotFound`."""
+        ...
