@@ -1,0 +1,218 @@
+"""Set up this working copy: a virtual environment, the pinned packages, the project, the Rust module.
+
+Needs Python 3.11 or later and cargo; uses the standard library only. Each stage is done once and leaves a
+stamp, a hash of what it was made from, in `.venv/.stamps`: a set-up with nothing to do takes milliseconds
+and needs no network. What takes long to build is kept in `$XDG_CACHE_HOME/pyagent` (`~/.cache/pyagent`),
+so that a second clone of the same sources does not build it again.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+
+if sys.version_info < (3, 11):  # noqa: UP036  any python3 may have started this file
+    for candidate in ("python3.13", "python3.12", "python3.11", "python3.14"):
+        if shutil.which(candidate):
+            os.execvp(candidate, [candidate, *sys.argv])  # noqa: S606
+    sys.exit("PyAgent needs Python 3.11 or later.\n  hint: install it, or run `make PYTHON=/path/to/python3.11`.")
+
+import fcntl
+import hashlib
+import platform
+import subprocess
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+STAMPS = VENV / ".stamps"
+LOCKED = ROOT / "requirements" / "locked.txt"
+RUST = ROOT / "rust_core"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pyagent"
+KEPT_WHEELS = 4
+"""Builds of the Rust module that stay in the cache."""
+
+
+class SetupFailed(Exception):
+    """A stage could not be done; the message says what to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One part of the set-up: `made_from` tells whether `run` must run again."""
+
+    name: str
+    made_from: Callable[[], str]
+    run: Callable[[str], None]
+
+
+def main() -> int:
+    """Do the stages whose stamps are not current; 0 when all are done, else 1."""
+    try:
+        if not environment_is_usable():
+            make_environment()
+        for stage in STAGES if (RUST / "Cargo.toml").is_file() else STAGES[:-1]:
+            key = stage.made_from()
+            stamp = STAMPS / stage.name
+            if not stamp.is_file() or stamp.read_text() != key:
+                with locked(), timed(stage.name):
+                    stage.run(key)
+                    STAMPS.mkdir(exist_ok=True)
+                    stamp.write_text(key)
+    except SetupFailed as failure:
+        print(f"set-up failed: {failure}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("set-up interrupted; run it again to go on from here", file=sys.stderr)
+        return 130
+    return 0
+
+
+# Stages
+
+
+def environment_is_usable() -> bool:
+    """Whether `.venv` has a Python that starts and was made at this path: its scripts name it absolutely."""
+    if not os.access(PYTHON, os.X_OK):
+        return False
+    settings = dict(line.split(" = ", 1) for line in (VENV / "pyvenv.cfg").read_text().splitlines() if " = " in line)
+    made_at = settings.get("command", str(VENV)).split()[-1]
+    version = tuple(int(part) for part in settings.get("version", "3.11").split(".")[:2])
+    return made_at == str(VENV) and version >= (3, 11)
+
+
+def make_environment() -> None:
+    """Make `.venv` anew from the Python that runs this file."""
+    with timed("environment"):
+        base = getattr(sys, "_base_executable", sys.executable)
+        command(
+            [base, "-m", "venv", "--clear", VENV],
+            hint="Python's venv module is needed; on Debian: apt-get install python3-venv.",
+        )
+
+
+def install_packages(_: str) -> None:
+    """Install the pinned packages, compiled, so that the first start is not the slow one."""
+    uv_only = VENV / "uv.txt"
+    uv_only.write_text(pin_of("uv"))
+    pip = [PYTHON, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    command([*pip, "--require-hashes", "-r", uv_only], hint=NETWORK_HINT)
+    uv("--require-hashes", "--compile-bytecode", "-r", LOCKED, hint=NETWORK_HINT)
+
+
+def install_project(_: str) -> None:
+    """Install the project as links to its sources."""
+    uv("--offline", "--no-deps", "--no-build-isolation", "--editable", ROOT)
+
+
+def install_core(key: str) -> None:
+    """Install the Rust module, from the cache when these sources were built before."""
+    kept = CACHE / "wheels" / key
+    if not kept.is_dir():
+        build_core(kept)
+    os.utime(kept)
+    for old in sorted(kept.parent.iterdir(), key=lambda path: path.stat().st_mtime)[:-KEPT_WHEELS]:
+        shutil.rmtree(old)
+    uv("--offline", "--no-deps", "--reinstall", *kept.glob("*.whl"))
+
+
+def build_core(kept: Path) -> None:
+    """Build the Rust module's wheel into `kept`, which appears only when it is complete."""
+    if shutil.which("cargo") is None:
+        raise SetupFailed("cargo was not found.\n  hint: install Rust 1.85 or later.")
+    fresh = kept.with_name(f"{kept.name}.{os.getpid()}")
+    manifest = RUST / "crates" / "py" / "Cargo.toml"
+    maturin = [VENV / "bin" / "maturin", "build", "--quiet", "--release", "--locked", "--compatibility", "linux"]
+    if sys.platform != "linux":
+        maturin = maturin[:-2]
+    try:
+        command(
+            [*maturin, "--manifest-path", manifest, "--interpreter", PYTHON, "--out", fresh],
+            environment={"CARGO_TARGET_DIR": str(CACHE / "cargo-target")},
+            hint="The first build fetches crates; see the messages above.",
+        )
+        fresh.rename(kept)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def core_sources() -> Iterator[Path]:
+    """The files that the Rust module is built from."""
+    for folder, names, files in os.walk(RUST):
+        names[:] = sorted(set(names) - {"target", "fuzz", "tests", "benches"})
+        yield from (Path(folder, name) for name in sorted(files) if not name.endswith(".md"))
+
+
+STAGES = (
+    Stage(name="packages", made_from=lambda: digest([LOCKED]), run=install_packages),
+    Stage(name="project", made_from=lambda: digest([ROOT / "pyproject.toml"]), run=install_project),
+    Stage(
+        name="core",
+        made_from=lambda: f"{digest(core_sources())}-{sys.platform}-{platform.machine()}",
+        run=install_core,
+    ),
+)
+
+NETWORK_HINT = "The first set-up needs the package registries (later ones do not): check the network, then try again."
+
+
+# Helpers
+
+
+def digest(files: Iterable[Path]) -> str:
+    """One hash over the names and bytes of `files`."""
+    found = hashlib.sha256()
+    for path in files:
+        found.update(f"{path.relative_to(ROOT)}\0".encode())
+        found.update(hashlib.sha256(path.read_bytes()).digest())
+    return found.hexdigest()[:32]
+
+
+def pin_of(package: str) -> str:
+    """The lines of the lock file that pin `package`, hashes included."""
+    lines = LOCKED.read_text().splitlines()
+    start = next(index for index, line in enumerate(lines) if line.startswith(f"{package}=="))
+    end = next(index for index in range(start, len(lines)) if not lines[index].endswith("\\"))
+    return "\n".join(lines[start : end + 1]) + "\n"
+
+
+def uv(*arguments: str | Path, hint: str = "") -> None:
+    """Run `uv pip install` in the environment."""
+    command([VENV / "bin" / "uv", "pip", "install", "--quiet", "--python", PYTHON, *arguments], hint=hint)
+
+
+def command(line: list[str | Path], *, hint: str = "", environment: dict[str, str] | None = None) -> None:
+    """Run a command that may speak to the terminal; raises `SetupFailed` when it fails."""
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    found = subprocess.run([str(part) for part in line], env=inherited | (environment or {}), cwd=ROOT)
+    if found.returncode:
+        text = " ".join(Path(part).name if isinstance(part, Path) else part for part in line[:4])
+        raise SetupFailed(f"`{text} …` ended with {found.returncode}." + (f"\n  hint: {hint}" if hint else ""))
+
+
+@contextmanager
+def locked() -> Generator[None]:
+    """One set-up at a time on this machine: builds share a cache."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "setup.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def timed(name: str) -> Generator[None]:
+    """Say what is being done, and how long it took."""
+    print(f"set-up: {name} …", flush=True)
+    start = time.monotonic()
+    yield
+    print(f"set-up: {name} done in {time.monotonic() - start:.1f} s", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
