@@ -1,0 +1,28 @@
+"""The reference interpreter gives the steps that the cases of the semantics demand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from reference.interpreter import run
+from ruamel.yaml import YAML
+
+CASES: list[dict[str, Any]] = YAML(typ="safe").load(Path(__file__).with_name("semantics_cases.yaml"))["cases"]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["case"])
+def test_the_reference_gives_the_steps_of_the_case(case: dict[str, Any]) -> None:
+    gives = case["gives"]
+
+    result = run(case)
+
+    assert result.end == gives["end"]
+    assert result.steps == sorted(gives["steps"])
+    if "skipped" in gives:
+        assert result.skipped == sorted(gives["skipped"])
+
+
+def test_there_are_forty_cases() -> None:
+    assert len(CASES) >= 40
