@@ -1,0 +1,117 @@
+"""What must hold for the repository as a whole: its files, pins, sizes and generated pages."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parents[2]
+LOCKED = ROOT / "requirements" / "locked.txt"
+LONGEST_MODULE = 600
+
+
+def tracked(*patterns: str) -> list[Path]:
+    """Text files that git tracks and that are in the working copy."""
+    found = subprocess.run(
+        ["git", "ls-files", "-z", "--", *patterns], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return [path for name in found.stdout.split("\0") if name and (path := ROOT / name).is_file()]
+
+
+def text_of(path: Path) -> str:
+    data = path.read_bytes()
+    return "" if b"\0" in data else data.decode()
+
+
+def requirements() -> dict[str, Requirement]:
+    lines = [line.removesuffix(" \\") for line in LOCKED.read_text().splitlines() if not line.startswith((" ", "#"))]
+    found = [Requirement(line) for line in lines]
+    return {canonicalize_name(requirement.name): requirement for requirement in found}
+
+
+def test_every_pin_has_a_hash_and_no_address() -> None:
+    text = LOCKED.read_text()
+    assert "://" not in text
+    assert not re.search(r"^--?(index-url|extra-index-url|find-links|trusted-host)", text, re.MULTILINE)
+    entries = re.split(r"\n(?! )", text.strip())
+    assert [entry for entry in entries if "--hash=sha256:" not in entry] == []
+
+
+def test_the_pins_fit_what_the_project_asks_for() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    pinned = requirements()
+    asked = [Requirement(line) for line in project["project"]["dependencies"] + project["dependency-groups"]["dev"]]
+    unmet = [
+        str(requirement)
+        for requirement in asked
+        if (found := pinned.get(canonicalize_name(requirement.name))) is None
+        or not requirement.specifier.contains(next(iter(found.specifier)).version, prereleases=True)
+    ]
+    assert unmet == [], "run `make lock`"
+
+
+def test_lock_files_of_other_languages_hold_no_download_addresses() -> None:
+    found = [path.name for path in tracked("*lock.json", "*lock.yaml") if '"resolved": "http' in text_of(path)]
+    assert found == [], "set omit-lockfile-registry-resolved in npm"
+
+
+def test_no_tracked_file_names_a_path_of_this_machine() -> None:
+    here = re.compile("|".join(rf"(?<![\w./}}-]){re.escape(str(path))}(?=[/\s\"'`])" for path in (ROOT, Path.home())))
+    found = [str(path.relative_to(ROOT)) for path in tracked() if here.search(text_of(path))]
+    assert found == []
+
+
+def test_no_tracked_file_names_the_package_index_in_use() -> None:
+    settings = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True
+    ).stdout
+    hosts = set(re.findall(r"https?://(?:[^@/'\" ]*@)?([\w.-]+\.\w+)", settings))
+    found = [str(path) for path in tracked() for host in hosts if host in text_of(path)]
+    assert found == []
+
+
+def test_no_module_is_longer_than_one_subject_needs() -> None:
+    lengths = {
+        str(path.relative_to(ROOT)): text_of(path).count("\n") for path in tracked("*.py", "*.rs", "*.ts", "*.tsx")
+    }
+    assert {name: length for name, length in lengths.items() if length > LONGEST_MODULE} == {}
+
+
+def test_every_module_says_its_subject_in_its_first_line() -> None:
+    silent = [
+        str(path.relative_to(ROOT))
+        for path in tracked("engine/*.py", "nodes/*.py", "scripts/*.py")
+        if text_of(path).strip() and not ast.get_docstring(ast.parse(text_of(path)))
+    ]
+    assert silent == []
+
+
+def test_tracked_files_are_small() -> None:
+    assert [str(path) for path in tracked() if path.stat().st_size > 1 << 20] == []
+
+
+def test_generated_files_are_current() -> None:
+    found = subprocess.run([sys.executable, "scripts/generate.py", "--check"], cwd=ROOT, capture_output=True, text=True)
+    assert found.returncode == 0, found.stderr
+
+
+@pytest.mark.parametrize("target", ["run", "test", "integration", "lint", "fmt", "gen", "verify", "update", "clean"])
+def test_make_help_lists_every_target(target: str) -> None:
+    found = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True)  # its first target
+    assert f"make {target} " in found.stdout
+
+
+@pytest.mark.parametrize("script", [path.name for path in (ROOT / "scripts").glob("*") if not path.suffix])
+def test_scripts_are_valid_and_executable(script: str) -> None:
+    path = ROOT / "scripts" / script
+    if path.is_file():
+        assert path.stat().st_mode & 0o111
+        subprocess.run(["bash", "-n", path], check=True)
