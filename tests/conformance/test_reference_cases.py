@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from reference.interpreter import run
 from ruamel.yaml import YAML
+
+from reference.interpreter import run
 
 CASES: list[dict[str, Any]] = YAML(typ="safe").load(Path(__file__).with_name("semantics_cases.yaml"))["cases"]
 
