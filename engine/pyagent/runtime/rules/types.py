@@ -93,3 +93,7 @@ class Decisions:
     failure: RuleFailure | None = None
     ended: bool = False
     """Nothing runs, waits or can start any more."""
+
+
+INPUT = Delivery(-1, StepId(""))
+"""What feeds the roots of a frame: the trigger's item, a map's element. It came by no edge of the file."""

@@ -1,0 +1,141 @@
+"""The static side of the rules: a graph version and trigger, compiled to arrays that frames walk along."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pyagent.graph.topology import EdgeRole, Topology
+from pyagent.runtime.rules.types import EdgeRule, NodeRule
+
+NOWHERE = -1
+"""In place of a node's index: the virtual source in front of the roots, or no loop."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlanEdge:
+    """An edge that takes part; nodes are indexes into the plan's arrays."""
+
+    index: int
+    """Place in the file; -1 for the virtual source's edges."""
+    port: str
+    source: int
+    target: int
+    up: int = 0
+    """How many iterations of the source's scope its deliveries leave."""
+    back: bool = False
+    """It feeds the next iteration of its target."""
+    done: bool = False
+    """It delivers when the loop of its source has ended."""
+    closed_by: int = NOWHERE
+    """Header of the outermost loop it leaves, at whose end it closes; else it closes with its source."""
+
+
+class Plan:
+    """What the rules need to know of a graph version and a trigger: static, immutable, shared between runs.
+
+    Build it with `Plan.build`. The public parts are `topology`, `edges` (the file's list) and `roots`; the arrays
+    are for the modules of this package.
+    """
+
+    __slots__ = (
+        "at_end",
+        "back_count",
+        "chain",
+        "children",
+        "edges",
+        "ids",
+        "incoming",
+        "index",
+        "is_header",
+        "need",
+        "outgoing",
+        "root_edges",
+        "roots",
+        "rules",
+        "simple",
+        "topology",
+    )
+
+    def __init__(self, topology: Topology, rules: dict[str, NodeRule], edges: tuple[EdgeRule, ...]) -> None:
+        self.topology = topology
+        """Reached nodes, dominators, loops."""
+        self.edges = edges
+        """The file's edges, those that take no part included."""
+        self.roots = topology.roots
+        """The nodes that the frame's input feeds."""
+        self.ids = topology.nodes
+        self.index = {node: place for place, node in enumerate(self.ids)}
+        self.rules = tuple(rules[node] for node in self.ids)
+        index = self.index
+        self.is_header = bytearray(node in topology.loops for node in self.ids)
+        self.chain = [tuple(index[header] for header in topology.loops_around(node)) for node in self.ids]
+        self.children = {index[header]: loop.children for header, loop in topology.loops.items()}
+        self.back_count = {index[header]: len(loop.back_edges) for header, loop in topology.loops.items()}
+        self._connect()
+        self.need = [0 if rule.join.kind == "all" else max(1, rule.join.count) for rule in self.rules]
+        # A target of one edge that closes as it delivers needs no bookkeeping: it runs or is skipped at once.
+        self.simple = bytearray(
+            len(edges) == 1 and (edges[0].closed_by == NOWHERE or edges[0].done) for edges in self.incoming
+        )
+
+    @classmethod
+    def build(cls, nodes: Sequence[NodeRule], edges: Sequence[EdgeRule], triggers: Sequence[str]) -> Plan:
+        """The plan of the graph of `nodes` and `edges` (in the file's order) for `triggers`.
+
+        `triggers` is usually one node id. Several are the roots that an implicit trigger (rule 6) or a map's
+        element (rule 15) feeds: a virtual source delivers `INPUT` to each.
+
+        Raises `GraphError` as `Topology.build` does.
+        """
+        topology = Topology.build(
+            [node.id for node in nodes],
+            [(edge.source, edge.source_port, edge.target) for edge in edges],
+            triggers,
+            {node.id: node.done_port for node in nodes},
+        )
+        return cls(topology, {node.id: node for node in nodes}, tuple(edges))
+
+    def _connect(self) -> None:
+        """Fill the arrays of edges.
+
+        `outgoing`: per source, in the file's order. `incoming`: per target without back edges, the virtual
+        source's included. `at_end`: per header what to look at when its loop has ended, in the file's order.
+        """
+        size = len(self.ids)
+        outgoing: list[list[PlanEdge]] = [[] for _ in range(size)]
+        incoming: list[list[PlanEdge]] = [[] for _ in range(size)]
+        at_end: dict[int, list[PlanEdge]] = {header: [] for header in self.children}
+        root_edges: list[PlanEdge] = []
+        for root in self.roots:
+            edge = PlanEdge(index=-1, port="", source=NOWHERE, target=self.index[root])
+            root_edges.append(edge)
+            incoming[edge.target].append(edge)
+        for place, role in self.topology.edges.items():
+            edge = self._edge(place, role)
+            outgoing[edge.source].append(edge)
+            if not edge.back:
+                incoming[edge.target].append(edge)
+            if edge.closed_by != NOWHERE:
+                at_end[edge.closed_by].append(edge)
+            if edge.done and edge.closed_by != edge.source:
+                at_end[edge.source].append(edge)
+        for edges in at_end.values():
+            edges.sort(key=lambda edge: edge.index)
+        self.root_edges = tuple(root_edges)
+        self.outgoing = [tuple(edges) for edges in outgoing]
+        self.incoming = [tuple(edges) for edges in incoming]
+        self.at_end = {header: tuple(edges) for header, edges in at_end.items()}
+
+    def _edge(self, place: int, role: EdgeRole) -> PlanEdge:
+        rule = self.edges[place]
+        return PlanEdge(
+            index=place,
+            port=rule.source_port,
+            source=self.index[rule.source],
+            target=self.index[rule.target],
+            up=len(role.leaves),
+            back=role.back_of is not None,
+            done=role.done_of is not None,
+            closed_by=self.index[role.leaves[0]] if role.leaves else NOWHERE,
+        )

@@ -1,0 +1,114 @@
+"""What a frame remembers: iterations, the loops that run in them, and joins that are not met yet."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from pyagent.runtime.rules.types import Delivery, StepId
+
+
+class Status(IntEnum):
+    """Where a node stands in one scope; a node without a status has been told nothing."""
+
+    RUNNING = 1
+    ENDED = 2
+    SKIPPED = 3
+    DOOMED = 4
+    """Not started, and never will be: it could only feed ignored deliveries (`losers: cancel`)."""
+
+
+class Waiting:
+    """A join of several edges in one scope. Kept after it was met only if edges may still deliver."""
+
+    __slots__ = ("closed", "dead", "deliveries", "delivered", "met", "open")
+
+    def __init__(self, edges: int) -> None:
+        self.open = edges
+        """Edges that are not closed yet."""
+        self.deliveries: list[Delivery] = []
+        """What came before the node ran."""
+        self.met = False
+        """It ran or was skipped: what comes now is ignored."""
+        self.dead = 0
+        """For `any` and `N of M`: edges that closed without a delivery."""
+        self.delivered: set[int] = set()
+        """For `any` and `N of M`: edges that delivered."""
+        self.closed: set[int] = set()
+        """For `any` and `N of M`: edges that were closed when it was met; ancestors are read from it."""
+
+    def copy(self) -> Waiting:
+        """An independent copy."""
+        twin = Waiting(self.open)
+        twin.deliveries = list(self.deliveries)
+        twin.met = self.met
+        twin.dead = self.dead
+        twin.delivered = set(self.delivered)
+        twin.closed = set(self.closed)
+        return twin
+
+
+class Iteration:
+    """One scope: an iteration of a loop, or the frame's outermost scope (`loop` is None)."""
+
+    __slots__ = ("back", "back_open", "joins", "loop", "loops", "more", "path", "spent", "status")
+
+    def __init__(self, path: tuple[int, ...], loop: LoopRun | None, back_edges: int) -> None:
+        self.path = path
+        self.loop = loop
+        self.status: dict[int, Status] = {}
+        """Of plain nodes by index, and of the header in its own loop's iteration."""
+        self.joins: dict[int, Waiting] = {}
+        """By node; a header's entry join is in the scope around its loop."""
+        self.loops: dict[int, LoopRun] = {}
+        """Loops entered here, by header."""
+        self.back_open = back_edges
+        """Back edges that are not closed yet."""
+        self.back: list[Delivery] = []
+        """What came back."""
+        self.more = False
+        """Whether the header's step said that it has more."""
+        self.spent: dict[int, int] = {}
+        """Per node or loop: outgoing edges that can only deliver what is ignored (`losers: cancel`)."""
+
+
+class LoopRun:
+    """One loop entered in one scope, with all its iterations."""
+
+    __slots__ = ("done", "doomed", "header", "iterations", "last", "open", "outer")
+
+    def __init__(self, header: int, outer: Iteration) -> None:
+        self.header = header
+        self.outer = outer
+        self.iterations: list[Iteration] = []
+        self.open = 0
+        """Nodes and inner loops of all iterations that have neither ended nor been skipped."""
+        self.last = False
+        """No further iteration will start."""
+        self.done: list[StepId] = []
+        """The header's steps that put something on `done`."""
+        self.doomed = False
+        """All that leaves it is ignored (`losers: cancel`)."""
+
+
+def copied(root: Iteration) -> tuple[Iteration, dict[int, Iteration]]:
+    """A copy of a tree of iterations, and the new iteration for the `id()` of each old one."""
+    twins: dict[int, Iteration] = {}
+    pending: list[tuple[Iteration, LoopRun | None]] = [(root, None)]
+    while pending:
+        old, loop = pending.pop()
+        new = Iteration(old.path, loop, old.back_open)
+        twins[id(old)] = new
+        new.status = dict(old.status)
+        new.joins = {node: join.copy() for node, join in old.joins.items()}
+        new.back = list(old.back)
+        new.more = old.more
+        new.spent = dict(old.spent)
+        if loop is not None:
+            loop.iterations.append(new)
+        for header, run in old.loops.items():
+            twin = LoopRun(header, new)
+            twin.open, twin.last, twin.doomed = run.open, run.last, run.doomed
+            twin.done = list(run.done)
+            new.loops[header] = twin
+            pending.extend((iteration, twin) for iteration in reversed(run.iterations))
+    return twins[id(root)], twins
