@@ -10,18 +10,18 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 
 if sys.version_info < (3, 11):  # noqa: UP036  any python3 may have started this file
     for candidate in ("python3.13", "python3.12", "python3.11", "python3.14"):
-        if shutil.which(candidate):
+        if shutil.which(candidate) and subprocess.call([candidate, "-c", ""], stderr=subprocess.DEVNULL) == 0:
             os.execvp(candidate, [candidate, *sys.argv])  # noqa: S606
     sys.exit("PyAgent needs Python 3.11 or later.\n  hint: install it, or run `make PYTHON=/path/to/python3.11`.")
 
 import fcntl
 import hashlib
 import platform
-import subprocess
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
