@@ -54,17 +54,16 @@ class Stage:
 
 def main() -> int:
     """Do the stages whose stamps are not current; 0 when all are done, else 1."""
+    stages = STAGES if (RUST / "Cargo.toml").is_file() else STAGES[:-1]
     try:
-        if not environment_is_usable():
-            make_environment()
-        for stage in STAGES if (RUST / "Cargo.toml").is_file() else STAGES[:-1]:
-            key = stage.made_from()
-            stamp = STAMPS / stage.name
-            if not stamp.is_file() or stamp.read_text() != key:
-                with locked(), timed(stage.name):
-                    stage.run(key)
-                    STAMPS.mkdir(exist_ok=True)
-                    stamp.write_text(key)
+        if environment_is_usable() and all(is_current(stage) for stage in stages):
+            return 0
+        with locked():
+            if not environment_is_usable():
+                make_environment()
+            for stage in stages:
+                if not is_current(stage):
+                    do(stage)
     except SetupFailed as failure:
         print(f"set-up failed: {failure}", file=sys.stderr)
         return 1
@@ -72,6 +71,21 @@ def main() -> int:
         print("set-up interrupted; run it again to go on from here", file=sys.stderr)
         return 130
     return 0
+
+
+def is_current(stage: Stage) -> bool:
+    """Whether the stage was done from what it would be done from now."""
+    stamp = STAMPS / stage.name
+    return stamp.is_file() and stamp.read_text() == stage.made_from()
+
+
+def do(stage: Stage) -> None:
+    """Run a stage and leave its stamp."""
+    key = stage.made_from()
+    with timed(stage.name):
+        stage.run(key)
+    STAMPS.mkdir(exist_ok=True)
+    (STAMPS / stage.name).write_text(key)
 
 
 # Stages
