@@ -46,8 +46,11 @@ class Registry:
         if package is None or domain in self._complete:
             return None
         module = f"{package}.{rest.replace('.', '_')}"
-        if importlib.util.find_spec(package) and importlib.util.find_spec(module):
-            self._collect(importlib.import_module(module))
+        # `if` is a keyword, so the module of `flow.if` is `if_`.
+        for candidate in (module, f"{module}_"):
+            if importlib.util.find_spec(package) and importlib.util.find_spec(candidate):
+                self._collect(importlib.import_module(candidate))
+                break
         if use not in self._types:
             self._load(domain)
         return self._types.get(use)
