@@ -216,7 +216,9 @@ class GraphSpec(_Model):
     nodes: tuple[NodeSpec, ...] = ()
     edges: tuple[EdgeField, ...] = ()
     pins: dict[str, Pin] = Field(default_factory=dict, description="Test data pinned to nodes")
-    layout: dict[str, tuple[float, float]] = Field(default_factory=dict, description="Where the designer draws nodes")
+    layout: dict[str, tuple[int | float, int | float]] = Field(
+        default_factory=dict, description="Where the designer draws nodes"
+    )
 
     def places(self) -> Iterator[Place]:
         """Every node, bodies included, in the order of the file."""

@@ -1,0 +1,181 @@
+"""What is wrong with a graph file: one `Problem` each, with code, place and hint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Literal
+
+from pydantic import BaseModel, ValidationError
+
+from pyagent.errors import PyAgentError, Where
+from pyagent.graph.parts import ID_PATTERN
+from pyagent.graph.spec import (
+    FORMAT,
+    Body,
+    CacheSpec,
+    Concurrency,
+    GraphSpec,
+    LoopSpec,
+    NodeSpec,
+    RetrySpec,
+    RunsOn,
+    Settings,
+    StateChannel,
+)
+from pyagent.graph.yaml_format import is_node, key_order
+from pyagent.graph.yaml_tree import Path, Tree
+
+Severity = Literal["error", "warning"]
+
+_IN_NODE: dict[str, type[BaseModel]] = {
+    "retry": RetrySpec,
+    "loop": LoopSpec,
+    "cache": CacheSpec,
+    "runs_on": RunsOn,
+    "body": Body,
+}
+_HINTS = {
+    "graph.edge.syntax": "Write `node.port -> node.port`; a port left out is the first one.",
+    "graph.id.invalid": f"Ids are small letters, digits and underscores, a letter first ({ID_PATTERN}).",
+    "graph.version.unsupported": f"This engine reads `pyagent: {FORMAT}`.",
+    "use": "Write the type and its major version, such as `data.set@1`.",
+    "duration": "Write a number and a unit: 500ms, 2s, 1m, 1h30m.",
+    "join": "Write `all`, `any`, or `2 of 3` where three edges come in.",
+    "timezone": "Write a name of the IANA time zone database, such as Europe/Berlin.",
+    "pins": "Write the items' data: `pins: {fetch: [{a: 1}]}`.",
+}
+_KINDS = {
+    "string_type": "a string",
+    "dict_type": "a mapping",
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "int_type": "a whole number",
+    "bool_type": "true or false",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """One finding of a check."""
+
+    code: str
+    """Stable and dotted: `graph.port.unknown`."""
+    severity: Severity = "error"
+    message: str
+    hint: str = ""
+    where: Where
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON: `{code, severity, message, hint, where}`."""
+        return {
+            "code": self.code,
+            "severity": self.severity,
+            "message": self.message,
+            "hint": self.hint,
+            "where": self.where.as_dict(),
+        }
+
+    @staticmethod
+    def of(error: PyAgentError) -> Problem:
+        """The error as a finding."""
+        return Problem(code=error.code, message=error.message, hint=error.hint, where=error.where)
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A sentence that proposes the known name closest to `word`, or lists a few; empty if there is none."""
+    names = sorted(set(known))
+    if close := get_close_matches(word, names, 1, 0.6):
+        return f"Did you mean `{close[0]}`?"
+    if not names:
+        return ""
+    shown = ", ".join(f"`{name}`" for name in names[:8])
+    return f"Known: {shown}{', …' if len(names) > 8 else ''}."
+
+
+def node_at(tree: Tree, path: Path) -> str | None:
+    """Id of the innermost node that `path` leads into."""
+    for length in range(len(path), 1, -1):
+        if is_node(path[:length]):
+            node = value_at(tree, path[:length])
+            found = node.get("id") if isinstance(node, dict) else None  # pyright: ignore
+            return found if isinstance(found, str) else None
+    return None
+
+
+def value_at(tree: Tree, path: Path) -> Any:
+    """The plain value at `path`, None if there is none."""
+    here = tree
+    for part in path:
+        found = here.entry(part)
+        if found is None:
+            return None
+        here = found[1]
+    return here.value
+
+
+def schema_problems(error: ValidationError, tree: Tree, file: str | None) -> list[Problem]:
+    """What does not fit the format, in the order of the file."""
+    problems: dict[tuple[int, int, str], Problem] = {}
+    for details in error.errors(include_url=False, include_input=False):
+        path = _existing(tree, details["loc"])
+        problem = _schema_problem(details["type"], details["msg"], details["loc"], path, tree, file)
+        where = problem.where
+        # the branches of a union say the same thing several times
+        problems.setdefault((where.line or 0, where.column or 0, problem.code), problem)
+    return [problems[key] for key in sorted(problems)]
+
+
+def _existing(tree: Tree, location: Path) -> Path:
+    """The part of pydantic's location that is in the file; the rest names branches of unions."""
+    here = tree
+    for length, part in enumerate(location):
+        found = here.entry(part)
+        if found is None:
+            return location[:length]
+        here = found[1]
+    return location
+
+
+def _schema_problem(kind: str, message: str, location: Path, path: Path, tree: Tree, file: str | None) -> Problem:
+    from pyagent.graph.yaml import field_of
+
+    known = _known_keys(path[:-1])
+    name = str(location[-1]) if location else ""
+    hint = _HINTS.get(kind, "")
+    if kind == "missing":
+        code, text = "graph.schema", f"`{name}` is missing"
+        hint = f"Add `{name}:`."
+    elif kind == "extra_forbidden":
+        code, text = "graph.schema", f"`{name}` is no key here"
+        hint = nearest(name, known)
+    elif kind in _KINDS:
+        code, text = "graph.schema", f"`{path[-1] if path else 'the file'}` must be {_KINDS[kind]}"
+    else:
+        code = kind if kind.startswith("graph.") else "graph.schema"
+        text = message if code != "graph.schema" or kind in _HINTS else f"`{path[-1]}`: {_plain(message)}"
+    line, column = tree.locate(path, key=kind == "extra_forbidden")
+    where = Where(file=file, line=line, column=column, node=node_at(tree, path), field=field_of(location) or None)
+    return Problem(code=code, message=text, hint=hint, where=where)
+
+
+def _plain(message: str) -> str:
+    return message.replace("Input should be", "must be").replace("Value error, ", "")
+
+
+def _known_keys(path: Path) -> list[str]:
+    """The keys that the format knows in the mapping at `path`."""
+    if not path:
+        return key_order(GraphSpec)
+    if is_node(path):
+        return key_order(NodeSpec)
+    if is_node(path[:-1]) and (model := _IN_NODE.get(str(path[-1]))):
+        return key_order(model)
+    if path == ("settings",):
+        return key_order(Settings)
+    if path == ("settings", "concurrency"):
+        return key_order(Concurrency)
+    return key_order(StateChannel) if path[0] == "state" else []

@@ -1,0 +1,148 @@
+"""Reads and writes graph files: what is not changed stays as it was written, to the byte."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from pyagent.errors import GraphError, Where
+from pyagent.graph.problems import Problem, schema_problems
+from pyagent.graph.spec import GraphSpec
+from pyagent.graph.yaml_edit import edit
+from pyagent.graph.yaml_format import fmt, render
+from pyagent.graph.yaml_tree import Path as TreePath
+from pyagent.graph.yaml_tree import Tree, parse
+
+BOM = "\ufeff"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Document:
+    """A graph file: its text, what it says, and where it says it."""
+
+    text: str
+    spec: GraphSpec
+    tree: Tree
+    file: str | None = None
+    """Path of the file, for messages."""
+
+    def where(self, path: TreePath = (), *, node: str | None = None) -> Where:
+        """Line and column of what stands at `path`, such as `("nodes", 3, "with", "rules", 0, "when")`."""
+        line, column = self.tree.locate(path)
+        return Where(file=self.file, line=line, column=column, node=node, field=field_of(path) or None)
+
+    def save_text(self) -> str:
+        """The text to write: byte for byte the one that was read, if nothing was changed."""
+        return self.text
+
+    def update(self, spec: GraphSpec) -> Document:
+        """The document that says `spec`: only what differs is written anew; comments and order of the rest stay."""
+        old, new = self.spec.to_data(), spec.to_data()
+        if old == new:
+            return self
+        text = self.text.removeprefix(BOM)
+        crlf = "\r\n" in text
+        plain = text.replace("\r\n", "\n") if crlf else text
+        written = _edited(plain, old, new) or _edited(fmt(plain), old, new) or render(new)
+        if crlf:
+            written = written.replace("\n", "\r\n")
+        if self.text.startswith(BOM):
+            written = BOM + written
+        return replace(self, text=written, spec=spec, tree=parse(written.removeprefix(BOM), self.file))
+
+
+def load_text(text: str | bytes, file: str | None = None) -> Document:
+    """The document that `text` holds.
+
+    Raises `GraphError`: `graph.yaml` if it is not YAML, else the first thing that does not fit the format, such as
+    `graph.schema`, `graph.edge.syntax` or `graph.id.invalid`; `details["problems"]` has all of them. Each has line
+    and column. Whether the graph makes sense is the subject of `graph.check`.
+    """
+    decoded = decode(text, file)
+    tree = parse(decoded.removeprefix(BOM), file)
+    try:
+        spec = validate(tree.value)
+    except ValidationError as error:
+        problems = schema_problems(error, tree, file)
+        raise _error(problems) from None
+    return Document(text=decoded, spec=spec, tree=tree, file=file)
+
+
+def load_file(path: str | Path) -> Document:
+    """`load_text` of the file at `path`. Raises `GraphError` (`graph.file`) if it cannot be read."""
+    return load_text(read_file(path), str(path))
+
+
+def read_file(path: str | Path) -> bytes:
+    """The bytes of a graph file. Raises `GraphError` (`graph.file`) if it cannot be read."""
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise GraphError(
+            f"cannot read the file: {error.strerror or error}",
+            code="graph.file",
+            hint="Check the path and its permissions.",
+            where=Where(file=str(path)),
+        ) from error
+
+
+def decode(text: str | bytes, file: str | None = None) -> str:
+    """`text` as UTF-8; raises `GraphError` (`graph.yaml`) if it is not."""
+    if isinstance(text, str):
+        return text
+    try:
+        return text.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = text.count(b"\n", 0, error.start) + 1
+        raise GraphError(
+            "the file is not UTF-8 text",
+            code="graph.yaml",
+            hint="Save it as UTF-8.",
+            where=Where(file=file, line=line, column=1),
+        ) from None
+
+
+def validate(data: dict[str, Any]) -> GraphSpec:
+    """The graph that a file's data describes; raises pydantic's `ValidationError`."""
+    return GraphSpec.model_validate(data, by_alias=True, by_name=False)
+
+
+def dump(spec: GraphSpec) -> str:
+    """The canonical text of `spec`, without comments: what a new file holds."""
+    return render(spec.to_data())
+
+
+def field_of(path: TreePath) -> str:
+    """A path in dotted form, seen from the node if it is in one: `with.rules.0.when`."""
+    rest = path
+    while len(rest) >= 2 and rest[0] == "nodes" and isinstance(rest[1], int):
+        rest = rest[2:]
+        if rest[:2] == ("body", "nodes") and len(rest) > 2:
+            rest = rest[1:]
+    return ".".join(map(str, rest))
+
+
+def _edited(text: str, old: dict[str, Any], new: dict[str, Any]) -> str | None:
+    """The edited text, if it says `new` when it is read again."""
+    written = edit(text, parse(text), old, new)
+    try:
+        return written if validate(parse(written).value).to_data() == new else None
+    except (GraphError, ValidationError):
+        return None
+
+
+def _error(problems: list[Problem]) -> GraphError:
+    first = problems[0]
+    return GraphError(
+        first.message,
+        code=first.code,
+        hint=first.hint,
+        where=first.where,
+        details={"problems": [problem.as_dict() for problem in problems]},
+    )
+
+
+__all__ = ["Document", "decode", "dump", "field_of", "fmt", "load_file", "load_text", "read_file", "validate"]
