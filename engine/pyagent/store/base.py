@@ -41,6 +41,13 @@ class KeyTaken(StoreError):
     hint = "Use another --key, or --on-key existing | replace."
 
 
+class MessageTaken(StoreError):
+    """Another commit has consumed a message that this one records: one signal reaches one run."""
+
+    code = "store.message_taken"
+    hint = "Read the messages again and decide anew."
+
+
 class StoreFull(StoreError):
     """The disk is full; nothing of the commit was kept."""
 
@@ -68,7 +75,7 @@ class NewRun:
     production: bool = True
     """False for test runs, which use the graph's pins."""
     key: str | None = None
-    """Start key (SEMANTICS 22)."""
+    """Start key (SEMANTICS 22), unique among the owner's runs of the same graph."""
     key_policy: KeyPolicy = "reject"
     key_window: timedelta = timedelta(0)
     """How long after its end a run still holds its key."""
@@ -157,7 +164,8 @@ class StepRecord:
     items_out: Mapping[str, int] = field(default_factory=dict[str, int])
     error: Mapping[str, Any] | None = None
     wait: Mapping[str, Any] | None = None
-    """What a waiting or unknown step waits for."""
+    """What a waiting or unknown step waits for. For a signal `{"kind": "signal", "name": …, "key": …}` with a `key`
+    that may be left out: by these `claimable` finds the run that an unaddressed signal is for."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -208,8 +216,14 @@ class Commit:
     steps: Sequence[StepRecord] = ()
     blobs: Sequence[tuple[str, bytes]] = ()
     """Digest and content of new blobs; the run refers to them from now on."""
+    refers: Sequence[str] = ()
+    """Digests of blobs that are kept already (a forked run's source put them); the run refers to them from now on.
+    `NotFound` if one is not kept."""
     consumed: Sequence[int] = ()
-    """Ids of messages that the entries record."""
+    """Ids of messages that the entries record. Raises `MessageTaken` if another commit consumed one of them."""
+    seen: int = 0
+    """Highest id of the run's messages that the worker has looked at; what it left unconsumed up to there (a signal
+    before its wait) does not make a waiting run claimable again. Never goes back."""
     status: RunStatus | None = None
     wake_at: datetime | None = None
     """Stored together with `status`."""
@@ -217,6 +231,9 @@ class Commit:
     error: Mapping[str, Any] | None = None
     release: bool = False
     """Give the lease back in the same transaction."""
+    durable: bool = False
+    """Survive a power cut, too, before the commit returns (a flush of the disk, some milliseconds): for what the world
+    outside must not see twice, such as the beginning of a `once` try. Every commit survives the process's death."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -272,8 +289,10 @@ class Store(Protocol):
 
     # runs
     async def create_run(self, run: NewRun, events: Sequence[NewEvent] = ()) -> Run:
-        """Create a queued run. With a start key that is taken: `reject` raises `KeyTaken`, `existing` returns the run
-        that holds it, `replace` posts a cancel message to that run and creates the new one."""
+        """Create a queued run; an id that exists raises `StoreError` `store.run_exists`.
+
+        With a start key that is taken, `reject` raises `KeyTaken`, `existing` returns the run that holds it, and
+        `replace` posts a cancel message to that run and creates the new one, which holds the key from then on."""
         ...
 
     async def get_run(self, run_id: str) -> Run:
@@ -283,7 +302,9 @@ class Store(Protocol):
     async def list_runs(self, filter: RunFilter = RunFilter()) -> list[Run]: ...
 
     async def delete_run(self, run_id: str) -> None:
-        """Delete a run's data for good; blobs that another run refers to stay (SEMANTICS 25)."""
+        """Delete a run's data for good, also checkpoints of the thread with its id (SEMANTICS 25).
+
+        Blobs that another run refers to stay. Raises `NotFound`, and `LeaseHeld` while a worker holds the run."""
         ...
 
     async def steps(self, run_id: str) -> list[StepRecord]:
@@ -292,11 +313,15 @@ class Store(Protocol):
 
     # leases
     async def claim(self, run_id: str, owner: str, ttl: timedelta) -> Lease:
-        """Take the run for `owner`. Raises `LeaseHeld` if another owner's lease has not expired."""
+        """Take the run for `owner`. Raises `LeaseHeld` if another owner's lease has not expired, and `NotFound`.
+
+        An owner that claims again gets a new token, which ends its own old lease: as after an expired one, the lease
+        is `adopted`, and `adoptions` counts it until the next commit."""
         ...
 
     async def renew(self, lease: Lease, ttl: timedelta) -> Lease:
-        """Raises `LeaseLost` if another owner has claimed the run since."""
+        """Raises `LeaseLost` if the lease was given back or the run claimed since; an expired lease that nobody took
+        can be renewed."""
         ...
 
     async def release(self, lease: Lease) -> None:
@@ -304,13 +329,14 @@ class Store(Protocol):
         ...
 
     async def claimable(self, limit: int = 100) -> list[str]:
-        """Runs that somebody should take: queued; running with an expired lease; waiting or paused without a lease
-        whose timer is due or that have a message they have not seen."""
+        """Runs that somebody should take: queued; running with an expired lease or none; waiting or paused without
+        a living lease whose timer is due or that have a message they have not seen (`Commit.seen`), or a waiting step
+        that an unaddressed signal is for. Oldest first."""
         ...
 
     # log and commit
     async def commit(self, lease: Lease, commit: Commit) -> None:
-        """Apply all of it or nothing. Raises `LeaseLost`, `LogConflict`, `StoreFull`."""
+        """Apply all of it or nothing. Raises `LeaseLost`, `LogConflict`, `MessageTaken`, `StoreFull`."""
         ...
 
     async def read_log(self, run_id: str, after: int = 0) -> list[LogRecord]:
@@ -348,15 +374,25 @@ class Store(Protocol):
         other processes."""
         ...
 
-    async def changed(self, timeout: float) -> bool:
-        """Wait until a message or event may have come, at most `timeout` seconds; returns whether one may have."""
+    def mark(self) -> int:
+        """A mark to hand to `changed`: take it before looking, so that nothing comes unseen between look and wait."""
+        ...
+
+    async def changed(self, timeout: float, since: int | None = None) -> bool:
+        """Wait until a message or event may have come since the mark (None: since now), at most `timeout` seconds;
+        returns whether one may have."""
         ...
 
     # blobs
     async def put_blob(self, run_id: str, digest: str, data: bytes) -> None:
-        """Keep a large payload before the commit that refers to it; unreferenced ones are swept."""
+        """Keep a large payload before the commit that needs it; the run refers to it from now on. Raises `NotFound`
+        for an unknown run, and `StoreError` `store.blob_digest` if the digest (`blobs.digest_of`) does not fit."""
         ...
 
     async def get_blob(self, digest: str) -> bytes:
         """Raises `NotFound`."""
+        ...
+
+    async def sweep(self) -> int:
+        """Remove what crashes have left behind and nothing refers to; returns how many blobs went."""
         ...

@@ -1,0 +1,56 @@
+"""What PyAgent keeps, and where: the store's contract and the SQLite implementation."""
+
+from __future__ import annotations
+
+from pyagent.store.base import (
+    ENDED,
+    Commit,
+    Event,
+    GraphVersion,
+    KeyPolicy,
+    KeyTaken,
+    Lease,
+    LogConflict,
+    LogRecord,
+    Message,
+    MessageKind,
+    MessageTaken,
+    NewEvent,
+    NewRun,
+    Run,
+    RunFilter,
+    RunStatus,
+    StepRecord,
+    StepStatus,
+    Store,
+    StoreFull,
+    StoreUnavailable,
+)
+from pyagent.store.location import default_path, open_store
+
+__all__ = [
+    "ENDED",
+    "Commit",
+    "Event",
+    "GraphVersion",
+    "KeyPolicy",
+    "KeyTaken",
+    "Lease",
+    "LogConflict",
+    "LogRecord",
+    "Message",
+    "MessageKind",
+    "MessageTaken",
+    "NewEvent",
+    "NewRun",
+    "Run",
+    "RunFilter",
+    "RunStatus",
+    "StepRecord",
+    "StepStatus",
+    "Store",
+    "StoreFull",
+    "StoreUnavailable",
+    "default_path",
+    "open_store",
+]

@@ -1,0 +1,38 @@
+"""Waiting for changes in a store: tasks of one event loop wait here until a commit, or a poll, says there is news."""
+
+from __future__ import annotations
+
+import asyncio
+
+
+class Changes:
+    """A counter of changes that tasks can wait on. Not for several event loops."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._waiters: set[asyncio.Future[None]] = set()
+
+    @property
+    def awaited(self) -> bool:
+        """Whether any task waits."""
+        return bool(self._waiters)
+
+    def notify(self) -> None:
+        """Something changed: wake all that wait."""
+        self.count += 1
+        waiters, self._waiters = self._waiters, set()
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    async def wait(self, since: int, timeout: float | None = None) -> bool:
+        """Wait until the count is beyond `since`, at most `timeout` seconds; returns whether it is."""
+        if self.count > since:
+            return True
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiters.add(waiter)
+        try:
+            await asyncio.wait((waiter,), timeout=timeout)
+        finally:
+            self._waiters.discard(waiter)
+        return self.count > since

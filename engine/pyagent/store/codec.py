@@ -1,0 +1,95 @@
+"""How payloads lie in a store: one tag byte that names the encoding, then the encoded bytes.
+
+Compression is here today; encryption will be another tag. Every payload column passes through, so that a new encoding
+needs no change of schema and old payloads stay readable.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from typing import Any, cast
+
+import orjson
+import zstandard
+
+from pyagent.errors import StoreError
+
+PLAIN = b"\x00"
+ZSTD = b"\x01"
+LEVEL = 3
+THRESHOLD = 512
+"""Bytes below which compressing costs more than it saves."""
+
+
+class _Compressors(threading.local):
+    """Reused contexts (half the cost of fresh ones); they must not be shared between threads."""
+
+    def __init__(self) -> None:
+        self.compress = zstandard.ZstdCompressor(level=LEVEL).compress
+        self.decompress = zstandard.ZstdDecompressor().decompress
+
+
+_zstd = _Compressors()
+
+
+def encode(payload: bytes) -> bytes:
+    """The payload with its tag; compressed if it is large and gets smaller by it."""
+    if len(payload) >= THRESHOLD:
+        packed = _zstd.compress(payload)
+        if len(packed) < len(payload):
+            return ZSTD + packed
+    return PLAIN + payload
+
+
+def decode(stored: bytes) -> bytes:
+    """What `encode` was given. Raises `StoreError` `store.codec` for an unknown tag or damaged bytes."""
+    tag = stored[:1]
+    if tag == PLAIN:
+        return stored[1:]
+    if tag == ZSTD:
+        try:
+            return _zstd.decompress(stored[1:])
+        except zstandard.ZstdError as error:
+            raise StoreError(
+                f"A payload in the store is damaged: {error}.",
+                code="store.codec",
+                hint="Restore the store from a backup; `pyagent doctor` checks the whole of it.",
+            ) from error
+    raise StoreError(
+        f"A payload in the store has the unknown encoding {tag.hex() or 'nothing'}.",
+        code="store.codec",
+        hint="A newer PyAgent has written it: upgrade this one.",
+    )
+
+
+def _as_json(value: object) -> object:
+    if isinstance(value, Mapping):
+        return dict(cast("Mapping[Any, Any]", value))
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+def encode_json(value: Mapping[str, Any]) -> bytes:
+    """A JSON object, encoded. Raises `StoreError` `store.not_json` for values that JSON cannot hold."""
+    try:
+        return encode(orjson.dumps(value, default=_as_json))
+    except TypeError:
+        # orjson takes no integers beyond 64 bits and no keys but strings; the slow encoder does.
+        try:
+            return encode(json.dumps(value, default=_as_json, separators=(",", ":")).encode())
+        except (TypeError, ValueError) as error:
+            raise StoreError(
+                f"What is to be kept is not JSON: {error}.",
+                code="store.not_json",
+                hint="Use only objects, lists, strings, numbers, booleans and null.",
+            ) from error
+
+
+def decode_json(stored: bytes) -> dict[str, Any]:
+    """What `encode_json` was given."""
+    payload = decode(stored)
+    try:
+        return orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        return json.loads(payload)

@@ -1,0 +1,96 @@
+"""Who may commit to a run, in SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime, timedelta
+
+from pyagent.errors import LeaseHeld, LeaseLost
+from pyagent.store.base import Lease
+from pyagent.store.sqlite import rows
+
+
+def claim(connection: sqlite3.Connection, run_id: str, owner: str, ttl: timedelta, now: datetime) -> Lease:
+    """Take the run for the owner. Raises `LeaseHeld` and `NotFound`."""
+    row = connection.execute(
+        "SELECT s.run, s.lease_owner, s.lease_token, s.lease_expires_at, s.adoptions"
+        " FROM runs r JOIN run_state s ON s.run = r.run WHERE r.id = ?",
+        (run_id,),
+    ).fetchone()
+    if row is None:
+        raise rows.no_run(run_id)
+    number, holder, token, expires_at, adoptions = row
+    adopted = holder is not None
+    if adopted and holder != owner and expires_at > rows.stamp(now):
+        raise LeaseHeld(
+            f"{holder} holds run {run_id} until {rows.moment(expires_at).isoformat()}.", details={"owner": holder}
+        )
+    lease = Lease(
+        run_id=run_id,
+        owner=owner,
+        token=token + 1,
+        expires_at=now + ttl,
+        adopted=adopted,
+        adoptions=adoptions + adopted,
+    )
+    connection.execute(
+        "UPDATE run_state SET lease_owner = ?, lease_token = ?, lease_expires_at = ?, adoptions = ? WHERE run = ?",
+        (owner, lease.token, rows.stamp(lease.expires_at), lease.adoptions, number),
+    )
+    return lease
+
+
+def renew(connection: sqlite3.Connection, lease: Lease, ttl: timedelta, now: datetime) -> Lease:
+    """The lease with a later end. Raises `LeaseLost`."""
+    expires_at = now + ttl
+    changed = connection.execute(
+        "UPDATE run_state SET lease_expires_at = ? WHERE run = (SELECT run FROM runs WHERE id = ?)"
+        " AND lease_token = ? AND lease_owner IS NOT NULL",
+        (rows.stamp(expires_at), lease.run_id, lease.token),
+    ).rowcount
+    if not changed:
+        raise lost(lease)
+    return Lease(
+        run_id=lease.run_id,
+        owner=lease.owner,
+        token=lease.token,
+        expires_at=expires_at,
+        adopted=lease.adopted,
+        adoptions=lease.adoptions,
+    )
+
+
+def release(connection: sqlite3.Connection, lease: Lease) -> None:
+    """Give the lease back, if it is still the run's."""
+    connection.execute(
+        "UPDATE run_state SET lease_owner = NULL, lease_expires_at = NULL"
+        " WHERE run = (SELECT run FROM runs WHERE id = ?) AND lease_token = ?",
+        (lease.run_id, lease.token),
+    )
+
+
+def claimable(connection: sqlite3.Connection, now: datetime, limit: int) -> list[str]:
+    """Ids of the runs that somebody should take, oldest first."""
+    stamped = rows.stamp(now)
+    return [
+        row[0]
+        for row in connection.execute(
+            "SELECT r.id FROM run_state s JOIN runs r ON r.run = s.run"
+            " WHERE s.status IN ('queued', 'running', 'waiting', 'paused')"
+            " AND (s.lease_owner IS NULL OR s.lease_expires_at <= :now)"
+            " AND (s.status IN ('queued', 'running') OR s.wake_at <= :now"
+            "  OR EXISTS (SELECT 1 FROM messages m WHERE m.run = s.run AND m.id > s.seen)"
+            "  OR EXISTS (SELECT 1 FROM messages m JOIN steps t ON t.signal_name = m.name AND t.signal_key = m.key"
+            "   WHERE m.run IS NULL AND t.run = s.run))"
+            " ORDER BY s.run LIMIT :limit",
+            {"now": stamped, "limit": max(limit, 0)},
+        )
+    ]
+
+
+def lost(lease: Lease) -> LeaseLost:
+    """The error for an old token."""
+    return LeaseLost(
+        f"The lease of {lease.owner} on run {lease.run_id} (token {lease.token}) is over.",
+        details={"run": lease.run_id, "token": lease.token},
+    )

@@ -1,0 +1,193 @@
+"""Graph versions, runs and their steps in SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from pyagent.errors import LeaseHeld, NotFound, StoreError
+from pyagent.store import codec
+from pyagent.store.base import GraphVersion, KeyTaken, NewEvent, NewRun, Run, RunFilter, StepRecord
+from pyagent.store.sqlite import payloads, rows, streams
+
+SHORTEST_PREFIX = 6
+"""Characters of a run's id that are enough to name it."""
+
+
+def put_graph(connection: sqlite3.Connection, graph_id: str, hash: str, text: str, now: datetime) -> None:
+    """Keep a version and make it the graph's latest."""
+    put = connection.execute("SELECT coalesce(max(put), 0) + 1 FROM graphs").fetchone()[0]
+    connection.execute(
+        "INSERT INTO graphs (hash, graph_id, put, text, created_at) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (hash) DO UPDATE SET put = excluded.put",
+        (hash, graph_id, put, codec.encode(text.encode()), rows.stamp(now)),
+    )
+
+
+def get_graph(connection: sqlite3.Connection, hash: str) -> GraphVersion:
+    """The version with this hash. Raises `NotFound`."""
+    row = connection.execute("SELECT graph_id, hash, text, created_at FROM graphs WHERE hash = ?", (hash,)).fetchone()
+    if row is None:
+        raise NotFound(f"There is no graph version {hash}.", code="graph.not_found")
+    return _version_of(row)
+
+
+def latest_graph(connection: sqlite3.Connection, graph_id: str) -> GraphVersion:
+    """The version put last. Raises `NotFound`."""
+    row = connection.execute(
+        "SELECT graph_id, hash, text, created_at FROM graphs WHERE graph_id = ? ORDER BY put DESC LIMIT 1", (graph_id,)
+    ).fetchone()
+    if row is None:
+        raise NotFound(f"There is no graph {graph_id}.", code="graph.not_found")
+    return _version_of(row)
+
+
+def _version_of(row: tuple[Any, ...]) -> GraphVersion:
+    graph_id, hash, text, created_at = row
+    return GraphVersion(
+        graph_id=graph_id, hash=hash, text=codec.decode(text).decode(), created_at=rows.moment(created_at)
+    )
+
+
+def create(connection: sqlite3.Connection, run: NewRun, events: Sequence[NewEvent], now: datetime) -> Run:
+    """Create a queued run, or answer by the start key's policy."""
+    if connection.execute("SELECT 1 FROM runs WHERE id = ?", (run.id,)).fetchone():
+        raise StoreError(f"There is a run {run.id} already.", code="store.run_exists", hint="Give each run a fresh id.")
+    if run.key is not None and (holder := _key_holder(connection, run, now)):
+        if run.key_policy == "existing":
+            return holder
+        if run.key_policy == "reject":
+            raise KeyTaken(f"Run {holder.id} ({holder.status}) holds the key {run.key!r}.", details={"run": holder.id})
+        if holder.ended_at is None:
+            streams.post(connection, holder.id, "cancel", "", "", "", b"null", run.actor, now)
+    stamped = rows.stamp(now)
+    number = connection.execute(
+        "INSERT INTO runs (id, graph_id, graph_hash, trigger, inputs, production, key, key_window, parent_run,"
+        " parent_step, forked_from, owner, actor, semantics, labels, created_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            *(run.id, run.graph_id, run.graph_hash, run.trigger, codec.encode(run.inputs), run.production, run.key),
+            *(run.key_window // rows.MICROSECOND, run.parent_run, run.parent_step, run.forked_from),
+            *(run.owner, run.actor, run.semantics, codec.encode_json(run.labels), stamped),
+        ),
+    ).lastrowid
+    assert number is not None
+    connection.execute("INSERT INTO run_state (run, updated_at) VALUES (?, ?)", (number, stamped))
+    if run.key is not None:
+        connection.execute(
+            "INSERT INTO start_keys (owner, graph_id, key, run) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (owner, graph_id, key) DO UPDATE SET run = excluded.run",
+            (run.owner, run.graph_id, run.key, number),
+        )
+    streams.append_events(connection, number, events)
+    return _by_number(connection, number)
+
+
+def _key_holder(connection: sqlite3.Connection, run: NewRun, now: datetime) -> Run | None:
+    """The run that holds the key: alive, or ended no longer ago than its own window."""
+    row = connection.execute(
+        "SELECT s.run FROM start_keys k JOIN runs r ON r.run = k.run JOIN run_state s ON s.run = k.run"
+        " WHERE k.owner = ? AND k.graph_id = ? AND k.key = ?"
+        " AND (s.ended_at IS NULL OR s.ended_at + r.key_window > ?)",
+        (run.owner, run.graph_id, run.key, rows.stamp(now)),
+    ).fetchone()
+    return None if row is None else _by_number(connection, row[0])
+
+
+def _by_number(connection: sqlite3.Connection, number: int) -> Run:
+    return rows.run_of(
+        connection.execute(
+            f"SELECT {rows.RUN_COLUMNS} FROM runs r JOIN run_state s ON s.run = r.run WHERE r.run = ?",  # noqa: S608
+            (number,),
+        ).fetchone()
+    )
+
+
+def get(connection: sqlite3.Connection, run_id: str) -> Run:
+    """The run with this id or unique prefix. Raises `NotFound`."""
+    select = f"SELECT {rows.RUN_COLUMNS} FROM runs r JOIN run_state s ON s.run = r.run"  # noqa: S608
+    found = connection.execute(f"{select} WHERE r.id = ?", (run_id,)).fetchall()
+    if not found and len(run_id) >= SHORTEST_PREFIX:
+        # Ids sort by code point; no character comes after the last one.
+        end = run_id + "\U0010ffff"
+        found = connection.execute(f"{select} WHERE r.id > ? AND r.id < ? LIMIT 2", (run_id, end)).fetchall()
+    if not found:
+        raise rows.no_run(run_id)
+    if len(found) > 1:
+        raise NotFound(
+            f"Several runs begin with {run_id}.",
+            code="run.ambiguous",
+            hint="Give more characters of the id.",
+            details={"runs": [row[0] for row in found]},
+        )
+    return rows.run_of(found[0])
+
+
+def listed(connection: sqlite3.Connection, filter: RunFilter) -> list[Run]:
+    """The runs that the filter lets through, newest first."""
+    where: list[str] = []
+    values: list[Any] = []
+    if filter.graph_id is not None:
+        where.append("r.graph_id = ?")
+        values.append(filter.graph_id)
+    if filter.owner is not None:
+        where.append("r.owner = ?")
+        values.append(filter.owner)
+    if filter.statuses:
+        where.append(f"s.status IN ({', '.join('?' * len(filter.statuses))})")
+        values.extend(filter.statuses)
+    if filter.before is not None:
+        where.append("r.run < ?")
+        values.append(rows.run_number(connection, filter.before))
+    condition = f"WHERE {' AND '.join(where)}" if where else ""
+    return [
+        rows.run_of(row)
+        for row in connection.execute(
+            f"SELECT {rows.RUN_COLUMNS} FROM runs r JOIN run_state s ON s.run = r.run {condition}"  # noqa: S608
+            " ORDER BY r.run DESC LIMIT ?",
+            (*values, max(filter.limit, 0)),
+        )
+    ]
+
+
+def delete(connection: sqlite3.Connection, run_id: str, now: datetime) -> list[str]:
+    """Delete all of a run; returns the digests of blobs in files that nothing refers to any more."""
+    number = rows.run_number(connection, run_id)
+    owner, expires_at = connection.execute(
+        "SELECT lease_owner, lease_expires_at FROM run_state WHERE run = ?", (number,)
+    ).fetchone()
+    if owner is not None and expires_at > rows.stamp(now):
+        raise LeaseHeld(f"{owner} holds run {run_id}.", hint="Cancel the run first, or wait until its worker ends.")
+    digests = [row[0] for row in connection.execute("SELECT digest FROM blob_refs WHERE run = ?", (number,))]
+    for table in ("checkpoints", "checkpoint_channels", "checkpoint_writes"):
+        connection.execute(f"DELETE FROM {table} WHERE thread = ?", (run_id,))  # noqa: S608
+    connection.execute("DELETE FROM runs WHERE run = ?", (number,))
+    return payloads.forget(connection, digests)
+
+
+def steps(connection: sqlite3.Connection, run_id: str) -> list[StepRecord]:
+    """The run's steps in the order of their first commit."""
+    return [
+        StepRecord(
+            step=step,
+            node=node,
+            scope=scope,
+            status=status,
+            attempt=attempt,
+            started_at=rows.moment_or_none(started_at),
+            ended_at=rows.moment_or_none(ended_at),
+            items_in=items_in,
+            items_out=rows.mapping_or_none(items_out) or {},
+            error=rows.mapping_or_none(error),
+            wait=rows.mapping_or_none(wait),
+        )
+        for step, node, scope, status, attempt, started_at, ended_at, items_in, items_out, error, wait in (
+            connection.execute(
+                "SELECT step, node, scope, status, attempt, started_at, ended_at, items_in, items_out, error, wait"
+                " FROM steps WHERE run = ? ORDER BY position",
+                (rows.run_number(connection, run_id),),
+            )
+        )
+    ]

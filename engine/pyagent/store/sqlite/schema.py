@@ -1,0 +1,229 @@
+"""The schema of the SQLite store and its migrations, forward only, by `PRAGMA user_version`.
+
+Times are integers, microseconds since 1970 in UTC. Columns of type BLOB hold payloads in the codec's form. What changes
+with every commit lies apart from a run's inputs (`run_state`), so that a commit does not rewrite them.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from pyagent.errors import StoreError
+
+APPLICATION_ID = 0x50794167
+"""`PyAg`: marks the file as ours, so that no other program's database is migrated by mistake."""
+
+_FIRST = """
+CREATE TABLE graphs (
+  hash TEXT PRIMARY KEY,
+  graph_id TEXT NOT NULL,
+  put INTEGER NOT NULL,  -- grows with every put: the latest version has the greatest
+  text BLOB NOT NULL,
+  created_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX graphs_by_put ON graphs (put);
+CREATE INDEX graphs_by_id ON graphs (graph_id, put);
+
+CREATE TABLE runs (
+  run INTEGER PRIMARY KEY AUTOINCREMENT,  -- order of creation; never used again
+  id TEXT NOT NULL UNIQUE,
+  graph_id TEXT NOT NULL,
+  graph_hash TEXT NOT NULL,
+  trigger TEXT NOT NULL,
+  inputs BLOB NOT NULL,
+  production INTEGER NOT NULL,
+  key TEXT,
+  key_window INTEGER NOT NULL,
+  parent_run TEXT,
+  parent_step TEXT,
+  forked_from TEXT,
+  owner TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  semantics INTEGER NOT NULL,
+  labels BLOB NOT NULL,
+  created_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX runs_by_graph ON runs (graph_id, run);
+
+CREATE TABLE run_state (
+  run INTEGER PRIMARY KEY REFERENCES runs ON DELETE CASCADE,
+  status TEXT NOT NULL DEFAULT 'queued',
+  started_at INTEGER,
+  ended_at INTEGER,
+  updated_at INTEGER NOT NULL,
+  wake_at INTEGER,
+  outputs BLOB,
+  error BLOB,
+  log_length INTEGER NOT NULL DEFAULT 0,
+  step_count INTEGER NOT NULL DEFAULT 0,
+  seen INTEGER NOT NULL DEFAULT 0,
+  lease_owner TEXT,
+  lease_token INTEGER NOT NULL DEFAULT 0,
+  lease_expires_at INTEGER,
+  adoptions INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX runs_alive ON run_state (status, run) WHERE status IN ('queued', 'running', 'waiting', 'paused');
+
+CREATE TABLE start_keys (
+  owner TEXT NOT NULL,
+  graph_id TEXT NOT NULL,
+  key TEXT NOT NULL,
+  run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
+  PRIMARY KEY (owner, graph_id, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX start_keys_by_run ON start_keys (run);
+
+CREATE TABLE log (
+  run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
+  seq INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  step TEXT NOT NULL,
+  body BLOB NOT NULL,
+  PRIMARY KEY (run, seq)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE steps (
+  run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
+  step TEXT NOT NULL,
+  position INTEGER NOT NULL,  -- order of first commit
+  node TEXT NOT NULL,
+  scope TEXT NOT NULL,
+  status TEXT NOT NULL,
+  attempt INTEGER NOT NULL,
+  started_at INTEGER,
+  ended_at INTEGER,
+  items_in INTEGER NOT NULL,
+  items_out BLOB,
+  error BLOB,
+  wait BLOB,
+  signal_name TEXT,  -- what an unaddressed signal is matched by
+  signal_key TEXT,
+  PRIMARY KEY (run, step)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX steps_by_signal ON steps (signal_name, signal_key) WHERE signal_name IS NOT NULL;
+
+CREATE TABLE events (
+  cursor INTEGER PRIMARY KEY AUTOINCREMENT,  -- one writer at a time: the order of commits
+  run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
+  kind TEXT NOT NULL,
+  step TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  data BLOB NOT NULL
+) STRICT;
+CREATE INDEX events_by_run ON events (run, cursor);
+
+CREATE TABLE messages (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  run INTEGER REFERENCES runs ON DELETE CASCADE,
+  kind TEXT NOT NULL,
+  step TEXT NOT NULL,
+  name TEXT NOT NULL,
+  key TEXT NOT NULL,
+  body BLOB NOT NULL,
+  actor TEXT NOT NULL,
+  at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX messages_by_run ON messages (run, id) WHERE run IS NOT NULL;
+CREATE INDEX signals ON messages (name, key, id) WHERE run IS NULL;
+
+CREATE TABLE blobs (
+  digest TEXT NOT NULL UNIQUE,
+  size INTEGER NOT NULL,
+  data BLOB  -- NULL: in a file beside the database
+) STRICT;
+
+CREATE TABLE blob_refs (
+  run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
+  digest TEXT NOT NULL REFERENCES blobs (digest),
+  PRIMARY KEY (run, digest)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX blob_refs_by_digest ON blob_refs (digest);
+
+CREATE TABLE checkpoints (
+  thread TEXT NOT NULL,
+  namespace TEXT NOT NULL,
+  id TEXT NOT NULL,  -- grows with time within a thread
+  parent TEXT,
+  run TEXT,  -- `run_id` of the metadata
+  encoding TEXT NOT NULL,
+  checkpoint BLOB NOT NULL,  -- without the values of channels
+  metadata BLOB NOT NULL,
+  PRIMARY KEY (thread, namespace, id)
+) STRICT;
+CREATE INDEX checkpoints_by_run ON checkpoints (run) WHERE run IS NOT NULL;
+
+CREATE TABLE checkpoint_channels (
+  thread TEXT NOT NULL,
+  namespace TEXT NOT NULL,
+  channel TEXT NOT NULL,
+  version TEXT NOT NULL,
+  encoding TEXT NOT NULL,
+  value BLOB NOT NULL,
+  PRIMARY KEY (thread, namespace, channel, version)
+) STRICT;
+
+CREATE TABLE checkpoint_writes (
+  thread TEXT NOT NULL,
+  namespace TEXT NOT NULL,
+  id TEXT NOT NULL,
+  task TEXT NOT NULL,
+  position INTEGER NOT NULL,
+  task_path TEXT NOT NULL,
+  channel TEXT NOT NULL,
+  encoding TEXT NOT NULL,
+  value BLOB NOT NULL,
+  PRIMARY KEY (thread, namespace, id, task, position)
+) STRICT;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST,)
+"""Script n takes the schema from version n to n + 1. Scripts that have been released are never edited."""
+
+
+def version(connection: sqlite3.Connection) -> int:
+    """The version of the schema in the file; 0 for a new one."""
+    return connection.execute("PRAGMA user_version").fetchone()[0]
+
+
+def check(connection: sqlite3.Connection, path: str) -> bool:
+    """Whether the file is up to date. Raises `StoreError` if it is newer than this program or not ours at all."""
+    found = version(connection)
+    if found > len(MIGRATIONS):
+        raise StoreError(
+            f"The store {path} has schema {found}; this program knows up to {len(MIGRATIONS)}.",
+            code="store.schema_newer",
+            hint="A newer PyAgent has used it: upgrade this one, or give another PYAGENT_STORE.",
+            details={"schema": found, "known": len(MIGRATIONS)},
+        )
+    if connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID:
+        return found == len(MIGRATIONS)
+    if found or connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone():
+        raise StoreError(
+            f"{path} is another program's database.",
+            code="store.foreign",
+            hint="Give PYAGENT_STORE the path of a file that does not exist yet.",
+        )
+    return False
+
+
+def migrate(connection: sqlite3.Connection, path: str) -> None:
+    """Bring the schema up to date, inside the caller's transaction."""
+    if check(connection, path):  # another process was faster
+        return
+    for script in MIGRATIONS[version(connection) :]:
+        for statement in _statements(script):
+            connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+def _statements(script: str) -> list[str]:
+    """The script's statements one by one: `executescript` would commit the transaction it runs in."""
+    found: list[str] = []
+    text = ""
+    for line in script.splitlines(keepends=True):
+        text += line
+        if sqlite3.complete_statement(text):
+            found.append(text)
+            text = ""
+    return found

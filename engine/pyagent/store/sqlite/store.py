@@ -1,0 +1,332 @@
+"""The default store: one SQLite file for all processes of a machine, large blobs in files beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from pyagent.errors import StoreError
+from pyagent.store import codec
+from pyagent.store.base import (
+    Commit,
+    Event,
+    GraphVersion,
+    Lease,
+    LogRecord,
+    Message,
+    MessageKind,
+    NewEvent,
+    NewRun,
+    Run,
+    RunFilter,
+    StepRecord,
+)
+from pyagent.store.blobs import FILE_THRESHOLD, BlobFiles, check_digest
+from pyagent.store.changes import Changes
+from pyagent.store.sqlite import commits, leases, payloads, rows, runs, streams
+from pyagent.store.sqlite.database import BUSY_LIMIT, Database, Synchronous
+
+T = TypeVar("T")
+
+POLL_INTERVAL = 0.04
+"""Seconds between looks for commits by other processes, while somebody waits for them."""
+PAGE = 1000
+"""Rows of a long read after which other tasks get their turn."""
+_LEFTOVER_AGE = 3600.0
+"""Seconds after which a temporary file belongs to no living writer."""
+
+
+class SqliteStore:
+    """The store contract over one SQLite file.
+
+    Opened by `open_store()`, or by hand: `SqliteStore(Path("pyagent.db"))`, then `await store.open()`. One object
+    belongs to one event loop; any number of processes and objects may share the file, on a local disk.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        synchronous: Synchronous | None = None,
+        busy_limit: float = BUSY_LIMIT,
+        clock: Callable[[], datetime] = partial(datetime.now, UTC),
+    ) -> None:
+        """`synchronous`: None takes PYAGENT_SQLITE_SYNCHRONOUS; `busy_limit`: seconds to wait for other processes'
+        locks; `clock`: the store's clock, for tests in virtual time."""
+        self.path = Path(path).expanduser()
+        self.database = Database(self.path, synchronous=synchronous, busy_limit=busy_limit)
+        """The connections, shared with the LangGraph saver over the same file."""
+        self._files = BlobFiles(self.path.with_name(self.path.name + ".blobs"))
+        self._clock = clock
+        self._changes = Changes()
+        self._foreign_version = 0
+        self._next_look = 0.0
+        self._poller: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Open the file, create it if need be, migrate it. Raises `StoreError` `store.schema_newer` and others."""
+        await self.database.open()
+        self._foreign_version = self.database.foreign_version()
+
+    async def close(self) -> None:
+        """Close the file; safe to call twice. Whoever follows events gets `StoreUnavailable`."""
+        if self._poller is not None:
+            self._poller.cancel()
+            self._poller = None
+        self.database.close()
+        self._changes.notify()
+
+    async def now(self) -> datetime:
+        """The store's clock, in UTC."""
+        return self._clock()
+
+    # graphs
+
+    async def put_graph(self, graph_id: str, hash: str, text: str) -> None:
+        """Keep a version and make it the graph's latest; the text that came first with a hash stays."""
+        await self.database.write(lambda to: runs.put_graph(to, graph_id, hash, text, self._clock()))
+
+    async def get_graph(self, hash: str) -> GraphVersion:
+        """Raises `NotFound`."""
+        return await self.database.read(lambda of: runs.get_graph(of, hash))
+
+    async def latest_graph(self, graph_id: str) -> GraphVersion:
+        """The version put last. Raises `NotFound`."""
+        return await self.database.read(lambda of: runs.latest_graph(of, graph_id))
+
+    # runs
+
+    async def create_run(self, run: NewRun, events: Sequence[NewEvent] = ()) -> Run:
+        """Create a queued run; see the contract for start keys."""
+        created = await self.database.write(lambda to: runs.create(to, run, events, self._clock()))
+        self._changes.notify()
+        return created
+
+    async def get_run(self, run_id: str) -> Run:
+        """The run with this id or unique prefix. Raises `NotFound`."""
+        return await self.database.read(lambda of: runs.get(of, run_id))
+
+    async def list_runs(self, filter: RunFilter = RunFilter()) -> list[Run]:
+        """The runs that the filter lets through, newest first."""
+        return await self.database.read(lambda of: runs.listed(of, filter))
+
+    async def delete_run(self, run_id: str) -> None:
+        """Delete all of a run for good; see the contract."""
+        in_files = await self.database.erase(lambda to: runs.delete(to, run_id, self._clock()))
+        if in_files:
+            await self.database.write(lambda to: payloads.remove_files(to, self._files, in_files))
+
+    async def steps(self, run_id: str) -> list[StepRecord]:
+        """The run's steps in the order of their first commit. Raises `NotFound`."""
+        return await self.database.read(lambda of: runs.steps(of, run_id))
+
+    # leases
+
+    async def claim(self, run_id: str, owner: str, ttl: timedelta) -> Lease:
+        """Take the run for `owner`. Raises `LeaseHeld` and `NotFound`."""
+        return await self.database.write(lambda to: leases.claim(to, run_id, owner, ttl, self._clock()))
+
+    async def renew(self, lease: Lease, ttl: timedelta) -> Lease:
+        """The lease with a later end. Raises `LeaseLost`."""
+        return await self.database.write(lambda to: leases.renew(to, lease, ttl, self._clock()))
+
+    async def release(self, lease: Lease) -> None:
+        """Give the lease back; releasing a lost one does nothing."""
+        await self.database.write(lambda to: leases.release(to, lease))
+        self._changes.notify()
+
+    async def claimable(self, limit: int = 100) -> list[str]:
+        """Ids of the runs that somebody should take; see the contract."""
+        return await self.database.read(lambda of: leases.claimable(of, self._clock(), limit))
+
+    # log and commit
+
+    async def commit(self, lease: Lease, commit: Commit) -> None:
+        """Apply all of it or nothing. Raises `LeaseLost`, `LogConflict`, `MessageTaken`, `StoreFull`."""
+        kept: list[commits.KeptBlob] = []
+        large: dict[str, bytes] = {}
+        for digest, data in commit.blobs:
+            if len(data) >= FILE_THRESHOLD:
+                large[digest] = data
+                kept.append((digest, len(data), None))
+            else:
+                check_digest(digest, data)
+                kept.append((digest, len(data), codec.encode(data)))
+        await self._write_beside(
+            large, lambda to: commits.apply(to, lease, commit, kept, self._clock()), durable=commit.durable
+        )
+        self._changes.notify()
+
+    async def read_log(self, run_id: str, after: int = 0) -> list[LogRecord]:
+        """The entries with `seq > after`, in order. Raises `NotFound`."""
+        number = await self.database.read(lambda of: rows.run_number(of, run_id))
+        found: list[LogRecord] = []
+        while page := await self.database.read(partial(commits.read_log, number=number, after=after, limit=PAGE)):
+            found += page
+            if len(page) < PAGE:
+                break
+            after = page[-1].seq
+            await asyncio.sleep(0)
+        return found
+
+    # messages
+
+    async def post(
+        self,
+        run_id: str | None,
+        kind: MessageKind,
+        *,
+        step: str = "",
+        name: str = "",
+        key: str = "",
+        body: bytes = b"null",
+        actor: str = "local",
+    ) -> int:
+        """Leave a message and return its id. Raises `NotFound` for an unknown run."""
+        identity = await self.database.write(
+            lambda to: streams.post(to, run_id, kind, step, name, key, body, actor, self._clock())
+        )
+        self._changes.notify()
+        return identity
+
+    async def messages(self, run_id: str, signals: Sequence[tuple[str, str]] = ()) -> list[Message]:
+        """What no commit has consumed, oldest first. Raises `NotFound`."""
+        return await self.database.read(lambda of: streams.messages(of, run_id, signals))
+
+    # events
+
+    async def read_events(self, after: int = 0, run_id: str | None = None, limit: int = 1000) -> list[Event]:
+        """At most `limit` events after the cursor, in order."""
+        return await self.database.read(lambda of: streams.read_events(of, after, run_id, limit))
+
+    async def last_cursor(self) -> int:
+        """The cursor of the newest event; 0 when there is none."""
+        return await self.database.read(streams.last_cursor)
+
+    async def follow(self, after: int = 0, run_id: str | None = None) -> AsyncIterator[Sequence[Event]]:
+        """Batches of events after the cursor, for ever; other processes' within about `POLL_INTERVAL`."""
+        while True:
+            mark = self.mark()
+            batch = await self.read_events(after, run_id, PAGE)
+            if batch:
+                after = batch[-1].cursor
+                yield batch
+                await asyncio.sleep(0)
+            else:
+                await self._wait(mark, None)
+
+    def mark(self) -> int:
+        """A mark to hand to `changed`."""
+        return self._changes.count
+
+    async def changed(self, timeout: float, since: int | None = None) -> bool:
+        """Wait until something may have come since the mark, at most `timeout` seconds; whether it may have."""
+        return await self._wait(self.mark() if since is None else since, timeout)
+
+    async def _wait(self, since: int, timeout: float | None) -> bool:
+        if self._poller is None or self._poller.done():
+            self._poller = asyncio.create_task(self._poll(), name="pyagent-store-poll")
+        return await self._changes.wait(since, timeout)
+
+    async def _poll(self) -> None:
+        """Tell of other processes' commits as long as anybody waits, at an even pace."""
+        loop = asyncio.get_running_loop()
+        while self._changes.awaited:
+            await asyncio.sleep(self._next_look - loop.time())
+            self._next_look = loop.time() + POLL_INTERVAL
+            try:
+                version = self.database.foreign_version()
+            except StoreError:
+                self._changes.notify()  # who waits will read, and get the error
+                return
+            if version != self._foreign_version:
+                self._foreign_version = version
+                self._changes.notify()
+
+    # blobs
+
+    async def put_blob(self, run_id: str, digest: str, data: bytes) -> None:
+        """Keep a payload that the run refers to from now on. Raises `NotFound` and `StoreError`."""
+        large = {digest: data} if len(data) >= FILE_THRESHOLD else {}
+        if not large:
+            check_digest(digest, data)
+        stored = None if large else codec.encode(data)
+
+        def keep(to: sqlite3.Connection) -> None:
+            number = rows.run_number(to, run_id)
+            payloads.keep(to, digest, len(data), stored)
+            payloads.refer(to, number, digest)
+
+        await self._write_beside(large, keep)
+
+    async def get_blob(self, digest: str) -> bytes:
+        """Raises `NotFound`, and `StoreError` when the bytes are damaged."""
+        stored = await self.database.read(lambda of: payloads.find(of, digest))
+        if stored is not None:
+            return codec.decode(stored)
+        return await asyncio.to_thread(self._read_file, digest)
+
+    async def sweep(self) -> int:
+        """Remove what crashes have left behind and nothing refers to; returns how many blobs went."""
+        digests = await asyncio.to_thread(lambda: list(self._files.digests()))
+        removed = 0
+        for start in range(0, len(digests), PAGE):
+            page = digests[start : start + PAGE]
+            removed += await self.database.write(partial(payloads.remove_files, files=self._files, digests=page))
+            await asyncio.sleep(0)
+        await asyncio.to_thread(self._files.remove_leftovers, time.time() - _LEFTOVER_AGE)
+        return removed
+
+    async def _write_beside(
+        self, large: Mapping[str, bytes], change: Callable[[sqlite3.Connection], T], *, durable: bool = False
+    ) -> T:
+        """Write the large blobs to files, then run the transaction that makes them known."""
+
+        def with_files(connection: sqlite3.Connection) -> T:
+            if gone := [digest for digest in large if not self._files.path(digest).exists()]:
+                raise _FileGone(gone)
+            return change(connection)
+
+        if not large:
+            return await self.database.write(change, durable=durable)
+        missing = list(large)
+        while True:
+            for digest in missing:
+                await asyncio.to_thread(self._write_file, digest, large[digest])
+            try:
+                return await self.database.write(with_files, durable=durable)
+            except _FileGone as gone:  # its last run was deleted meanwhile
+                missing = gone.digests
+
+    def _write_file(self, digest: str, data: bytes) -> None:
+        check_digest(digest, data)
+        try:
+            self._files.write(digest, codec.encode(data))
+        except OSError as error:
+            raise self.database.translate(error) from error
+
+    def _read_file(self, digest: str) -> bytes:
+        try:
+            data = codec.decode(self._files.read(digest))
+        except FileNotFoundError as error:
+            raise StoreError(
+                f"The file of blob {digest} is gone.",
+                code="store.blob_missing",
+                hint=f"Restore {self._files.root} from the backup that the database is from.",
+            ) from error
+        except OSError as error:
+            raise self.database.translate(error) from error
+        check_digest(digest, data)
+        return data
+
+
+class _FileGone(Exception):
+    def __init__(self, digests: list[str]) -> None:
+        super().__init__(digests)
+        self.digests = digests
