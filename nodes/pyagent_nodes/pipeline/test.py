@@ -1,0 +1,117 @@
+"""`pipeline.test`: the repository's own tests, with a result for each."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Literal
+
+from pydantic import Field
+
+from pyagent.errors import Where
+from pyagent.sdk import Context, Item, Items, JsonObject, NodeParams, NodeTimeout, Outputs, node
+from pyagent_nodes.pipeline.results import compare, load_cases, save_run
+from pyagent_nodes.pipeline.shapes import Environment, Patch, Project, Source, Tests
+from pyagent_nodes.pipeline.suite import run_suite
+from pyagent_nodes.pipeline.venv import open_environment
+from pyagent_nodes.pipeline.workspace import open_tree
+
+
+class TestHang(NodeTimeout):
+    """The suite outlived its time; what was known by then is in the details."""
+
+    __test__ = False
+    code = "pipeline.test.timeout"
+    hint = "The named test hangs, or the suite needs a longer `timeout`."
+
+
+class TestParams(NodeParams):
+    """Which tree, how, and against what it is compared."""
+
+    __test__ = False
+    source: Source = Field(description="The fetched repository")
+    project: Project = Field(description="What is known of it")
+    environment: Environment = Field(description="Where its tests can run")
+    patch: Patch | None = Field(None, description="Changes to test; without them the repository is tested as fetched")
+    baseline: Tests | None = Field(None, description="An earlier run to compare with")
+    command: str | None = Field(
+        None, description="Test command, `pytest …` or `unittest …`, instead of the one that was found"
+    )
+    timeout: float = Field(900, gt=0, description="Seconds that the whole suite may take")
+    memory: int | None = Field(None, ge=64, description="MiB of address space for each process")
+    on_hang: Literal["fail", "report"] = Field(
+        "fail", description="fail: a suite that outlives its time fails the step; report: it counts as failed"
+    )
+    result: str = Field("tests", pattern="^[a-z][a-z0-9_]*$", description="Field of the item for the result")
+
+
+@node("pipeline.test", title="Run tests", icon="flask", ports_out=("passed", "failed"), effects="idempotent")
+async def run_tests(items: Items, params: TestParams, ctx: Context) -> Outputs:
+    """Run the repository's own tests in its environment and route by their outcome.
+
+    Without a baseline, `failed` gets the item if any test failed; with one, if any test that passed in it does not
+    pass now. A repository without tests passes, with the status `no tests`. The item that comes in goes on with the
+    result in the field that `result` names.
+
+    Fails with `pipeline.test.timeout` when the suite hangs (`on_hang`).
+    """
+    json = items[0].json if items else {}
+    tree = await open_tree(ctx, params.source, params.patch)
+    python = await open_environment(ctx, params.source, params.environment, tree)
+    runner, arguments = _command(params)
+    if runner == "none":
+        ctx.log("the repository has no tests", level="warning")
+        tests = Tests(
+            status="no tests", runner="none", command="", counts={}, total=0, failing=[],
+            **await save_run(ctx, [], b""),
+        )  # fmt: skip
+        return {"passed": [Item({**json, params.result: tests.as_json()})]}
+    ctx.log(f"running {shlex.join(['python', '-m', runner, *arguments])}")
+    run = await run_suite(
+        ctx, tree=tree, python=python, runner=runner, arguments=arguments, timeout=params.timeout,
+        memory=params.memory << 20 if params.memory else None,
+    )  # fmt: skip
+    saved = await save_run(ctx, run.cases, run.log)
+    before = await load_cases(ctx, params.baseline) if params.baseline else None
+    regressions, fixed = compare(before, run.cases) if before is not None else ([], [])
+    error: JsonObject = {}
+    if run.status == "timeout":
+        hang = TestHang(
+            f"the tests did not end within {params.timeout:g} s; {len(run.cases)} of {run.collected} had ended"
+            + (f", {run.running} was running" if run.running else ""),
+            where=Where(node=ctx.node_id, step=ctx.step),
+            details={"running": run.running, "counts": run.counts, "results": saved["results"].as_json()},
+        )
+        if params.on_hang == "fail":
+            raise hang
+        error = {"code": hang.code, "message": hang.message, "hint": hang.hint}
+    elif run.status == "broken":
+        last = run.log.decode(errors="replace").strip().splitlines()[-1:]
+        error = {
+            "code": "pipeline.test.broken",
+            "message": f"the test runner failed with exit code {run.exit_code}: {' '.join(last)}"[:1000],
+            "hint": "The log holds what it printed; a plugin that its settings name may be missing.",
+        }
+    tests = Tests(
+        status=run.status, runner=runner, command=run.command, counts=run.counts, total=len(run.cases),
+        failing=[case for case in run.cases if case.outcome in ("failed", "error")][:50],
+        regressions=regressions, fixed=fixed, error=error, exit_code=run.exit_code, seconds=run.seconds, **saved,
+    )  # fmt: skip
+    good = not regressions if before is not None else run.status in ("passed", "no tests")
+    ctx.log(
+        f"{run.status}: " + (", ".join(f"{count} {name}" for name, count in run.counts.items()) or "no results"),
+        level="info" if good else "warning",
+        regressions=len(regressions),
+    )
+    return {"passed" if good else "failed": [Item({**json, params.result: tests.as_json()})]}
+
+
+def _command(params: TestParams) -> tuple[Literal["pytest", "unittest", "none"], tuple[str, ...]]:
+    """The runner and its arguments."""
+    words = shlex.split(params.command if params.command is not None else params.project.test_command)
+    if words[:2] == ["python", "-m"]:
+        words = words[2:]
+    if not words:
+        return "none", ()
+    if words[0] == "unittest":
+        return "unittest", tuple(words[1:])
+    return "pytest", tuple(words[1:] if words[0] == "pytest" else words)
