@@ -115,7 +115,7 @@ class _Run:
     def decide(self, decisions: Decisions, now: float) -> None:
         for ready in decisions.ready:
             items = sum(
-                1 if delivery == INPUT else self.put[delivery.source][self.port(delivery.edge)]
+                1 if delivery.edge == INPUT else self.put[delivery.source][self.port(delivery.edge)]
                 for delivery in ready.deliveries
             )
             self.outcome.steps[str(ready.step)] = items

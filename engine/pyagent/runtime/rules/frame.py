@@ -10,11 +10,13 @@ from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 
 from pyagent.errors import RunError, Where
+from pyagent.runtime.rules.losers import is_doomed, losers
 from pyagent.runtime.rules.plan import NOWHERE, Plan, PlanEdge
 from pyagent.runtime.rules.state import Iteration, LoopRun, Status, Waiting, copied
 from pyagent.runtime.rules.types import INPUT, Decisions, Delivery, Ready, RuleFailure, StepId
 
 NOTHING: tuple[Delivery, ...] = ()
+FROM_OUTSIDE = Delivery(INPUT, StepId(""))
 
 
 class Frame:
@@ -23,10 +25,12 @@ class Frame:
     `start()` comes first, then one `end_step` for each step that ended, in the order of the log. To rebuild a
     frame, replay its entries. Choices that the text of the rules leaves open:
 
-    - All that a header's steps put on `done`, in the order of iterations, is one delivery at the loop's end.
-    - Deliveries of one entry are recorded in the order of the edges in the file; `any` takes the first.
-    - What comes for a node that was skipped early (`2 of 3` with two dead edges) is recorded as ignored, too.
-    - With `losers: cancel`, a step that could only feed ignored deliveries and has not started is skipped.
+    - What all of a header's steps put on `done` is delivered at the loop's end, in the order of iterations.
+    - The deliveries of one entry are recorded one by one, in the order of the edges in the file: `any` takes the
+      first of them and ignores the others.
+    - A node is skipped as soon as its `N of M` can no longer be met; what comes later is not listed as ignored.
+    - With `losers: cancel`, a step that becomes ready although it can only feed ignored deliveries is reported as
+      ready and as a loser at once.
     """
 
     __slots__ = (
@@ -81,10 +85,11 @@ class Frame:
         return self._failure
 
     def start(self) -> Decisions:
-        """The roots are ready; their one delivery is `INPUT`."""
+        """The roots are ready; their one delivery is `Delivery(INPUT, StepId(""))`."""
         decisions = Decisions()
+        self._give_up(self._root, NOWHERE, decisions)
         for edge in self.plan.root_edges:
-            self._arrive(self._root, edge, (INPUT,), True, decisions)
+            self._arrive(self._root, edge, (FROM_OUTSIDE,), True, decisions)
         return self._settle(decisions)
 
     def end_step(self, step: StepId, counts: Mapping[str, int], more: bool = False) -> Decisions:
@@ -162,15 +167,13 @@ class Frame:
         join = scope.joins.get(node)
         if join is None:
             join = scope.joins[node] = Waiting(len(self.plan.incoming[node]))
-        if join.met:
-            decisions.ignored.extend((delivery, self._target(scope, node)) for delivery in deliveries)
-            return
-        join.deliveries.extend(deliveries)
         join.open -= closes
         need = self.plan.need[node]
         if need:
-            self._arrive_at_partial(scope, edge, join, need, closes, bool(deliveries), decisions)
-        elif not join.open:
+            self._arrive_at_partial(scope, edge, join, need, deliveries, closes, decisions)
+            return
+        join.deliveries.extend(deliveries)
+        if not join.open:
             del scope.joins[node]
             if join.deliveries:
                 self._run(scope, node, tuple(sorted(join.deliveries)), decisions)
@@ -183,37 +186,51 @@ class Frame:
         edge: PlanEdge,
         join: Waiting,
         need: int,
+        deliveries: tuple[Delivery, ...],
         closes: bool,
-        delivers: bool,
         decisions: Decisions,
     ) -> None:
         """`any` and `N of M`: run at the N-th edge that delivers, skip once too many are dead."""
         node = edge.target
-        if closes:
+        if closes and not join.met:
             join.closed.add(edge.index)
-        if delivers:
+        for delivery in deliveries:
+            if join.ran:
+                decisions.ignored.append((delivery, self._target(scope, node)))
+            if join.met:
+                continue
+            join.deliveries.append(delivery)
             join.delivered.add(edge.index)
             if len(join.delivered) >= need:
-                join.met = True
+                join.met = join.ran = True
                 self._run(scope, node, tuple(sorted(join.deliveries)), decisions)
-                if self.plan.rules[node].cancel_losers and join.open:
-                    pass
-        elif closes and edge.index not in join.delivered:
-            join.dead += 1
-        if not join.met and len(self.plan.incoming[node]) - join.dead < need:
+                if join.open and self.plan.rules[node].cancel_losers:
+                    self._losing = True
+                    decisions.losers.extend(losers(self.plan, scope, node, self._running))
+        if join.met or not closes:
+            return
+        join.dead += edge.index not in join.delivered
+        if len(self.plan.incoming[node]) - join.dead < need:
+            join.met = True
+            self._skip(scope, node, decisions)
+
+    def _give_up(self, scope: Iteration, home: int, decisions: Decisions) -> None:
+        """Skip what can never run in a new scope."""
+        for node in self.plan.hopeless.get(home, ()):
+            join = scope.joins[node] = Waiting(len(self.plan.incoming[node]))
             join.met = True
             self._skip(scope, node, decisions)
 
     def _come_back(
         self, scope: Iteration, deliveries: tuple[Delivery, ...], closes: bool, decisions: Decisions
     ) -> None:
-        """A back edge of the iteration `scope`; when all have closed, the next one starts or the loop is at its last."""
+        """A back edge of the iteration `scope`: once all have closed, the next one starts, or this was the last."""
         scope.back.extend(deliveries)
         scope.back_open -= closes
         loop = scope.loop
         if scope.back_open or loop is None:
             return
-        if (scope.back or scope.more) and not loop.doomed:
+        if scope.back or scope.more:
             returned = tuple(sorted(scope.back))
             scope.back.clear()
             self._iterate(loop, returned, decisions)
@@ -226,9 +243,7 @@ class Frame:
 
     def _run(self, scope: Iteration, node: int, deliveries: tuple[Delivery, ...], decisions: Decisions) -> None:
         """The join of `node` is met in `scope`: a header starts its loop there."""
-        if scope.status.get(node) == Status.DOOMED:
-            self._skip(scope, node, decisions)
-        elif self.plan.is_header[node]:
+        if self.plan.is_header[node]:
             loop = scope.loops[node] = LoopRun(node, scope)
             self._iterate(loop, deliveries, decisions)
         else:
@@ -248,6 +263,7 @@ class Frame:
         scope = Iteration((*loop.outer.path, number), loop, plan.back_count[header])
         loop.iterations.append(scope)
         loop.open += plan.children[header]
+        self._give_up(scope, header, decisions)
         self._begin(scope, header, deliveries, decisions)
 
     def _begin(self, scope: Iteration, node: int, deliveries: tuple[Delivery, ...], decisions: Decisions) -> None:
@@ -262,6 +278,8 @@ class Frame:
         self._running[step] = scope
         scope.status[node] = Status.RUNNING
         decisions.ready.append(Ready(step, deliveries))
+        if self._losing and is_doomed(scope, node):
+            decisions.losers.append(step)
 
     def _skip(self, scope: Iteration, node: int, decisions: Decisions) -> None:
         """The join of `node` can no longer be met. Of a loop that is never entered nothing is listed."""
@@ -287,6 +305,7 @@ class Frame:
         for ready in decisions.ready:
             del self._running[ready.step]
         decisions.ready.clear()
+        decisions.losers.clear()
         self._queue.clear()
 
     # What follows ---------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pyagent.graph.topology import EdgeRole, Topology
-from pyagent.runtime.rules.types import EdgeRule, NodeRule
+from pyagent.runtime.rules.types import INPUT, EdgeRule, NodeRule
 
 NOWHERE = -1
 """In place of a node's index: the virtual source in front of the roots, or no loop."""
@@ -17,7 +17,7 @@ class PlanEdge:
     """An edge that takes part; nodes are indexes into the plan's arrays."""
 
     index: int
-    """Place in the file; -1 for the virtual source's edges."""
+    """Place in the file; `INPUT` for the virtual source's edges."""
     port: str
     source: int
     target: int
@@ -39,11 +39,13 @@ class Plan:
     """
 
     __slots__ = (
+        "_ends",
         "at_end",
         "back_count",
         "chain",
         "children",
         "edges",
+        "hopeless",
         "ids",
         "incoming",
         "index",
@@ -58,6 +60,7 @@ class Plan:
     )
 
     def __init__(self, topology: Topology, rules: dict[str, NodeRule], edges: tuple[EdgeRule, ...]) -> None:
+        self._ends: set[int] | None = None
         self.topology = topology
         """Reached nodes, dominators, loops."""
         self.edges = edges
@@ -74,17 +77,29 @@ class Plan:
         self.back_count = {index[header]: len(loop.back_edges) for header, loop in topology.loops.items()}
         self._connect()
         self.need = [0 if rule.join.kind == "all" else max(1, rule.join.count) for rule in self.rules]
+        self.hopeless: dict[int, list[int]] = {}
+        """By loop: nodes whose `N of M` can never be met, since edges from what is not reached do not count."""
+        for node, need in enumerate(self.need):
+            if need > len(self.incoming[node]):
+                self.hopeless.setdefault(self.home(node), []).append(node)
         # A target of one edge that closes as it delivers needs no bookkeeping: it runs or is skipped at once.
         self.simple = bytearray(
-            len(edges) == 1 and (edges[0].closed_by == NOWHERE or edges[0].done) for edges in self.incoming
+            len(edges) == 1 and need < 2 and (edges[0].closed_by == NOWHERE or (edges[0].done and not need))
+            for edges, need in zip(self.incoming, self.need, strict=True)
         )
+
+    def home(self, node: int) -> int:
+        """The loop in whose iterations the node's join is met: for a header, the one around its own."""
+        chain = self.chain[node]
+        inside = len(chain) - self.is_header[node]
+        return chain[inside - 1] if inside else NOWHERE
 
     @classmethod
     def build(cls, nodes: Sequence[NodeRule], edges: Sequence[EdgeRule], triggers: Sequence[str]) -> Plan:
         """The plan of the graph of `nodes` and `edges` (in the file's order) for `triggers`.
 
         `triggers` is usually one node id. Several are the roots that an implicit trigger (rule 6) or a map's
-        element (rule 15) feeds: a virtual source delivers `INPUT` to each.
+        element (rule 15) feeds: a virtual source delivers the frame's input to each.
 
         Raises `GraphError` as `Topology.build` does.
         """
@@ -95,6 +110,20 @@ class Plan:
             {node.id: node.done_port for node in nodes},
         )
         return cls(topology, {node.id: node for node in nodes}, tuple(edges))
+
+    def exits(self, header: int) -> int:
+        """How many edges leave the loop, `done` included."""
+        loop = self.topology.loops[self.ids[header]]
+        return len(loop.exit_edges) + len(loop.done_edges)
+
+    def has_ends(self, header: int) -> bool:
+        """Whether something in the loop leads nowhere: a node without outgoing edges, an inner loop without exits."""
+        if self._ends is None:
+            self._ends = set()
+            for node, edges in enumerate(self.outgoing):
+                if not edges or (self.is_header[node] and not self.exits(node)):
+                    self._ends.update(self.chain[node])
+        return header in self._ends
 
     def _connect(self) -> None:
         """Fill the arrays of edges.
@@ -108,7 +137,7 @@ class Plan:
         at_end: dict[int, list[PlanEdge]] = {header: [] for header in self.children}
         root_edges: list[PlanEdge] = []
         for root in self.roots:
-            edge = PlanEdge(index=-1, port="", source=NOWHERE, target=self.index[root])
+            edge = PlanEdge(index=INPUT, port="", source=NOWHERE, target=self.index[root])
             root_edges.append(edge)
             incoming[edge.target].append(edge)
         for place, role in self.topology.edges.items():

@@ -13,14 +13,12 @@ class Status(IntEnum):
     RUNNING = 1
     ENDED = 2
     SKIPPED = 3
-    DOOMED = 4
-    """Not started, and never will be: it could only feed ignored deliveries (`losers: cancel`)."""
 
 
 class Waiting:
     """A join of several edges in one scope. Kept after it was met only if edges may still deliver."""
 
-    __slots__ = ("closed", "dead", "deliveries", "delivered", "met", "open")
+    __slots__ = ("closed", "dead", "delivered", "deliveries", "met", "open", "ran")
 
     def __init__(self, edges: int) -> None:
         self.open = edges
@@ -28,7 +26,9 @@ class Waiting:
         self.deliveries: list[Delivery] = []
         """What came before the node ran."""
         self.met = False
-        """It ran or was skipped: what comes now is ignored."""
+        """It was decided: what comes now changes nothing."""
+        self.ran = False
+        """It was met by deliveries: what comes now is recorded as ignored."""
         self.dead = 0
         """For `any` and `N of M`: edges that closed without a delivery."""
         self.delivered: set[int] = set()
@@ -40,7 +40,7 @@ class Waiting:
         """An independent copy."""
         twin = Waiting(self.open)
         twin.deliveries = list(self.deliveries)
-        twin.met = self.met
+        twin.met, twin.ran = self.met, self.ran
         twin.dead = self.dead
         twin.delivered = set(self.delivered)
         twin.closed = set(self.closed)
@@ -50,7 +50,7 @@ class Waiting:
 class Iteration:
     """One scope: an iteration of a loop, or the frame's outermost scope (`loop` is None)."""
 
-    __slots__ = ("back", "back_open", "joins", "loop", "loops", "more", "path", "spent", "status")
+    __slots__ = ("back", "back_open", "doomed", "joins", "loop", "loops", "more", "path", "status")
 
     def __init__(self, path: tuple[int, ...], loop: LoopRun | None, back_edges: int) -> None:
         self.path = path
@@ -67,14 +67,14 @@ class Iteration:
         """What came back."""
         self.more = False
         """Whether the header's step said that it has more."""
-        self.spent: dict[int, int] = {}
-        """Per node or loop: outgoing edges that can only deliver what is ignored (`losers: cancel`)."""
+        self.doomed: set[int] = set()
+        """Nodes and headers that can only feed what is ignored (`losers: cancel`)."""
 
 
 class LoopRun:
     """One loop entered in one scope, with all its iterations."""
 
-    __slots__ = ("done", "doomed", "header", "iterations", "last", "open", "outer")
+    __slots__ = ("done", "header", "iterations", "last", "open", "outer")
 
     def __init__(self, header: int, outer: Iteration) -> None:
         self.header = header
@@ -86,8 +86,6 @@ class LoopRun:
         """No further iteration will start."""
         self.done: list[StepId] = []
         """The header's steps that put something on `done`."""
-        self.doomed = False
-        """All that leaves it is ignored (`losers: cancel`)."""
 
 
 def copied(root: Iteration) -> tuple[Iteration, dict[int, Iteration]]:
@@ -102,12 +100,12 @@ def copied(root: Iteration) -> tuple[Iteration, dict[int, Iteration]]:
         new.joins = {node: join.copy() for node, join in old.joins.items()}
         new.back = list(old.back)
         new.more = old.more
-        new.spent = dict(old.spent)
+        new.doomed = set(old.doomed)
         if loop is not None:
             loop.iterations.append(new)
         for header, run in old.loops.items():
             twin = LoopRun(header, new)
-            twin.open, twin.last, twin.doomed = run.open, run.last, run.doomed
+            twin.open, twin.last = run.open, run.last
             twin.done = list(run.done)
             new.loops[header] = twin
             pending.extend((iteration, twin) for iteration in reversed(run.iterations))

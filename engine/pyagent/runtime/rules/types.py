@@ -56,7 +56,10 @@ class StepId(NamedTuple):
 
 
 class Delivery(NamedTuple):
-    """One delivery that a step sees: the index of the edge it came by and the step that put it there."""
+    """One delivery that a step sees: the index of the edge it came by and the step that put it there.
+
+    The frame's input is `Delivery(INPUT, StepId(""))`: it came by no edge and from no step.
+    """
 
     edge: int
     source: StepId
@@ -89,11 +92,11 @@ class Decisions:
     ignored: list[tuple[Delivery, StepId]] = field(default_factory=list[tuple[Delivery, StepId]])
     """Deliveries that came after their target (second part) had run."""
     losers: list[StepId] = field(default_factory=list[StepId])
-    """Started steps that may be cancelled: they could only have fed ignored deliveries."""
+    """Started steps that may be cancelled: they could only have fed ignored deliveries. One may be in `ready`, too."""
     failure: RuleFailure | None = None
     ended: bool = False
     """Nothing runs, waits or can start any more."""
 
 
-INPUT = Delivery(-1, StepId(""))
-"""What feeds the roots of a frame: the trigger's item, a map's element. It came by no edge of the file."""
+INPUT = -1
+"""In place of an edge's index: what feeds the roots of a frame (the trigger's item, a map's element)."""
