@@ -1,0 +1,1 @@
+"""Items: set, filter, collect and split their fields."""

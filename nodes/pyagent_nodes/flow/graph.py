@@ -1,0 +1,26 @@
+"""`flow.graph`: another graph as one step."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from pyagent.sdk import Call, Context, Items, NodeParams, node
+
+
+class GraphParams(NodeParams):
+    """Parameters of `flow.graph`."""
+
+    graph: str = Field(min_length=1, description="Id of the graph")
+    inputs: dict[str, Any] = Field(default_factory=dict, description="Its inputs, evaluated for the first item")
+    wait: bool = Field(True, description="Wait for it, as part of this run; otherwise start it as a run of its own")
+    on_parent: Literal["abandon", "cancel"] = Field(
+        "abandon", description="Not waited for: what becomes of it when this run is cancelled"
+    )
+
+
+@node("flow.graph", title="Call a graph", icon="workflow", kind="call", effects="none")
+async def graph(items: Items, params: GraphParams, ctx: Context) -> Call:
+    """Run another graph and put its outputs out as one item."""
+    return Call(graph=params.graph, inputs=params.inputs, wait=params.wait, on_parent=params.on_parent)

@@ -1,0 +1,1 @@
+"""The file system: read and write files."""
