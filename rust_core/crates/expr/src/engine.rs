@@ -1,0 +1,419 @@
+//! The engine: compiles expressions once and runs them with limits.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use rquickjs::function::Args;
+use rquickjs::{Context, Ctx, Error, Function, Persistent, Runtime, Type, context::intrinsic};
+
+use crate::analysis::analyse;
+use crate::error::{ErrorKind, ExprError};
+use crate::realm::{Bytecode, EXPRESSION, Realm, Shared, options};
+
+/// Bounds on each run.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How long a run may take.
+    pub time: Duration,
+    /// Bytes that the engine may hold.
+    pub memory: usize,
+    /// Bytes of stack that a run may use.
+    pub stack: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { time: Duration::from_secs(1), memory: 64 << 20, stack: 256 << 10 }
+    }
+}
+
+/// Answers an expression's reads of items, as JSON.
+pub trait Host: Send + Sync {
+    /// The items of the `input` (by `port`, "" for the first) or of a `node`: `first`, `last`, `all` or `item`.
+    ///
+    /// `Some(None)` is JavaScript's undefined; `None` is a refusal, whose reason the host keeps.
+    fn read(&self, kind: &str, name: &str, which: &str, port: &str) -> Option<Option<Vec<u8>>>;
+}
+
+/// A value handed in for a data root.
+#[derive(Clone, Copy, Debug)]
+pub enum Argument<'a> {
+    /// JavaScript's undefined.
+    Undefined,
+    /// null
+    Null,
+    /// true or false
+    Bool(bool),
+    /// A number.
+    Number(f64),
+    /// Anything, as JSON.
+    Json(&'a [u8]),
+}
+
+/// What an expression gave.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// null, undefined or NaN
+    Null,
+    /// true or false
+    Bool(bool),
+    /// A whole number.
+    Integer(i64),
+    /// Another number.
+    Number(f64),
+    /// A string.
+    Text(String),
+    /// Anything else, as JSON.
+    Json(String),
+}
+
+/// A compiled expression; it belongs to the engine that compiled it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Program(usize);
+
+impl Program {
+    /// Its number in its engine.
+    #[must_use]
+    pub fn number(self) -> usize {
+        self.0
+    }
+
+    /// The program with that number; one that does not exist fails when it is run.
+    #[must_use]
+    pub fn from_number(number: usize) -> Self {
+        Self(number)
+    }
+}
+
+/// What one run is given.
+#[derive(Clone)]
+pub struct Run<'a> {
+    /// A value for each of the program's parameters, in their order.
+    pub arguments: &'a [Argument<'a>],
+    /// Give the value as it reads inside text.
+    pub as_text: bool,
+    /// What the clock says, in milliseconds since 1970.
+    pub now: f64,
+    /// Begins the random numbers.
+    pub seed: u64,
+    /// Answers reads of items.
+    pub host: Option<Arc<dyn Host>>,
+}
+
+impl Default for Run<'_> {
+    fn default() -> Self {
+        Self { arguments: &[], as_text: false, now: 0.0, seed: 0, host: None }
+    }
+}
+
+struct Source {
+    text: String,
+    dated: bool,
+}
+
+/// Runs expressions of one trust domain.
+pub struct Engine {
+    // Functions and contexts must go before the runtime does.
+    plain: Option<Realm>,
+    dated: Option<Realm>,
+    checker: Option<Context>,
+    runtime: Runtime,
+    shared: Arc<Shared>,
+    limits: Limits,
+    luxon: Option<Bytecode>,
+    sources: Vec<Source>,
+    known: HashMap<String, Program>,
+}
+
+// SAFETY: all QuickJS values inside belong to the one runtime that this engine owns and never hands out, so they
+// move between threads together; a run needs `&mut self`, and rquickjs (feature `parallel`) tells QuickJS the
+// current thread's stack each time its context is entered.
+#[allow(unsafe_code, reason = "rquickjs's handles hold raw pointers; see above")]
+unsafe impl Send for Engine {}
+
+impl Engine {
+    /// An engine whose local time is that of `timezone` (an IANA name).
+    ///
+    /// # Errors
+    /// An unknown time zone (`Failed`), or too little memory.
+    pub fn new(timezone: &str, limits: Limits) -> Result<Self, ExprError> {
+        let shared = Shared::new(timezone)
+            .ok_or_else(|| ExprError::new(ErrorKind::Failed, format!("there is no time zone {timezone:?}")))?;
+        let shared = Arc::new(shared);
+        let runtime = Runtime::new().map_err(|_| out_of_memory())?;
+        runtime.set_memory_limit(limits.memory);
+        runtime.set_max_stack_size(limits.stack);
+        let late = Arc::clone(&shared);
+        runtime.set_interrupt_handler(Some(Box::new(move || late.is_late())));
+        Ok(Self {
+            plain: None,
+            dated: None,
+            checker: None,
+            runtime,
+            shared,
+            limits,
+            luxon: None,
+            sources: Vec::new(),
+            known: HashMap::new(),
+        })
+    }
+
+    /// Give the source of luxon's ES module, for expressions that need dates.
+    ///
+    /// # Errors
+    /// Source that does not compile.
+    pub fn provide_luxon(&mut self, source: &str) -> Result<(), ExprError> {
+        let compiled = Bytecode::compile(&self.runtime, source);
+        self.luxon = Some(compiled.map_err(|error| ExprError::new(ErrorKind::Failed, format!("luxon: {error}")))?);
+        self.dated = None;
+        Ok(())
+    }
+
+    /// Whether `provide_luxon` was called.
+    #[must_use]
+    pub fn has_luxon(&self) -> bool {
+        self.luxon.is_some()
+    }
+
+    /// Check that the code is one expression.
+    ///
+    /// # Errors
+    /// `Syntax`, with the position.
+    pub fn check(&mut self, code: &str) -> Result<(), ExprError> {
+        let checker = match &self.checker {
+            Some(checker) => checker,
+            None => {
+                let intrinsics = Context::custom::<(intrinsic::Eval, intrinsic::RegExpCompiler)>(&self.runtime);
+                self.checker.insert(intrinsics.map_err(|_| out_of_memory())?)
+            }
+        };
+        // Compiled but never run. Code that closes the bracket early fails here, and code that closes
+        // the parenthesis of `source` early fails here too: nothing closes both.
+        self.shared.begin(self.limits.time, 0.0, 0, None);
+        let wrapped = format!("throw 0;()=>[\n{code}\n]");
+        let outcome = checker.with(|ctx| match ctx.eval_with_options::<(), _>(wrapped, options(EXPRESSION)) {
+            Ok(()) => Err(ExprError::new(ErrorKind::Syntax, "not an expression")),
+            Err(_) => {
+                let thrown = ctx.catch();
+                if thrown.as_int() == Some(0) { Ok(()) } else { Err(describe(&ctx, &self.shared, &thrown)) }
+            }
+        });
+        self.shared.end();
+        outcome.map_err(|mut error| {
+            if error.kind == ErrorKind::Failed {
+                error.kind = ErrorKind::Syntax;
+            }
+            error
+        })
+    }
+
+    /// Compile an expression with parameters; the same one again costs a look-up.
+    ///
+    /// # Errors
+    /// `Syntax`, or `NeedsLuxon` if it needs dates and `provide_luxon` was not called.
+    pub fn compile(&mut self, code: &str, parameters: &[&str]) -> Result<Program, ExprError> {
+        let text = format!("({})=>(\n{code}\n)", parameters.join(","));
+        if let Some(program) = self.known.get(&text) {
+            return Ok(*program);
+        }
+        let analysis = analyse(code);
+        if analysis.luxon && self.luxon.is_none() {
+            return Err(ExprError::new(ErrorKind::NeedsLuxon, "dates need luxon"));
+        }
+        self.check(code)?;
+        let program = Program(self.sources.len());
+        self.sources.push(Source { text: text.clone(), dated: analysis.dates });
+        // `[…]` allows `...x` and gaps, which `(…)` does not; compiling at once finds them.
+        self.shared.begin(self.limits.time, 0.0, 0, None);
+        let outcome = self.function(program).map(drop);
+        self.shared.end();
+        if let Err(mut error) = outcome {
+            self.sources.pop();
+            if error.kind == ErrorKind::Failed {
+                error.kind = ErrorKind::Syntax;
+            }
+            return Err(error);
+        }
+        self.known.insert(text, program);
+        Ok(program)
+    }
+
+    /// The compiled function and its realm, both made if need be.
+    fn function(&mut self, program: Program) -> Result<&Realm, ExprError> {
+        let Some(source) = self.sources.get(program.0) else {
+            return Err(ExprError::new(ErrorKind::Failed, "the program belongs to another engine"));
+        };
+        let slot = if source.dated { &mut self.dated } else { &mut self.plain };
+        let realm = match slot {
+            Some(realm) => realm,
+            None => {
+                let made = if source.dated {
+                    Realm::dated(&self.runtime, &self.shared, self.luxon.as_ref())
+                } else {
+                    Realm::plain(&self.runtime, &self.shared)
+                };
+                slot.insert(made.map_err(|error| ExprError::new(ErrorKind::Failed, format!("starting: {error}")))?)
+            }
+        };
+        if !realm.programs.contains_key(&program.0) {
+            let compiled = realm.context.with(|ctx| {
+                ctx.eval_with_options::<Function, _>(source.text.as_str(), options(EXPRESSION))
+                    .map(|function| Persistent::save(&ctx, function))
+                    .map_err(|error| failure(&ctx, &self.shared, &error))
+            })?;
+            realm.programs.insert(program.0, compiled);
+        }
+        Ok(realm)
+    }
+
+    /// Run a compiled expression.
+    ///
+    /// # Errors
+    /// Whatever stops it; after `Timeout` and `Memory` the engine begins afresh by itself.
+    pub fn run(&mut self, program: Program, run: Run<'_>) -> Result<Value, ExprError> {
+        self.shared.begin(self.limits.time, run.now, run.seed, run.host.clone());
+        let shared = Arc::clone(&self.shared);
+        let outcome = self.function(program).and_then(|realm| {
+            let Some(function) = realm.programs.get(&program.0) else {
+                return Err(ExprError::new(ErrorKind::Failed, "the program is gone"));
+            };
+            realm.context.with(|ctx| {
+                let value = call(&ctx, function, &realm.as_text, &run);
+                value.unwrap_or_else(|error| Err(failure(&ctx, &shared, &error)))
+            })
+        });
+        self.shared.end();
+        let spoilt = matches!(&outcome, Err(error) if matches!(error.kind, ErrorKind::Timeout | ErrorKind::Memory));
+        if spoilt || self.runtime.is_job_pending() {
+            self.reset();
+        }
+        outcome
+    }
+
+    /// Throw away everything that runs left behind.
+    fn reset(&mut self) {
+        self.plain = None;
+        self.dated = None;
+        self.checker = None;
+        while self.runtime.is_job_pending() && self.runtime.execute_pending_job().is_ok() {}
+        self.runtime.run_gc();
+    }
+}
+
+fn out_of_memory() -> ExprError {
+    ExprError::new(ErrorKind::Memory, "the memory limit was reached")
+}
+
+fn call<'js>(
+    ctx: &Ctx<'js>,
+    function: &Persistent<Function<'static>>,
+    as_text: &Persistent<Function<'static>>,
+    run: &Run<'_>,
+) -> rquickjs::Result<Result<Value, ExprError>> {
+    let function = function.clone().restore(ctx)?;
+    let mut arguments = Args::new(ctx.clone(), run.arguments.len());
+    for argument in run.arguments {
+        match argument {
+            Argument::Undefined => arguments.push_arg(rquickjs::Undefined)?,
+            Argument::Null => arguments.push_arg(rquickjs::Null)?,
+            Argument::Bool(value) => arguments.push_arg(*value)?,
+            Argument::Number(value) => arguments.push_arg(*value)?,
+            Argument::Json(value) => arguments.push_arg(ctx.json_parse(*value)?)?,
+        }
+    }
+    let mut value: rquickjs::Value = arguments.apply(&function)?;
+    if value.is_function() {
+        return Ok(Err(ExprError::new(ErrorKind::Failed, "this is a function, please add ()")));
+    }
+    if run.as_text && !value.is_string() {
+        value = as_text.clone().restore(ctx)?.call((value,))?;
+    }
+    give(ctx, &value)
+}
+
+/// The value as data.
+fn give<'js>(ctx: &Ctx<'js>, value: &rquickjs::Value<'js>) -> rquickjs::Result<Result<Value, ExprError>> {
+    let refused = |what: &str| Ok(Err(ExprError::new(ErrorKind::Failed, what)));
+    Ok(Ok(match value.type_of() {
+        Type::Undefined | Type::Null | Type::Uninitialized => Value::Null,
+        Type::Bool => Value::Bool(value.as_bool().unwrap_or_default()),
+        Type::Int => Value::Integer(i64::from(value.as_int().unwrap_or_default())),
+        Type::Float => number(value.as_float().unwrap_or(f64::NAN)),
+        Type::String => {
+            if let Some(Ok(text)) = value.as_string().map(rquickjs::String::to_string) {
+                Value::Text(text)
+            } else {
+                // Half a surrogate pair is no UTF-8; JSON can escape it.
+                json(ctx, value)?
+            }
+        }
+        Type::BigInt => {
+            let text = value.get::<rquickjs::Coerced<String>>()?.0;
+            text.parse().map_or(Value::Text(text), Value::Integer)
+        }
+        Type::Symbol => return refused("a symbol is no data"),
+        Type::Promise => return refused("an expression cannot wait for a promise"),
+        _ => json(ctx, value)?,
+    }))
+}
+
+fn json<'js>(ctx: &Ctx<'js>, value: &rquickjs::Value<'js>) -> rquickjs::Result<Value> {
+    let text = ctx.json_stringify(value.clone())?;
+    text.map_or(Ok(Value::Null), |text| text.to_string().map(Value::Json))
+}
+
+fn number(value: f64) -> Value {
+    if !value.is_finite() {
+        Value::Null
+    } else if value.fract() == 0.0 && value.abs() <= 9_007_199_254_740_992.0 {
+        #[allow(clippy::cast_possible_truncation, reason = "checked right above")]
+        Value::Integer(value as i64)
+    } else {
+        Value::Number(value)
+    }
+}
+
+/// What went wrong, for an error that QuickJS reported.
+fn failure(ctx: &Ctx<'_>, shared: &Shared, error: &Error) -> ExprError {
+    match error {
+        Error::Exception => describe(ctx, shared, &ctx.catch()),
+        Error::Allocation => out_of_memory(),
+        other => ExprError::new(ErrorKind::Failed, other.to_string()),
+    }
+}
+
+fn describe<'js>(ctx: &Ctx<'js>, shared: &Shared, thrown: &rquickjs::Value<'js>) -> ExprError {
+    if shared.interrupted.load(Ordering::Relaxed) {
+        return ExprError::new(ErrorKind::Timeout, "the time limit was reached");
+    }
+    // When not even an error could be made, QuickJS throws null.
+    if thrown.is_null() {
+        return out_of_memory();
+    }
+    let Some(object) = thrown.as_object().filter(|_| thrown.is_error()) else {
+        let text = ctx.json_stringify(thrown.clone()).ok().flatten();
+        let text = text.and_then(|text| text.to_string().ok()).unwrap_or_else(|| "something".to_owned());
+        return ExprError::new(ErrorKind::Failed, format!("the expression threw {text}"));
+    };
+    let read = |name: &str| object.get::<_, String>(name).unwrap_or_default();
+    let (name, message) = (read("name"), read("message"));
+    let kind = match name.as_str() {
+        _ if shared.host_failed.load(Ordering::Relaxed) => ErrorKind::Host,
+        "InternalError" if message == "out of memory" => ErrorKind::Memory,
+        _ => ErrorKind::Failed,
+    };
+    let message = if message.is_empty() { name } else { message };
+    ExprError { kind, message, position: position(&read("stack")) }
+}
+
+/// The first place in a stack trace that is in the expression itself; our wrapper is its first line.
+fn position(stack: &str) -> Option<(usize, usize)> {
+    stack.match_indices(EXPRESSION).find_map(|(index, _)| {
+        let mut numbers = stack.get(index + EXPRESSION.len()..)?.strip_prefix(':')?.splitn(3, |c: char| !c.is_ascii_digit());
+        let line: usize = numbers.next()?.parse().ok()?;
+        let column: usize = numbers.next()?.parse().ok()?;
+        (line > 1).then(|| (line - 1, column))
+    })
+}

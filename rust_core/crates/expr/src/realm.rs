@@ -1,0 +1,244 @@
+//! A realm: one QuickJS context with the language's names, made safe to share between expressions.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rquickjs::context::{EvalOptions, intrinsic};
+use rquickjs::{Context, Ctx, Exception, Function, Module, Object, Persistent, Result, Runtime};
+
+use crate::engine::Host;
+use crate::zones::Zones;
+
+/// The name of expressions in stack traces.
+pub(crate) const EXPRESSION: &str = "expression";
+
+const PRELUDE: &str = include_str!("js/prelude.js");
+const HARDEN: &str = include_str!("js/harden.js");
+const DATES: &str = include_str!("js/dates.js");
+const INTL: &str = include_str!("js/intl.js");
+
+/// What native functions inside the realms share with the engine.
+pub(crate) struct Shared {
+    started: Instant,
+    /// Nanoseconds after `started`.
+    deadline: AtomicU64,
+    pub interrupted: AtomicBool,
+    /// Milliseconds since 1970, as the bits of a float.
+    clock: AtomicU64,
+    random: AtomicU64,
+    pub host: Mutex<Option<Arc<dyn Host>>>,
+    pub host_failed: AtomicBool,
+    zones: Zones,
+    timezone: String,
+}
+
+impl Shared {
+    pub fn new(timezone: &str) -> Option<Self> {
+        let zones = Zones::default();
+        let timezone = zones.canonical(timezone)?;
+        Some(Self {
+            started: Instant::now(),
+            deadline: AtomicU64::new(u64::MAX),
+            interrupted: AtomicBool::new(false),
+            clock: AtomicU64::new(0),
+            random: AtomicU64::new(0),
+            host: Mutex::new(None),
+            host_failed: AtomicBool::new(false),
+            zones,
+            timezone,
+        })
+    }
+
+    fn elapsed(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// Begin a run that may take `limit`.
+    pub fn begin(&self, limit: Duration, clock: f64, seed: u64, host: Option<Arc<dyn Host>>) {
+        let limit = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
+        self.deadline.store(self.elapsed().saturating_add(limit), Ordering::Relaxed);
+        self.interrupted.store(false, Ordering::Relaxed);
+        self.host_failed.store(false, Ordering::Relaxed);
+        self.clock.store(clock.to_bits(), Ordering::Relaxed);
+        self.random.store(seed, Ordering::Relaxed);
+        *self.host.lock().unwrap_or_else(PoisonError::into_inner) = host;
+    }
+
+    /// End a run: no limit holds, and the host is let go.
+    pub fn end(&self) {
+        self.deadline.store(u64::MAX, Ordering::Relaxed);
+        *self.host.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Whether the run must stop; QuickJS asks now and then.
+    pub fn is_late(&self) -> bool {
+        let late = self.elapsed() > self.deadline.load(Ordering::Relaxed);
+        if late {
+            self.interrupted.store(true, Ordering::Relaxed);
+        }
+        late
+    }
+
+    fn now(&self) -> f64 {
+        f64::from_bits(self.clock.load(Ordering::Relaxed))
+    }
+
+    /// The next number of SplitMix64 (Steele et al. 2014), in [0, 1).
+    fn next_random(&self) -> f64 {
+        let mut state = self.random.load(Ordering::Relaxed).wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.random.store(state, Ordering::Relaxed);
+        state = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        state = (state ^ (state >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        state ^= state >> 31;
+        #[allow(clippy::cast_precision_loss, reason = "53 bits fit a float exactly")]
+        let mantissa = (state >> 11) as f64;
+        mantissa / 9_007_199_254_740_992.0
+    }
+
+    /// Items that an expression asked for.
+    fn read<'js>(&self, ctx: &Ctx<'js>, asked: [&str; 4]) -> Result<rquickjs::Value<'js>> {
+        let host = self.host.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let [kind, name, which, port] = asked;
+        match host.map(|host| host.read(kind, name, which, port)) {
+            Some(Some(Some(json))) => ctx.json_parse(json),
+            Some(Some(None)) => Ok(rquickjs::Value::new_undefined(ctx.clone())),
+            Some(None) => {
+                self.host_failed.store(true, Ordering::Relaxed);
+                Err(Exception::throw_message(ctx, "the items cannot be read"))
+            }
+            None => Err(Exception::throw_message(ctx, "there are no items to read here")),
+        }
+    }
+}
+
+/// Options under which code of ours or of a user is evaluated.
+pub(crate) fn options(filename: &str) -> EvalOptions {
+    let mut options = EvalOptions::default();
+    options.filename = Some(filename.to_owned());
+    options
+}
+
+/// A context and the functions compiled in it. The functions must go before the context does.
+pub(crate) struct Realm {
+    pub programs: HashMap<usize, Persistent<Function<'static>>>,
+    pub as_text: Persistent<Function<'static>>,
+    pub context: Context,
+}
+
+type Plain = (
+    intrinsic::Eval,
+    intrinsic::RegExpCompiler,
+    intrinsic::RegExp,
+    intrinsic::Json,
+    intrinsic::MapSet,
+    intrinsic::Proxy,
+    intrinsic::Promise,
+);
+
+impl Realm {
+    /// A realm without dates.
+    pub fn plain(runtime: &Runtime, shared: &Arc<Shared>) -> Result<Self> {
+        let context = Context::custom::<Plain>(runtime)?;
+        let as_text = context.with(|ctx| {
+            let as_text = prelude(&ctx, shared)?;
+            harden(&ctx)?;
+            Ok::<_, rquickjs::Error>(Persistent::save(&ctx, as_text))
+        })?;
+        Ok(Self { programs: HashMap::new(), as_text, context })
+    }
+
+    /// A realm with `Date`, `Intl` and, if its bytecode is given, luxon.
+    pub fn dated(runtime: &Runtime, shared: &Arc<Shared>, luxon: Option<&Bytecode>) -> Result<Self> {
+        let context = Context::custom::<(Plain, intrinsic::Date)>(runtime)?;
+        let as_text = context.with(|ctx| {
+            let zone = zone_functions(&ctx, shared)?;
+            let intl: Function = ctx.eval_with_options(INTL, options("intl"))?;
+            intl.call::<_, ()>((zone.clone(),))?;
+            let dates: Function = ctx.eval_with_options(DATES, options("dates"))?;
+            let exports = luxon.map(|bytecode| bytecode.load(&ctx)).transpose()?;
+            dates.call::<_, ()>((zone, exports))?;
+            let as_text = prelude(&ctx, shared)?;
+            harden(&ctx)?;
+            Ok::<_, rquickjs::Error>(Persistent::save(&ctx, as_text))
+        })?;
+        Ok(Self { programs: HashMap::new(), as_text, context })
+    }
+}
+
+fn harden(ctx: &Ctx<'_>) -> Result<()> {
+    ctx.eval_with_options::<Function, _>(HARDEN, options("harden"))?.call(())
+}
+
+// Closures that give values back need the lifetimes spelt out, which only a bound on a function can do.
+fn reading<F>(function: F) -> F
+where
+    F: for<'js> Fn(Ctx<'js>, String, String, String, String) -> Result<rquickjs::Value<'js>>,
+{
+    function
+}
+
+fn prelude<'js>(ctx: &Ctx<'js>, shared: &Arc<Shared>) -> Result<Function<'js>> {
+    let items = Arc::clone(shared);
+    let read = Function::new(
+        ctx.clone(),
+        reading(move |ctx, kind, name, which, port| items.read(&ctx, [&kind, &name, &which, &port])),
+    )?;
+    let chance = Arc::clone(shared);
+    let random = Function::new(ctx.clone(), move || chance.next_random())?;
+    ctx.eval_with_options::<Function, _>(PRELUDE, options("prelude"))?.call((read, random))
+}
+
+fn zone_functions<'js>(ctx: &Ctx<'js>, shared: &Arc<Shared>) -> Result<Object<'js>> {
+    let zone = Object::new(ctx.clone())?;
+    zone.set("name", shared.timezone.as_str())?;
+    let own = Arc::clone(shared);
+    zone.set("now", Function::new(ctx.clone(), move || own.now())?)?;
+    let own = Arc::clone(shared);
+    zone.set("canonical", Function::new(ctx.clone(), move |name: String| own.zones.canonical(&name))?)?;
+    let own = Arc::clone(shared);
+    zone.set(
+        "offset",
+        Function::new(ctx.clone(), move |name: String, at: f64| own.zones.offset(&name, at).unwrap_or(f64::NAN))?,
+    )?;
+    let own = Arc::clone(shared);
+    zone.set(
+        "abbreviation",
+        Function::new(ctx.clone(), move |name: String, at: f64| {
+            own.zones.abbreviation(&name, at).map(|(text, summer)| vec![text, if summer { "1" } else { "" }.to_owned()])
+        })?,
+    )?;
+    let own = Arc::clone(shared);
+    zone.set(
+        "fromLocal",
+        Function::new(ctx.clone(), move |name: String, at: f64| own.zones.from_local(&name, at).unwrap_or(f64::NAN))?,
+    )?;
+    Ok(zone)
+}
+
+/// luxon, compiled by this very process.
+#[derive(Clone)]
+pub(crate) struct Bytecode(Arc<[u8]>);
+
+impl Bytecode {
+    /// Compile the source of a module.
+    pub fn compile(runtime: &Runtime, source: &str) -> Result<Self> {
+        let context = Context::custom::<(Plain, intrinsic::Date)>(runtime)?;
+        let bytes = context.with(|ctx| {
+            Module::declare(ctx, "luxon", source)?
+                .write(rquickjs::module::WriteOptions { strip_source: true, ..Default::default() })
+        })?;
+        Ok(Self(bytes.into()))
+    }
+
+    #[allow(unsafe_code, reason = "rquickjs cannot know where the bytes come from")]
+    fn load<'js>(&self, ctx: &Ctx<'js>) -> Result<Object<'js>> {
+        // SAFETY: the bytes were written by `compile`, in this process, by the same QuickJS; they are never
+        // read from a file.
+        let module = unsafe { Module::load(ctx.clone(), &self.0) }?;
+        let (module, done) = module.eval()?;
+        done.finish::<()>()?;
+        module.namespace()
+    }
+}

@@ -1,0 +1,33 @@
+from collections.abc import Callable
+from typing import Any, final
+
+__all__ = ["Engine", "ScriptError", "analyse", "parse_template", "plain_path", "walk"]
+
+class ScriptError(Exception):
+    args: tuple[str, str, int, int]
+
+def parse_template(text: str, /) -> list[str | tuple[str, int, int]]: ...
+def plain_path(
+    code: str, /
+) -> tuple[str, str | None, str | None, tuple[tuple[str | int, bool], ...]] | None: ...
+def analyse(
+    code: str, /
+) -> tuple[dict[str, tuple[str, ...] | None], set[str], set[str], bool, bool, bool]: ...
+def walk(value: Any, keys: tuple[tuple[str | int, bool], ...], otherwise: Any, /) -> Any: ...
+@final
+class Engine:
+    def __new__(cls, *, timezone: str, time_limit: float, memory_limit: int) -> Engine: ...
+    def has_luxon(self) -> bool: ...
+    def provide_luxon(self, source: str, /) -> None: ...
+    def check(self, code: str, /) -> None: ...
+    def compile(self, code: str, parameters: list[str], /) -> int: ...
+    def run(
+        self,
+        program: int,
+        arguments: tuple[Any, ...],
+        as_text: bool,
+        now: float,
+        seed: int,
+        host: Callable[[str, str, str, str], bytes | None] | None,
+        /,
+    ) -> Any: ...

@@ -1,0 +1,15 @@
+//! The Python module `pyagent_core._native`: thin, typed doors to the crates beside this one.
+
+// PyO3's macros write the unsafe parts themselves.
+#![allow(unsafe_code, reason = "PyO3's macros expand to it")]
+
+mod expressions;
+
+use pyo3::prelude::*;
+
+/// PyAgent's compiled parts.
+#[pymodule]
+mod _native {
+    #[pymodule_export]
+    use crate::expressions::{Engine, ScriptError, analyse, parse_template, plain_path, walk};
+}
