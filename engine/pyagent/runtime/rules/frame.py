@@ -204,9 +204,6 @@ class Frame:
             if len(join.delivered) >= need:
                 join.met = join.ran = True
                 self._run(scope, node, tuple(sorted(join.deliveries)), decisions)
-                if join.open and self.plan.rules[node].cancel_losers:
-                    self._losing = True
-                    decisions.losers.extend(losers(self.plan, scope, node, self._running))
         if join.met or not closes:
             return
         join.dead += edge.index not in join.delivered
@@ -248,6 +245,9 @@ class Frame:
             self._iterate(loop, deliveries, decisions)
         else:
             self._begin(scope, node, deliveries, decisions)
+        if self.plan.rules[node].cancel_losers and self._failure is None:
+            self._losing = True
+            decisions.losers.extend(losers(self.plan, scope, node, self._running))
 
     def _iterate(self, loop: LoopRun, deliveries: tuple[Delivery, ...], decisions: Decisions) -> None:
         """Start the next iteration of `loop` with what its header gets."""

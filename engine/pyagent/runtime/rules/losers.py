@@ -12,18 +12,22 @@ from pyagent.runtime.rules.types import StepId
 def losers(plan: Plan, scope: Iteration, node: int, running: Iterable[StepId]) -> list[StepId]:
     """The steps of `running` from which each way ends at `node` in `scope`, which has just run.
 
-    What has not started yet and can only lead there is marked as doomed in `scope`. The search goes backwards over
-    edges that may still deliver, and stops where one way leads elsewhere: its cost is that of what it finds.
+    What can start later and lead only there is marked as doomed in `scope`. The search goes backwards over edges
+    that may still deliver, and stops where one way leads elsewhere: its cost is that of what it finds.
     """
     search = _Search(plan, scope)
     search.back_from(node)
     found: list[StepId] = []
     for feeder in search.here:
-        if scope.status.get(feeder) == Status.RUNNING:
-            found.append(StepId(plan.ids[feeder], scope.path))
-        else:
+        if plan.is_header[feeder]:
+            continue
+        status = scope.status.get(feeder)
+        if status is None:
             scope.doomed.add(feeder)
+        elif status == Status.RUNNING:
+            found.append(StepId(plan.ids[feeder], scope.path))
     if search.inside:
+        scope.doomed |= search.inside
         path = scope.path
         names = {plan.ids[feeder] for feeder in search.inside}
         found += (step for step in running if step.node in names and step.scope[: len(path)] == path)
@@ -31,11 +35,11 @@ def losers(plan: Plan, scope: Iteration, node: int, running: Iterable[StepId]) -
 
 
 def is_doomed(scope: Iteration, node: int) -> bool:
-    """Whether an earlier search found that `node` in `scope`, or a loop around it, feeds only what is ignored."""
+    """Whether an earlier search found that `node` in `scope` can only feed what is ignored."""
     while node not in scope.doomed:
         if scope.loop is None:
             return False
-        scope, node = scope.loop.outer, scope.loop.header
+        scope = scope.loop.outer
     return True
 
 

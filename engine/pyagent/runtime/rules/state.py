@@ -68,7 +68,7 @@ class Iteration:
         self.more = False
         """Whether the header's step said that it has more."""
         self.doomed: set[int] = set()
-        """Nodes and headers that can only feed what is ignored (`losers: cancel`)."""
+        """Nodes, here or in inner loops, that can only feed what is ignored (`losers: cancel`)."""
 
 
 class LoopRun:
