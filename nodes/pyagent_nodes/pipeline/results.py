@@ -10,7 +10,8 @@ from pyagent.sdk import Context
 from pyagent_nodes.pipeline.shapes import Blob, TestCase, Tests
 
 _CASES = TypeAdapter(list[TestCase])
-_FINE = frozenset({"passed", "xfailed", "xpassed"})
+FINE = frozenset({"passed", "xfailed", "xpassed"})
+"""Outcomes of a test that ran and did as it should."""
 
 
 async def save_run(ctx: Context, cases: Sequence[TestCase], log: bytes) -> dict[str, Blob]:
@@ -34,6 +35,6 @@ def compare(before: Iterable[TestCase], after: Iterable[TestCase]) -> tuple[list
     """
     old = {case.id: case.outcome for case in before}
     new = {case.id: case.outcome for case in after}
-    regressions = sorted(test for test, outcome in old.items() if outcome in _FINE and new.get(test) not in _FINE)
-    fixed = sorted(test for test, outcome in new.items() if outcome in _FINE and old.get(test) in ("failed", "error"))
+    regressions = sorted(test for test, outcome in old.items() if outcome in FINE and new.get(test) not in FINE)
+    fixed = sorted(test for test, outcome in new.items() if outcome in FINE and old.get(test) in ("failed", "error"))
     return regressions, fixed

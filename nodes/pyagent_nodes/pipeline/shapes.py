@@ -165,6 +165,8 @@ class Tests(Shape):
     """JSON list of `TestCase`."""
     log: Blob
     """What the runner printed, its last megabyte."""
+    running: str = ""
+    """The test that ran when the suite was cut off."""
     error: dict[str, Any] = Field(default_factory=dict)
     """`{code, message, hint}` of a run that was cut off or broke."""
     exit_code: int | None = None

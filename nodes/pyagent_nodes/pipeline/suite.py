@@ -95,6 +95,18 @@ def _worse(one: TestCase | None, other: TestCase) -> TestCase:
     return one
 
 
+def command_of(text: str) -> tuple[Literal["pytest", "unittest", "none"], tuple[str, ...]]:
+    """The runner and its arguments of a test command; words alone are arguments of pytest."""
+    words = shlex.split(text)
+    if words[:2] == ["python", "-m"]:
+        words = words[2:]
+    if not words:
+        return "none", ()
+    if words[0] == "unittest":
+        return "unittest", tuple(words[1:])
+    return "pytest", tuple(words[1:] if words[0] == "pytest" else words)
+
+
 def pytest_arguments(root: Path, empty_settings: Path) -> list[str]:
     """Options that keep pytest inside the repository.
 

@@ -11,7 +11,7 @@ from pyagent.errors import Where
 from pyagent.sdk import Context, Item, Items, JsonObject, NodeParams, NodeTimeout, Outputs, node
 from pyagent_nodes.pipeline.results import compare, load_cases, save_run
 from pyagent_nodes.pipeline.shapes import Environment, Patch, Project, Source, Tests
-from pyagent_nodes.pipeline.suite import run_suite
+from pyagent_nodes.pipeline.suite import command_of, run_suite
 from pyagent_nodes.pipeline.venv import open_environment
 from pyagent_nodes.pipeline.workspace import open_tree
 
@@ -57,7 +57,7 @@ async def run_tests(items: Items, params: TestParams, ctx: Context) -> Outputs:
     json = items[0].json if items else {}
     tree = await open_tree(ctx, params.source, params.patch)
     python = await open_environment(ctx, params.source, params.environment, tree)
-    runner, arguments = _command(params)
+    runner, arguments = command_of(params.project.test_command if params.command is None else params.command)
     if runner == "none":
         ctx.log("the repository has no tests", level="warning")
         tests = Tests(
@@ -94,7 +94,8 @@ async def run_tests(items: Items, params: TestParams, ctx: Context) -> Outputs:
     tests = Tests(
         status=run.status, runner=runner, command=run.command, counts=run.counts, total=len(run.cases),
         failing=[case for case in run.cases if case.outcome in ("failed", "error")][:50],
-        regressions=regressions, fixed=fixed, error=error, exit_code=run.exit_code, seconds=run.seconds, **saved,
+        regressions=regressions, fixed=fixed, running=run.running, error=error, exit_code=run.exit_code,
+        seconds=run.seconds, **saved,
     )  # fmt: skip
     good = not regressions if before is not None else run.status in ("passed", "no tests")
     ctx.log(
@@ -103,15 +104,3 @@ async def run_tests(items: Items, params: TestParams, ctx: Context) -> Outputs:
         regressions=len(regressions),
     )
     return {"passed" if good else "failed": [Item({**json, params.result: tests.as_json()})]}
-
-
-def _command(params: TestParams) -> tuple[Literal["pytest", "unittest", "none"], tuple[str, ...]]:
-    """The runner and its arguments."""
-    words = shlex.split(params.command if params.command is not None else params.project.test_command)
-    if words[:2] == ["python", "-m"]:
-        words = words[2:]
-    if not words:
-        return "none", ()
-    if words[0] == "unittest":
-        return "unittest", tuple(words[1:])
-    return "pytest", tuple(words[1:] if words[0] == "pytest" else words)
