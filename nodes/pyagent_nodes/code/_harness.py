@@ -13,7 +13,7 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 NAME = "<code>"
 
@@ -40,7 +40,7 @@ def main() -> None:
         else:
             result = function(given["items"], given["inputs"], given["state"])
             if isinstance(result, Iterator):
-                result = list(result)
+                result = list(cast("Iterator[Any]", result))
         item = None
         text = json.dumps({"result": result}, allow_nan=False, separators=(",", ":"))
         content = text.encode()

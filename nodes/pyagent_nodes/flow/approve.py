@@ -36,7 +36,7 @@ async def approve(items: Items, params: ApproveParams, ctx: Context) -> Wait | O
     """Ask a person, and send the items to `approved` or `rejected`.
 
     Who answered, when and with which comment is in the field `into` of each item:
-    `{approved, comment, actor, at, by}`, `by` being `person`, `timeout` or `off`.
+    `{approved, comment, actor, at, by}`, `by` being `person` or `timeout`; switched off, items pass unchanged.
     """
     if not params.enabled:
         return {"approved": items}
