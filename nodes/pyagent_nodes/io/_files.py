@@ -10,6 +10,7 @@ from pyagent.sdk import NodeError
 _CODES = {
     errno.ENOENT: ("node.file_missing", "Check the path; relative paths start at the run's own directory."),
     errno.ENOTDIR: ("node.file_missing", "A part of the path is a file, not a directory."),
+    errno.EEXIST: ("node.file_missing", "A part of the path is a file, not a directory."),
     errno.EACCES: ("node.file_denied", "Give the engine's user the right to do it."),
     errno.EPERM: ("node.file_denied", "Give the engine's user the right to do it."),
     errno.EROFS: ("node.file_denied", "The file system is read-only."),
@@ -23,7 +24,7 @@ _CODES = {
 
 def file_error(error: OSError, path: Path | str) -> NodeError:
     """The error with a code and a hint."""
-    code, hint = _CODES.get(error.errno or 0, ("node.file", ""))
+    code, hint = _CODES.get(error.errno or 0, ("node.file", "Look at the file and its directory; the system refused."))
     return NodeError(f"{path}: {error.strerror or error}", code=code, hint=hint, details={"path": str(path)})
 
 

@@ -73,7 +73,9 @@ async def _bytes(item: Item, params: WriteFileParams, ctx: Context) -> bytes:
         try:
             return (json.dumps(value, ensure_ascii=False, indent=params.indent, allow_nan=False) + "\n").encode()
         except (TypeError, ValueError) as error:
-            raise NodeError(f"the content is not JSON: {error}", code="node.file_content") from error
+            raise NodeError(
+                f"the content is not JSON: {error}", code="node.file_content", hint="Correct `content`."
+            ) from error
     if not isinstance(params.content, str):
         raise NodeError(
             f"`content` is {type(params.content).__name__}, not text",
