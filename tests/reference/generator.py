@@ -29,9 +29,11 @@ class Play:
     emits: dict[Tail, int]
     """By node and port: bit n says whether the port delivers in a step of age n."""
     says_more: dict[str, int]
-    """By header: bit n says whether a step of age n says that it has more."""
+    """By node: bit n says whether a step of age n says that it has more; only a header's word counts."""
     fails: frozenset[Step]
     """Steps whose only try fails."""
+    max_steps: int
+    """How many steps the run may have."""
     order: int
     """Which running step ends next, as digits of a mixed radix; 0 is: the one that started first."""
 
@@ -197,7 +199,8 @@ def dressed(whole: Whole, graph: Graph, stray: bool) -> Play:
     shape = Shape(full)
     known: list[Node] = []
     for node in nodes:
-        counted = [i for i, edge in enumerate(edges) if edge.target == node.id and i not in shape.back]
+        # Of the edges that count: `graph check` refuses a join that can never be met.
+        counted = shape.incoming(node.id) if node.id in shape.nodes else []
         if len(counted) > 1 or (counted and whole(8) == 7):
             kind = whole(4)
             join = "all" if kind < 2 else "any" if kind == 2 else 1 + whole(len(counted))
@@ -206,14 +209,15 @@ def dressed(whole: Whole, graph: Graph, stray: bool) -> Play:
             node = replace(node, max=[1000, None, 1000, None, 4, 3, 2, 1][whole(8)])
         known.append(node)
     ports = sorted({(edge.source, edge.port) for edge in edges})
-    looping = {name for name, path in shape.path.items() if path}
+    looping = [name for name in shape.nodes if shape.path[name]]
     emits = {tail: [7, 3, 1, 7, 5, 6, 3, 0][whole(8)] if tail[0] in looping else int(whole(6) != 5) for tail in ports}
-    says_more = {header: whole(4) for header in shape.headers}
+    says_more = {name: whole(4) for name in looping if name in shape.headers or whole(4) == 3}
     fails: frozenset[Step] = frozenset()
     if whole(10) == 9:
         name = shape.nodes[whole(len(shape.nodes))]
         fails = frozenset({(name, (1,) * len(shape.path[name]))})
-    return Play(replace(full, nodes=tuple(known)), emits, says_more, fails, whole(2**96))
+    max_steps = 1 + whole(12) if whole(16) == 15 else 100_000
+    return Play(replace(full, nodes=tuple(known)), emits, says_more, fails, max_steps, whole(2**96))
 
 
 @st.composite

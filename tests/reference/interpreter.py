@@ -14,7 +14,7 @@ Places where the text needs an interpretation (the rule, then how it is read her
 * "A node whose join can no longer be met is skipped" (5). At once, when fewer than N edges have delivered or are
   open; not only when all are closed.
 * "Deliveries that come after a node ran are recorded as ignored" (4). "Ran" is "was started". What comes to a node
-  that was skipped before (N of M) is in nobody's way and not listed.
+  that was skipped before (N of M) has not to be recorded; it is not listed here.
 * "Entry deliveries that come later are recorded as ignored" (10). Their target is the header's step of iteration 1.
 * "closed ... when its source can put no more on it: the source's step has ended, or the source was skipped, or (for
   an edge that leaves loops) the outermost loop it leaves has ended" (4). An edge that leaves loops has many source
@@ -23,13 +23,15 @@ Places where the text needs an interpretation (the rule, then how it is read her
   said is known when its step has ended, also where the back edges close before that (all their sources skipped).
 * "no step of the region runs, waits or can start" (10). Each node of the region, in each of its iterations, has run
   and ended or was skipped, and each loop inside has ended.
-* "What a header puts on its `done` port is delivered when the loop has ended, in the outer scope" (11). What all its
-  iterations put there, in their order, each with its own step as sender; in the same moment the edge may close.
+* "What a header puts on its `done` port is delivered when the loop has ended, in the outer scope" (11). One delivery
+  for each iteration that put something there, in their order, with that iteration's step as sender; edge after edge
+  in the order of the file. As with other edges out of a loop, an `any` join runs at the first of them.
 * "A skipped step is listed only in scopes that exist" (the cases). A header whose loop was not entered is not listed.
 * "the iteration after that fails the run" (12). Other decisions of the same entry may come before the failure or not.
+* "`settings.max_steps` ... bounds every run" (7). The step after that fails the run, as in rule 12.
 * "with `losers: cancel` the steps that could only have fed it are cancelled" (4). At least the running steps from
-  which each way ends at the node that ran, in its own scope; at most those from which each way ends at a delivery
-  that will be ignored.
+  which each way ends at the node that ran, in its own scope, by nodes that are not decided yet; at most those from
+  which each way ends at a delivery that will be ignored.
 """
 
 from __future__ import annotations
@@ -64,16 +66,17 @@ class Decided:
     ignored: list[tuple[Delivery, Step]] = field(default_factory=list[tuple[Delivery, Step]])
     losers_at_least: set[Step] = field(default_factory=set[Step])
     losers_at_most: set[Step] = field(default_factory=set[Step])
-    limits: set[str] = field(default_factory=set[str])
-    """Headers of which one iteration too many would start: the run fails with `run.loop_limit` of one of them."""
+    failures: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
+    """Codes and nodes of which one fails the run: a step or an iteration too many would start."""
     ended: bool = False
 
 
 class History:
     """The facts of one run."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, max_steps: int = 100_000) -> None:
         self.shape = Shape(graph)
+        self.max_steps = max_steps
         self.started: dict[Step, tuple[Delivery, ...]] = {}
         self.entries: dict[Step, Entry] = {}
         self.skipped: set[Step] = set()
@@ -109,12 +112,15 @@ class History:
             pass
         ran = {self.place(step) for step in self.now.ready if self.shape.node[step[0]].losers}
         ran_ever = {self.place(step) for step in self.started}
+        decided = ran_ever | self.skipped | self.never_entered
         for step in self.running():
-            if any(self.only_feeds(step, {place}) for place in ran):
+            if any(self.only_feeds(step, {place}, decided) for place in ran):
                 self.now.losers_at_least.add(step)
-            if self.only_feeds(step, ran_ever):
+            if self.only_feeds(step, ran_ever, set()):
                 self.now.losers_at_most.add(step)
-        self.now.limits = set(self.limits)
+        self.now.failures = {("run.loop_limit", header) for header in self.limits}
+        if len(self.started) > self.max_steps:
+            self.now.failures |= {("run.max_steps", name) for name, _ in self.now.ready}
         self.now.ended = not self.running()
         return self.now
 
@@ -213,10 +219,10 @@ class History:
             return
         name = self.shape.pairs[edge][1]
         step = self.first_step(name, scope)
+        if step in self.skipped or (name, scope) in self.never_entered:
+            return
         if step in self.started:
             self.now.ignored.append(((edge, source), step))
-        elif step in self.skipped or (name, scope) in self.never_entered:
-            return
         elif self.shape.node[name].join != "all" and self.delivered_edges(name, scope) >= self.wanted(name):
             self.start_by_join(name, scope)
 
@@ -242,10 +248,10 @@ class History:
 
     def end_loop(self, header: str, outer: Scope) -> None:
         """Rule 11: a loop has ended; what its header put on `done` is delivered."""
-        for n in range(1, self.iterations(header, outer) + 1):
-            step = (header, (*outer, n))
-            for edge in self.shape.outgoing(header):
-                port = self.shape.graph.edges[edge].port
+        for edge in self.shape.outgoing(header):
+            port = self.shape.graph.edges[edge].port
+            for n in range(1, self.iterations(header, outer) + 1):
+                step = (header, (*outer, n))
                 if self.shape.is_done(edge) and self.entries[step].counts.get(port, 0) > 0:
                     self.put(edge, step)
         self.ended_loops.add((header, outer))
@@ -289,8 +295,8 @@ class History:
 
     # Losers.
 
-    def only_feeds(self, step: Step, stops: set[tuple[str, Scope]]) -> bool:
-        """Whether each way from a step ends at one of `stops`, and there is one.
+    def only_feeds(self, step: Step, stops: set[Step], walls: set[Step]) -> bool:
+        """Whether each way from a step ends at one of `stops` (and there is one) and meets none of `walls` before.
 
         A way is followed as a node and the part of its scope that is known: a new iteration or a loop that is entered
         is not yet one of the scopes that the stops are in.
@@ -309,9 +315,12 @@ class History:
                     scope = known[: len(self.shape.path[target]) - 1]
                 else:
                     scope = known[: self.shape.shared(edge)]
-                    if (target, scope) in stops and len(scope) == len(self.shape.outside(target)):
-                        arriving.add(here)
-                        continue
+                    if len(scope) == len(self.shape.outside(target)):
+                        if (target, scope) in stops:
+                            arriving.add(here)
+                            continue
+                        if (target, scope) in walls:
+                            return False
                 there = (target, scope)
                 steps.add((here, there))
                 if there not in reached:
@@ -404,7 +413,7 @@ def run(case: Mapping[str, Any]) -> Result:
                 sent[(edge, step)] = counts.get(definition.port, 0)
         decided = history.end(Entry(step, counts, iteration < len(said) and bool(said[iteration])))
         schedule(decided, now)
-        if decided.limits:
+        if decided.failures:
             return result("run.loop_limit")
     return result("completed")
 
