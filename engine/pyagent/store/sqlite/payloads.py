@@ -39,10 +39,10 @@ def forget(connection: sqlite3.Connection, digests: Iterable[str]) -> list[str]:
     for digest in digests:
         row = connection.execute(
             "DELETE FROM blobs WHERE digest = ?1 AND NOT EXISTS (SELECT 1 FROM blob_refs WHERE digest = ?1)"
-            " RETURNING data IS NULL",
+            " RETURNING data",
             (digest,),
         ).fetchone()
-        if row is not None and row[0]:
+        if row is not None and row[0] is None:  # `RETURNING data IS NULL` is 0 in SQLite 3.40
             in_files.append(digest)
     return in_files
 

@@ -25,13 +25,13 @@ def read_events(connection: sqlite3.Connection, after: int, run_id: str | None, 
         found = connection.execute(
             "SELECT e.cursor, r.id, e.kind, e.step, e.at, e.data FROM events e CROSS JOIN runs r ON r.run = e.run"
             " WHERE e.cursor > ? ORDER BY e.cursor LIMIT ?",
-            (after, limit),
+            (after, max(limit, 0)),
         )
     else:
         found = connection.execute(
             "SELECT cursor, ?, kind, step, at, data FROM events"
             " WHERE run = (SELECT run FROM runs WHERE id = ?) AND cursor > ? ORDER BY cursor LIMIT ?",
-            (run_id, run_id, after, limit),
+            (run_id, run_id, after, max(limit, 0)),
         )
     return [
         Event(cursor=cursor, run_id=run, kind=kind, step=step, at=rows.moment(at), data=codec.decode_json(data))

@@ -1,0 +1,493 @@
+"""A fake store in dicts, for tests: the whole contract, nothing on disk, gone with the process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+from pyagent.errors import LeaseHeld, LeaseLost, NotFound, StoreError
+from pyagent.store import codec
+from pyagent.store.base import (
+    ENDED,
+    Commit,
+    Event,
+    GraphVersion,
+    KeyTaken,
+    Lease,
+    LogConflict,
+    LogRecord,
+    Message,
+    MessageKind,
+    MessageTaken,
+    NewEvent,
+    NewRun,
+    Run,
+    RunFilter,
+    StepRecord,
+    StoreUnavailable,
+)
+from pyagent.store.blobs import check_digest
+from pyagent.store.changes import Changes
+
+
+@dataclass(slots=True)
+class _Kept:
+    """All that is kept of one run."""
+
+    run: Run
+    key_window: timedelta
+    token: int = 0
+    seen: int = 0
+    log: list[LogRecord] = field(default_factory=list[LogRecord])
+    steps: dict[str, StepRecord] = field(default_factory=dict[str, StepRecord])
+    blobs: set[str] = field(default_factory=set[str])
+
+
+class MemoryStore:
+    """A fake of the store for tests: it keeps the contract (the same suite runs on it) in this process's memory.
+
+    Nothing survives the process, and no other process sees it. `clock` is the store's clock: give your own to test
+    leases and timers in virtual time.
+    """
+
+    def __init__(self, *, clock: Callable[[], datetime] = partial(datetime.now, UTC)) -> None:
+        self._clock = clock
+        self._open = False
+        self._graphs: dict[str, GraphVersion] = {}
+        self._runs: dict[str, _Kept] = {}
+        self._keys: dict[tuple[str, str, str], str] = {}
+        self._events: list[Event] = []
+        self._cursor = 0
+        self._messages: dict[int, Message] = {}
+        self._message_id = 0
+        self._blobs: dict[str, bytes] = {}
+        self._changes = Changes()
+
+    async def open(self) -> None:
+        """Let it be used; what it kept before `close` is there again."""
+        self._open = True
+
+    async def close(self) -> None:
+        """Refuse to be used from now on; safe to call twice."""
+        self._open = False
+        self._changes.notify()
+
+    async def now(self) -> datetime:
+        """The store's clock, in UTC."""
+        return self._clock()
+
+    # graphs
+
+    async def put_graph(self, graph_id: str, hash: str, text: str) -> None:
+        """Keep a version and make it the graph's latest; the text that came first with a hash stays."""
+        self._check_open()
+        version = self._graphs.pop(hash, None)
+        self._graphs[hash] = version or GraphVersion(graph_id=graph_id, hash=hash, text=text, created_at=self._clock())
+
+    async def get_graph(self, hash: str) -> GraphVersion:
+        """Raises `NotFound`."""
+        self._check_open()
+        if hash not in self._graphs:
+            raise NotFound(f"There is no graph version {hash}.", code="graph.not_found")
+        return self._graphs[hash]
+
+    async def latest_graph(self, graph_id: str) -> GraphVersion:
+        """The version put last. Raises `NotFound`."""
+        self._check_open()
+        for version in reversed(self._graphs.values()):
+            if version.graph_id == graph_id:
+                return version
+        raise NotFound(f"There is no graph {graph_id}.", code="graph.not_found")
+
+    # runs
+
+    async def create_run(self, run: NewRun, events: Sequence[NewEvent] = ()) -> Run:
+        """Create a queued run; see the contract for start keys."""
+        self._check_open()
+        if run.id in self._runs:
+            raise StoreError(f"There is a run {run.id} already.", code="store.run_exists")
+        now = self._clock()
+        data = [_json_copy(event.data) for event in events]
+        if run.key is not None:
+            holder = self._key_holder(run, now)
+            if holder is not None:
+                if run.key_policy == "existing":
+                    return holder
+                if run.key_policy == "reject":
+                    raise KeyTaken(
+                        f"Run {holder.id} ({holder.status}) holds the key {run.key!r}.", details={"run": holder.id}
+                    )
+                if holder.ended_at is None:
+                    self._post(holder.id, "cancel", "", "", "", b"null", run.actor)
+            self._keys[run.owner, run.graph_id, run.key] = run.id
+        created = Run(
+            id=run.id,
+            graph_id=run.graph_id,
+            graph_hash=run.graph_hash,
+            trigger=run.trigger,
+            inputs=run.inputs,
+            production=run.production,
+            key=run.key,
+            parent_run=run.parent_run,
+            parent_step=run.parent_step,
+            forked_from=run.forked_from,
+            owner=run.owner,
+            actor=run.actor,
+            semantics=run.semantics,
+            labels=dict(run.labels),
+            status="queued",
+            created_at=now,
+            started_at=None,
+            ended_at=None,
+            updated_at=now,
+            wake_at=None,
+            outputs=None,
+            error=None,
+            log_length=0,
+            lease_owner=None,
+            lease_expires_at=None,
+            adoptions=0,
+        )
+        self._runs[run.id] = _Kept(run=created, key_window=run.key_window)
+        self._append_events(run.id, events, data)
+        self._changes.notify()
+        return created
+
+    def _key_holder(self, run: NewRun, now: datetime) -> Run | None:
+        identity = self._keys.get((run.owner, run.graph_id, run.key or ""))
+        kept = self._runs.get(identity) if identity is not None else None
+        if kept is None or (kept.run.ended_at is not None and kept.run.ended_at + kept.key_window <= now):
+            return None
+        return kept.run
+
+    async def get_run(self, run_id: str) -> Run:
+        """The run with this id or unique prefix. Raises `NotFound`."""
+        self._check_open()
+        if run_id in self._runs:
+            return self._runs[run_id].run
+        found = [identity for identity in self._runs if len(run_id) >= 6 and identity.startswith(run_id)]
+        if len(found) > 1:
+            raise NotFound(
+                f"Several runs begin with {run_id}.",
+                code="run.ambiguous",
+                hint="Give more characters of the id.",
+                details={"runs": found[:2]},
+            )
+        if not found:
+            raise _no_run(run_id)
+        return self._runs[found[0]].run
+
+    async def list_runs(self, filter: RunFilter = RunFilter()) -> list[Run]:
+        """The runs that the filter lets through, newest first."""
+        self._check_open()
+        identities = list(self._runs)
+        if filter.before is not None:
+            self._kept(filter.before)
+            identities = identities[: identities.index(filter.before)]
+        found = [
+            run
+            for run in (self._runs[identity].run for identity in reversed(identities))
+            if (filter.graph_id is None or run.graph_id == filter.graph_id)
+            and (filter.owner is None or run.owner == filter.owner)
+            and (not filter.statuses or run.status in filter.statuses)
+        ]
+        return found[: max(filter.limit, 0)]
+
+    async def delete_run(self, run_id: str) -> None:
+        """Delete all of a run for good; see the contract."""
+        self._check_open()
+        kept = self._kept(run_id)
+        if kept.run.lease_owner is not None and not self._lease_expired(kept.run):
+            raise LeaseHeld(f"{kept.run.lease_owner} holds run {run_id}.")
+        del self._runs[run_id]
+        self._keys = {key: identity for key, identity in self._keys.items() if identity != run_id}
+        self._events = [event for event in self._events if event.run_id != run_id]
+        self._messages = {key: message for key, message in self._messages.items() if message.run_id != run_id}
+        for digest in kept.blobs:
+            if not any(digest in other.blobs for other in self._runs.values()):
+                del self._blobs[digest]
+
+    async def steps(self, run_id: str) -> list[StepRecord]:
+        """The run's steps in the order of their first commit. Raises `NotFound`."""
+        self._check_open()
+        return list(self._kept(run_id).steps.values())
+
+    # leases
+
+    async def claim(self, run_id: str, owner: str, ttl: timedelta) -> Lease:
+        """Take the run for `owner`. Raises `LeaseHeld` and `NotFound`."""
+        self._check_open()
+        kept = self._kept(run_id)
+        holder = kept.run.lease_owner
+        if holder is not None and holder != owner and not self._lease_expired(kept.run):
+            raise LeaseHeld(f"{holder} holds run {run_id}.", details={"owner": holder})
+        kept.token += 1
+        lease = Lease(
+            run_id=run_id,
+            owner=owner,
+            token=kept.token,
+            expires_at=self._clock() + ttl,
+            adopted=holder is not None,
+            adoptions=kept.run.adoptions + (holder is not None),
+        )
+        kept.run = replace(kept.run, lease_owner=owner, lease_expires_at=lease.expires_at, adoptions=lease.adoptions)
+        return lease
+
+    async def renew(self, lease: Lease, ttl: timedelta) -> Lease:
+        """The lease with a later end. Raises `LeaseLost`."""
+        self._check_open()
+        kept = self._leased(lease)
+        renewed = replace(lease, expires_at=self._clock() + ttl)
+        kept.run = replace(kept.run, lease_expires_at=renewed.expires_at)
+        return renewed
+
+    async def release(self, lease: Lease) -> None:
+        """Give the lease back; releasing a lost one does nothing."""
+        self._check_open()
+        kept = self._runs.get(lease.run_id)
+        if kept is not None and kept.token == lease.token:
+            kept.run = replace(kept.run, lease_owner=None, lease_expires_at=None)
+            self._changes.notify()
+
+    async def claimable(self, limit: int = 100) -> list[str]:
+        """Ids of the runs that somebody should take; see the contract."""
+        self._check_open()
+        now = self._clock()
+        found = [identity for identity, kept in self._runs.items() if self._is_claimable(kept, now)]
+        return found[: max(limit, 0)]
+
+    def _is_claimable(self, kept: _Kept, now: datetime) -> bool:
+        run = kept.run
+        if run.status in ENDED or (run.lease_owner is not None and not self._lease_expired(run)):
+            return False
+        if run.status in ("queued", "running") or (run.wake_at is not None and run.wake_at <= now):
+            return True
+        awaited = {
+            (str(step.wait.get("name") or ""), str(step.wait.get("key") or ""))
+            for step in kept.steps.values()
+            if step.status == "waiting" and step.wait and step.wait.get("kind") == "signal"
+        }
+        return any(
+            (message.run_id == run.id and message.id > kept.seen)
+            or (message.run_id is None and (message.name, message.key) in awaited)
+            for message in self._messages.values()
+        )
+
+    def _lease_expired(self, run: Run) -> bool:
+        return run.lease_expires_at is not None and run.lease_expires_at <= self._clock()
+
+    def _leased(self, lease: Lease) -> _Kept:
+        kept = self._runs.get(lease.run_id)
+        if kept is None or kept.token != lease.token or kept.run.lease_owner is None:
+            raise LeaseLost(
+                f"The lease of {lease.owner} on run {lease.run_id} (token {lease.token}) is over.",
+                details={"run": lease.run_id, "token": lease.token},
+            )
+        return kept
+
+    # log and commit
+
+    async def commit(self, lease: Lease, commit: Commit) -> None:
+        """Apply all of it or nothing. Raises `LeaseLost`, `LogConflict`, `MessageTaken`."""
+        self._check_open()
+        for digest, content in commit.blobs:
+            check_digest(digest, content)
+        kept = self._leased(lease)
+        run = kept.run
+        for expected, entry in enumerate(commit.entries, run.log_length + 1):
+            if entry.seq != expected:
+                raise LogConflict(
+                    f"Entry {entry.seq} does not follow the log of run {run.id}, which goes on at {expected}.",
+                    details={"run": run.id, "expected": expected, "given": entry.seq},
+                )
+        if len(set(commit.consumed)) < len(commit.consumed):
+            raise MessageTaken("A message is consumed twice.")
+        for identity in commit.consumed:
+            message = self._messages.get(identity)
+            if message is None or message.run_id not in (None, run.id):
+                raise MessageTaken(f"Message {identity} is consumed already.", details={"message": identity})
+        for digest in commit.refers:
+            if digest not in self._blobs and digest not in dict(commit.blobs):
+                raise _no_blob(digest)
+        data = [_json_copy(event.data) for event in commit.events]
+        steps = [
+            replace(
+                step,
+                items_out=_json_copy(step.items_out),
+                error=None if step.error is None else _json_copy(step.error),
+                wait=None if step.wait is None else _json_copy(step.wait),
+            )
+            for step in commit.steps
+        ]
+        changes = self._state_changes(run, commit)
+        # Nothing below fails: the commit is whole.
+        kept.run = replace(run, **changes)
+        kept.seen = max(kept.seen, commit.seen)
+        kept.log += commit.entries
+        kept.steps.update({step.step: step for step in steps})
+        self._blobs.update(commit.blobs)
+        kept.blobs |= {*dict(commit.blobs), *commit.refers}
+        for identity in commit.consumed:
+            del self._messages[identity]
+        self._append_events(run.id, commit.events, data)
+        self._changes.notify()
+
+    def _state_changes(self, run: Run, commit: Commit) -> dict[str, Any]:
+        now = self._clock()
+        changes: dict[str, Any] = {
+            "updated_at": now,
+            "adoptions": 0,
+            "log_length": run.log_length + len(commit.entries),
+        }
+        if commit.status is not None:
+            changes |= {"status": commit.status, "wake_at": commit.wake_at}
+            changes["ended_at"] = (run.ended_at or now) if commit.status in ENDED else None
+            if commit.status == "running":
+                changes["started_at"] = run.started_at or now
+        if commit.outputs is not None:
+            changes["outputs"] = commit.outputs
+        if commit.error is not None:
+            changes["error"] = _json_copy(commit.error)
+        if commit.release:
+            changes |= {"lease_owner": None, "lease_expires_at": None}
+        return changes
+
+    async def read_log(self, run_id: str, after: int = 0) -> list[LogRecord]:
+        """The entries with `seq > after`, in order. Raises `NotFound`."""
+        self._check_open()
+        return self._kept(run_id).log[max(after, 0) :]
+
+    # messages
+
+    async def post(
+        self,
+        run_id: str | None,
+        kind: MessageKind,
+        *,
+        step: str = "",
+        name: str = "",
+        key: str = "",
+        body: bytes = b"null",
+        actor: str = "local",
+    ) -> int:
+        """Leave a message and return its id. Raises `NotFound` for an unknown run."""
+        self._check_open()
+        identity = self._post(run_id, kind, step, name, key, body, actor)
+        self._changes.notify()
+        return identity
+
+    def _post(
+        self, run_id: str | None, kind: MessageKind, step: str, name: str, key: str, body: bytes, actor: str
+    ) -> int:
+        if run_id is not None:
+            self._kept(run_id)
+        self._message_id += 1
+        self._messages[self._message_id] = Message(
+            id=self._message_id,
+            run_id=run_id,
+            kind=kind,
+            step=step,
+            name=name,
+            key=key,
+            body=body,
+            actor=actor,
+            at=self._clock(),
+        )
+        return self._message_id
+
+    async def messages(self, run_id: str, signals: Sequence[tuple[str, str]] = ()) -> list[Message]:
+        """What no commit has consumed, oldest first. Raises `NotFound`."""
+        self._check_open()
+        self._kept(run_id)
+        return [
+            message
+            for message in self._messages.values()
+            if message.run_id == run_id or (message.run_id is None and (message.name, message.key) in signals)
+        ]
+
+    # events
+
+    def _append_events(self, run_id: str, events: Sequence[NewEvent], data: Sequence[dict[str, Any]]) -> None:
+        for event, copied in zip(events, data, strict=True):
+            self._cursor += 1
+            self._events.append(
+                Event(cursor=self._cursor, run_id=run_id, kind=event.kind, step=event.step, at=event.at, data=copied)
+            )
+
+    async def read_events(self, after: int = 0, run_id: str | None = None, limit: int = 1000) -> list[Event]:
+        """At most `limit` events after the cursor, in order."""
+        self._check_open()
+        found = [event for event in self._events if event.cursor > after and (run_id is None or event.run_id == run_id)]
+        return found[: max(limit, 0)]
+
+    async def last_cursor(self) -> int:
+        """The cursor of the newest event; 0 when there is none."""
+        self._check_open()
+        return self._cursor
+
+    async def follow(self, after: int = 0, run_id: str | None = None) -> AsyncIterator[Sequence[Event]]:
+        """Batches of events after the cursor, for ever."""
+        while True:
+            mark = self.mark()
+            batch = await self.read_events(after, run_id)
+            if batch:
+                after = batch[-1].cursor
+                yield batch
+                await asyncio.sleep(0)
+            else:
+                await self._changes.wait(mark)
+
+    def mark(self) -> int:
+        """A mark to hand to `changed`."""
+        return self._changes.count
+
+    async def changed(self, timeout: float, since: int | None = None) -> bool:
+        """Wait until something may have come since the mark, at most `timeout` seconds; whether it may have."""
+        return await self._changes.wait(self.mark() if since is None else since, timeout)
+
+    # blobs
+
+    async def put_blob(self, run_id: str, digest: str, data: bytes) -> None:
+        """Keep a payload that the run refers to from now on. Raises `NotFound` and `StoreError`."""
+        self._check_open()
+        check_digest(digest, data)
+        self._kept(run_id).blobs.add(digest)
+        self._blobs[digest] = data
+
+    async def get_blob(self, digest: str) -> bytes:
+        """Raises `NotFound`."""
+        self._check_open()
+        if digest not in self._blobs:
+            raise _no_blob(digest)
+        return self._blobs[digest]
+
+    async def sweep(self) -> int:
+        """Nothing is ever left behind here."""
+        self._check_open()
+        return 0
+
+    def _kept(self, run_id: str) -> _Kept:
+        if run_id not in self._runs:
+            raise _no_run(run_id)
+        return self._runs[run_id]
+
+    def _check_open(self) -> None:
+        if not self._open:
+            raise StoreUnavailable("The store is not open.", hint="Call `await store.open()` first.")
+
+
+def _json_copy(value: Mapping[str, Any]) -> dict[str, Any]:
+    """What a real store would give back: no object is shared with the caller, and all of it is JSON."""
+    return codec.decode_json(codec.encode_json(value))
+
+
+def _no_run(run_id: str) -> NotFound:
+    return NotFound(f"There is no run {run_id}.", code="run.not_found")
+
+
+def _no_blob(digest: str) -> NotFound:
+    return NotFound(f"There is no blob {digest}.", code="blob.not_found", details={"digest": digest})

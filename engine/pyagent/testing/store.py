@@ -1,0 +1,745 @@
+"""The suite that every store must pass.
+
+Subclass it and override the `store` fixture; where several handles can share the data, `peer` too:
+
+    class TestMyStore(StoreConformance):
+        @pytest.fixture
+        async def store(self):
+            store = MyStore(...)
+            await store.open()
+            yield store
+            await store.close()
+
+The tests are coroutines: pytest-asyncio runs them (`asyncio_mode = "auto"` for the fixtures).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import pytest
+
+from pyagent.errors import LeaseHeld, LeaseLost, NotFound, StoreError
+from pyagent.store.base import (
+    Commit,
+    Event,
+    KeyTaken,
+    Lease,
+    LogConflict,
+    LogRecord,
+    MessageTaken,
+    NewEvent,
+    NewRun,
+    Run,
+    RunFilter,
+    StepRecord,
+    Store,
+)
+from pyagent.store.blobs import digest_of
+
+MINUTE = timedelta(minutes=1)
+OVER = timedelta(0)
+"""A lease for this long has expired when it is made: no test needs to wait."""
+PATIENCE = 20.0
+"""Seconds after which a wait for an event is a failure."""
+
+
+def new_run(**changes: Any) -> NewRun:
+    """A run with a fresh id; anything can be changed."""
+    values: dict[str, Any] = {
+        "id": uuid.uuid4().hex,
+        "graph_id": "triage",
+        "graph_hash": "hash-1",
+        "trigger": "start",
+        "inputs": b'{"mail": 1}',
+    }
+    return NewRun(**(values | changes))
+
+
+def entry(seq: int, body: bytes = b"{}", step: str = "decide") -> LogRecord:
+    """An entry of a log."""
+    return LogRecord(seq=seq, kind="step.completed", step=step, body=body)
+
+
+def event(kind: str = "step.completed", **data: Any) -> NewEvent:
+    """An event that happens now."""
+    return NewEvent(kind=kind, step="decide", at=datetime.now(UTC), data=data)
+
+
+def step(name: str = "decide", **changes: Any) -> StepRecord:
+    """A step's record."""
+    values: dict[str, Any] = {"step": name, "node": name, "scope": "", "status": "running"}
+    return StepRecord(**(values | changes))
+
+
+def random_bytes(size: int, seed: int) -> bytes:
+    """Bytes that do not compress, the same ones each time."""
+    return random.Random(f"{size} {seed}").randbytes(size)  # noqa: S311
+
+
+async def started(store: Store, **changes: Any) -> tuple[Run, Lease]:
+    """A run that is claimed and running."""
+    run = await store.create_run(new_run(**changes))
+    lease = await store.claim(run.id, "worker", MINUTE)
+    await store.commit(lease, Commit(status="running"))
+    return run, lease
+
+
+async def collect(events: AsyncIterator[Sequence[Event]], count: int) -> list[Event]:
+    """The first events of a followed stream."""
+    found: list[Event] = []
+    async with asyncio.timeout(PATIENCE), aclosing(cast("Any", events)) as batches:
+        async for batch in batches:
+            found += batch
+            if len(found) >= count:
+                break
+    return found
+
+
+class StoreConformance:
+    """What the contract in `pyagent.store.base` promises, one test a promise."""
+
+    @pytest.fixture
+    def store(self) -> Store:
+        """An open, empty store: override this."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def peer(self, store: Store) -> Store:
+        """Another open handle on the data of `store`: override this where there can be one."""
+        pytest.skip("this store has one handle only")
+
+    # graphs
+
+    async def test_a_graph_version_is_found_by_its_hash(self, store: Store) -> None:
+        await store.put_graph("triage", "hash-1", "id: triage # 1")
+        version = await store.get_graph("hash-1")
+        assert (version.graph_id, version.text) == ("triage", "id: triage # 1")
+        with pytest.raises(NotFound) as caught:
+            await store.get_graph("hash-2")
+        assert caught.value.code == "graph.not_found"
+
+    async def test_the_latest_version_is_the_one_put_last_even_if_it_is_an_old_one(self, store: Store) -> None:
+        await store.put_graph("triage", "hash-1", "one")
+        await store.put_graph("other", "hash-o", "other")
+        await store.put_graph("triage", "hash-2", "two")
+        assert (await store.latest_graph("triage")).text == "two"
+        await store.put_graph("triage", "hash-1", "one, put again")
+        assert (await store.latest_graph("triage")).text == "one"
+        with pytest.raises(NotFound):
+            await store.latest_graph("unknown")
+
+    # runs
+
+    async def test_a_created_run_is_queued_and_keeps_all_it_was_given(self, store: Store) -> None:
+        given = new_run(labels={"team": "a"}, parent_run="p", parent_step="s", forked_from="f", production=False)
+        created = await store.create_run(given)
+        assert created == await store.get_run(given.id)
+        assert (created.status, created.log_length, created.adoptions) == ("queued", 0, 0)
+        assert created.lease_owner is None
+        assert created.started_at is None
+        assert created.outputs is None
+        for name in (
+            "graph_id",
+            "graph_hash",
+            "trigger",
+            "inputs",
+            "production",
+            "labels",
+            "parent_run",
+            "forked_from",
+        ):
+            assert getattr(created, name) == getattr(given, name), name
+
+    async def test_a_run_id_is_used_once(self, store: Store) -> None:
+        run = await store.create_run(new_run())
+        with pytest.raises(StoreError) as caught:
+            await store.create_run(new_run(id=run.id))
+        assert caught.value.code == "store.run_exists"
+
+    async def test_a_unique_prefix_of_six_characters_finds_a_run(self, store: Store) -> None:
+        first = await store.create_run(new_run(id="abcdef-111"))
+        await store.create_run(new_run(id="abcdeg-222"))
+        assert await store.get_run("abcdef") == first
+        for name in ("abcde", "abcdef-112", "", "abcdef-1111"):
+            with pytest.raises(NotFound):
+                await store.get_run(name)
+
+    async def test_a_prefix_of_several_runs_finds_none_and_says_which_there_are(self, store: Store) -> None:
+        for identity in ("abcdef-1", "abcdef-2"):
+            await store.create_run(new_run(id=identity))
+        with pytest.raises(NotFound) as caught:
+            await store.get_run("abcdef")
+        assert sorted(caught.value.details["runs"]) == ["abcdef-1", "abcdef-2"]
+        await store.create_run(new_run(id="abcdef"))
+        assert (await store.get_run("abcdef")).id == "abcdef"
+
+    async def test_runs_are_listed_newest_first_and_by_pages(self, store: Store) -> None:
+        identities = [(await store.create_run(new_run())).id for _ in range(5)]
+        first = await store.list_runs(RunFilter(limit=2))
+        second = await store.list_runs(RunFilter(limit=2, before=first[-1].id))
+        third = await store.list_runs(RunFilter(limit=2, before=second[-1].id))
+        assert [run.id for run in (*first, *second, *third)] == identities[::-1]
+
+    async def test_runs_are_listed_by_graph_status_and_owner(self, store: Store) -> None:
+        run, _ = await started(store, graph_id="a", owner="ann")
+        await store.create_run(new_run(graph_id="a"))
+        await store.create_run(new_run(graph_id="b", owner="ann"))
+        found = await store.list_runs(RunFilter(graph_id="a", statuses=("running", "failed"), owner="ann"))
+        assert [one.id for one in found] == [run.id]
+        assert len(await store.list_runs(RunFilter(graph_id="a"))) == 2
+        assert len(await store.list_runs(RunFilter(statuses=("queued",)))) == 2
+
+    async def test_times_follow_the_status(self, store: Store) -> None:
+        run, lease = await started(store)
+        begun = await store.get_run(run.id)
+        assert begun.started_at is not None
+        assert begun.ended_at is None
+        await store.commit(lease, Commit(status="waiting", wake_at=begun.created_at))
+        waiting = await store.get_run(run.id)
+        assert (waiting.started_at, waiting.wake_at) == (begun.started_at, begun.created_at)
+        await store.commit(lease, Commit(events=[event()]))
+        assert (await store.get_run(run.id)).wake_at == begun.created_at
+        await store.commit(lease, Commit(status="failed", error={"code": "node.failed"}, outputs=b"null"))
+        ended = await store.get_run(run.id)
+        assert (ended.wake_at, ended.error, ended.outputs) == (None, {"code": "node.failed"}, b"null")
+        assert ended.ended_at is not None
+        assert ended.started_at == begun.started_at
+
+    # start keys
+
+    async def test_a_start_key_that_is_held_is_rejected(self, store: Store) -> None:
+        holder = await store.create_run(new_run(key="k"))
+        with pytest.raises(KeyTaken) as caught:
+            await store.create_run(new_run(key="k"))
+        assert caught.value.details["run"] == holder.id
+        await store.create_run(new_run(key="k", graph_id="other"))
+        await store.create_run(new_run(key="k", owner="ann"))
+        await store.create_run(new_run())
+
+    async def test_an_existing_run_is_returned_for_its_key(self, store: Store) -> None:
+        holder = await store.create_run(new_run(key="k"))
+        assert await store.create_run(new_run(key="k", key_policy="existing")) == holder
+        assert len(await store.list_runs()) == 1
+
+    async def test_a_replaced_run_is_asked_to_cancel_and_loses_its_key(self, store: Store) -> None:
+        old = await store.create_run(new_run(key="k"))
+        new = await store.create_run(new_run(key="k", key_policy="replace", actor="ann"))
+        (message,) = await store.messages(old.id)
+        assert (message.kind, message.actor) == ("cancel", "ann")
+        assert (await store.create_run(new_run(key="k", key_policy="existing"))).id == new.id
+        assert await store.messages(new.id) == []
+
+    async def test_a_key_is_free_when_its_run_ended_longer_ago_than_its_window(self, store: Store) -> None:
+        for window, free in ((timedelta(0), True), (timedelta(hours=1), False)):
+            run, lease = await started(store, key=f"k{window}", key_window=window)
+            await store.commit(lease, Commit(status="completed"))
+            again = await store.create_run(new_run(key=f"k{window}", key_policy="existing"))
+            assert (again.id != run.id) is free
+
+    # leases
+
+    async def test_a_lease_keeps_others_away_until_it_is_released(self, store: Store) -> None:
+        run = await store.create_run(new_run())
+        lease = await store.claim(run.id, "one", MINUTE)
+        assert not lease.adopted
+        assert lease.expires_at > await store.now()
+        with pytest.raises(LeaseHeld):
+            await store.claim(run.id, "two", MINUTE)
+        await store.release(lease)
+        second = await store.claim(run.id, "two", MINUTE)
+        assert second.token > lease.token
+        assert not second.adopted
+
+    async def test_an_expired_lease_is_adopted_and_its_old_owner_can_do_nothing(self, store: Store) -> None:
+        run = await store.create_run(new_run())
+        old = await store.claim(run.id, "one", OVER)
+        new = await store.claim(run.id, "two", MINUTE)
+        assert new.adopted
+        assert new.adoptions == 1
+        for refused in (store.commit(old, Commit(entries=[entry(1)], events=[event()])), store.renew(old, MINUTE)):
+            with pytest.raises(LeaseLost):
+                await refused
+        await store.release(old)
+        kept = await store.get_run(run.id)
+        assert (kept.lease_owner, kept.log_length) == ("two", 0)
+        assert await store.read_events() == []
+
+    async def test_an_expired_lease_that_nobody_took_can_commit_and_be_renewed(self, store: Store) -> None:
+        run = await store.create_run(new_run())
+        lease = await store.claim(run.id, "one", OVER)
+        await store.commit(lease, Commit(entries=[entry(1)]))
+        renewed = await store.renew(lease, MINUTE)
+        assert renewed.token == lease.token
+        assert renewed.expires_at > lease.expires_at
+        with pytest.raises(LeaseHeld):
+            await store.claim(run.id, "two", MINUTE)
+
+    async def test_a_released_lease_can_do_nothing(self, store: Store) -> None:
+        run = await store.create_run(new_run())
+        first = await store.claim(run.id, "one", MINUTE)
+        await store.release(first)
+        second = await store.claim(run.id, "one", MINUTE)
+        await store.commit(second, Commit(release=True))
+        for lease in (first, second):
+            with pytest.raises(LeaseLost):
+                await store.commit(lease, Commit(entries=[entry(1)]))
+            with pytest.raises(LeaseLost):
+                await store.renew(lease, MINUTE)
+
+    async def test_an_owner_that_claims_again_ends_its_own_old_lease(self, store: Store) -> None:
+        run = await store.create_run(new_run())
+        old = await store.claim(run.id, "one", MINUTE)
+        new = await store.claim(run.id, "one", MINUTE)
+        assert new.adopted
+        with pytest.raises(LeaseLost):
+            await store.commit(old, Commit())
+        await store.commit(new, Commit())
+
+    async def test_adoptions_are_counted_until_the_next_commit(self, store: Store) -> None:
+        run = await store.create_run(new_run())
+        lease = await store.claim(run.id, "owner 0", OVER)
+        for adoptions in range(1, 4):
+            lease = await store.claim(run.id, f"owner {adoptions}", OVER)
+            assert lease.adoptions == adoptions
+        assert (await store.get_run(run.id)).adoptions == 3
+        await store.commit(lease, Commit(events=[event()]))
+        assert (await store.get_run(run.id)).adoptions == 0
+        assert (await store.claim(run.id, "next", OVER)).adoptions == 1
+
+    async def test_an_unknown_run_cannot_be_claimed(self, store: Store) -> None:
+        with pytest.raises(NotFound):
+            await store.claim("unknown", "one", MINUTE)
+
+    async def test_of_many_claims_at_once_one_wins(self, store: Store, peer: Store) -> None:
+        for _ in range(10):
+            run = await store.create_run(new_run())
+            claims = [(store, peer)[i % 2].claim(run.id, f"owner {i}", MINUTE) for i in range(8)]
+            results = await asyncio.gather(*claims, return_exceptions=True)
+            assert sum(isinstance(result, Lease) for result in results) == 1
+            assert sum(isinstance(result, LeaseHeld) for result in results) == 7
+
+    # claimable
+
+    async def test_queued_runs_and_those_whose_worker_died_are_claimable_oldest_first(self, store: Store) -> None:
+        queued = await store.create_run(new_run())
+        held = await store.create_run(new_run())
+        await store.claim(held.id, "one", MINUTE)
+        dead, lease = await started(store)
+        await store.renew(lease, OVER)
+        drained, lease = await started(store)
+        await store.release(lease)
+        _, lease = await started(store)
+        await store.commit(lease, Commit(status="completed", release=True))
+        assert await store.claimable() == [queued.id, dead.id, drained.id]
+        assert await store.claimable(limit=2) == [queued.id, dead.id]
+
+    async def test_a_waiting_run_is_claimable_when_its_timer_is_due(self, store: Store) -> None:
+        now = await store.now()
+        due, lease = await started(store)
+        await store.commit(lease, Commit(status="waiting", wake_at=now, release=True))
+        for wake_at in (now + timedelta(hours=1), None):
+            _, lease = await started(store)
+            await store.commit(lease, Commit(status="waiting", wake_at=wake_at, release=True))
+        assert await store.claimable() == [due.id]
+
+    @pytest.mark.parametrize("status", ["waiting", "paused"])
+    async def test_a_waiting_run_is_claimable_for_a_message_until_it_has_seen_it(
+        self, store: Store, status: Any
+    ) -> None:
+        run, lease = await started(store)
+        await store.commit(lease, Commit(status=status, release=True))
+        assert await store.claimable() == []
+        early = await store.post(run.id, "signal", name="later")
+        assert await store.claimable() == [run.id]
+        lease = await store.claim(run.id, "one", MINUTE)
+        assert await store.claimable() == []
+        await store.commit(lease, Commit(seen=early, release=True))
+        assert await store.claimable() == []
+        assert [message.id for message in await store.messages(run.id)] == [early]
+        await store.post(run.id, "resume")
+        assert await store.claimable() == [run.id]
+
+    async def test_a_message_that_comes_while_the_worker_parks_is_not_missed(self, store: Store) -> None:
+        run, lease = await started(store)
+        looked = max((message.id for message in await store.messages(run.id)), default=0)
+        await store.post(run.id, "cancel")
+        await store.commit(lease, Commit(status="waiting", seen=looked, release=True))
+        assert await store.claimable() == [run.id]
+
+    async def test_an_unaddressed_signal_makes_the_run_that_waits_for_it_claimable(self, store: Store) -> None:
+        runs: list[str] = []
+        for key in ("a", "b"):
+            run, lease = await started(store)
+            waits = step(status="waiting", wait={"kind": "signal", "name": "paid", "key": key})
+            await store.commit(lease, Commit(status="waiting", steps=[waits], release=True))
+            runs.append(run.id)
+        await store.post(None, "signal", name="paid", key="c")
+        assert await store.claimable() == []
+        await store.post(None, "signal", name="paid", key="b")
+        assert await store.claimable() == [runs[1]]
+        lease = await store.claim(runs[1], "one", MINUTE)
+        await store.commit(lease, Commit(steps=[step(status="cancelled")], release=True))
+        assert await store.claimable() == []
+
+    # log and commit
+
+    async def test_a_log_grows_by_contiguous_entries_and_keeps_every_byte(self, store: Store) -> None:
+        run, lease = await started(store)
+        bodies = [b"", b"{}", bytes(range(256)) * 40, random_bytes(100_000, 1), "ä\u0000€".encode()]
+        for seq, body in enumerate(bodies, 1):
+            await store.commit(lease, Commit(entries=[entry(seq, body)]))
+        await store.commit(lease, Commit(entries=[entry(6), entry(7, step="é@1.2")]))
+        log = await store.read_log(run.id)
+        assert [one.seq for one in log] == [1, 2, 3, 4, 5, 6, 7]
+        assert [one.body for one in log[:5]] == bodies
+        assert log[6] == entry(7, step="é@1.2")
+        assert await store.read_log(run.id, after=5) == log[5:]
+        assert await store.read_log(run.id, after=7) == []
+        assert (await store.get_run(run.id)).log_length == 7
+
+    async def test_a_long_log_is_read_whole(self, store: Store) -> None:
+        run, lease = await started(store)
+        await store.commit(lease, Commit(entries=[entry(seq) for seq in range(1, 2501)]))
+        assert [one.seq for one in await store.read_log(run.id)] == list(range(1, 2501))
+
+    @pytest.mark.parametrize("seqs", [[2], [0], [1, 3], [1, 1], [2, 1]])
+    async def test_entries_that_do_not_follow_the_log_commit_nothing(self, store: Store, seqs: list[int]) -> None:
+        run, lease = await started(store)
+        with pytest.raises(LogConflict):
+            await store.commit(lease, Commit(entries=[entry(seq) for seq in seqs], events=[event()], status="failed"))
+        assert (await store.get_run(run.id)).status == "running"
+        assert await store.read_log(run.id) == []
+        assert await store.read_events() == []
+
+    async def test_a_commit_that_fails_at_its_last_part_keeps_no_part(self, store: Store) -> None:
+        run, lease = await started(store)
+        message = await store.post(run.id, "signal", name="a")
+        before = await store.get_run(run.id)
+        blob = b"content"
+        whole: dict[str, Any] = {
+            "entries": [entry(1)],
+            "events": [event()],
+            "steps": [step()],
+            "blobs": [(digest_of(blob), blob)],
+            "status": "completed",
+            "release": True,
+        }
+        with pytest.raises(MessageTaken):
+            await store.commit(lease, Commit(**whole, consumed=[message, message + 1000]))
+        with pytest.raises(NotFound):
+            await store.commit(lease, Commit(**whole, refers=[digest_of(b"unknown")]))
+        assert await store.get_run(run.id) == before
+        assert await store.read_log(run.id) == []
+        assert await store.steps(run.id) == []
+        assert await store.read_events() == []
+        assert len(await store.messages(run.id)) == 1
+        with pytest.raises(NotFound):
+            await store.get_blob(digest_of(blob))
+        await store.commit(lease, Commit(**whole, consumed=[message]))
+
+    async def test_a_durable_commit_is_a_commit(self, store: Store) -> None:
+        run, lease = await started(store)
+        await store.commit(lease, Commit(entries=[entry(1)], durable=True))
+        assert len(await store.read_log(run.id)) == 1
+
+    async def test_what_is_not_json_is_refused(self, store: Store) -> None:
+        run, lease = await started(store)
+        with pytest.raises(StoreError) as caught:
+            await store.commit(lease, Commit(entries=[entry(1)], events=[event(value=object())]))
+        assert caught.value.code == "store.not_json"
+        assert await store.read_log(run.id) == []
+
+    async def test_steps_are_listed_in_the_order_of_their_first_commit(self, store: Store) -> None:
+        run, lease = await started(store)
+        now = await store.now()
+        await store.commit(lease, Commit(steps=[step("b"), step("z@1.2", node="z", scope="1.2")]))
+        await store.commit(lease, Commit(steps=[step("a", status="waiting", wait={"kind": "timer"})]))
+        done = step("b", status="completed", attempt=2, started_at=now, ended_at=now, items_in=3, items_out={"out": 2})
+        failed = step("c", status="failed", error={"code": "node.failed", "details": {"n": [1, None, 2.5]}})
+        await store.commit(lease, Commit(steps=[failed, done]))
+        steps = await store.steps(run.id)
+        assert [one.step for one in steps] == ["b", "z@1.2", "a", "c"]
+        assert (steps[0], steps[3], steps[2].wait) == (done, failed, {"kind": "timer"})
+
+    @pytest.mark.parametrize("seed", range(6))
+    async def test_stale_tokens_never_commit_whatever_the_order(self, store: Store, seed: int) -> None:
+        chance = random.Random(seed)  # noqa: S311
+        run = await store.create_run(new_run())
+        held: list[Lease] = []
+        valid: int | None = None
+        length = 0
+        for _ in range(80):
+            action = chance.choice(["claim", "commit", "commit", "commit", "renew", "release"])
+            if action == "claim" or not held:
+                held.append(await store.claim(run.id, chance.choice(["one", "two"]), OVER))
+                valid = held[-1].token
+                continue
+            lease = chance.choice(held[-4:])
+            if action == "release":
+                await store.release(lease)
+                valid = None if lease.token == valid else valid
+                continue
+            change = (
+                store.renew(lease, OVER)
+                if action == "renew"
+                else store.commit(lease, Commit(entries=[entry(length + 1)], events=[event()]))
+            )
+            if lease.token == valid:
+                await change
+                length += action == "commit"
+            else:
+                with pytest.raises(LeaseLost):
+                    await change
+        assert len(await store.read_log(run.id)) == len(await store.read_events()) == length
+        assert len({lease.token for lease in held}) == len(held)
+
+    # messages
+
+    async def test_messages_stay_until_a_commit_consumes_them(self, store: Store) -> None:
+        run, lease = await started(store)
+        first = await store.post(run.id, "answer", step="approve@1", name="n", key="k", body=b'{"ok":1}', actor="ann")
+        second = await store.post(run.id, "pause")
+        messages = await store.messages(run.id)
+        assert [message.id for message in messages] == [first, second]
+        assert second > first
+        one = messages[0]
+        assert (one.run_id, one.kind, one.step, one.name, one.key) == (run.id, "answer", "approve@1", "n", "k")
+        assert (one.body, one.actor) == (b'{"ok":1}', "ann")
+        await store.commit(lease, Commit(consumed=[first]))
+        assert [message.id for message in await store.messages(run.id)] == [second]
+
+    async def test_a_message_to_an_unknown_run_is_refused(self, store: Store) -> None:
+        with pytest.raises(NotFound):
+            await store.post("unknown", "cancel")
+
+    async def test_unaddressed_signals_are_found_by_name_and_key(self, store: Store) -> None:
+        run, _ = await started(store)
+        other, _ = await started(store)
+        await store.post(other.id, "cancel")
+        paid = await store.post(None, "signal", name="paid", key="7")
+        own = await store.post(run.id, "signal", name="paid", key="8")
+        await store.post(None, "signal", name="paid", key="9")
+        assert [message.id for message in await store.messages(run.id)] == [own]
+        found = await store.messages(run.id, [("paid", "7"), ("sent", "7"), ("paid", "7")])
+        assert [(message.id, message.run_id) for message in found] == [(paid, None), (own, run.id)]
+
+    async def test_one_signal_reaches_one_run(self, store: Store) -> None:
+        _, first = await started(store)
+        _, second = await started(store)
+        signal = await store.post(None, "signal", name="paid")
+        await store.commit(first, Commit(consumed=[signal], entries=[entry(1)]))
+        with pytest.raises(MessageTaken):
+            await store.commit(second, Commit(consumed=[signal], entries=[entry(1)]))
+        assert await store.read_log(second.run_id) == []
+
+    async def test_a_message_is_not_consumed_by_another_run(self, store: Store) -> None:
+        run, _ = await started(store)
+        _, other = await started(store)
+        message = await store.post(run.id, "cancel")
+        with pytest.raises(MessageTaken):
+            await store.commit(other, Commit(consumed=[message]))
+
+    # events
+
+    async def test_events_have_one_cursor_over_all_runs_in_the_order_of_commits(self, store: Store) -> None:
+        assert await store.last_cursor() == 0
+        created = await store.create_run(new_run(), [event("run.created")])
+        first = await store.claim(created.id, "one", MINUTE)
+        other, second = await started(store)
+        await store.commit(first, Commit(events=[event(n=1), event(n=2)]))
+        await store.commit(second, Commit(events=[event(n=3)]))
+        await store.commit(first, Commit(events=[event(n=4)]))
+        events = await store.read_events()
+        assert [one.data.get("n") for one in events] == [None, 1, 2, 3, 4]
+        cursors = [one.cursor for one in events]
+        assert cursors == sorted(set(cursors))
+        assert cursors[-1] == await store.last_cursor()
+        assert [one.data["n"] for one in await store.read_events(run_id=other.id)] == [3]
+        assert await store.read_events(after=cursors[1], limit=2) == events[2:4]
+        assert await store.read_events(after=cursors[-1]) == []
+
+    async def test_an_event_keeps_its_time_and_data(self, store: Store) -> None:
+        _, lease = await started(store)
+        given = event("step.log", text="ä" * 2000, deep={"list": [1, 2.5, None, True, {"a": []}], "big": 2**70})
+        await store.commit(lease, Commit(events=[given]))
+        (kept,) = await store.read_events()
+        assert (kept.kind, kept.step, kept.at, kept.data) == (given.kind, given.step, given.at, given.data)
+        assert kept.run_id == lease.run_id
+
+    async def test_a_follower_gets_what_there_is_and_then_what_comes(self, store: Store) -> None:
+        _, lease = await started(store)
+        await store.commit(lease, Commit(events=[event(n=n) for n in range(3)]))
+        follower = asyncio.create_task(collect(store.follow(after=1), 5))
+        for n in range(3, 6):
+            await asyncio.sleep(0)
+            await store.commit(lease, Commit(events=[event(n=n)]))
+        assert [one.data["n"] for one in await follower] == [1, 2, 3, 4, 5]
+
+    async def test_a_follower_of_one_run_gets_no_other_runs_events(self, store: Store) -> None:
+        run, lease = await started(store)
+        _, other = await started(store)
+        follower = asyncio.create_task(collect(store.follow(run_id=run.id), 2))
+        for n in range(2):
+            await store.commit(other, Commit(events=[event(n=-1)]))
+            await store.commit(lease, Commit(events=[event(n=n)]))
+        assert [one.data["n"] for one in await follower] == [0, 1]
+
+    async def test_followers_at_different_places_miss_nothing_while_runs_commit_at_once(self, store: Store) -> None:
+        leases = [(await started(store))[1] for _ in range(5)]
+
+        async def work(lease: Lease) -> None:
+            for n in range(20):
+                await store.commit(lease, Commit(entries=[entry(n + 1)], events=[event(n=n)]))
+                await asyncio.sleep(0)
+
+        followers = [asyncio.create_task(collect(store.follow(after=after), 100 - after)) for after in (0, 0, 30)]
+        await asyncio.gather(*map(work, leases))
+        everything = await store.read_events()
+        assert len(everything) == 100
+        for follower, after in zip(followers, (0, 0, 30), strict=True):
+            assert await follower == everything[after:]
+
+    async def test_a_follower_sees_what_another_handle_commits(self, store: Store, peer: Store) -> None:
+        _, lease = await started(store)
+        follower = asyncio.create_task(collect(peer.follow(), 3))
+        await asyncio.sleep(0)
+        for n in range(3):
+            await store.commit(lease, Commit(events=[event(n=n)]))
+        assert [one.data["n"] for one in await follower] == [0, 1, 2]
+
+    # changes
+
+    async def test_a_change_wakes_who_waits_for_one(self, store: Store) -> None:
+        run, lease = await started(store)
+        for change in (
+            store.post(run.id, "pause"),
+            store.commit(lease, Commit(events=[event()])),
+            store.create_run(new_run()),
+        ):
+            waiting = asyncio.create_task(store.changed(PATIENCE))
+            await asyncio.sleep(0)
+            await change
+            assert await waiting
+
+    async def test_a_change_between_look_and_wait_is_not_missed(self, store: Store) -> None:
+        run, _ = await started(store)
+        mark = store.mark()
+        await store.post(run.id, "pause")
+        assert await store.changed(0, since=mark)
+
+    async def test_without_a_change_the_wait_ends_at_its_time(self, store: Store) -> None:
+        await started(store)
+        assert await store.changed(0) is False
+        assert await store.changed(0.01) is False
+
+    async def test_a_change_by_another_handle_wakes_too(self, store: Store, peer: Store) -> None:
+        run, _ = await started(store)
+        mark = peer.mark()
+        while await peer.changed(0.2, since=mark):  # what the handle hears late of the lines above
+            mark = peer.mark()
+        waiting = asyncio.create_task(peer.changed(PATIENCE))
+        await asyncio.sleep(0)
+        await store.post(run.id, "pause")
+        assert await waiting
+        assert len(await peer.messages(run.id)) == 1
+
+    # blobs
+
+    @pytest.mark.parametrize("size", [0, 100, 60_000, 70_000, 3_000_000])
+    async def test_blobs_of_every_size_come_back(self, store: Store, size: int) -> None:
+        run, lease = await started(store)
+        before, within = (random_bytes(size, which) for which in (1, 2))
+        await store.put_blob(run.id, digest_of(before), before)
+        await store.put_blob(run.id, digest_of(before), before)
+        await store.commit(lease, Commit(blobs=[(digest_of(within), within)]))
+        for content in (before, within):
+            assert await store.get_blob(digest_of(content)) == content
+        with pytest.raises(NotFound) as caught:
+            await store.get_blob(digest_of(b"unknown"))
+        assert caught.value.code == "blob.not_found"
+
+    async def test_a_blob_whose_digest_does_not_fit_is_refused(self, store: Store) -> None:
+        run, lease = await started(store)
+        for content in (b"content", b"content" * 20_000):
+            for refused in (
+                store.put_blob(run.id, digest_of(b"other"), content),
+                store.commit(lease, Commit(blobs=[(digest_of(b"other"), content)], entries=[entry(1)])),
+            ):
+                with pytest.raises(StoreError) as caught:
+                    await refused
+                assert caught.value.code == "store.blob_digest"
+        assert await store.read_log(run.id) == []
+
+    async def test_a_blob_for_an_unknown_run_is_refused(self, store: Store) -> None:
+        for content in (b"small", b"large" * 20_000):
+            with pytest.raises(NotFound):
+                await store.put_blob("unknown", digest_of(content), content)
+
+    @pytest.mark.parametrize("size", [10, 100_000])
+    async def test_a_deleted_run_takes_along_the_blobs_that_no_other_run_refers_to(
+        self, store: Store, size: int
+    ) -> None:
+        contents = [letter * size for letter in (b"a", b"b", b"c")]
+        own, shared, forked = (digest_of(content) for content in contents)
+        first, lease = await started(store)
+        second, other = await started(store)
+        for content in contents:
+            await store.put_blob(first.id, digest_of(content), content)
+        await store.put_blob(second.id, shared, contents[1])
+        await store.commit(other, Commit(refers=[forked]))
+        await store.release(lease)
+        await store.delete_run(first.id)
+        assert await store.get_blob(shared) == contents[1]
+        assert await store.get_blob(forked) == contents[2]
+        with pytest.raises(NotFound):
+            await store.get_blob(own)
+        await store.release(other)
+        await store.delete_run(second.id)
+        for digest in (shared, forked):
+            with pytest.raises(NotFound):
+                await store.get_blob(digest)
+        assert await store.sweep() == 0
+
+    # deletion
+
+    async def test_a_deleted_run_is_gone_with_all_its_data(self, store: Store) -> None:
+        run, lease = await started(store, key="k")
+        await store.post(run.id, "pause")
+        await store.commit(lease, Commit(entries=[entry(1)], events=[event()], steps=[step()], release=True))
+        cursor = await store.last_cursor()
+        await store.delete_run(run.id)
+        for read in (store.get_run, store.read_log, store.steps, store.messages, store.delete_run):
+            with pytest.raises(NotFound):
+                await read(run.id)
+        assert await store.read_events() == []
+        assert await store.list_runs() == []
+        with pytest.raises(LeaseLost):
+            await store.commit(lease, Commit())
+        await store.create_run(new_run(key="k"), [event()])
+        assert await store.last_cursor() > cursor
+
+    async def test_a_run_that_a_worker_holds_is_not_deleted(self, store: Store) -> None:
+        run, lease = await started(store)
+        with pytest.raises(LeaseHeld):
+            await store.delete_run(run.id)
+        await store.renew(lease, OVER)
+        await store.delete_run(run.id)
+
+    # opening and closing
+
+    async def test_a_store_is_closed_twice_without_harm_and_keeps_its_data(self, store: Store) -> None:
+        run, _ = await started(store)
+        await store.close()
+        await store.close()
+        with pytest.raises(StoreError) as caught:
+            await store.get_run(run.id)
+        assert caught.value.code == "store.unavailable"
+        await store.open()
+        assert (await store.get_run(run.id)).status == "running"
