@@ -93,6 +93,15 @@ def test_new_items_of_several_inputs_say_nothing_of_their_lineage():
     assert sources(norm([{"a": 1}], given(1, 2))) == [[]]
 
 
+def test_items_passed_on_are_not_loaded():
+    def load(number: int) -> list[Item]:
+        raise AssertionError("loaded")
+
+    items = mark(Items([10_000, 10_000], load))
+    for returned in (items, {"out": items}, Result({"out": items})):
+        assert norm(returned, items).outputs["out"] is items
+
+
 def test_lineage_that_the_node_gave_stays():
     made = Item({}, sources=(ItemSource(0), ItemSource(1)))
     assert sources(norm([made], given(1, 2, 3))) == [[0, 1]]

@@ -61,7 +61,8 @@ def normalise(returned: Any, node_type: NodeType, ports_out: Sequence[str], item
 
     `ports_out` are the node's ports in the graph (`ctx.ports_out`), `items` what the step was given, marked. None is
     no output; a list goes to the first port; plain JSON objects become items. Where the node did not say what an item
-    came from: with one input item, from that; in a list as long as the input, item by item.
+    came from: with one input item, from that; in a list as long as the input, item by item. `Items` that the node
+    passes on stay as they are, unloaded.
 
     For an `each_item` node, `returned` is what the function returned for the only item in `items`.
 
@@ -81,7 +82,7 @@ def normalise(returned: Any, node_type: NodeType, ports_out: Sequence[str], item
     if isinstance(returned, Mapping):
         return Result(_by_port(cast("Mapping[Any, Any]", returned), node_type, ports_out, only))
     found = _items(returned, node_type, only)
-    if len(found) == len(items) != 1:
+    if len(found) == len(items) != 1 and not isinstance(found, Items):
         found = [
             made if made.sources else Item(made.json, made.binary, given.sources)
             for made, given in zip(found, items, strict=True)
@@ -184,8 +185,8 @@ def _is_by_port(values: Mapping[Any, Any], ports_out: Sequence[str]) -> bool:
 
 def _by_port(
     outputs: Mapping[Any, Any], node_type: NodeType, ports_out: Sequence[str], sources: tuple[ItemSource, ...]
-) -> dict[str, list[Item]]:
-    found: dict[str, list[Item]] = {}
+) -> dict[str, Sequence[Item]]:
+    found: dict[str, Sequence[Item]] = {}
     for port, made in outputs.items():
         if port not in ports_out:
             raise NodeReturnError(
@@ -197,9 +198,11 @@ def _by_port(
     return found
 
 
-def _items(made: Any, node_type: NodeType, sources: tuple[ItemSource, ...]) -> list[Item]:
+def _items(made: Any, node_type: NodeType, sources: tuple[ItemSource, ...]) -> Sequence[Item]:
     if made is None:
         return []
+    if isinstance(made, Items):
+        return made
     if isinstance(made, str | bytes | Mapping | Item) or not isinstance(made, Sequence):
         raise NodeReturnError(f"{node_type.use} returned {type(cast('Any', made)).__name__} where a list of items goes")
     found: list[Item] = []

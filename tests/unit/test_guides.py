@@ -1,0 +1,45 @@
+"""The guides are tried: their examples run."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from pyagent.sdk import Registry
+from pyagent.sdk.process import run_process
+
+GUIDES = Path(__file__).parents[2] / "docs" / "guides"
+
+
+def blocks(guide: str, language: str) -> list[str]:
+    text = (GUIDES / guide).read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+async def test_the_nodes_of_write_a_node_are_found_and_pass_their_tests(tmp_path: Path, monkeypatch):
+    for block in blocks("write-a-node.md", "python"):
+        name = re.match(r"# (\S+\.py)\n", block)
+        assert name is not None
+        path = tmp_path / name[1]
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(block, encoding="utf-8")
+    (tmp_path / "text" / "__init__.py").touch()
+    (tmp_path / "pytest.ini").write_text("[pytest]\nasyncio_mode = auto\npythonpath = .\n")
+
+    result = await run_process(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"], cwd=tmp_path, timeout=60
+    )
+    assert result.ok, result.text + result.error_text
+    assert "4 passed" in result.text
+
+    monkeypatch.syspath_prepend(str(tmp_path))
+    registry = Registry({"text": "text"})
+    [graph] = blocks("write-a-node.md", "yaml")
+    for used in YAML(typ="safe").load(graph)["nodes"]:
+        node_type = registry.get(used["use"])
+        assert node_type is not None
+        node_type.validate_params(used["with"])
+    assert [found.name for found in registry.all()] == ["text.longest", "text.words"]
