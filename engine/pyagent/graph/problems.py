@@ -25,7 +25,7 @@ from pyagent.graph.spec import (
     StateChannel,
 )
 from pyagent.graph.yaml_format import is_node, key_order
-from pyagent.graph.yaml_tree import Path, Tree
+from pyagent.graph.yaml_tree import Path, Tree, field_of
 
 Severity = Literal["error", "warning"]
 
@@ -141,8 +141,6 @@ def _existing(tree: Tree, location: Path) -> Path:
 
 
 def _schema_problem(kind: str, message: str, location: Path, path: Path, tree: Tree, file: str | None) -> Problem:
-    from pyagent.graph.yaml import field_of
-
     known = _known_keys(path[:-1])
     name = str(location[-1]) if location else ""
     hint = _HINTS.get(kind, "")

@@ -59,7 +59,7 @@ class Topology:
     does not reach take no part and have no role.
     """
 
-    __slots__ = ("_chains", "_depth", "_dominator", "_index", "edges", "loop_of", "loops", "nodes", "roots")
+    __slots__ = ("_chains", "_dominator", "_index", "_spans", "edges", "loop_of", "loops", "nodes", "roots")
 
     def __init__(
         self,
@@ -83,10 +83,7 @@ class Topology:
         """Role of each edge that takes part, by its index."""
         self._index = {node: rank for rank, node in enumerate(nodes)}
         self._dominator = dominator
-        self._depth: dict[str, int] = {}
-        for node in nodes:
-            above = dominator[node]
-            self._depth[node] = 0 if above is None else self._depth[above] + 1
+        self._spans: dict[str, tuple[int, int]] | None = None
         self._chains: dict[str | None, tuple[str, ...]] = {None: ()}
         for header, loop in loops.items():
             self._chains[header] = (*self._chains[loop.parent], header)
@@ -121,11 +118,26 @@ class Topology:
 
     def dominates(self, above: str, node: str) -> bool:
         """Whether every path from the trigger to `node` goes through `above` (a node dominates itself)."""
-        wanted = self._depth[above]
-        at: str | None = node
-        while at is not None and self._depth[at] > wanted:
-            at = self._dominator[at]
-        return at == above
+        if self._spans is None:
+            self._spans = self._dominator_spans()
+        first, last = self._spans[above]
+        return first <= self._spans[node][0] <= last
+
+    def _dominator_spans(self) -> dict[str, tuple[int, int]]:
+        """Per node its number in a walk down the tree of dominators, and the last number below it."""
+        size = dict.fromkeys(self.nodes, 1)
+        for node in reversed(self.nodes):
+            above = self._dominator[node]
+            if above is not None:
+                size[above] += size[node]
+        first: dict[str, int] = {}
+        following: dict[str | None, int] = {None: 0}
+        for node in self.nodes:
+            above = self._dominator[node]
+            first[node] = following[above]
+            following[above] += size[node]
+            following[node] = first[node] + 1
+        return {node: (first[node], first[node] + size[node] - 1) for node in self.nodes}
 
     def loops_around(self, node: str) -> tuple[str, ...]:
         """Headers of the regions that hold `node`, outermost first; its scope has one number for each."""

@@ -14,7 +14,7 @@ from pyagent.graph.spec import GraphSpec
 from pyagent.graph.yaml_edit import edit
 from pyagent.graph.yaml_format import fmt, render
 from pyagent.graph.yaml_tree import Path as TreePath
-from pyagent.graph.yaml_tree import Tree, parse
+from pyagent.graph.yaml_tree import Tree, field_of, parse
 
 BOM = "\ufeff"
 
@@ -115,16 +115,6 @@ def dump(spec: GraphSpec) -> str:
     return render(spec.to_data())
 
 
-def field_of(path: TreePath) -> str:
-    """A path in dotted form, seen from the node if it is in one: `with.rules.0.when`."""
-    rest = path
-    while len(rest) >= 2 and rest[0] == "nodes" and isinstance(rest[1], int):
-        rest = rest[2:]
-        if rest[:2] == ("body", "nodes") and len(rest) > 2:
-            rest = rest[1:]
-    return ".".join(map(str, rest))
-
-
 def _edited(text: str, old: dict[str, Any], new: dict[str, Any]) -> str | None:
     """The edited text, if it says `new` when it is read again."""
     written = edit(text, parse(text), old, new)
@@ -145,4 +135,4 @@ def _error(problems: list[Problem]) -> GraphError:
     )
 
 
-__all__ = ["Document", "decode", "dump", "field_of", "fmt", "load_file", "load_text", "read_file", "validate"]
+__all__ = ["Document", "decode", "dump", "fmt", "load_file", "load_text", "read_file", "validate"]

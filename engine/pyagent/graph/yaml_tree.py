@@ -93,6 +93,16 @@ class Tree:
         return best.line + 1, best.column + 1
 
 
+def field_of(path: Path) -> str:
+    """A path in dotted form, seen from the innermost node that it leads into: `with.rules.0.when`."""
+    rest = path
+    while len(rest) >= 2 and rest[0] == "nodes" and isinstance(rest[1], int):
+        rest = rest[2:]
+        if rest[:2] == ("body", "nodes") and len(rest) > 2:
+            rest = rest[1:]
+    return ".".join(map(str, rest))
+
+
 def parse(text: str, file: str | None = None) -> Tree:
     """The tree of `text`, a mapping.
 

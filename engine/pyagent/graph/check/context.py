@@ -1,0 +1,195 @@
+"""What all checks share: the graph seen level by level, and the list of problems."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from pyagent.errors import Where
+from pyagent.graph.check.catalogue import Catalogue, Expressions, NodeTypeInfo
+from pyagent.graph.problems import Problem, Severity
+from pyagent.graph.spec import Edge, GraphSpec, NodeSpec
+from pyagent.graph.topology import Topology
+from pyagent.graph.yaml_tree import Path, Tree, field_of
+
+ERROR_PORT = "error"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Level:
+    """The nodes and edges that run together: the graph's own, or those of one body."""
+
+    path: Path
+    """Where its `nodes` and `edges` stand: `()` or `(…, "body")`."""
+    owner: str | None
+    """The node whose body it is."""
+    parent: Level | None
+    nodes: tuple[NodeSpec, ...]
+    edges: tuple[Edge, ...]
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """Position of each node; of equal ids the first."""
+        found: dict[str, int] = {}
+        for position, node in enumerate(self.nodes):
+            found.setdefault(node.id, position)
+        return found
+
+    @cached_property
+    def known_edges(self) -> tuple[int, ...]:
+        """Positions of the edges whose ends are both here."""
+        return tuple(
+            position
+            for position, edge in enumerate(self.edges)
+            if edge.source in self.index and edge.target in self.index
+        )
+
+    @cached_property
+    def following(self) -> dict[str, list[str]]:
+        """Targets by source."""
+        found: dict[str, list[str]] = {node.id: [] for node in self.nodes}
+        for position in self.known_edges:
+            found[self.edges[position].source].append(self.edges[position].target)
+        return found
+
+    @cached_property
+    def incoming(self) -> dict[str, list[int]]:
+        """Positions of the edges that lead to a node."""
+        found: dict[str, list[int]] = {node.id: [] for node in self.nodes}
+        for position in self.known_edges:
+            found[self.edges[position].target].append(position)
+        return found
+
+    def node_path(self, node: str) -> Path:
+        """Path of the node in the file."""
+        return (*self.path, "nodes", self.index[node])
+
+    def edge_path(self, position: int) -> Path:
+        """Path of the edge in the file."""
+        return (*self.path, "edges", position)
+
+
+@dataclass(kw_only=True)
+class Check:
+    """One check of one file, under way."""
+
+    spec: GraphSpec
+    tree: Tree
+    text: str
+    file: str | None
+    catalogue: Catalogue
+    expressions: Expressions | None
+    lost: frozenset[str] = frozenset()
+    """Ids of nodes that the file names but that do not fit the format."""
+    problems: list[Problem] = field(default_factory=list[Problem])
+
+    def report(
+        self,
+        code: str,
+        message: str,
+        path: Path,
+        *,
+        hint: str = "",
+        severity: Severity = "error",
+        node: str | None = None,
+        key: bool = False,
+        place: tuple[int, int] | None = None,
+    ) -> None:
+        """Add a problem at `path`, or at the `place` (line, column) inside of it."""
+        line, column = place or self.tree.locate(path, key=key)
+        where = Where(file=self.file, line=line, column=column, node=node, field=field_of(path) or None)
+        self.problems.append(Problem(code=code, severity=severity, message=message, hint=hint, where=where))
+
+    @cached_property
+    def levels(self) -> tuple[Level, ...]:
+        """The graph's own level, then those of bodies, outer ones first."""
+        root = Level(path=(), owner=None, parent=None, nodes=self.spec.nodes, edges=self.spec.edges)
+        return tuple(_levels(root))
+
+    @cached_property
+    def level_of(self) -> dict[str, Level]:
+        """The level of each node."""
+        found: dict[str, Level] = {}
+        for level in self.levels:
+            for node in level.index:
+                found.setdefault(node, level)
+        return found
+
+    @cached_property
+    def types(self) -> dict[str, NodeTypeInfo | None]:
+        """The type of each node; None if it is not installed."""
+        found: dict[str, NodeTypeInfo | None] = {}
+        for place in self.spec.places():
+            use = str(place.node.use)
+            if use not in found:
+                found[use] = self.catalogue.get(use)
+        return found
+
+    def type_of(self, node: NodeSpec) -> NodeTypeInfo | None:
+        """The node's type, None if it is not installed."""
+        return self.types[str(node.use)]
+
+    @cached_property
+    def _ports(self) -> dict[str, tuple[str, ...] | None]:
+        return {}
+
+    def ports_out(self, node: NodeSpec) -> tuple[str, ...] | None:
+        """The node's output ports, `error` included where it is routed; None if they cannot be known."""
+        if node.id not in self._ports:
+            found = self.type_of(node)
+            known = None if found is None else found.ports_out(node.params)
+            ports = None if known is None else tuple(known)
+            if ports is not None and node.on_error == "route" and ERROR_PORT not in ports:
+                ports = (*ports, ERROR_PORT)
+            self._ports[node.id] = ports
+        return self._ports[node.id]
+
+    def source_port(self, level: Level, edge: Edge) -> str:
+        """The port an edge starts from; an omitted one is the first."""
+        if edge.source_port is not None:
+            return edge.source_port
+        ports = self.ports_out(level.nodes[level.index[edge.source]])
+        return ports[0] if ports else "out"
+
+    def starts(self, level: Level) -> list[tuple[str, ...]]:
+        """What runs of the level begin with: a trigger each, or all nodes without incoming edges (SEMANTICS 6)."""
+        if level.owner is None:
+            triggers = [node.id for node in level.nodes if (t := self.type_of(node)) and t.kind == "trigger"]
+            if triggers:
+                return [(trigger,) for trigger in dict.fromkeys(triggers)]
+        return [tuple(node for node in level.index if not level.incoming[node])]
+
+    def topology(self, level: Level, start: tuple[str, ...]) -> Topology:
+        """The level as `start` reaches it; raises `GraphError` for loops that are not allowed.
+
+        Its edges are numbered as in `level.known_edges`.
+        """
+        edges = [
+            (edge.source, self.source_port(level, edge), edge.target)
+            for edge in (level.edges[position] for position in level.known_edges)
+        ]
+        return Topology.build(list(level.index), edges, start, self._done_ports(level))
+
+    def _done_ports(self, level: Level) -> dict[str, str | None]:
+        found: dict[str, str | None] = {}
+        for node in level.nodes:
+            ports = self.ports_out(node)
+            if ports is not None and "done" not in ports:
+                found[node.id] = None
+        return found
+
+
+def _levels(level: Level) -> Iterator[Level]:
+    yield level
+    for position, node in enumerate(level.nodes):
+        if node.body is not None:
+            yield from _levels(
+                Level(
+                    path=(*level.path, "nodes", position, "body"),
+                    owner=node.id,
+                    parent=level,
+                    nodes=node.body.nodes,
+                    edges=node.body.edges,
+                )
+            )

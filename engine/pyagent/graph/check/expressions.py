@@ -1,0 +1,162 @@
+"""Checks of templates: that they parse, and that what they name is there and can have run before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+from pyagent.graph.check.catalogue import Fault, Reading
+from pyagent.graph.check.context import Check, Level
+from pyagent.graph.problems import nearest
+from pyagent.graph.spec import NodeSpec
+from pyagent.graph.yaml_tree import Path
+
+
+def check_expressions(check: Check, *, upstream: bool) -> None:
+    """All templates of the file. `upstream`: also whether named nodes come before, which needs all edges."""
+    if check.expressions is None:
+        return
+    checker = _Expressions(check, upstream)
+    for place in check.spec.places():
+        level = check.level_of[place.node.id]
+        for path, text in templates(place.node.params, (*place.path, "with")):
+            checker.template(text, path, place.node, level)
+        for path, text in templates(place.node.write, (*place.path, "write")):
+            checker.template(text, path, place.node, level)
+    for path, text in templates(check.spec.outputs, ("outputs",)):
+        checker.template(text, path, None, check.levels[0])
+    if check.spec.settings.concurrency is not None:
+        for path, text in templates(check.spec.settings.concurrency.key, ("settings", "concurrency", "key")):
+            checker.template(text, path, None, check.levels[0])
+
+
+def templates(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
+    """Every string with `{{` in `value`, and its path."""
+    if isinstance(value, str):
+        if "{{" in value:
+            yield path, value
+    elif isinstance(value, dict):
+        for key, item in cast("dict[str, Any]", value).items():
+            yield from templates(item, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(cast("list[Any]", value)):
+            yield from templates(item, (*path, index))
+
+
+class _Expressions:
+    def __init__(self, check: Check, upstream: bool) -> None:
+        self.check = check
+        self.upstream = upstream
+        self.readings: dict[str, Reading] = {}
+        self.names: dict[str, str] = {}
+        for place in check.spec.places():
+            if place.node.name:
+                self.names.setdefault(place.node.name, place.node.id)
+        self.ancestors: dict[str, set[str]] = {}
+
+    def template(self, text: str, path: Path, node: NodeSpec | None, level: Level) -> None:
+        """Check one template; `node` is None for those of the graph itself."""
+        check = self.check
+        assert check.expressions is not None
+        if text not in self.readings:
+            self.readings[text] = check.expressions.read(text)
+        reading = self.readings[text]
+        owner = node.id if node else None
+        if reading.fault is not None:
+            check.report(
+                "graph.expr.syntax",
+                f"the expression does not parse: {reading.fault.message}",
+                path,
+                hint="Expressions are JavaScript between `{{` and `}}`.",
+                node=owner,
+                place=_place(check, path, text, reading.fault),
+            )
+            return
+        for name in sorted(reading.nodes):
+            self.node(name, path, node, level)
+        for kind, used, known in (
+            ("input", reading.inputs, check.spec.inputs),
+            ("state", reading.state, check.spec.state),
+        ):
+            for name in sorted(used - set(known)):
+                check.report(
+                    f"graph.expr.unknown_{kind}",
+                    f"the graph has no {'input' if kind == 'input' else 'state channel'} `{name}`",
+                    path,
+                    hint=nearest(name, known) or f"Declare it in `{'inputs' if kind == 'input' else 'state'}`.",
+                    node=owner,
+                )
+
+    def node(self, name: str, path: Path, reader: NodeSpec | None, level: Level) -> None:
+        """Check that the node that an expression names is there and comes before the reader."""
+        check = self.check
+        found = name if name in check.level_of else self.names.get(name)
+        owner = reader.id if reader else None
+        if found is None:
+            if name in check.lost:
+                return
+            code = "graph.expr.unknown_node" if path[0] != "outputs" else "graph.output.unknown_node"
+            hint = nearest(name, [*check.level_of, *self.names])
+            check.report(code, f"no node has the id or name `{name}`", path, hint=hint, node=owner)
+            return
+        if not self.upstream:
+            return
+        message, hint = self.why_not(found, reader, level)
+        if message:
+            check.report("graph.expr.not_upstream", message, path, hint=hint, node=owner)
+
+    def why_not(self, found: str, reader: NodeSpec | None, level: Level) -> tuple[str, str]:
+        """Why the reader can never see the outcome of `found`; empty if it may."""
+        target = self.check.level_of[found]
+        if reader is None:
+            if target.owner is None:
+                return "", ""
+            return f"`{found}` is inside the body of `{target.owner}`", f"Read the result of `{target.owner}`."
+        here: Level | None = level
+        at: str | None = reader.id
+        while here is not None and at is not None:
+            if here is target:
+                if found == at and here is not level:
+                    return f"the result of `{found}` is not there inside of its body", "Read `$input` instead."
+                if found in self.before(here, at):
+                    return "", ""
+                return (
+                    f"`{found}` does not come before `{reader.id}`",
+                    f"Only nodes from which edges lead to `{at}` can be read. Add an edge, or use the state.",
+                )
+            here, at = here.parent, here.owner
+        return f"`{found}` is inside the body of `{target.owner}`", f"Read the result of `{target.owner}`."
+
+    def before(self, level: Level, node: str) -> set[str]:
+        """The nodes from which a chain of edges leads to `node`, back edges followed."""
+        if node not in self.ancestors:
+            found: set[str] = set()
+            rest = [node]
+            while rest:
+                for position in level.incoming[rest.pop()]:
+                    source = level.edges[position].source
+                    if source not in found:
+                        found.add(source)
+                        rest.append(source)
+            self.ancestors[node] = found
+        return self.ancestors[node]
+
+
+def _place(check: Check, path: Path, text: str, fault: Fault) -> tuple[int, int]:
+    """Line and column in the file; the template's own place where its text has escapes or is folded."""
+    line, column = check.tree.locate(path)
+    here = check.tree
+    for part in path:
+        entry = here.entry(part)
+        if entry is None:
+            return line, column
+        here = entry[1]
+    if here.alias:
+        return line, column
+    if here.style == "|":
+        lines = check.text.split("\n")[line:]
+        indent = next((len(row) - len(row.lstrip(" ")) for row in lines if row.strip()), 0)
+        return line + fault.line, indent + fault.column
+    quotes = 1 if here.style in ("'", '"') else 0
+    plain = here.end - here.start == len(text) + 2 * quotes and fault.line == 1
+    return (line, column + quotes + fault.column - 1) if plain else (line, column)

@@ -1,0 +1,266 @@
+"""Checks of how things flow: loops, joins, what no trigger reaches, writes that meet."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import combinations
+from typing import cast
+
+from pyagent.errors import GraphError
+from pyagent.graph.check.context import ERROR_PORT, Check, Level
+from pyagent.graph.spec import NodeSpec
+from pyagent.graph.topology import Topology
+
+
+def check_flow(check: Check) -> None:
+    """All checks of this module, level by level, for each trigger."""
+    writers: dict[int, dict[str, list[tuple[str, NodeSpec]]]] = {}
+    for level in reversed(check.levels):
+        starts = check.starts(level)
+        shapes: list[Topology] = []
+        for start in starts:
+            try:
+                shapes.append(check.topology(level, start))
+            except GraphError as error:
+                _loop_error(check, level, error)
+        if len(shapes) < len(starts):
+            continue
+        _unreachable(check, level, shapes)
+        backs = _back_edges(level, shapes)
+        _headers(check, level, shapes)
+        for node in level.nodes:
+            _count(check, level, node, backs)
+        for shape in shapes:
+            _never(check, level, shape, several=len(shapes) > 1)
+        _writes(check, level, shapes, backs, writers)
+
+
+def _loop_error(check: Check, level: Level, error: GraphError) -> None:
+    known = level.known_edges
+    if error.code == "graph.loop.irreducible" and error.details["entry_edges"]:
+        entries = [known[edge] for edge in cast("list[int]", error.details["entry_edges"])]
+        lines = [check.tree.locate(level.edge_path(edge))[0] for edge in entries]
+        ways = ", ".join(f"`{level.edges[edge]}` (line {line})" for edge, line in zip(entries, lines, strict=True))
+        path = level.edge_path(entries[-1])
+        message = f"{error.message}; it is entered by {ways}"
+    elif error.code == "graph.loop.done_returns":
+        path, message = level.edge_path(known[cast("int", error.details["edge"])]), error.message
+    else:
+        path, message = level.node_path(str(error.where.node)), error.message
+    if any(problem.code == error.code and problem.message == message for problem in check.problems):
+        return
+    check.report(error.code, message, path, hint=error.hint, node=error.where.node)
+
+
+def _unreachable(check: Check, level: Level, shapes: list[Topology]) -> None:
+    for node in level.index:
+        if any(shape.reaches(node) for shape in shapes):
+            continue
+        check.report(
+            "graph.node.unreachable",
+            f"nothing leads to `{node}`: it never runs",
+            (*level.node_path(node), "id"),
+            hint="Lead an edge to it from what a trigger reaches, or remove it.",
+            severity="warning",
+            node=node,
+        )
+
+
+def _back_edges(level: Level, shapes: list[Topology]) -> set[int]:
+    """Positions of the edges that are back edges for some trigger."""
+    known = level.known_edges
+    return {known[edge] for shape in shapes for edge, role in shape.edges.items() if role.back_of is not None}
+
+
+def _headers(check: Check, level: Level, shapes: list[Topology]) -> None:
+    headers = {header for shape in shapes for header in shape.loops}
+    for node in level.nodes:
+        found = check.type_of(node)
+        path = level.node_path(node.id)
+        if node.loop is not None and node.id not in headers:
+            check.report(
+                "graph.loop.no_header",
+                f"`{node.id}` says `loop`, but heads none",
+                (*path, "loop"),
+                hint="Put `loop` on the node that all ways into the cycle lead to.",
+                severity="warning",
+                node=node.id,
+                key=True,
+            )
+        elif found is not None and found.kind == "loop" and node.id not in headers and not node.disabled:
+            check.report(
+                "graph.loop.no_header",
+                f"nothing comes back to the loop `{node.id}`",
+                path,
+                hint=f"Lead an edge from the end of its body back to `{node.id}`.",
+                severity="warning",
+                node=node.id,
+            )
+
+
+def _count(check: Check, level: Level, node: NodeSpec, backs: set[int]) -> None:
+    """`N of M` names the number of edges that come in, and no more of them than there are."""
+    if node.join.kind != "count":
+        return
+    edges = [position for position in level.incoming[node.id] if position not in backs]
+    count, of = node.join.count, node.join.of
+    if of != len(edges):
+        message = f"`{node.join}`, but {len(edges)} edge{'s' * (len(edges) != 1)} come{'s' * (len(edges) == 1)} in"
+        hint = "M is the number of incoming edges; a loop's back edges are not counted."
+    elif not 1 <= count <= of:
+        message, hint = f"`{node.join}` can never be met", f"N is between 1 and {of}."
+    else:
+        return
+    check.report("graph.join.count", message, (*level.node_path(node.id), "join"), hint=hint, node=node.id)
+
+
+def _never(check: Check, level: Level, shape: Topology, *, several: bool) -> None:
+    """Joins that no outcome can meet; said of the node where it begins, not of those behind it."""
+    role_of = {position: shape.edges.get(index) for index, position in enumerate(level.known_edges)}
+    runs: set[str] = set()
+    for name in shape.nodes:
+        node = level.nodes[level.index[name]]
+        coming = [
+            position
+            for position in level.incoming[name]
+            if (role := role_of[position]) is not None and role.back_of is None
+        ]
+        needed = max(node.join.count, 1)
+        deliver = [position for position in coming if _delivers(check, level, position)]
+        if name in shape.roots or _most(check, level, shape, name, deliver) < needed:
+            if name in shape.roots:
+                runs.add(name)
+                continue
+        elif _most(check, level, shape, name, [p for p in deliver if level.edges[p].source in runs]) >= needed:
+            runs.add(name)
+            continue
+        else:
+            continue
+        if node.join.kind == "count" and node.join.of != len(coming) and not several:
+            continue
+        from_trigger = f" in runs that start at `{shape.roots[0]}`" if several else ""
+        check.report(
+            "graph.join.never",
+            f"the join `{node.join}` of `{name}` can never be met{from_trigger}",
+            (*level.node_path(name), "join"),
+            hint=_why(level, coming, deliver, needed),
+            severity="warning" if several else "error",
+            node=name,
+        )
+
+
+def _delivers(check: Check, level: Level, position: int) -> bool:
+    """Whether the edge's port can deliver: a disabled node passes its items on by its first port only."""
+    edge = level.edges[position]
+    source = level.nodes[level.index[edge.source]]
+    if not source.disabled:
+        return True
+    ports = check.ports_out(source)
+    return ports is None or not ports or check.source_port(level, edge) == ports[0]
+
+
+def _most(check: Check, level: Level, shape: Topology, target: str, edges: list[int]) -> int:
+    """How many of the edges can deliver together: a step that is no item-wise one fails or succeeds, not both."""
+    around = shape.loops_around(target)
+    if around and around[-1] == target:
+        around = around[:-1]
+    total = 0
+    per_source: dict[str, Counter[bool]] = {}
+    for position in edges:
+        edge = level.edges[position]
+        found = check.type_of(level.nodes[level.index[edge.source]])
+        if found is None or found.each_item or shape.loops_around(edge.source) != around:
+            total += 1
+        else:
+            is_error = check.source_port(level, edge) == ERROR_PORT
+            per_source.setdefault(edge.source, Counter())[is_error] += 1
+    return total + sum(max(counts.values()) for counts in per_source.values())
+
+
+def _why(level: Level, coming: list[int], deliver: list[int], needed: int) -> str:
+    dead = [position for position in coming if position not in deliver]
+    if dead:
+        edges = ", ".join(f"`{level.edges[position]}`" for position in dead)
+        return f"A disabled node passes its items on by its first port, so these deliver nothing: {edges}."
+    if len(coming) < needed:
+        return f"Only {len(coming)} of its edges take part."
+    return "A step delivers on `error` or on its other ports, never on both. Lower N, or use `all`."
+
+
+def _writes(
+    check: Check,
+    level: Level,
+    shapes: list[Topology],
+    backs: set[int],
+    writers: dict[int, dict[str, list[tuple[str, NodeSpec]]]],
+) -> None:
+    """Writes to a `replace` channel of which neither comes before the other.
+
+    A body's writes count as its map node's: they are applied when the map ends.
+    """
+    found = writers.pop(id(level), {})
+    for node in level.nodes:
+        for name in node.write:
+            channel = check.spec.state.get(name)
+            if channel is not None and channel.reduce == "replace":
+                found.setdefault(name, []).append((node.id, node))
+    if level.parent is not None and level.owner is not None:
+        above = writers.setdefault(id(level.parent), {})
+        for name, nodes in found.items():
+            above.setdefault(name, []).extend((level.owner, node) for _, node in nodes)
+    follows: dict[str, set[str]] = {
+        node: _reached(level, node, backs) for node in {here for nodes in found.values() for here, _ in nodes}
+    }
+    for name, nodes in found.items():
+        reported: set[str] = set()
+        for (one, first), (other, second) in combinations(nodes, 2):
+            if second.id in reported or one == other or other in follows[one] or one in follows[other]:
+                continue
+            if any(shape.reaches(one) and shape.reaches(other) for shape in shapes):
+                reported.add(second.id)
+                _concurrent(check, name, second, f"`{first.id}` and `{second.id}` may write `{name}` at the same time")
+        for here, node in nodes:
+            if node.id not in reported and _overlaps(level, here, shapes, follows[here]):
+                message = f"iterations of the loop around `{here}` may write `{name}` at the same time"
+                _concurrent(check, name, node, message)
+
+
+def _concurrent(check: Check, channel: str, node: NodeSpec, message: str) -> None:
+    level = check.level_of[node.id]
+    check.report(
+        "graph.state.concurrent_write",
+        message,
+        (*level.node_path(node.id), "write", channel),
+        hint="If both can happen in one run it fails: give the channel another reducer, or put one after the other.",
+        severity="warning",
+        node=node.id,
+        key=True,
+    )
+
+
+def _reached(level: Level, start: str, backs: set[int]) -> set[str]:
+    """The nodes that a chain of edges, back edges left out, leads to from `start`."""
+    forward: dict[str, list[str]] = {}
+    for position in level.known_edges:
+        if position not in backs:
+            forward.setdefault(level.edges[position].source, []).append(level.edges[position].target)
+    found: set[str] = set()
+    rest = [start]
+    while rest:
+        for target in forward.get(rest.pop(), ()):
+            if target not in found:
+                found.add(target)
+                rest.append(target)
+    return found
+
+
+def _overlaps(level: Level, node: str, shapes: list[Topology], follows: set[str]) -> bool:
+    """Whether the node is a side branch of a loop: the next iteration does not wait for it (SEMANTICS 10)."""
+    known = level.known_edges
+    for shape in shapes:
+        if not shape.reaches(node) or not (around := shape.loops_around(node)):
+            continue
+        sources = {level.edges[known[edge]].source for edge in shape.loops[around[-1]].back_edges}
+        if node not in sources and not sources & follows:
+            return True
+    return False

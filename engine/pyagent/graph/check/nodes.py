@@ -1,0 +1,258 @@
+"""Checks of ids, node types, parameters, ports, and what one node says about itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pyagent.graph.check.catalogue import NodeTypeInfo, ParamIssue
+from pyagent.graph.check.context import ERROR_PORT, Check, Level
+from pyagent.graph.problems import nearest
+from pyagent.graph.spec import Edge, NodeSpec
+
+_REDUCIBLE = {
+    "append": {"array", "any"},
+    "union": {"array", "any"},
+    "add": {"number", "integer", "any"},
+    "merge": {"object", "any"},
+    "max": {"number", "integer", "string", "any"},
+    "min": {"number", "integer", "string", "any"},
+}
+_JSON_TYPES = {
+    "string": (str,),
+    "number": (int, float),
+    "integer": (int,),
+    "boolean": (bool,),
+    "array": (list,),
+    "object": (dict,),
+    "null": (),
+}
+
+
+def check_ids(check: Check) -> None:
+    """No id stands twice, bodies included."""
+    seen: dict[str, int] = {}
+    for place in check.spec.places():
+        path = (*place.path, "id")
+        line = check.tree.locate(path)[0]
+        if place.node.id in seen:
+            check.report(
+                "graph.id.duplicate",
+                f"the id `{place.node.id}` stands twice; first in line {seen[place.node.id]}",
+                path,
+                hint="Ids are unique in the whole file, bodies included. Rename one of them.",
+                node=place.node.id,
+            )
+        seen.setdefault(place.node.id, line)
+
+
+def check_nodes(check: Check) -> None:
+    """Types are installed, parameters fit them, bodies stand where they are run."""
+    for level in check.levels:
+        for position, node in enumerate(level.nodes):
+            path = (*level.path, "nodes", position)
+            found = check.type_of(node)
+            if found is None:
+                _unknown_type(check, node, (*path, "use"))
+                continue
+            for issue in found.param_issues(node.params):
+                _param(check, node, issue, (*path, "with"))
+            _body(check, node, found, path)
+            _own_words(check, level, node, found, path)
+
+
+def _unknown_type(check: Check, node: NodeSpec, path: tuple[str | int, ...]) -> None:
+    uses = list(check.catalogue.uses())
+    versions = sorted(use for use in uses if use.partition("@")[0] == node.use.type)
+    hint = f"Installed: {', '.join(f'`{use}`' for use in versions)}." if versions else nearest(str(node.use), uses)
+    what = "that version of the node type" if versions else "node type"
+    check.report("graph.node.unknown_type", f"no {what} `{node.use}` is installed", path, hint=hint, node=node.id)
+
+
+def _param(check: Check, node: NodeSpec, issue: ParamIssue, path: tuple[str | int, ...]) -> None:
+    name = ".".join(map(str, issue.path))
+    if issue.kind == "missing":
+        message, hint = f"the parameter `{name}` is missing", f"Add `{issue.path[-1]}:` to `with`."
+    elif issue.kind == "unknown":
+        message = f"`{node.use}` has no parameter `{name}`"
+        hint = nearest(str(issue.path[-1]), issue.known)
+    else:
+        message = f"the parameter `{name}`: {issue.message}" if name else issue.message
+        hint = f"`pyagent node show {node.use.type}` lists the parameters."
+    # without any `with` the problem is the node's
+    place = path if "with" in _keys(check, path[:-1]) else path[:-1]
+    check.report(
+        f"graph.param.{issue.kind}",
+        message,
+        (*place, *issue.path),
+        hint=hint,
+        node=node.id,
+        key=issue.kind == "unknown",
+    )
+
+
+def _keys(check: Check, path: tuple[str | int, ...]) -> list[Any]:
+    here = check.tree
+    for part in path:
+        found = here.entry(part)
+        if found is None:
+            return []
+        here = found[1]
+    return [key.value for key in here.keys]
+
+
+def _body(check: Check, node: NodeSpec, found: NodeTypeInfo, path: tuple[str | int, ...]) -> None:
+    if found.kind != "map":
+        if node.body is not None:
+            message = f"`{node.use}` runs no body"
+            check.report("graph.map.body", message, (*path, "body"), hint="Only `flow.map` has one.", node=node.id)
+        return
+    graph = node.params.get("graph")
+    hint = "Give it `body: {nodes: […], edges: […]}`, or the id of a graph in `with: {graph: …}`."
+    if node.body is not None and graph is not None:
+        message = "a body and a graph by id are both given"
+        check.report("graph.map.body", message, (*path, "body"), hint="Keep one of them.", node=node.id, key=True)
+    elif graph is None and (node.body is None or not node.body.nodes):
+        check.report("graph.map.body", f"`{node.id}` has nothing to run for its items", path, hint=hint, node=node.id)
+
+
+def _own_words(check: Check, level: Level, node: NodeSpec, found: NodeTypeInfo, path: tuple[str | int, ...]) -> None:
+    effects = node.effects or found.effects(node.params)
+    if node.cache is not None and effects != "none":
+        check.report(
+            "graph.cache.effects",
+            f"a step with effects `{effects}` cannot be cached",
+            (*path, "cache"),
+            hint="Remove `cache`, or say `effects: none` if the node only computes.",
+            node=node.id,
+            key=True,
+        )
+    if found.kind == "trigger" and level.owner is not None:
+        hint = "Body nodes without incoming edges get the element; take the trigger out."
+        check.report("graph.trigger.in_body", "a body has no trigger", path, hint=hint, node=node.id)
+    graph = node.params.get("graph")
+    if found.kind == "call" and graph == check.spec.id:
+        certain = level.owner is None and (node.id,) in [start[:1] for start in check.starts(level)]
+        check.report(
+            "graph.call.recursion",
+            f"`{node.id}` calls its own graph{', always' if certain else ''}",
+            (*path, "with", "graph"),
+            hint="Use a loop, or make sure that a branch ends the recursion.",
+            severity="error" if certain else "warning",
+            node=node.id,
+        )
+
+
+def check_state(check: Check) -> None:
+    """Channels' reducers and defaults fit their types; nodes write channels that are declared."""
+    for name, channel in check.spec.state.items():
+        path = ("state", name)
+        allowed = _REDUCIBLE.get(channel.reduce)
+        if allowed is not None and channel.type not in allowed:
+            check.report(
+                "graph.state.reducer",
+                f"`{channel.reduce}` does not work on {channel.type}",
+                (*path, "reduce"),
+                hint=f"It works on {', '.join(sorted(allowed - {'any'}))}.",
+            )
+        if channel.default is not None and not _is(channel.type, channel.default):
+            message = f"the default of `{name}` is not of type {channel.type}"
+            check.report("graph.state.default", message, (*path, "default"), hint="Change the default or the type.")
+    for place in check.spec.places():
+        for name in place.node.write:
+            if name not in check.spec.state:
+                check.report(
+                    "graph.state.unknown_channel",
+                    f"no state channel `{name}` is declared",
+                    (*place.path, "write", name),
+                    hint=nearest(name, check.spec.state) or "Declare it in `state`.",
+                    node=place.node.id,
+                    key=True,
+                )
+
+
+def _is(kind: str, value: Any) -> bool:
+    if kind == "any" or (isinstance(value, bool) and kind != "boolean"):
+        return kind == "any"
+    return isinstance(value, _JSON_TYPES[kind])
+
+
+def check_edges(check: Check) -> None:
+    """Edges join nodes of one level by ports that these have."""
+    for level in check.levels:
+        for position, edge in enumerate(level.edges):
+            path = level.edge_path(position)
+            if _ends(check, level, edge, path):
+                _ports(check, level, edge, path)
+        _error_ports(check, level)
+    for node in check.spec.pins:
+        if node not in check.level_of and node not in check.lost:
+            message, hint = f"a pin names no node `{node}`", nearest(node, check.level_of)
+            check.report("graph.pin.unknown_node", message, ("pins", node), hint=hint, severity="warning", key=True)
+
+
+def _ends(check: Check, level: Level, edge: Edge, path: tuple[str | int, ...]) -> bool:
+    good = True
+    for end in dict.fromkeys((edge.source, edge.target)):
+        if end in level.index:
+            continue
+        good = False
+        if end in check.level_of:
+            other = check.level_of[end].owner
+            check.report(
+                "graph.map.edge_crosses",
+                f"`{end}` is {'in the body of `' + other + '`' if other else 'outside of this body'}",
+                path,
+                hint="No edge crosses a body: what its last nodes put out is the result of the map node.",
+                node=end,
+            )
+        elif end not in check.lost:
+            hint = nearest(end, level.index)
+            check.report("graph.edge.unknown_node", f"no node has the id `{end}`", path, hint=hint, node=None)
+    return good
+
+
+def _ports(check: Check, level: Level, edge: Edge, path: tuple[str | int, ...]) -> None:
+    source, target = (level.nodes[level.index[end]] for end in (edge.source, edge.target))
+    ports = check.ports_out(source)
+    if ports is not None and (not ports or (edge.source_port and edge.source_port not in ports)):
+        _port(check, source, edge.source_port, ports, "output", path)
+    found = check.type_of(target)
+    if found is None:
+        return
+    inputs = tuple(found.ports_in)
+    if not inputs or (edge.target_port and edge.target_port not in inputs):
+        _port(check, target, edge.target_port, inputs, "input", path)
+
+
+def _port(
+    check: Check, node: NodeSpec, port: str | None, ports: Sequence[str], side: str, path: tuple[str | int, ...]
+) -> None:
+    if not ports:
+        message, hint = f"`{node.id}` ({node.use}) has no {side}", "Remove the edge, or take another node."
+    else:
+        message = f"`{node.id}` ({node.use}) has no {side} port `{port}`"
+        hint = nearest(str(port), ports)
+        if port == ERROR_PORT and side == "output":
+            hint = "Say `on_error: route` on the node; that adds the port."
+    check.report("graph.port.unknown", message, path, hint=hint, node=node.id)
+
+
+def _error_ports(check: Check, level: Level) -> None:
+    connected = {edge.source for edge in level.edges if edge.source_port == ERROR_PORT}
+    for node in level.nodes:
+        if node.on_error == "route" and node.id not in connected:
+            first = check.ports_out(node)
+            if first == (ERROR_PORT,) and _leaves(level.edges, node.id):
+                continue
+            check.report(
+                "graph.error_port.unconnected",
+                f"errors of `{node.id}` are routed, but nothing is connected to its `error` port",
+                (*level.node_path(node.id), "on_error"),
+                hint=f"Add an edge `{node.id}.error -> …`, or say `on_error: stop` or `continue`.",
+                node=node.id,
+            )
+
+
+def _leaves(edges: Iterable[Edge], node: str) -> bool:
+    return any(edge.source == node and edge.source_port is None for edge in edges)
