@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 
 from pyagent.errors import RunError, Where
+from pyagent.runtime.rules.ancestry import Ancestry
 from pyagent.runtime.rules.losers import is_doomed, losers
 from pyagent.runtime.rules.plan import NOWHERE, Plan, PlanEdge
 from pyagent.runtime.rules.state import Iteration, LoopRun, Status, Waiting, copied
@@ -143,6 +144,34 @@ class Frame:
         twin._losing = self._losing
         return twin
 
+    def resolve(self, reader: StepId | None, node: str) -> StepId | None:
+        """The step of `node` that `reader` may read (rule 27), or None if there is none upstream.
+
+        Of the reader's ancestors that of `node` which shares the longest part of its scope, and of these the latest
+        iteration. `reader` None is the end of the frame: the latest step of `node` of all (`outputs`).
+
+        Raises `KeyError` if the plan does not reach one of the nodes.
+        """
+        index = self.plan.index
+        ancestry = Ancestry(self.plan, self._root)
+        if reader is None:
+            path = ancestry.latest(index[node])
+        else:
+            path = ancestry.resolve((index[reader.node], reader.scope), index[node])
+        return None if path is None else StepId(node, path)
+
+    def is_ancestor(self, step: StepId, of: StepId) -> bool:
+        """Whether `step` ended and a chain of edges leads from it to the started step `of` (rule 27)."""
+        index = self.plan.index
+        return Ancestry(self.plan, self._root).is_ancestor((index[step.node], step.scope), (index[of.node], of.scope))
+
+    def fork_keep(self, step: StepId) -> list[StepId]:
+        """The ended steps that do not descend from `step`, in the order of the log; `step` itself is not kept.
+
+        They are what a fork at `step` keeps (rule 24), as far as nodes are unchanged.
+        """
+        return [ended for ended in self._ended if ended != step and not self.is_ancestor(step, ended)]
+
     # What an edge brings --------------------------------------------------------------------------------------
 
     def _arrive(
@@ -260,7 +289,7 @@ class Frame:
             name = plan.ids[header]
             self._fail("run.loop_limit", name, f"the loop of {name} went on after {bound} iterations", decisions)
             return
-        scope = Iteration((*loop.outer.path, number), loop, plan.back_count[header])
+        scope = Iteration((*loop.outer.path, number), loop, len(plan.back_sources[header]))
         loop.iterations.append(scope)
         loop.open += plan.children[header]
         self._give_up(scope, header, decisions)

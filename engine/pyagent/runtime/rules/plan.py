@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pyagent.graph.topology import EdgeRole, Topology
+from pyagent.runtime.rules.reach import Reach
 from pyagent.runtime.rules.types import INPUT, EdgeRule, NodeRule
 
 NOWHERE = -1
@@ -40,8 +41,9 @@ class Plan:
 
     __slots__ = (
         "_ends",
+        "_reach",
         "at_end",
-        "back_count",
+        "back_sources",
         "chain",
         "children",
         "edges",
@@ -61,6 +63,7 @@ class Plan:
 
     def __init__(self, topology: Topology, rules: dict[str, NodeRule], edges: tuple[EdgeRule, ...]) -> None:
         self._ends: set[int] | None = None
+        self._reach: Reach | None = None
         self.topology = topology
         """Reached nodes, dominators, loops."""
         self.edges = edges
@@ -74,7 +77,10 @@ class Plan:
         self.is_header = bytearray(node in topology.loops for node in self.ids)
         self.chain = [tuple(index[header] for header in topology.loops_around(node)) for node in self.ids]
         self.children = {index[header]: loop.children for header, loop in topology.loops.items()}
-        self.back_count = {index[header]: len(loop.back_edges) for header, loop in topology.loops.items()}
+        self.back_sources = {
+            index[header]: [index[edges[edge].source] for edge in loop.back_edges]
+            for header, loop in topology.loops.items()
+        }
         self._connect()
         self.need = [0 if rule.join.kind == "all" else max(1, rule.join.count) for rule in self.rules]
         self.hopeless: dict[int, list[int]] = {}
@@ -87,6 +93,13 @@ class Plan:
             len(edges) == 1 and need < 2 and (edges[0].closed_by == NOWHERE or (edges[0].done and not need))
             for edges, need in zip(self.incoming, self.need, strict=True)
         )
+
+    @property
+    def reach(self) -> Reach:
+        """Which nodes lead to which; built at the first use."""
+        if self._reach is None:
+            self._reach = Reach(self)
+        return self._reach
 
     def home(self, node: int) -> int:
         """The loop in whose iterations the node's join is met: for a header, the one around its own."""
