@@ -30,6 +30,7 @@ run: setup ## test, audit and document a real repository, live (REPO=, ONCE=1, Y
 .PHONY: test
 test: setup ## fast tests
 	@$(BIN)/pytest -m 'not integration'
+	@scripts/test-rust
 
 .PHONY: integration
 integration: setup ## slow tests: real packages, real servers, kills

@@ -13,11 +13,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import error_reference
+import node_reference
 
 ROOT = Path(__file__).resolve().parent.parent
 
 GENERATED: dict[str, Callable[[], str]] = {
     "docs/reference/errors.md": error_reference.render,
+    "docs/reference/nodes.md": node_reference.render,
 }
 
 

@@ -1,6 +1,6 @@
 """Set up this working copy: a virtual environment, the pinned packages, the project, the Rust module.
 
-Needs Python 3.11 or later and cargo; uses the standard library only. Each stage is done once and leaves a
+Needs Python 3.11 or later, cargo and npm; uses the standard library only. Each stage is done once and leaves a
 stamp, a hash of what it was made from, in `.venv/.stamps`: a set-up with nothing to do takes milliseconds
 and needs no network. What takes long to build is kept in `$XDG_CACHE_HOME/pyagent` (`~/.cache/pyagent`),
 so that a second clone of the same sources does not build it again.
@@ -34,6 +34,7 @@ PYTHON = VENV / "bin" / "python"
 STAMPS = VENV / ".stamps"
 LOCKED = ROOT / "requirements" / "locked.txt"
 RUST = ROOT / "rust_core"
+LUXON = ROOT / "engine" / "pyagent" / "runtime" / "_luxon.py"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pyagent"
 KEPT_WHEELS = 4
 """Builds of the Rust module that stay in the cache."""
@@ -50,18 +51,19 @@ class Stage:
     name: str
     made_from: Callable[[], str]
     run: Callable[[str], None]
+    is_there: Callable[[], bool] = lambda: True
+    """Whether what the stage left outside the environment is still there."""
 
 
 def main() -> int:
     """Do the stages whose stamps are not current; 0 when all are done, else 1."""
-    stages = STAGES if (RUST / "Cargo.toml").is_file() else STAGES[:-1]
     try:
-        if environment_is_usable() and all(is_current(stage) for stage in stages):
+        if environment_is_usable() and all(is_current(stage) for stage in STAGES):
             return 0
         with locked():
             if not environment_is_usable():
                 make_environment()
-            for stage in stages:
+            for stage in STAGES:
                 if not is_current(stage):
                     do(stage)
     except SetupFailed as failure:
@@ -76,7 +78,7 @@ def main() -> int:
 def is_current(stage: Stage) -> bool:
     """Whether the stage was done from what it would be done from now."""
     stamp = STAMPS / stage.name
-    return stamp.is_file() and stamp.read_text() == stage.made_from()
+    return stamp.is_file() and stamp.read_text() == stage.made_from() and stage.is_there()
 
 
 def do(stage: Stage) -> None:
@@ -127,7 +129,7 @@ def install_project(_: str) -> None:
 
 def install_core(key: str) -> None:
     """Install the Rust module, from the cache when these sources were built before."""
-    kept = CACHE / "wheels" / key
+    kept = CACHE / "core" / key
     if not kept.is_dir():
         build_core(kept)
     os.utime(kept)
@@ -170,6 +172,12 @@ STAGES = (
         name="core",
         made_from=lambda: f"{digest(core_sources())}-{sys.platform}-{platform.machine()}",
         run=install_core,
+    ),
+    Stage(
+        name="dates",
+        made_from=lambda: digest([LUXON]),
+        run=lambda _: command([PYTHON, "-m", "pyagent.runtime._luxon"], hint=NETWORK_HINT),
+        is_there=lambda: any(CACHE.glob("luxon-*.mjs")),
     ),
 )
 

@@ -42,9 +42,6 @@ def stage(module: ModuleType, runs: list[str], key: list[str], fails: bool = Fal
             raise module.SetupFailed("no")
 
     module.STAGES = (module.Stage(name="only", made_from=lambda: key[0], run=run),)
-    (module.ROOT / "rust_core").mkdir(exist_ok=True)
-    (module.ROOT / "rust_core" / "Cargo.toml").touch()
-    module.RUST = module.ROOT / "rust_core"
 
 
 def test_a_stage_runs_once_and_again_only_when_what_it_is_made_from_changes(setup: ModuleType, tmp_path: Path) -> None:

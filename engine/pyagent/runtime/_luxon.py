@@ -75,7 +75,7 @@ def fetch() -> Path:
 
 
 def _missing(message: str) -> SetupError:
-    hint = "Run `make core` with npm installed and the network reachable."
+    hint = "Run `make setup` with npm installed and the network reachable."
     return SetupError(message, code="setup.luxon_missing", hint=hint)
 
 
