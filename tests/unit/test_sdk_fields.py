@@ -7,8 +7,10 @@ import copy
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import Field
 
-from pyagent.sdk.fields import MISSING, read_field, split_path, with_field, without_field
+from pyagent.sdk import NodeParams
+from pyagent.sdk.fields import LITERAL, MISSING, literal_fields, read_field, split_path, with_field, without_field
 
 names = st.text(min_size=1, max_size=5).filter(lambda name: "\\" not in name)
 paths = st.lists(names, min_size=1, max_size=4)
@@ -57,3 +59,13 @@ def test_what_does_not_change_is_shared():
 def test_a_path_through_a_text_is_an_error_that_names_both():
     with pytest.raises(ValueError, match=r"a\.b: 'text' has no field 'b'"):
         with_field({"a": "text"}, "a.b", 1)
+
+
+def test_parameters_that_are_no_templates_are_known_by_their_names_in_the_file():
+    class Params(NodeParams):
+        code: str = Field("", json_schema_extra=LITERAL)
+        from_: str = Field("", alias="from", json_schema_extra=LITERAL)
+        text: str = ""
+
+    assert literal_fields(Params) == {"code", "from"}
+    assert Params.model_json_schema()["properties"]["code"]["expressions"] is False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, TypeAlias, cast
 
-from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, Field, JsonValue, WithJsonSchema
 
 from pyagent.graph.parts import Duration
 from pyagent.sdk.items import JsonObject
@@ -53,6 +53,17 @@ class _Missing:
 
 MISSING: Any = _Missing()
 """What `read_field` gives for a field that is not there (null is there)."""
+
+
+LITERAL: dict[str, JsonValue] = {"expressions": False}
+"""`Field(json_schema_extra=LITERAL)`: the parameter is taken as written, `{{` in it is no expression (program code)."""
+
+
+def literal_fields(model: type[BaseModel]) -> frozenset[str]:
+    """The names (as a graph file writes them) of the parameters that are taken as written."""
+    return frozenset(
+        field.alias or name for name, field in model.model_fields.items() if field.json_schema_extra == LITERAL
+    )
 
 
 def split_path(path: str) -> tuple[str, ...]:
@@ -134,10 +145,12 @@ def _short(value: Any) -> str:
 
 
 __all__ = [
+    "LITERAL",
     "MISSING",
     "Condition",
     "Duration",
     "FieldPath",
+    "literal_fields",
     "read_field",
     "split_path",
     "with_field",

@@ -13,7 +13,7 @@ from typing import Any, Literal, cast
 from pydantic import ValidationError
 
 from pyagent.errors import InputError, NodeError, PyAgentError
-from pyagent.sdk.commands import Call, Command, Map, Stop, Wait
+from pyagent.sdk.commands import Call, Command, LoopView, Map, Stop, Wait
 from pyagent.sdk.items import Item, Items, ItemSource, JsonObject, Result
 from pyagent.sdk.node import NodeType
 
@@ -40,8 +40,7 @@ class ItemOutcome:
 def mark(items: Items, *, port: str = "in", start: int = 0) -> Items:
     """The items as a step is given them: each names itself, `(start + its index, port)`, as its source.
 
-    The pages stay where they are. For a loop's header, entry items are marked with port `entry` and those that came
-    back after iteration n with port `returned.n`.
+    The pages stay where they are.
     """
     starts = [start]
     for size in items._pages:  # pyright: ignore[reportPrivateUsage]
@@ -54,6 +53,16 @@ def mark(items: Items, *, port: str = "in", start: int = 0) -> Items:
         ]
 
     return Items(items._pages, load)  # pyright: ignore[reportPrivateUsage]
+
+
+def loop_view(entry: Items, returned: Sequence[Items]) -> LoopView:
+    """What a loop's header is given in the iteration after `returned`, marked.
+
+    Entry items name themselves as `(index, "entry")`, those that came back after iteration n as
+    `(index, "returned.n")`, because neither need be among the items that the step itself was given.
+    """
+    marked = [mark(items, port=f"returned.{number}") for number, items in enumerate(returned, 1)]
+    return LoopView(len(returned) + 1, mark(entry, port="entry"), marked)
 
 
 def normalise(returned: Any, node_type: NodeType, ports_out: Sequence[str], items: Sequence[Item]) -> Result | Command:

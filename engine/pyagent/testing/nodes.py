@@ -18,7 +18,7 @@ from pyagent.sdk.context import Level
 from pyagent.sdk.each import run_each
 from pyagent.sdk.items import BlobRef, Item, Items, JsonObject, Result
 from pyagent.sdk.node import NodeType
-from pyagent.sdk.outcome import ItemOutcome, OnError, join_outcomes, mark, normalise
+from pyagent.sdk.outcome import ItemOutcome, OnError, join_outcomes, loop_view, mark, normalise
 from pyagent.sdk.params import NodeParams
 
 P = TypeVar("P", bound=NodeParams)
@@ -255,7 +255,7 @@ async def run_node(
     ctx = context(
         ports=by_port,
         ports_out=node_type.ports_out_for(model),
-        loop=_loop_view(*loop) if loop is not None else None,
+        loop=loop_view(as_items(loop[0]), [as_items(given) for given in loop[1]]) if loop is not None else None,
         params_for=params_for if callable(params) else None,
         **options,
     )
@@ -274,11 +274,3 @@ async def run_node(
     if isinstance(returned, Result):
         return NodeRun(outputs=returned.outputs, more=returned.more, command=None, context=ctx)
     return NodeRun(outputs={}, more=False, command=returned, context=ctx)
-
-
-def _loop_view(entry: Sequence[Given], returned: Sequence[Sequence[Given]]) -> LoopView:
-    return LoopView(
-        len(returned) + 1,
-        mark(as_items(entry), port="entry"),
-        [mark(as_items(given), port=f"returned.{number}") for number, given in enumerate(returned, 1)],
-    )

@@ -11,7 +11,7 @@ from typing import Any, Literal, cast
 from pydantic import ByteSize, Field
 
 from pyagent.sdk import Context, Item, Items, JsonObject, NodeError, NodeParams, NodeTimeout, node
-from pyagent.sdk.fields import Duration
+from pyagent.sdk.fields import LITERAL, Duration
 from pyagent.sdk.process import ProcessLimits, ProcessResult, clean_environment, run_process
 
 _HARNESS = Path(__file__).with_name("_harness.py")
@@ -24,6 +24,7 @@ class PythonParams(NodeParams):
     code: str = Field(
         min_length=1,
         description="The body of a function of `items` (or `item`), `inputs` and `state`. Return JSON objects",
+        json_schema_extra=LITERAL,
         examples=['return [{"total": sum(item["price"] for item in items)}]'],
     )
     mode: Literal["all", "each"] = Field(

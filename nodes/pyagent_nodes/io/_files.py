@@ -7,35 +7,86 @@ from pathlib import Path
 
 from pyagent.sdk import NodeError
 
-_CODES = {
-    errno.ENOENT: ("node.file_missing", "Check the path; relative paths start at the run's own directory."),
-    errno.ENOTDIR: ("node.file_missing", "A part of the path is a file, not a directory."),
-    errno.EEXIST: ("node.file_missing", "A part of the path is a file, not a directory."),
-    errno.EACCES: ("node.file_denied", "Give the engine's user the right to do it."),
-    errno.EPERM: ("node.file_denied", "Give the engine's user the right to do it."),
-    errno.EROFS: ("node.file_denied", "The file system is read-only."),
-    errno.ENOSPC: ("node.disk_full", "Free some space, then `pyagent resume` the run."),
-    errno.EDQUOT: ("node.disk_full", "Free some of your quota, then `pyagent resume` the run."),
-    errno.EISDIR: ("node.file_kind", "Name a file, not a directory."),
-    errno.ELOOP: ("node.file_kind", "The path goes round in symbolic links."),
-    errno.ENAMETOOLONG: ("node.file_name", "Shorten the name."),
+
+class FileError(NodeError):
+    """The file system refused."""
+
+    code = "node.file"
+    hint = "Look at the file and its directory; the system says no more."
+
+
+class FileMissing(FileError):
+    """There is no such file."""
+
+    code = "node.file_missing"
+    hint = "Check the path; relative paths start at the run's own directory."
+
+
+class FileDenied(FileError):
+    """The engine's user may not do this with the file."""
+
+    code = "node.file_denied"
+    hint = "Give the engine's user the right to do it."
+
+
+class DiskFull(FileError):
+    """The disk or the user's quota is full."""
+
+    code = "node.disk_full"
+    hint = "Free some space, then resume the run."
+
+
+class WrongKind(FileError):
+    """What the path names is no regular file."""
+
+    code = "node.file_kind"
+    hint = "Name a file; several are read with `glob`."
+
+
+class BadName(FileError):
+    """No file can have this name."""
+
+    code = "node.file_name"
+    hint = "Correct the path."
+
+
+class BadEncoding(FileError):
+    """The text and its encoding do not fit."""
+
+    code = "node.file_encoding"
+    hint = "Name another `encoding`; utf-8 can hold any text."
+
+
+_ERRORS: dict[int, type[FileError]] = {
+    errno.ENOENT: FileMissing,
+    errno.ENOTDIR: FileMissing,
+    errno.EEXIST: FileMissing,  # a part of the path is a file where a directory was to be made
+    errno.EACCES: FileDenied,
+    errno.EPERM: FileDenied,
+    errno.EROFS: FileDenied,
+    errno.ENOSPC: DiskFull,
+    errno.EDQUOT: DiskFull,
+    errno.EISDIR: WrongKind,
+    errno.ELOOP: WrongKind,
+    errno.ENXIO: WrongKind,
+    errno.ENAMETOOLONG: BadName,
 }
 
 
-def file_error(error: OSError, path: Path | str) -> NodeError:
+def file_error(error: OSError, path: Path | str) -> FileError:
     """The error with a code and a hint."""
-    code, hint = _CODES.get(error.errno or 0, ("node.file", "Look at the file and its directory; the system refused."))
-    return NodeError(f"{path}: {error.strerror or error}", code=code, hint=hint, details={"path": str(path)})
+    kind = _ERRORS.get(error.errno or 0, FileError)
+    return kind(f"{path}: {error.strerror or error}", details={"path": str(path)})
 
 
 def resolve(path: str, base: Path) -> Path:
     """The absolute path: `~` is the home directory, relative paths start at `base`.
 
-    Raises `NodeError` for a name that no file can have.
+    Raises `FileError` for a name that no file can have, and for an unknown home.
     """
     if "\0" in path:
-        raise NodeError("a path cannot hold a NUL character", code="node.file_name", hint="Correct the path.")
+        raise BadName("a path cannot hold a NUL character")
     try:
         return base / Path(path).expanduser()
     except RuntimeError as error:
-        raise NodeError(f"{path}: {error}", code="node.file_missing", hint="Write the path without `~`.") from error
+        raise FileMissing(f"{path}: {error}") from error

@@ -17,7 +17,7 @@ from pydantic import ByteSize, Field
 
 from pyagent.sdk import Context, Item, JsonObject, NodeError, NodeParams, node
 from pyagent.sdk.fields import FieldPath, with_field
-from pyagent_nodes.io._files import file_error, resolve
+from pyagent_nodes.io._files import BadEncoding, WrongKind, file_error, resolve
 
 
 class ReadFileParams(NodeParams):
@@ -105,7 +105,7 @@ def _content(path: Path, most: int) -> _File:
         about = os.fstat(descriptor)
         if not stat.S_ISREG(about.st_mode):
             kind = "a directory" if stat.S_ISDIR(about.st_mode) else "no regular file"
-            raise NodeError(f"{path} is {kind}", code="node.file_kind", hint="Name a file, or use `glob`.")
+            raise WrongKind(f"{path} is {kind}")
         # Read one byte more than allowed: the size that was asked for above may have changed since.
         content = file.read(most + 1) if about.st_size <= most else b""
     if about.st_size > most or len(content) > most:
@@ -122,11 +122,10 @@ def _text(content: bytes, path: Path, encoding: str) -> str:
     try:
         text = content.decode(encoding)
     except LookupError as error:
-        raise NodeError(f"there is no encoding {encoding!r}", code="node.file_encoding", hint="Try utf-8.") from error
+        raise BadEncoding(f"there is no encoding {encoding!r}") from error
     except UnicodeDecodeError as error:
-        raise NodeError(
+        raise BadEncoding(
             f"{path} is not {encoding} text: byte {error.start} does not fit",
-            code="node.file_encoding",
             hint="Name another `encoding`, or read it as binary.",
         ) from error
     return text.removeprefix("\ufeff")

@@ -13,7 +13,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from pyagent.sdk import Context, Item, NodeError, NodeParams, node
-from pyagent_nodes.io._files import file_error, resolve
+from pyagent_nodes.io._files import BadEncoding, WrongKind, file_error, resolve
 
 
 class WriteFileParams(NodeParams):
@@ -85,20 +85,16 @@ async def _bytes(item: Item, params: WriteFileParams, ctx: Context) -> bytes:
     try:
         return params.content.encode(params.encoding)
     except LookupError as error:
-        raise NodeError(
-            f"there is no encoding {params.encoding!r}", code="node.file_encoding", hint="Try utf-8."
-        ) from error
+        raise BadEncoding(f"there is no encoding {params.encoding!r}") from error
     except UnicodeEncodeError as error:
-        raise NodeError(
-            f"{params.encoding} has no {params.content[error.start]!r}", code="node.file_encoding", hint="Try utf-8."
-        ) from error
+        raise BadEncoding(f"{params.encoding} has no {params.content[error.start]!r}") from error
 
 
 def _write(path: Path, content: bytes, params: WriteFileParams) -> bool:
     """Write the file; False if it was there and stays."""
     path = path.resolve()  # a symbolic link stays one: its target is replaced
     if path.is_dir():
-        raise NodeError(f"{path} is a directory", code="node.file_kind", hint="Name a file.")
+        raise WrongKind(f"{path} is a directory")
     if params.make_dirs:
         path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.", suffix=".part")
