@@ -199,8 +199,8 @@ def dressed(whole: Whole, graph: Graph, stray: bool) -> Play:
     shape = Shape(full)
     known: list[Node] = []
     for node in nodes:
-        # Of the edges that count: `graph check` refuses a join that can never be met.
-        counted = shape.incoming(node.id) if node.id in shape.nodes else []
+        # Edges from what is not reached are in M as it is written: such a join may be one that can never be met.
+        counted = [i for i, edge in enumerate(edges) if edge.target == node.id and i not in shape.back]
         if len(counted) > 1 or (counted and whole(8) == 7):
             kind = whole(4)
             join = "all" if kind < 2 else "any" if kind == 2 else 1 + whole(len(counted))

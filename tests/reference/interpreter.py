@@ -30,8 +30,9 @@ Places where the text needs an interpretation (the rule, then how it is read her
 * "the iteration after that fails the run" (12). Other decisions of the same entry may come before the failure or not.
 * "`settings.max_steps` ... bounds every run" (7). The step after that fails the run, as in rule 12.
 * "with `losers: cancel` the steps that could only have fed it are cancelled" (4). At least the running steps from
-  which each way ends at the node that ran, in its own scope, by nodes that are not decided yet; at most those from
-  which each way ends at a delivery that will be ignored.
+  which each way ends at the node that ran, in its own scope, by nodes that are not decided yet; steps that start
+  later included. At most those from which each way ends at a delivery that will be ignored, and some way leads to
+  such a node.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from reference.shape import Edge, Graph, Node, Refused, Shape
+from reference.shape import Edge, Graph, Node, Refused, Shape, flood
 
 Scope = tuple[int, ...]
 Step = tuple[str, Scope]
@@ -110,13 +111,14 @@ class History:
         """Ask the rules until none of them adds a fact."""
         while self.one_more_fact():
             pass
-        ran = {self.place(step) for step in self.now.ready if self.shape.node[step[0]].losers}
-        ran_ever = {self.place(step) for step in self.started}
-        decided = ran_ever | self.skipped | self.never_entered
-        for step in self.running():
-            if any(self.only_feeds(step, {place}, decided) for place in ran):
+        ran = {self.place(step) for step in self.started}
+        cancelling = {place for place in ran if self.shape.node[place[0]].losers}
+        decided = ran | self.skipped | self.never_entered
+        for step in self.running() if cancelling else []:
+            if any(self.ends(step, {place}, decided) for place in cancelling):
                 self.now.losers_at_least.add(step)
-            if self.only_feeds(step, ran_ever, set()):
+            leads_to = flood([step[0]], self.shape.pairs.values())
+            if self.ends(step, ran, set()) and any(name in leads_to for name, _ in cancelling):
                 self.now.losers_at_most.add(step)
         self.now.failures = {("run.loop_limit", header) for header in self.limits}
         if len(self.started) > self.max_steps:
@@ -295,13 +297,13 @@ class History:
 
     # Losers.
 
-    def only_feeds(self, step: Step, stops: set[Step], walls: set[Step]) -> bool:
-        """Whether each way from a step ends at one of `stops` (and there is one) and meets none of `walls` before.
+    def ends(self, step: Step, stops: set[Step], walls: set[Step]) -> bool:
+        """Whether each way from a step ends at one of `stops` and meets none of `walls` before.
 
         A way is followed as a node and the part of its scope that is known: a new iteration or a loop that is entered
         is not yet one of the scopes that the stops are in.
         """
-        steps: set[tuple[Step, Step]] = set()
+        links: set[tuple[Step, Step]] = set()
         reached, todo = {step}, [step]
         arriving: set[Step] = set()
         while todo:
@@ -312,21 +314,20 @@ class History:
             for edge in self.shape.outgoing(name):
                 target = self.shape.pairs[edge][1]
                 if edge in self.shape.back:
-                    scope = known[: len(self.shape.path[target]) - 1]
+                    there = (target, known[: len(self.shape.path[target]) - 1])
                 else:
-                    scope = known[: self.shape.shared(edge)]
-                    if len(scope) == len(self.shape.outside(target)):
-                        if (target, scope) in stops:
+                    there = (target, known[: self.shape.shared(edge)])
+                    if len(there[1]) == len(self.shape.outside(target)):
+                        if there in stops:
                             arriving.add(here)
                             continue
-                        if (target, scope) in walls:
+                        if there in walls:
                             return False
-                there = (target, scope)
-                steps.add((here, there))
+                links.add((here, there))
                 if there not in reached:
                     reached.add(there)
                     todo.append(there)
-        while more := {here for here, there in steps if there in arriving} - arriving:
+        while more := {here for here, there in links if there in arriving} - arriving:
             arriving |= more
         return arriving == reached
 
