@@ -17,9 +17,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pyagent.errors import StoreError
+
+if TYPE_CHECKING:
+    from langgraph.checkpoint.base import BaseCheckpointSaver
 
 RunStatus = Literal["queued", "running", "waiting", "paused", "completed", "failed", "cancelled"]
 ENDED: frozenset[RunStatus] = frozenset({"completed", "failed", "cancelled"})
@@ -391,6 +394,10 @@ class Store(Protocol):
 
     async def get_blob(self, digest: str) -> bytes:
         """Raises `NotFound`."""
+        ...
+
+    def langgraph_saver(self) -> BaseCheckpointSaver[str]:
+        """LangGraph's checkpointer over the same data, usable as long as the store is open."""
         ...
 
     async def sweep(self) -> int:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pyagent.errors import LeaseHeld, LeaseLost, NotFound, StoreError
 from pyagent.store import codec
@@ -32,6 +32,9 @@ from pyagent.store.base import (
 )
 from pyagent.store.blobs import check_digest
 from pyagent.store.changes import Changes
+
+if TYPE_CHECKING:
+    from langgraph.checkpoint.memory import InMemorySaver
 
 
 @dataclass(slots=True)
@@ -66,6 +69,7 @@ class MemoryStore:
         self._message_id = 0
         self._blobs: dict[str, bytes] = {}
         self._changes = Changes()
+        self._saver: InMemorySaver | None = None
 
     async def open(self) -> None:
         """Let it be used; what it kept before `close` is there again."""
@@ -207,6 +211,8 @@ class MemoryStore:
         self._keys = {key: identity for key, identity in self._keys.items() if identity != run_id}
         self._events = [event for event in self._events if event.run_id != run_id]
         self._messages = {key: message for key, message in self._messages.items() if message.run_id != run_id}
+        if self._saver is not None:
+            self._saver.delete_thread(run_id)
         for digest in kept.blobs:
             if not any(digest in other.blobs for other in self._runs.values()):
                 del self._blobs[digest]
@@ -464,6 +470,14 @@ class MemoryStore:
         if digest not in self._blobs:
             raise _no_blob(digest)
         return self._blobs[digest]
+
+    def langgraph_saver(self) -> InMemorySaver:
+        """LangGraph's own checkpointer in memory; the same one each time."""
+        if self._saver is None:
+            from langgraph.checkpoint.memory import InMemorySaver
+
+            self._saver = InMemorySaver()
+        return self._saver
 
     async def sweep(self) -> int:
         """Nothing is ever left behind here."""

@@ -30,8 +30,8 @@ BUSY_LIMIT = 30.0
 """Seconds that a transaction waits for the locks of other processes."""
 _FIRST_PAUSE = 0.0003
 _LONGEST_PAUSE = 0.02
-_OLDEST_SQLITE = (3, 37, 0)
-"""STRICT tables."""
+_OLDEST_SQLITE = (3, 38, 0)
+"""STRICT tables and JSON functions in every build."""
 
 
 class StoreBusy(StoreUnavailable):
@@ -76,7 +76,7 @@ class Database:
     def _open_once(self) -> None:
         if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
             raise SetupError(
-                f"SQLite {sqlite3.sqlite_version} is too old; PyAgent needs 3.37.",
+                f"SQLite {sqlite3.sqlite_version} is too old; PyAgent needs 3.38.",
                 hint="Use a Python that is built with a newer SQLite.",
             )
         with self._translated():

@@ -10,7 +10,7 @@ from typing import Any
 from pyagent.errors import LeaseHeld, NotFound, StoreError
 from pyagent.store import codec
 from pyagent.store.base import GraphVersion, KeyTaken, NewEvent, NewRun, Run, RunFilter, StepRecord
-from pyagent.store.sqlite import payloads, rows, streams
+from pyagent.store.sqlite import checkpoints, payloads, rows, streams
 
 SHORTEST_PREFIX = 6
 """Characters of a run's id that are enough to name it."""
@@ -161,8 +161,7 @@ def delete(connection: sqlite3.Connection, run_id: str, now: datetime) -> list[s
     if owner is not None and expires_at > rows.stamp(now):
         raise LeaseHeld(f"{owner} holds run {run_id}.", hint="Cancel the run first, or wait until its worker ends.")
     digests = [row[0] for row in connection.execute("SELECT digest FROM blob_refs WHERE run = ?", (number,))]
-    for table in ("checkpoints", "checkpoint_channels", "checkpoint_writes"):
-        connection.execute(f"DELETE FROM {table} WHERE thread = ?", (run_id,))  # noqa: S608
+    checkpoints.delete_thread(connection, run_id)
     connection.execute("DELETE FROM runs WHERE run = ?", (number,))
     return payloads.forget(connection, digests)
 

@@ -145,7 +145,6 @@ CREATE TABLE checkpoints (
   id TEXT NOT NULL,  -- grows with time within a thread
   parent TEXT,
   run TEXT,  -- `run_id` of the metadata
-  encoding TEXT NOT NULL,
   checkpoint BLOB NOT NULL,  -- without the values of channels
   metadata BLOB NOT NULL,
   PRIMARY KEY (thread, namespace, id)
@@ -157,7 +156,6 @@ CREATE TABLE checkpoint_channels (
   namespace TEXT NOT NULL,
   channel TEXT NOT NULL,
   version TEXT NOT NULL,
-  encoding TEXT NOT NULL,
   value BLOB NOT NULL,
   PRIMARY KEY (thread, namespace, channel, version)
 ) STRICT;
@@ -168,9 +166,8 @@ CREATE TABLE checkpoint_writes (
   id TEXT NOT NULL,
   task TEXT NOT NULL,
   position INTEGER NOT NULL,
-  task_path TEXT NOT NULL,
+  path TEXT NOT NULL,
   channel TEXT NOT NULL,
-  encoding TEXT NOT NULL,
   value BLOB NOT NULL,
   PRIMARY KEY (thread, namespace, id, task, position)
 ) STRICT;

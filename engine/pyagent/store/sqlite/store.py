@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pyagent.errors import StoreError
 from pyagent.store import codec
@@ -31,6 +31,9 @@ from pyagent.store.blobs import FILE_THRESHOLD, BlobFiles, check_digest
 from pyagent.store.changes import Changes
 from pyagent.store.sqlite import commits, leases, payloads, rows, runs, streams
 from pyagent.store.sqlite.database import BUSY_LIMIT, Database, Synchronous
+
+if TYPE_CHECKING:
+    from pyagent.store.checkpoints import StoreSaver
 
 T = TypeVar("T")
 
@@ -271,6 +274,12 @@ class SqliteStore:
         if stored is not None:
             return codec.decode(stored)
         return await asyncio.to_thread(self._read_file, digest)
+
+    def langgraph_saver(self) -> StoreSaver:
+        """LangGraph's checkpointer over the same file, usable as long as the store is open."""
+        from pyagent.store.checkpoints import StoreSaver  # imports LangGraph's parts: only for those who want it
+
+        return StoreSaver(self.database)
 
     async def sweep(self) -> int:
         """Remove what crashes have left behind and nothing refers to; returns how many blobs went."""
