@@ -15,7 +15,10 @@ from pyagent.sdk.fields import LITERAL, MISSING, literal_fields, read_field, spl
 names = st.text(min_size=1, max_size=5).filter(lambda name: "\\" not in name)
 paths = st.lists(names, min_size=1, max_size=4)
 objects = st.dictionaries(
-    names, st.recursive(st.integers() | st.none(), lambda inner: st.lists(inner) | st.dictionaries(names, inner))
+    names,
+    st.recursive(
+        st.integers() | st.none(), lambda inner: st.lists(inner) | st.dictionaries(names, inner), max_leaves=8
+    ),
 )
 
 

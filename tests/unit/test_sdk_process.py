@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -277,3 +278,40 @@ async def test_no_descriptor_is_left_open():
         with pytest.raises(ProcessNotFound):
             await run_process(["no-such-program"])
     assert len(list(Path("/proc/self/fd").iterdir())) <= len(before)
+
+
+@pytest.mark.integration
+def test_kills_at_random_moments_leave_no_process(tmp_path: Path):
+    fifo = tmp_path / "alive"
+    os.mkfifo(fifo)
+    # Every process of the tree holds the pipe open for writing: its end is read when the last one is gone.
+    tree = f"exec 3>{fifo}; echo begun >&3; (setsid sleep 600 &) ; setsid sh -c 'trap \"\" TERM; sleep 600' & sleep 600"
+    engine = f"""
+import asyncio
+from pyagent.sdk.process import run_process
+async def main():
+    await asyncio.gather(*(run_process(["sh", "-c", {tree!r}]) for _ in range(3)))
+asyncio.run(main())
+"""
+    random = Random(7)
+    begun = 0
+    for _ in range(30):
+        reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+        holder = os.open(fifo, os.O_WRONLY)  # until the kill, so that the end means: after it
+        process = subprocess.Popen([PYTHON, "-c", engine])
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(random.uniform(0.1, 0.5))
+        process.kill()
+        process.wait()
+        os.close(holder)
+        poll = select.poll()
+        poll.register(reader, select.POLLIN)
+        said = b""
+        while True:
+            assert poll.poll(20_000), "a process still holds the pipe"
+            if not (chunk := os.read(reader, 4096)):
+                break
+            said += chunk
+        begun += bool(said)
+        os.close(reader)
+    assert begun > 0
