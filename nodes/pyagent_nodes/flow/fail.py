@@ -22,7 +22,8 @@ class FailParams(NodeParams):
     details: dict[str, Any] = Field(default_factory=dict, description="More for programs")
 
 
-@node("flow.fail", title="Fail", icon="alert", ports_out=(), effects="none")
+# The port is for `on_error: continue`, which passes the items on with their error.
+@node("flow.fail", title="Fail", icon="alert", effects="none")
 async def fail(items: Items, params: FailParams, ctx: Context) -> None:
     """Fail this step with a message and a code; unlike `flow.stop`, its `retry` and `on_error` apply."""
     raise NodeError(params.message, code=params.code, hint=params.hint, details=params.details)
