@@ -64,11 +64,8 @@ async def fetch(items: Items, params: FetchParams, ctx: Context) -> Outputs:
         f"{source.name} {source.version}".rstrip() + f": {source.files} files, {source.size / 1024:.0f} KiB",
         sha256=source.sha256,
     )
-    json = {
-        **(items[0].json if items else {}),
-        "source": source.as_json(),
-        "fetch_seconds": round(time.monotonic() - started, 3),
-    }
+    source = source.model_copy(update={"seconds": round(time.monotonic() - started, 3)})
+    json = {**(items[0].json if items else {}), "source": source.as_json()}
     return {"out": [Item(json, {"archive": source.archive.ref})]}
 
 

@@ -57,6 +57,7 @@ class Source(Shape):
     """Bytes of all files."""
     path: str
     """The pristine copy on the machine that fetched it."""
+    seconds: float = 0
 
 
 class Project(Shape):
@@ -89,6 +90,16 @@ class Project(Shape):
     test_files: int
     evidence: dict[str, str]
     """Where each finding comes from."""
+    seconds: float = 0
+
+
+class Licence(Shape):
+    """The licence of an installed package, by its own metadata."""
+
+    package: str
+    version: str
+    licence: str
+    """Empty where the metadata names none."""
 
 
 class Environment(Shape):
@@ -104,6 +115,8 @@ class Environment(Shape):
     """The package is imported from the work tree, not from a copy."""
     tool: str
     """`uv 0.13.9`."""
+    licences: Blob
+    """JSON list of `Licence`: all packages installed."""
     reused: bool
     """The lock list came from the cache."""
     seconds: float = 0
@@ -170,4 +183,67 @@ class Tests(Shape):
     error: dict[str, Any] = Field(default_factory=dict)
     """`{code, message, hint}` of a run that was cut off or broke."""
     exit_code: int | None = None
+    seconds: float = 0
+
+
+Severity = Literal["critical", "high", "medium", "low", "info"]
+SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "info")
+
+
+class Finding(Shape):
+    """Something that an audit found."""
+
+    check: Literal["code", "secrets", "dependencies", "licences"]
+    rule: str
+    """The rule's stable name, e.g. `B602`, `aws-access-key`, `GHSA-…`."""
+    severity: Severity
+    message: str
+    """What is wrong, in a sentence; never holds a secret."""
+    file: str = ""
+    """From the repository's root; empty for a dependency."""
+    line: int = 0
+    """From 1; 0 where there is none."""
+    more: str = ""
+    """Address of an explanation."""
+
+
+class Check(Shape):
+    """One part of an audit, done or not."""
+
+    name: Literal["code", "secrets", "dependencies", "licences"]
+    status: Literal["checked", "not checked"]
+    reason: str = ""
+    """Why it was not checked."""
+    by: str = ""
+    """The program or source that checked."""
+    findings: int = 0
+    seconds: float = 0
+
+
+class Audit(Shape):
+    """What an audit found."""
+
+    counts: dict[Severity, int]
+    total: int
+    findings: Blob
+    """JSON list of `Finding`, the gravest first."""
+    checks: list[Check]
+    seconds: float = 0
+
+
+class Docs(Shape):
+    """Generated documentation."""
+
+    archive: Blob
+    """`.tar.gz` of the pages."""
+    index: str
+    """The first page, from the archive's root."""
+    pages: int
+    modules: int
+    classes: int
+    functions: int
+    documented: float
+    """Share of public modules, classes and functions with a docstring, 0 to 1."""
+    unparsed: list[str]
+    """Files that are no valid Python."""
     seconds: float = 0

@@ -34,9 +34,5 @@ async def understand(items: Items, params: UnderstandParams, ctx: Context) -> Ou
         ctx.log("no tests were found", level="warning")
     else:
         ctx.log(f"tests: {project.test_command} (by {project.evidence['test_command']}), {project.test_files} files")
-    json = {
-        **(items[0].json if items else {}),
-        "project": project.as_json(),
-        "understand_seconds": round(time.monotonic() - started, 3),
-    }
-    return {"out": [Item(json)]}
+    project = project.model_copy(update={"seconds": round(time.monotonic() - started, 3)})
+    return {"out": [Item({**(items[0].json if items else {}), "project": project.as_json()})]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import json
@@ -19,6 +20,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from pyagent.errors import NodeError
 from pyagent.sdk import Context
 from pyagent.sdk.process import ProcessResult, run_process
+from pyagent_nodes.pipeline.licences import LICENCES, read_licences
 from pyagent_nodes.pipeline.programs import (
     CACHE_VARIABLES,
     TEST_VARIABLES,
@@ -27,7 +29,7 @@ from pyagent_nodes.pipeline.programs import (
     looks_offline,
     user_environment,
 )
-from pyagent_nodes.pipeline.shapes import Environment, Project, Source
+from pyagent_nodes.pipeline.shapes import Blob, Environment, Project, Source
 
 _READY = ".pyagent-environment"
 _RUNNERS = {"pytest": ["pytest"], "unittest": list[str](), "none": list[str]()}
@@ -226,6 +228,12 @@ async def make_environment(
         key=key, python=version, lock=lock, editable=editable, tool=uv.version, reused=reused,
         seconds=round(time.monotonic() - started, 3),
     )  # fmt: skip
+
+
+async def _keep_licences(ctx: Context) -> Blob:
+    found = await asyncio.to_thread(read_licences, environment_folder(ctx))
+    ref = await ctx.blobs.put(LICENCES.dump_json(found), name="licences.json", media_type="application/json")
+    return Blob.of(ref)
 
 
 async def _fresh(ctx: Context, uv: Uv, interpreter: str) -> None:

@@ -1,0 +1,243 @@
+"""`pipeline.audit`: code, secrets, dependencies and licences of a repository."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+from pydantic import Field, TypeAdapter
+
+from pyagent.errors import NodeError
+from pyagent.sdk import Context, Item, Items, NodeParams, Outputs, node
+from pyagent.sdk.process import ProcessLimits, run_process
+from pyagent_nodes.pipeline import advisories, threads
+from pyagent_nodes.pipeline.archives import repository_files
+from pyagent_nodes.pipeline.licences import LICENCES
+from pyagent_nodes.pipeline.project import is_test_file
+from pyagent_nodes.pipeline.secret_scan import scan
+from pyagent_nodes.pipeline.shapes import (
+    SEVERITIES,
+    Audit,
+    Blob,
+    Check,
+    Environment,
+    Finding,
+    Severity,
+    Source,
+)
+from pyagent_nodes.pipeline.workspace import open_source
+
+_BANDIT_SEVERITY: dict[str, Severity] = {"HIGH": "high", "MEDIUM": "medium", "LOW": "low"}
+_BIGGEST_TEXT = 2 << 20
+_BIGGEST_ADVISORIES = 64 << 20
+FINDINGS = TypeAdapter(list[Finding])
+
+
+class AuditFailed(NodeError):
+    """A part of the audit could not be done; it is reported as not checked."""
+
+    code = "pipeline.audit.failed"
+
+
+class AuditParams(NodeParams):
+    """What to audit, and against what."""
+
+    source: Source = Field(description="The fetched repository")
+    environment: Environment | None = Field(
+        None, description="Its environment; without it dependencies and licences are not checked"
+    )
+    advisories: str = Field(
+        "", description="Address or file of security advisories as OSV JSON; empty: dependencies are not checked"
+    )
+    test_files: bool = Field(False, description="Also report findings of the code check in test files")
+    timeout: float = Field(300, gt=0, description="Seconds that one check may take")
+
+
+@node("pipeline.audit", title="Audit", icon="shield", effects="idempotent")
+async def audit(items: Items, params: AuditParams, ctx: Context) -> Outputs:
+    """Audit the fetched source: bandit on the code, a scan for secrets, advisories and licences of dependencies.
+
+    A check that cannot be made is reported as `not checked` with the reason; it never passes for clean. Findings name
+    the file and line of the source as it was fetched. Puts out one item: what came in, and `audit`.
+    """
+    started = time.monotonic()
+    root = await open_source(ctx, params.source)
+    checks: list[Check] = []
+    found: list[Finding] = []
+    parts = (
+        ("code", _check_code(root, params, ctx)),
+        ("secrets", _check_secrets(root, ctx)),
+        ("dependencies", _check_dependencies(params, ctx)),
+        ("licences", _check_licences(params, ctx)),
+    )
+    results = await asyncio.gather(*(_timed(part) for _, part in parts), return_exceptions=True)
+    for (name, _), result in zip(parts, results, strict=True):
+        if isinstance(result, AuditFailed):
+            checks.append(Check.model_validate({"name": name, "status": "not checked", "reason": result.message}))
+            ctx.log(f"{name}: not checked, {result.message}", level="warning")
+        elif isinstance(result, BaseException):
+            raise result
+        else:
+            (by, findings), seconds = result
+            found += findings
+            checks.append(
+                Check.model_validate(
+                    {"name": name, "status": "checked", "by": by, "findings": len(findings), "seconds": seconds}
+                )
+            )
+            ctx.log(f"{name}: {len(findings)} findings ({by})")
+    found.sort(key=lambda one: (SEVERITIES.index(one.severity), one.check, one.file, one.line, one.rule))
+    ref = await ctx.blobs.put(FINDINGS.dump_json(found), name="findings.json", media_type="application/json")
+    report = Audit(
+        counts={severity: sum(one.severity == severity for one in found) for severity in SEVERITIES},
+        total=len(found), findings=Blob.of(ref), checks=checks,
+        seconds=round(time.monotonic() - started, 3),
+    )  # fmt: skip
+    return {"out": [Item({**(items[0].json if items else {}), "audit": report.as_json()}, {"findings": ref})]}
+
+
+async def _timed(part: Any) -> tuple[tuple[str, Sequence[Finding]], float]:
+    started = time.monotonic()
+    return await part, round(time.monotonic() - started, 3)
+
+
+async def _check_code(root: Path, params: AuditParams, ctx: Context) -> tuple[str, list[Finding]]:
+    """bandit over the Python files."""
+    ctx.progress(0.1, "bandit")
+    result = await run_process(
+        [sys.executable, "-m", "bandit", "--recursive", "--format", "json", "--quiet", "--exit-zero", "."],
+        cwd=root, timeout=params.timeout, cancel=ctx.cancel, grace=0.5, limits=ProcessLimits(output=64 << 20),
+    )  # fmt: skip
+    if result.timed_out:
+        raise AuditFailed(f"bandit did not end within {params.timeout:g} s")
+    try:
+        report = json.loads(result.stdout)
+    except ValueError as error:
+        last = result.error_text.strip().splitlines()[-1:]
+        raise AuditFailed(f"bandit failed ({result.outcome}): {' '.join(last)[:300]}") from error
+    found: list[Finding] = []
+    skipped = 0
+    for one in report["results"]:
+        path = Path(one["filename"])
+        if not params.test_files and (is_test_file(path) or path.name == "conftest.py"):
+            skipped += 1
+            continue
+        found.append(
+            Finding(
+                check="code", rule=one["test_id"], severity=_BANDIT_SEVERITY.get(one["issue_severity"], "info"),
+                message=one["issue_text"], file=path.as_posix(), line=one["line_number"],
+                more=one.get("more_info") or "",
+            )
+        )  # fmt: skip
+    for error in report.get("errors", []):
+        path = Path(error["filename"]).as_posix()
+        found.append(Finding(check="code", rule="unreadable", severity="info", message=error["reason"], file=path))
+    if skipped:
+        ctx.log(f"code: {skipped} findings in test files are left out")
+    return f"bandit {_version('bandit')}", found
+
+
+def _version(package: str) -> str:
+    from importlib.metadata import version
+
+    return version(package)
+
+
+async def _check_secrets(root: Path, ctx: Context) -> tuple[str, list[Finding]]:
+    """The texts of the repository."""
+
+    def work(check: threads.Check) -> list[Finding]:
+        found: list[Finding] = []
+        for path in repository_files(root, check):
+            check()
+            if path.stat().st_size > _BIGGEST_TEXT:
+                continue
+            data = path.read_bytes()
+            if b"\0" in data[:8192]:
+                continue
+            name = path.relative_to(root).as_posix()
+            for secret in scan(data.decode(errors="replace")):
+                found.append(
+                    Finding.model_validate(
+                        {
+                            "check": "secrets", "rule": secret.rule, "severity": secret.severity,
+                            "message": secret.message, "file": name, "line": secret.line,
+                        }
+                    )
+                )  # fmt: skip
+        return found
+
+    return "patterns and entropy", await threads.in_thread(work, ctx.cancel)
+
+
+async def _check_dependencies(params: AuditParams, ctx: Context) -> tuple[str, list[Finding]]:
+    """Advisories for what is installed."""
+    where = params.advisories
+    if not where:
+        raise AuditFailed("no advisory source is configured")
+    if params.environment is None:
+        raise AuditFailed("it is not known what is installed")
+    try:
+        data = await _read(where, params.timeout, ctx)
+        records = advisories.records_of(json.loads(data))
+    except httpx.HTTPError as error:
+        raise AuditFailed(f"{where} cannot be reached: {error or type(error).__name__}") from error
+    except OSError as error:
+        raise AuditFailed(f"{where} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise AuditFailed(f"{where} is not a list of advisories in OSV's format: {error}") from error
+    installed = dict(line.split("==", 1) for line in params.environment.lock)
+    found = list(advisories.match(records, {name: version.split(" ")[0] for name, version in installed.items()}))
+    return f"{len(records)} advisories from {where}", found
+
+
+async def _read(where: str, timeout: float, ctx: Context) -> bytes:
+    if not where.startswith(("http://", "https://")):
+        return await asyncio.to_thread(Path(where).expanduser().read_bytes)
+    reading = asyncio.create_task(_download(where, timeout))
+    asked = asyncio.create_task(ctx.cancel.wait())
+    try:
+        await asyncio.wait({reading, asked}, return_when=asyncio.FIRST_COMPLETED)
+        ctx.cancel.check()
+        return await reading
+    finally:
+        reading.cancel()
+        asked.cancel()
+
+
+async def _download(address: str, timeout: float) -> bytes:
+    content = bytearray()
+    async with (
+        httpx.AsyncClient(timeout=min(timeout, 30), follow_redirects=True) as client,
+        client.stream("GET", address) as response,
+    ):
+        response.raise_for_status()
+        async for chunk in response.aiter_bytes():
+            content += chunk
+            if len(content) > _BIGGEST_ADVISORIES:
+                raise ValueError(f"it is larger than {_BIGGEST_ADVISORIES >> 20} MiB")
+    return bytes(content)
+
+
+async def _check_licences(params: AuditParams, ctx: Context) -> tuple[str, list[Finding]]:
+    """The metadata of what is installed."""
+    if params.environment is None:
+        raise AuditFailed("it is not known what is installed")
+    licences = LICENCES.validate_json(await ctx.blobs.get(params.environment.licences.ref))
+    found = [
+        Finding(
+            check="licences",
+            rule="no-licence",
+            severity="info",
+            message=f"{one.package} {one.version} does not say under which licence it is",
+        )
+        for one in licences
+        if not one.licence
+    ]
+    return "metadata of the installed packages", found

@@ -1,0 +1,145 @@
+"""`pipeline.report`: one page and one JSON file about everything that was done."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import shutil
+import tempfile
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from pydantic import Field, TypeAdapter
+
+from pyagent.errors import NodeError, Where
+from pyagent.sdk import Context, Item, Items, NodeParams, Outputs, node
+from pyagent_nodes.pipeline.archives import unpack
+from pyagent_nodes.pipeline.licences import LICENCES
+from pyagent_nodes.pipeline.report_document import ReportDocument, RunPart, build_document
+from pyagent_nodes.pipeline.report_html import render
+from pyagent_nodes.pipeline.shapes import (
+    Audit,
+    Docs,
+    Environment,
+    Finding,
+    Licence,
+    Patch,
+    Project,
+    Source,
+    Tests,
+)
+
+_FINDINGS = TypeAdapter(list[Finding])
+
+
+class ReportFailed(NodeError):
+    """The report cannot be written."""
+
+    code = "pipeline.report.failed"
+    hint = "Give `output` a folder that can be written, on a disk with room."
+
+
+class ReportParams(NodeParams):
+    """What to report, and where."""
+
+    source: Source = Field(description="The fetched repository")
+    project: Project = Field(description="What is known of it")
+    environment: Environment | None = Field(None, description="Where its tests ran")
+    baseline: Tests | None = Field(None, description="Its tests before the changes")
+    tests: Tests | None = Field(None, description="Its tests after the changes")
+    patch: Patch | None = Field(None, description="The changes")
+    keep: bool = Field(True, description="Whether the changes are kept: written beside the report as a patch")
+    audit: Audit | None = Field(None, description="What the audit found")
+    docs: Docs | None = Field(None, description="The documentation")
+    output: str | None = Field(None, description="Folder for the report; left out: .pyagent/reports/<run id>")
+
+
+@node("pipeline.report", title="Write report", icon="file-text", effects="idempotent")
+async def report(items: Items, params: ReportParams, ctx: Context) -> Outputs:
+    """Write `report.html`, `report.json`, `changes.patch` and the documentation into the output folder.
+
+    Puts out one small item: `verdict`, `html`, `json` and `output` (paths), `tests`, `findings` (counts), `changed`
+    (files). Writing again replaces the files.
+
+    Fails with `pipeline.report.failed` when the folder cannot be written.
+    """
+    output = Path(params.output or Path(".pyagent") / "reports" / ctx.run_id).expanduser().absolute()
+    findings: list[Finding] = []
+    licences: list[Licence] = []
+    if params.audit is not None:
+        findings = _FINDINGS.validate_json(await ctx.blobs.get(params.audit.findings.ref))
+        if params.environment is not None:
+            licences = LICENCES.validate_json(await ctx.blobs.get(params.environment.licences.ref))
+    document = build_document(
+        run=RunPart(id=ctx.run_id, graph=ctx.graph_id, output=str(output)),
+        source=params.source, project=params.project, environment=params.environment, baseline=params.baseline,
+        tests=params.tests, patch=params.patch, keep=params.keep, audit=params.audit, findings=findings,
+        licences=licences, docs=params.docs, versions=_versions(params),
+    )  # fmt: skip
+    diff = (await ctx.blobs.get(params.patch.diff.ref)).decode(errors="replace") if params.patch else ""
+    docs = await ctx.blobs.get(params.docs.archive.ref) if params.docs else None
+    try:
+        await asyncio.to_thread(_write, output, document, diff, docs)
+    except OSError as error:
+        raise ReportFailed(
+            f"{output} cannot be written: {error.strerror or error}", where=Where(node=ctx.node_id, field="with.output")
+        ) from error
+    ctx.log(f"report: {output / 'report.html'}")
+    after = document.tests.after or document.tests.before
+    return {
+        "out": [
+            Item(
+                {
+                    "verdict": document.verdict,
+                    "output": str(output),
+                    "html": str(output / "report.html"),
+                    "json": str(output / "report.json"),
+                    "tests": after.counts if after else {},
+                    "status": after.status if after else "no tests",
+                    "regressions": len(document.tests.regressions),
+                    "reverted": len(document.changes.reverted) if document.changes else 0,
+                    "changed": len(document.changes.files) if document.changes else 0,
+                    "findings": {name: count for name, count in params.audit.counts.items() if count}
+                    if params.audit
+                    else {},
+                    "docs": str(output / document.docs.index) if document.docs else None,
+                }
+            )
+        ]
+    }
+
+
+def _versions(params: ReportParams) -> dict[str, str]:
+    found = {"Python": platform.python_version()}
+    for package in ("pyagent", "ruff", "bandit"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    if params.environment is not None and params.environment.tool:
+        name, _, number = params.environment.tool.partition(" ")
+        found[name] = number
+    return found
+
+
+def _write(output: Path, document: ReportDocument, diff: str, docs: bytes | None) -> None:
+    """Write all files beside the folder first, so that a failure leaves no half report."""
+    output.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(dir=output, prefix=".writing-"))
+    try:
+        if docs is not None:
+            unpack(docs, staging / "docs", check=lambda: None)
+        if document.changes is not None and document.changes.patch:
+            (staging / document.changes.patch).write_text(diff, encoding="utf-8", newline="")
+        (staging / "report.json").write_text(document.model_dump_json(indent=2, by_alias=True) + "\n", encoding="utf-8")
+        (staging / "report.html").write_text(render(document, diff), encoding="utf-8", errors="replace")
+        for name in ("docs", "changes.patch", "report.json", "report.html"):
+            target = output / name
+            if target.is_dir():
+                shutil.rmtree(target)
+            else:
+                target.unlink(missing_ok=True)
+            if (staging / name).exists():
+                (staging / name).rename(target)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
