@@ -44,6 +44,7 @@ class NodeType:
     kind: NodeKind
     params: type[NodeParams]
     ports_in: tuple[str, ...]
+    """The first is the default one; `*` among them: an edge may name any other port, as those into a merge do."""
     ports_out: tuple[str, ...] | Callable[[Any], Sequence[str]]
     effects: Effects | Callable[[Any], Effects]
     each_item: bool

@@ -30,13 +30,23 @@ class NodeTypeInfo(Protocol):
         ...
 
     @property
+    def title(self) -> str:
+        """What people call it."""
+        ...
+
+    @property
+    def icon(self) -> str:
+        """Name of its icon."""
+        ...
+
+    @property
     def each_item(self) -> bool:
         """Whether one step may deliver on `error` and on other ports, because it keeps outcomes by item."""
         ...
 
     @property
     def ports_in(self) -> Sequence[str]:
-        """Input ports; the first is the default one; none for triggers."""
+        """Input ports; the first is the default one; none for triggers; `*` among them allows any name."""
         ...
 
     def ports_out(self, params: Mapping[str, Any]) -> Sequence[str] | None:

@@ -221,7 +221,7 @@ def _ports(check: Check, level: Level, edge: Edge, path: tuple[str | int, ...]) 
     if found is None:
         return
     inputs = tuple(found.ports_in)
-    if not inputs or (edge.target_port and edge.target_port not in inputs):
+    if not inputs or (edge.target_port and edge.target_port not in inputs and "*" not in inputs):
         _port(check, target, edge.target_port, inputs, "input", path)
 
 
