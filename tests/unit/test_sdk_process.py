@@ -14,6 +14,7 @@ from random import Random
 
 import pytest
 
+import pyagent.sdk.process as process_module
 from pyagent.errors import NodeCancelled
 from pyagent.sdk.process import ProcessError, ProcessLimits, ProcessNotFound, clean_environment, run_process
 
@@ -245,6 +246,21 @@ async def test_a_killed_supervisor_is_reported_and_takes_the_program_along():
         await run_process(
             [PYTHON, "-c", program], stdin=b"go\n", on_line=lambda _, line: watched.append(Watched([int(line)]))
         )
+    assert watched[0].alive_after(10) == set()
+
+
+async def test_a_supervisor_that_its_program_stopped_does_not_hold_up_a_cancel(monkeypatch):
+    monkeypatch.setattr(process_module, "_PATIENCE", 0.1)
+    program = "import os, signal; os.kill(os.getppid(), signal.SIGSTOP); print(os.getpid(), flush=True); signal.pause()"
+    watched: list[Watched] = []
+    token = Token()
+
+    def stopped(stream: str, line: str) -> None:
+        watched.append(Watched([int(line)]))
+        token.trigger("cancel")
+
+    with pytest.raises(NodeCancelled):
+        await run_process([PYTHON, "-c", program], cancel=token, grace=0.1, on_line=stopped)
     assert watched[0].alive_after(10) == set()
 
 

@@ -40,6 +40,8 @@ _KEPT_VARIABLES = (
     "SSL_CERT_DIR",
 )
 _LONGEST_LINE = 65536
+_PATIENCE = 10.0
+"""Seconds after the grace time in which the supervisor must have ended; a stopped one is killed."""
 
 
 class ProcessError(NodeError):
@@ -280,7 +282,7 @@ class _Running:
         if not self._watch.done():
             with contextlib.suppress(ConnectionError):
                 await loop.sock_sendall(self._control, json.dumps({"stop": grace}).encode() + b"\n")
-            await self._watch
+            await self._supervisor_ended(self._watch, grace + _PATIENCE)
         duration = time.monotonic() - started
         # All writers are dead, so the ends come at once; a process of another user may still hold them open.
         await asyncio.wait(drains, timeout=2.0)
@@ -314,7 +316,7 @@ class _Running:
             while not self._watch.done():
                 # A second cancel must not leave the program running: go on waiting for its end.
                 with contextlib.suppress(asyncio.CancelledError):
-                    await asyncio.wait({self._watch})
+                    await self._supervisor_ended(self._watch, _PATIENCE)
         if "ended" not in self._messages and (session := self._messages.get("started")):
             # Its supervisor was killed: what is left of the program's own group is all that can be found.
             with contextlib.suppress(OSError):
@@ -329,6 +331,12 @@ class _Running:
                     pipe.close()
         self._control.close()
         self._process.wait()  # its socket is closed: it is already ending
+
+    async def _supervisor_ended(self, watch: asyncio.Task[None], patience: float) -> None:
+        await asyncio.wait({watch}, timeout=patience)
+        if not watch.done():  # the program stopped its supervisor (SIGSTOP)
+            self._process.kill()
+            await asyncio.wait({watch})
 
     async def _listen(self) -> None:
         """Collect what the supervisor says, until its end."""
