@@ -221,30 +221,33 @@ class Frame:
     ) -> None:
         """`any` and `N of M`: run at the N-th edge that delivers, skip once too many are dead."""
         node = edge.target
-        if closes and not join.met:
+        now = len(self._ended)
+        if closes and join.met_at in (None, now):
             join.closed.add(edge.index)
         for delivery in deliveries:
+            # What the entry that met the join goes on to bring is ignored, yet its senders are ancestors.
+            if join.met_at in (None, now):
+                join.deliveries.append(delivery)
             if join.ran:
                 decisions.ignored.append((delivery, self._target(scope, node)))
-            if join.met:
+            if join.met_at is not None:
                 continue
-            join.deliveries.append(delivery)
             join.delivered.add(edge.index)
             if len(join.delivered) >= need:
-                join.met = join.ran = True
+                join.met_at, join.ran = now, True
                 self._run(scope, node, tuple(sorted(join.deliveries)), decisions)
-        if join.met or not closes:
+        if join.met_at is not None or not closes:
             return
         join.dead += edge.index not in join.delivered
         if len(self.plan.incoming[node]) - join.dead < need:
-            join.met = True
+            join.met_at = now
             self._skip(scope, node, decisions)
 
     def _give_up(self, scope: Iteration, home: int, decisions: Decisions) -> None:
         """Skip what can never run in a new scope."""
         for node in self.plan.hopeless.get(home, ()):
             join = scope.joins[node] = Waiting(len(self.plan.incoming[node]))
-            join.met = True
+            join.met_at = len(self._ended)
             self._skip(scope, node, decisions)
 
     def _come_back(

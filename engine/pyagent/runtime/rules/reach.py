@@ -31,7 +31,7 @@ class Reach:
                 else:
                     found |= self.after[edge.target] | 1 << edge.target
             self.after[node] = found
-            if plan.need[node] and len(plan.incoming[node]) > 1:
+            if plan.need[node] and not plan.simple[node]:
                 self._partial |= 1 << node
 
     def leads(self, source: int, target: int) -> bool:
@@ -49,10 +49,13 @@ class Reach:
         candidates = self._partial & (self.after[start] | 1 << start)
         if not candidates:
             return False
-        if not chain[reader]:
-            return any(node == reader or self.leads(node, reader) for node in _bits(candidates))
-        outermost = chain[reader][0]
-        return any(chain[node][:1] == (outermost,) or self.leads(node, outermost) for node in _bits(candidates))
+        end = chain[reader][0] if chain[reader] else reader
+        for node in _bits(candidates):
+            # In a loop anything can be on the way of what goes round.
+            around = chain[node][0] if chain[node] else node
+            if around == end or self.leads(around, end):
+                return True
+        return False
 
 
 def _bits(mask: int) -> Iterator[int]:

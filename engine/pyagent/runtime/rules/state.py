@@ -18,15 +18,15 @@ class Status(IntEnum):
 class Waiting:
     """A join of several edges in one scope. Kept after it was met only if edges may still deliver."""
 
-    __slots__ = ("closed", "dead", "delivered", "deliveries", "met", "open", "ran")
+    __slots__ = ("closed", "dead", "delivered", "deliveries", "met_at", "open", "ran")
 
     def __init__(self, edges: int) -> None:
         self.open = edges
         """Edges that are not closed yet."""
         self.deliveries: list[Delivery] = []
-        """What came before the node ran."""
-        self.met = False
-        """It was decided: what comes now changes nothing."""
+        """What came until the node ran, by the log."""
+        self.met_at: int | None = None
+        """How many steps had ended when it was decided, if it was: later entries change nothing."""
         self.ran = False
         """It was met by deliveries: what comes now is recorded as ignored."""
         self.dead = 0
@@ -34,13 +34,13 @@ class Waiting:
         self.delivered: set[int] = set()
         """For `any` and `N of M`: edges that delivered."""
         self.closed: set[int] = set()
-        """For `any` and `N of M`: edges that were closed when it was met; ancestors are read from it."""
+        """For `any` and `N of M`: edges that were closed when it was decided; ancestors are read from it."""
 
     def copy(self) -> Waiting:
         """An independent copy."""
         twin = Waiting(self.open)
         twin.deliveries = list(self.deliveries)
-        twin.met, twin.ran = self.met, self.ran
+        twin.met_at, twin.ran = self.met_at, self.ran
         twin.dead = self.dead
         twin.delivered = set(self.delivered)
         twin.closed = set(self.closed)
