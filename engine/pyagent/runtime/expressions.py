@@ -10,16 +10,26 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property, partial
+from dataclasses import replace
+from functools import partial
 from typing import Any, cast
 
 import orjson
 
-from pyagent.errors import ExpressionError, Where
+from pyagent.errors import ExpressionError
 from pyagent.runtime import _luxon
-from pyagent.runtime._core import Engine, ScriptError, analyse, parse_template, plain_path, walk
+from pyagent.runtime._core import Engine, ScriptError, walk
 from pyagent.runtime.expression_context import EvaluationContext, Item, JsonValue, NodeView
+from pyagent.runtime.expression_template import (
+    ROOTS,
+    Expression,
+    References,
+    Template,
+    expression_error,
+    is_template,
+    parse,
+    references,
+)
 
 __all__ = [
     "EvaluationContext",
@@ -39,114 +49,8 @@ __all__ = [
 MAX_TEMPLATES = 4096
 """Compiled templates that one `Expressions` keeps; beyond it all are dropped and compiled again on demand."""
 
-_ROOTS = {
-    "$json": "json",
-    "$binary": "binary",
-    "$itemIndex": "item_index",
-    "$runIndex": "run_index",
-    "$execution": "execution",
-    "$workflow": "workflow",
-    "$vars": "vars",
-    "$inputs": "inputs",
-    "$state": "state",
-    "$run": "run",
-    "$scope": "scope",
-    "$prevNode": "prev_node",
-}
 _READERS = frozenset({"$", "$input", "$node"})
 _ELSEWHERE = object()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class References:
-    """What a template names."""
-
-    nodes: frozenset[str]
-    """Nodes named by literals: `$('Node')`, `$node["Node"]`, `$node.Node`."""
-    roots: frozenset[str]
-    """Names with a leading `$`, such as `$json`."""
-    computed_node: bool
-    """Some node is named by more than a literal, so `nodes` may not be all."""
-
-
-@dataclass(frozen=True)
-class Expression:
-    """One `{{ … }}` of a template."""
-
-    code: str
-    line: int
-    """Line of the code in the template, from 1."""
-    column: int
-    """Column of the code in that line, from 1, in characters."""
-
-    @cached_property
-    def path(self) -> tuple[str, str | None, str | None, tuple[tuple[str | int, bool], ...]] | None:
-        """Root, node, pick and keys, if the code is nothing but a path."""
-        return plain_path(self.code)
-
-    @cached_property
-    def analysis(self) -> tuple[dict[str, tuple[str, ...] | None], set[str], set[str], bool, bool, bool]:
-        """Roots with the keys that are read (None: all), names, nodes, computed node, random, dates."""
-        return analyse(self.code)
-
-    @cached_property
-    def parameters(self) -> list[str]:
-        """The data roots that the code may mention."""
-        return list(self.analysis[0])
-
-    @cached_property
-    def arguments(self) -> tuple[tuple[str, tuple[str, ...] | None], ...]:
-        """For each parameter the context's attribute and the keys needed of it."""
-        return tuple((_ROOTS[root], keys) for root, keys in self.analysis[0].items())
-
-
-@dataclass(frozen=True)
-class Template:
-    """A string taken apart; `Expressions.compile` keeps them."""
-
-    text: str
-    parts: tuple[str | Expression, ...]
-
-    @cached_property
-    def single(self) -> Expression | None:
-        """The expression, if the template is nothing else and so keeps the value's type.
-
-        Line ends after it do not count: YAML's block scalars add them.
-        """
-        match self.parts:
-            case (Expression() as only,):
-                return only
-            case (Expression() as only, str() as rest) if not rest.strip("\n"):
-                return only
-            case _:
-                return None
-
-
-def is_template(value: object) -> bool:
-    """Whether a value is a string in which `{{` opens an expression."""
-    return isinstance(value, str) and "{{" in value and value.count("{{") > value.count("\\{{")
-
-
-def parse(text: str) -> Template:
-    """Take a template apart. Raises ExpressionError `expr.syntax` for a `{{` that is never closed or is empty."""
-    try:
-        found = parse_template(text)
-    except ScriptError as error:
-        raise _expression_error(error, None) from None
-    return Template(text, tuple(part if isinstance(part, str) else Expression(*part) for part in found))
-
-
-def references(text: str) -> References:
-    """The nodes and names that a template mentions. Raises ExpressionError as `parse` does."""
-    nodes: set[str] = set()
-    roots: set[str] = set()
-    computed = False
-    for part in parse(text).parts:
-        if isinstance(part, Expression):
-            roots |= part.analysis[1]
-            nodes |= part.analysis[2]
-            computed |= part.analysis[3]
-    return References(nodes=frozenset(nodes), roots=frozenset(roots), computed_node=computed)
 
 
 _checker = threading.local()
@@ -165,7 +69,7 @@ def check_syntax(text: str) -> None:
             try:
                 engine.check(part.code)
             except ScriptError as error:
-                raise _expression_error(error, part) from None
+                raise expression_error(error, part) from None
 
 
 class Expressions:
@@ -212,32 +116,36 @@ class Expressions:
         try:
             template = self._templates.get(text) or self.compile(text)
             if (single := template.single) is not None:
-                return self._value(single, context, field, as_text=False)
+                return self._value(single, context, as_text=False)
             return "".join(
-                part if isinstance(part, str) else cast(str, self._value(part, context, field, as_text=True))
+                part if isinstance(part, str) else cast(str, self._value(part, context, as_text=True))
                 for part in template.parts
             )
         except ExpressionError as error:
             if error.where.node is None and error.where.field is None:
-                place = error.where
-                error.where = Where(node=context.node_id, field=field or None, line=place.line, column=place.column)
+                error.where = replace(error.where, node=context.node_id, field=field or None)
             raise
 
-    def _value(self, expression: Expression, context: EvaluationContext, field: str, *, as_text: bool) -> JsonValue:
-        if (path := expression.path) is not None:
-            root, node, pick, keys = path
-            value = (
-                getattr(context, _ROOTS[root])
-                if pick is None
-                else context.items_of("node" if root == "$" else "input", node or "", pick, "")
-            )
-            if keys:
-                value = walk(value, keys, _ELSEWHERE)
-            if as_text:
-                value = _plain_text(value)
-            if value is not _ELSEWHERE:
-                return value
-        return self._script(expression, context, as_text)
+    def _value(self, expression: Expression, context: EvaluationContext, *, as_text: bool) -> JsonValue:
+        try:
+            if (path := expression.path) is not None:
+                root, node, pick, keys = path
+                if pick is None:
+                    value = getattr(context, ROOTS[root])
+                else:
+                    value = context.items_of("node" if root == "$" else "input", node or "", pick, "")
+                if keys:
+                    value = walk(value, keys, _ELSEWHERE)
+                if as_text:
+                    value = _plain_text(value)
+                if value is not _ELSEWHERE:
+                    return value
+            return self._script(expression, context, as_text)
+        except ExpressionError as error:
+            # What the context itself refuses does not know where it was asked for.
+            if error.where.line is None:
+                error.where = replace(error.where, line=expression.line, column=expression.column)
+            raise
 
     def _script(self, expression: Expression, context: EvaluationContext, as_text: bool) -> JsonValue:
         engine, programs = self._engine()
@@ -256,7 +164,7 @@ class Expressions:
                 partial(_answer, context) if names & _READERS else None,
             )
         except ScriptError as error:
-            raise _expression_error(error, expression) from None
+            raise expression_error(error, expression) from None
         return _loads(value) if type(value) is bytes else value
 
     def _engine(self) -> tuple[Engine, dict[str, int]]:
@@ -267,7 +175,7 @@ class Expressions:
             try:
                 engine = Engine(timezone=timezone, time_limit=time_limit, memory_limit=memory_limit)
             except ScriptError as error:
-                raise _expression_error(error, None) from None
+                raise expression_error(error, None) from None
             found = self._local.engine = (engine, dict[str, int]())
         return found
 
@@ -331,35 +239,3 @@ def _plain_text(value: Any) -> Any:
     if isinstance(value, int) and -(2**53) <= value <= 2**53:
         return str(value)
     return _ELSEWHERE
-
-
-_CODES = {
-    "syntax": "expr.syntax",
-    "timeout": "expr.timeout",
-    "memory": "expr.memory",
-}
-_HINTS = {
-    "syntax": "Correct the expression; a literal `{{` is written `\\{{`.",
-    "timeout": "Let the expression do less, or move the work into a code node.",
-    "memory": "Let the expression read and build less, or move the work into a code node.",
-}
-
-
-def _expression_error(error: ScriptError, expression: Expression | None) -> ExpressionError:
-    kind, message, line, column = error.args
-    hint = _HINTS.get(kind, "")
-    if message.startswith("cannot read property"):
-        hint = "Write `?.` where a value may be missing, or give one by $ifEmpty(value, otherwise)."
-    elif message.endswith("is not defined"):
-        hint = "Names begin with $, such as $json, $input, $('Node'), $inputs, $state; text needs quotes."
-    if expression is not None:
-        # Positions are those in the code, whose first line begins somewhere in the template.
-        column = column + expression.column - 1 if line <= 1 and column else (column or expression.column)
-        line = (line or 1) + expression.line - 1
-    return ExpressionError(
-        message,
-        code=_CODES.get(kind, "expr.failed"),
-        hint=hint,
-        where=Where(line=line or None, column=column or None),
-        details={"expression": expression.code.strip()} if expression is not None else None,
-    )

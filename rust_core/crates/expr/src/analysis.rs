@@ -6,14 +6,34 @@ use crate::lexer::{Kind, Lexer, Token, in_name};
 
 /// The names that hold data, handed in with each evaluation.
 pub const DATA_ROOTS: [&str; 12] = [
-    "$json", "$binary", "$itemIndex", "$runIndex", "$execution", "$workflow", "$vars", "$inputs", "$state", "$run",
-    "$scope", "$prevNode",
+    "$json",
+    "$binary",
+    "$itemIndex",
+    "$runIndex",
+    "$execution",
+    "$workflow",
+    "$vars",
+    "$inputs",
+    "$state",
+    "$run",
+    "$scope",
+    "$prevNode",
 ];
 
 /// Own names of `Object.prototype`: reading one of them may find the prototype's value.
 pub const INHERITED: [&str; 12] = [
-    "constructor", "__proto__", "hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable", "toLocaleString", "toString",
-    "valueOf", "__defineGetter__", "__defineSetter__", "__lookupGetter__", "__lookupSetter__",
+    "constructor",
+    "__proto__",
+    "hasOwnProperty",
+    "isPrototypeOf",
+    "propertyIsEnumerable",
+    "toLocaleString",
+    "toString",
+    "valueOf",
+    "__defineGetter__",
+    "__defineSetter__",
+    "__lookupGetter__",
+    "__lookupSetter__",
 ];
 
 /// One step of a plain path.
@@ -324,7 +344,9 @@ mod tests {
 
     #[test]
     fn anything_more_than_a_path_is_none() {
-        for code in ["$json.a + 1", "$json.a()", "a.b", "$json[a]", "$json[01]", "$json.a /* */", "$('a')", "$json.", ""] {
+        for code in
+            ["$json.a + 1", "$json.a()", "a.b", "$json[a]", "$json[01]", "$json.a /* */", "$('a')", "$json.", ""]
+        {
             assert_eq!(plain_path(code), None, "{code}");
         }
     }
@@ -338,7 +360,9 @@ mod tests {
 
     #[test]
     fn a_root_that_is_used_by_itself_is_needed_whole() {
-        for code in ["f($json)", "$json[x]", "({...$json})", "$json.\\u0061", "$json.toString()", "$json /**/ .a", "$json.é"] {
+        for code in
+            ["f($json)", "$json[x]", "({...$json})", "$json.\\u0061", "$json.toString()", "$json /**/ .a", "$json.é"]
+        {
             assert_eq!(analyse(code).roots.get("$json"), Some(&Needs::Whole), "{code}");
         }
     }

@@ -10,6 +10,7 @@ use rquickjs::{Context, Ctx, Error, Function, Persistent, Runtime, Type, context
 
 use crate::analysis::analyse;
 use crate::error::{ErrorKind, ExprError};
+use crate::place;
 use crate::realm::{Bytecode, EXPRESSION, Realm, Shared, options};
 
 /// Bounds on each run.
@@ -109,6 +110,8 @@ impl Default for Run<'_> {
 }
 
 struct Source {
+    code: String,
+    /// The code as the body of a function.
     text: String,
     dated: bool,
 }
@@ -189,24 +192,21 @@ impl Engine {
                 self.checker.insert(intrinsics.map_err(|_| out_of_memory())?)
             }
         };
-        // Compiled but never run. Code that closes the bracket early fails here, and code that closes
-        // the parenthesis of `source` early fails here too: nothing closes both.
+        // Compiled but never run. Code that closes one bracket early cannot close the other, so what passes both
+        // is one expression and stays inside the parentheses of `compile`.
         self.shared.begin(self.limits.time, 0.0, 0, None);
-        let wrapped = format!("throw 0;()=>[\n{code}\n]");
-        let outcome = checker.with(|ctx| match ctx.eval_with_options::<(), _>(wrapped, options(EXPRESSION)) {
-            Ok(()) => Err(ExprError::new(ErrorKind::Syntax, "not an expression")),
-            Err(_) => {
-                let thrown = ctx.catch();
-                if thrown.as_int() == Some(0) { Ok(()) } else { Err(describe(&ctx, &self.shared, &thrown)) }
-            }
+        let outcome = [("[", "]"), ("(", ")")].into_iter().try_for_each(|(open, close)| {
+            let wrapped = format!("throw 0;()=>{open}\n{code}\n{close}");
+            checker.with(|ctx| match ctx.eval_with_options::<(), _>(wrapped, options(EXPRESSION)) {
+                Ok(()) => Err(ExprError::new(ErrorKind::Syntax, "not an expression")),
+                Err(_) => {
+                    let thrown = ctx.catch();
+                    if thrown.as_int() == Some(0) { Ok(()) } else { Err(describe(&ctx, &self.shared, &thrown, code)) }
+                }
+            })
         });
         self.shared.end();
-        outcome.map_err(|mut error| {
-            if error.kind == ErrorKind::Failed {
-                error.kind = ErrorKind::Syntax;
-            }
-            error
-        })
+        outcome.map_err(|error| place::within(code, as_syntax(error)))
     }
 
     /// Compile an expression with parameters; the same one again costs a look-up.
@@ -224,24 +224,13 @@ impl Engine {
         }
         self.check(code)?;
         let program = Program(self.sources.len());
-        self.sources.push(Source { text: text.clone(), dated: analysis.dates });
-        // `[…]` allows `...x` and gaps, which `(…)` does not; compiling at once finds them.
-        self.shared.begin(self.limits.time, 0.0, 0, None);
-        let outcome = self.function(program).map(drop);
-        self.shared.end();
-        if let Err(mut error) = outcome {
-            self.sources.pop();
-            if error.kind == ErrorKind::Failed {
-                error.kind = ErrorKind::Syntax;
-            }
-            return Err(error);
-        }
+        self.sources.push(Source { code: code.to_owned(), text: text.clone(), dated: analysis.dates });
         self.known.insert(text, program);
         Ok(program)
     }
 
-    /// The compiled function and its realm, both made if need be.
-    fn function(&mut self, program: Program) -> Result<&Realm, ExprError> {
+    /// The realm with the compiled function, both made if need be, and the code.
+    fn function(&mut self, program: Program) -> Result<(&Realm, &str), ExprError> {
         let Some(source) = self.sources.get(program.0) else {
             return Err(ExprError::new(ErrorKind::Failed, "the program belongs to another engine"));
         };
@@ -261,11 +250,11 @@ impl Engine {
             let compiled = realm.context.with(|ctx| {
                 ctx.eval_with_options::<Function, _>(source.text.as_str(), options(EXPRESSION))
                     .map(|function| Persistent::save(&ctx, function))
-                    .map_err(|error| failure(&ctx, &self.shared, &error))
+                    .map_err(|error| failure(&ctx, &self.shared, &error, &source.code))
             })?;
             realm.programs.insert(program.0, compiled);
         }
-        Ok(realm)
+        Ok((realm, &source.code))
     }
 
     /// Run a compiled expression.
@@ -275,13 +264,13 @@ impl Engine {
     pub fn run(&mut self, program: Program, run: Run<'_>) -> Result<Value, ExprError> {
         self.shared.begin(self.limits.time, run.now, run.seed, run.host.clone());
         let shared = Arc::clone(&self.shared);
-        let outcome = self.function(program).and_then(|realm| {
+        let outcome = self.function(program).and_then(|(realm, code)| {
             let Some(function) = realm.programs.get(&program.0) else {
                 return Err(ExprError::new(ErrorKind::Failed, "the program is gone"));
             };
             realm.context.with(|ctx| {
                 let value = call(&ctx, function, &realm.as_text, &run);
-                value.unwrap_or_else(|error| Err(failure(&ctx, &shared, &error)))
+                value.unwrap_or_else(|error| Err(failure(&ctx, &shared, &error, code)))
             })
         });
         self.shared.end();
@@ -299,6 +288,14 @@ impl Engine {
         self.checker = None;
         while self.runtime.is_job_pending() && self.runtime.execute_pending_job().is_ok() {}
         self.runtime.run_gc();
+    }
+}
+
+/// Whatever kept code from compiling is its syntax, limits aside.
+fn as_syntax(error: ExprError) -> ExprError {
+    match error.kind {
+        ErrorKind::Failed => ExprError { kind: ErrorKind::Syntax, ..error },
+        _ => error,
     }
 }
 
@@ -376,15 +373,15 @@ fn number(value: f64) -> Value {
 }
 
 /// What went wrong, for an error that QuickJS reported.
-fn failure(ctx: &Ctx<'_>, shared: &Shared, error: &Error) -> ExprError {
+fn failure(ctx: &Ctx<'_>, shared: &Shared, error: &Error, code: &str) -> ExprError {
     match error {
-        Error::Exception => describe(ctx, shared, &ctx.catch()),
+        Error::Exception => describe(ctx, shared, &ctx.catch(), code),
         Error::Allocation => out_of_memory(),
         other => ExprError::new(ErrorKind::Failed, other.to_string()),
     }
 }
 
-fn describe<'js>(ctx: &Ctx<'js>, shared: &Shared, thrown: &rquickjs::Value<'js>) -> ExprError {
+fn describe<'js>(ctx: &Ctx<'js>, shared: &Shared, thrown: &rquickjs::Value<'js>, code: &str) -> ExprError {
     if shared.interrupted.load(Ordering::Relaxed) {
         return ExprError::new(ErrorKind::Timeout, "the time limit was reached");
     }
@@ -405,15 +402,6 @@ fn describe<'js>(ctx: &Ctx<'js>, shared: &Shared, thrown: &rquickjs::Value<'js>)
         _ => ErrorKind::Failed,
     };
     let message = if message.is_empty() { name } else { message };
-    ExprError { kind, message, position: position(&read("stack")) }
-}
-
-/// The first place in a stack trace that is in the expression itself; our wrapper is its first line.
-fn position(stack: &str) -> Option<(usize, usize)> {
-    stack.match_indices(EXPRESSION).find_map(|(index, _)| {
-        let mut numbers = stack.get(index + EXPRESSION.len()..)?.strip_prefix(':')?.splitn(3, |c: char| !c.is_ascii_digit());
-        let line: usize = numbers.next()?.parse().ok()?;
-        let column: usize = numbers.next()?.parse().ok()?;
-        (line > 1).then(|| (line - 1, column))
-    })
+    let position = place::of_property(code, &message).or_else(|| place::of_stack(code, &read("stack")));
+    ExprError { kind, message, position }
 }

@@ -63,9 +63,8 @@ pub(crate) fn in_name(character: char) -> bool {
 }
 
 // After these words a slash begins a regular expression.
-const OPERATOR_WORDS: [&str; 13] = [
-    "return", "typeof", "case", "in", "of", "delete", "void", "throw", "new", "instanceof", "else", "do", "yield",
-];
+const OPERATOR_WORDS: [&str; 13] =
+    ["return", "typeof", "case", "in", "of", "delete", "void", "throw", "new", "instanceof", "else", "do", "yield"];
 
 impl<'a> Lexer<'a> {
     pub fn new(text: &'a str, start: usize) -> Self {

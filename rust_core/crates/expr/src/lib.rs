@@ -7,6 +7,7 @@ mod analysis;
 mod engine;
 mod error;
 mod lexer;
+mod place;
 mod realm;
 mod template;
 mod zones;

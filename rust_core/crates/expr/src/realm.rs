@@ -212,7 +212,9 @@ fn zone_functions<'js>(ctx: &Ctx<'js>, shared: &Arc<Shared>) -> Result<Object<'j
     let own = Arc::clone(shared);
     zone.set(
         "fromLocal",
-        Function::new(ctx.clone(), move |name: String, at: f64| own.zones.from_local(&name, at).unwrap_or(f64::NAN))?,
+        Function::new(ctx.clone(), move |name: String, at: f64| {
+            own.zones.local_to_instant(&name, at).unwrap_or(f64::NAN)
+        })?,
     )?;
     Ok(zone)
 }

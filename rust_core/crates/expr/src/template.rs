@@ -35,7 +35,7 @@ pub struct TemplateError {
 }
 
 /// The position of a byte offset.
-fn position(text: &str, offset: usize) -> Position {
+pub(crate) fn position(text: &str, offset: usize) -> Position {
     let before = text.get(..offset).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |index| index + 1);
     Position {

@@ -48,7 +48,7 @@ impl Zones {
 
     /// The instant of a local time, given as milliseconds as if it were UTC; a time that a change of clocks
     /// skips or repeats is taken by the offset before the change, as JavaScript does.
-    pub fn from_local(&self, name: &str, milliseconds: f64) -> Option<f64> {
+    pub fn local_to_instant(&self, name: &str, milliseconds: f64) -> Option<f64> {
         let zone = self.get(name)?;
         let local: civil::DateTime = TimeZone::UTC.to_datetime(instant(milliseconds)?);
         let found = zone.to_ambiguous_timestamp(local).compatible().ok()?;
@@ -84,6 +84,6 @@ mod tests {
     #[test]
     fn local_times_become_instants() {
         let zones = Zones::default();
-        assert_eq!(zones.from_local("America/New_York", 0.0), Some(18_000_000.0));
+        assert_eq!(zones.local_to_instant("America/New_York", 0.0), Some(18_000_000.0));
     }
 }

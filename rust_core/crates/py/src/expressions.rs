@@ -35,9 +35,8 @@ fn script_error(error: &expr::ExprError) -> PyErr {
 #[pyfunction]
 #[pyo3(signature = (text, /))]
 pub fn parse_template<'py>(py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyList>> {
-    let parts = expr::parse(text).map_err(|error| {
-        ScriptError::new_err(("syntax", error.message, error.position.line, error.position.column))
-    })?;
+    let parts = expr::parse(text)
+        .map_err(|error| ScriptError::new_err(("syntax", error.message, error.position.line, error.position.column)))?;
     let list = PyList::empty(py);
     for part in parts {
         match part {
@@ -139,9 +138,9 @@ impl expr::Host for PyHost {
     fn read(&self, kind: &str, name: &str, which: &str, port: &str) -> Option<Option<Vec<u8>>> {
         Python::attach(|py| {
             let answer = self.callable.call1(py, (kind, name, which, port));
-            let answer = answer.and_then(|answer| Ok(answer.extract::<Option<Vec<u8>>>(py)?));
+            let answer = answer.and_then(|answer| answer.extract::<Option<PyBackedBytes>>(py).map_err(PyErr::from));
             match answer {
-                Ok(json) => Some(json),
+                Ok(json) => Some(json.map(|json| json.to_vec())),
                 Err(error) => {
                     *self.raised.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
                     None

@@ -13,7 +13,7 @@
     CET: 'Central European Standard Time', CEST: 'Central European Summer Time',
     EET: 'Eastern European Standard Time', EEST: 'Eastern European Summer Time',
     WET: 'Western European Standard Time', WEST: 'Western European Summer Time',
-    GMT: 'Greenwich Mean Time', BST: 'British Summer Time', JST: 'Japan Standard Time',
+    GMT: 'Greenwich Mean Time', BST: 'British Summer Time', JST: 'Japan Standard Time', IST: 'India Standard Time',
   };
 
   const resolveLocale = (asked) => {
@@ -49,10 +49,10 @@
     const known = /^[+-]/.test(name) ? undefined : zone.abbreviation(name, at)?.[0];
     if (known === 'UTC') return long ? ZONE_NAMES.UTC : 'UTC';
     const american = /^(America|US|Pacific\/Honolulu|EST|CST|MST|PST)/.test(name) && /^([ECMP]|AK)[SD]T$|^HST$/.test(known);
-    const european = /^(Europe|GB)/.test(name) || known === 'GMT' || known === 'JST';
+    const european = /^(Europe(?!\/Dublin)|GB|Asia\/(Tokyo|Kolkata|Calcutta)$)/.test(name) || known === 'GMT';
     if (long) return american || european ? ZONE_NAMES[known] ?? gmt(seconds, true) : gmt(seconds, true);
     if (american && !british) return known;
-    if (british && european && known !== 'JST' && ZONE_NAMES[known]) return known;
+    if (british && name.startsWith('Europe') && ZONE_NAMES[known]) return known;
     return gmt(seconds, false);
   };
 
@@ -116,7 +116,7 @@
     for (const name of order) {
       if (field[name] === undefined) continue;
       if (previous === 'weekday') {
-        literal(british && shown.weekday === 'long' && isText ? ' ' : !isText && !shown.month ? ' ' : ', ');
+        literal(!isText && !shown.month ? ' ' : ', ');
       } else if (previous !== undefined) {
         literal(!isText ? '/' : !british && previous === 'day' ? ', ' : ' ');
       }
@@ -128,7 +128,8 @@
       const names = { long: ['Before Christ', 'Anno Domini'], narrow: ['B', 'A'] }[shown.era] ?? ['BC', 'AD'];
       add('era', names[year > 0 ? 1 : 0]);
     }
-    return { parts, long: shown.month === 'long' };
+    const onlyDay = !shown.month && !shown.day && !shown.year;
+    return { parts, join: onlyDay ? ' ' : shown.month === 'long' ? ' at ' : ', ' };
   };
 
   const timeParts = (shown, date, cycle) => {
@@ -153,7 +154,7 @@
       parts.push({ type: 'fractionalSecond', value: pad(date.getUTCMilliseconds(), 3).slice(0, shown.fractionalSecondDigits) });
     }
     if (shown.hour && (cycle === 'h12' || cycle === 'h11')) {
-      literal('\u202f');
+      literal(' ');
       parts.push({ type: 'dayPeriod', value: hours < 12 ? 'AM' : 'PM' });
     }
     return parts;
@@ -192,9 +193,9 @@
       const { timeZone, locale, hourCycle } = this.#resolved;
       const british = locale === 'en-GB';
       const date = new Date(at + zoneOffset(timeZone, at) * 1000);
-      const { parts, long } = dateParts(this.#shown, date, british);
+      const { parts, join } = dateParts(this.#shown, date, british);
       const times = timeParts(this.#shown, date, hourCycle);
-      if (times.length > 0 && parts.length > 0) parts.push({ type: 'literal', value: long ? ' at ' : ', ' });
+      if (times.length > 0 && parts.length > 0) parts.push({ type: 'literal', value: join });
       parts.push(...times);
       if (this.#shown.timeZoneName) {
         if (parts.length > 0) parts.push({ type: 'literal', value: times.length > 0 ? ' ' : ', ' });
