@@ -49,7 +49,7 @@ def _node(found: NodeType) -> Iterator[str]:
 def _parameters(part: dict[str, Any], schema: dict[str, Any]) -> Iterator[str]:
     required = part.get("required", ())
     for name, field in part.get("properties", {}).items():
-        default = "required" if name in required else f"`{json.dumps(field.get('default'))}`"
+        default = "required" if name in required else f"`{json.dumps(field['default'])}`" if "default" in field else ""
         meaning = str(field.get("description", "")).replace("\n", " ").replace("|", "\\|")
         yield f"| `{name}` | {_type(field, schema)} | {default} | {meaning} |"
 
@@ -68,7 +68,8 @@ def _type(field: dict[str, Any], schema: dict[str, Any]) -> str:
         return f"list of {_type(field.get('items', {}), schema)}"
     if field.get("type") == "object" and (names := field.get("properties")):
         return "{" + ", ".join(names) + "}"
-    return str(field.get("type", "anything"))
+    kinds = field.get("type", "anything")
+    return kinds if isinstance(kinds, str) else " or ".join(kinds)
 
 
 def _names(ports: tuple[str, ...]) -> str:

@@ -131,6 +131,7 @@ def install_core(key: str) -> None:
     """Install the Rust module, from the cache when these sources were built before."""
     kept = CACHE / "core" / key
     if not kept.is_dir():
+        print("        (built once for these sources; the first time takes a minute or two)", flush=True)
         build_core(kept)
     os.utime(kept)
     for old in sorted(kept.parent.iterdir(), key=lambda path: path.stat().st_mtime)[:-KEPT_WHEELS]:
