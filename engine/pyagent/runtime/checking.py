@@ -17,7 +17,6 @@ from pyagent.sdk.node import NodeType
 from pyagent.sdk.params import has_template, lenient
 from pyagent.sdk.registry import Registry
 
-
 _ABSENT = object()
 
 
@@ -28,6 +27,8 @@ class CheckedType:
         self._type = node_type
         self.kind: str = node_type.kind
         self.each_item = node_type.each_item
+        self.title = node_type.title
+        self.icon = node_type.icon
         self.ports_in: Sequence[str] = node_type.ports_in
 
     def ports_out(self, params: Mapping[str, Any]) -> Sequence[str] | None:
@@ -143,21 +144,24 @@ class GraphChecker:
 
 
 def _existing(params: Any, location: Path) -> tuple[Any, Path]:
-    """The part of pydantic's location that is in the parameters; the rest names branches of unions."""
+    """The part of pydantic's location that is in the parameters, and what stands there."""
     path: list[str | int] = []
-    value: Any = params
     for part in location:
-        inside: Any = _ABSENT
-        if isinstance(value, Mapping):
-            inside = cast("Mapping[Any, Any]", value).get(part, _ABSENT)
-        elif isinstance(value, list) and isinstance(part, int):
-            elements = cast("list[Any]", value)
-            inside = elements[part] if part < len(elements) else _ABSENT
+        inside = _inside(params, part)
         # what is not there is the name of a union's branch; what follows it may be there again
         if inside is not _ABSENT:
-            value = inside
+            params = inside
             path.append(part)
-    return value, tuple(path)
+    return params, tuple(path)
+
+
+def _inside(value: Any, part: str | int) -> Any:
+    if isinstance(value, Mapping):
+        return cast("Mapping[Any, Any]", value).get(part, _ABSENT)
+    if isinstance(value, list) and isinstance(part, int):
+        elements = cast("list[Any]", value)
+        return elements[part] if part < len(elements) else _ABSENT
+    return _ABSENT
 
 
 def _names(model: type[BaseModel], location: Path) -> tuple[str, ...]:

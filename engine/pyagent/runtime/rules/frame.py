@@ -130,6 +130,8 @@ class Frame:
                 self._arrive(scope, edge, arrived, True, decisions)
             elif delivers:
                 self._arrive(_outwards(scope, edge.up), edge, (Delivery(edge.index, step),), False, decisions)
+        if loop is not None and loop.header == node:
+            self._come_back(scope, NOTHING, True, decisions)
         return self._settle(decisions)
 
     def copy(self) -> Frame:
@@ -253,7 +255,11 @@ class Frame:
     def _come_back(
         self, scope: Iteration, deliveries: tuple[Delivery, ...], closes: bool, decisions: Decisions
     ) -> None:
-        """A back edge of the iteration `scope`: once all have closed, the next one starts, or this was the last."""
+        """A back edge of the iteration `scope`: once all have closed, the next one starts, or this was the last.
+
+        The end of the header's own step counts with them: only then is it known whether it has more, and back edges
+        can close before it, where what they come from is skipped as the iteration starts.
+        """
         scope.back.extend(deliveries)
         scope.back_open -= closes
         loop = scope.loop
@@ -292,7 +298,7 @@ class Frame:
             name = plan.ids[header]
             self._fail("run.loop_limit", name, f"the loop of {name} went on after {bound} iterations", decisions)
             return
-        scope = Iteration((*loop.outer.path, number), loop, len(plan.back_sources[header]))
+        scope = Iteration((*loop.outer.path, number), loop, len(plan.back_sources[header]) + 1)
         loop.iterations.append(scope)
         loop.open += plan.children[header]
         self._give_up(scope, header, decisions)

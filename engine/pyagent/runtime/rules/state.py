@@ -62,7 +62,7 @@ class Iteration:
         self.loops: dict[int, LoopRun] = {}
         """Loops entered here, by header."""
         self.back_open = back_edges
-        """Back edges that are not closed yet."""
+        """Back edges that are not closed yet, and the header's step if it has not ended."""
         self.back: list[Delivery] = []
         """What came back."""
         self.more = False

@@ -1,0 +1,155 @@
+"""What a node sees of its run: the engine's implementation of `pyagent.sdk.Context`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from blake3 import blake3
+
+from pyagent.errors import NodeError
+from pyagent.runtime.journal import event
+from pyagent.runtime.live import LiveRun, Token
+from pyagent.runtime.log import StepKey
+from pyagent.runtime.redact import redact
+from pyagent.sdk.commands import Answer, LoopView
+from pyagent.sdk.context import Level
+from pyagent.sdk.items import BlobRef, Items
+from pyagent.sdk.params import NodeParams
+
+P = TypeVar("P", bound=NodeParams)
+
+
+class RunBlobs:
+    """`pyagent.sdk.Blobs` over the run's journal."""
+
+    def __init__(self, live: LiveRun) -> None:
+        self._live = live
+
+    async def put(self, data: bytes | Path, *, name: str = "", media_type: str = "") -> BlobRef:
+        content = data.read_bytes() if isinstance(data, Path) else data
+        digest = blake3(content).hexdigest()
+        await self._live.journal.keep(digest, content)
+        label = name or (data.name if isinstance(data, Path) else "")
+        return BlobRef(digest, len(content), label, media_type or "application/octet-stream")
+
+    async def get(self, ref: BlobRef) -> bytes:
+        return await self._live.journal.fetch(ref.digest)
+
+
+class StepContext:
+    """One try of one step."""
+
+    def __init__(
+        self,
+        live: LiveRun,
+        key: StepKey,
+        *,
+        attempt: int,
+        now: datetime,
+        token: Token,
+        ports: Mapping[str, Items],
+        params_for: Callable[[int], NodeParams],
+        deadline: datetime | None,
+    ) -> None:
+        self._live = live
+        self._key = key
+        self._params_for = params_for
+        self._node = live.state.node(key)
+        self._frame = live.state.frames[key.frame]
+        self.attempt = attempt
+        self.now = now
+        self.cancel = token
+        self.ports = ports
+        self.deadline = deadline
+        self.heard = now
+        """When the step last showed progress."""
+        self.secrets: list[str] = []
+
+    @property
+    def run_id(self) -> str:
+        return self._live.run_id
+
+    @property
+    def graph_id(self) -> str:
+        return self._frame.program.graph.id
+
+    @property
+    def node_id(self) -> str:
+        return self._key.node
+
+    @property
+    def step(self) -> str:
+        return str(self._key)
+
+    @property
+    def idempotency_key(self) -> str:
+        text = f"{self._live.state.program.hash}/{self._live.run_id}/{self._key}"
+        return blake3(text.encode()).hexdigest()[:32]
+
+    @property
+    def blobs(self) -> RunBlobs:
+        return RunBlobs(self._live)
+
+    @property
+    def inputs(self) -> Mapping[str, Any]:
+        return self._frame.inputs
+
+    @property
+    def state(self) -> Mapping[str, Any]:
+        return self._frame.channels
+
+    @property
+    def ports_out(self) -> list[str]:
+        return list(self._node.ports_out)
+
+    @property
+    def answer(self) -> Answer | None:
+        found = self._live.state.answers.get(self._key)
+        if found is None or "resolve" in found:
+            return None
+        at = datetime.fromisoformat(found["at"]) if found.get("at") else None
+        return Answer(kind=found["kind"], value=found.get("value"), actor=found.get("actor", ""), at=at)
+
+    @property
+    def loop(self) -> LoopView:
+        if not self._key.scope or self._node.type.kind != "loop":
+            raise NodeError(f"{self._key} heads no loop", code="node.no_loop")
+        entry, returned = self._live.state.loop_inputs(self._key)
+        return LoopView(self._key.scope[-1], entry, returned)
+
+    @property
+    def work_dir(self) -> Path:
+        return self._live.work_dir
+
+    def params_for(self, params: P, index: int) -> P:
+        if self._node.params is not None:
+            return params
+        return self._params_for(index)  # type: ignore[return-value]
+
+    def log(self, message: str, *, level: Level = "info", **fields: Any) -> None:
+        self.heard = datetime.now(UTC)
+        data = redact({"message": message, "level": level, **fields}, self.secrets)
+        self._live.tell(event("step.log", str(self._key), **data))
+
+    def progress(self, fraction: float | None = None, message: str = "") -> None:
+        self.heard = datetime.now(UTC)
+        data: dict[str, Any] = {"message": redact(message, self.secrets)}
+        if fraction is not None:
+            data["fraction"] = min(1.0, max(0.0, fraction))
+        self._live.tell(event("step.progress", str(self._key), **data))
+
+    def token(self, text: str) -> None:
+        self.heard = datetime.now(UTC)
+        self._live.tell(event("step.token", str(self._key), text=text))
+
+    async def credential(self, name: str) -> Mapping[str, str]:
+        found = await self._live.credentials(name)
+        self.secrets.extend(value for value in found.values() if len(value) >= 4)
+        return found
+
+    async def run_graph(self, graph: str, inputs: Mapping[str, Any]) -> str:
+        options = {"parent_run": self._live.run_id, "parent_step": str(self._key)}
+        return await self._live.start_graph(graph, dict(inputs), options)

@@ -1,0 +1,279 @@
+"""Drives one run in this process, from claiming its lease to giving it back: LangGraph executes, the store keeps."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from pyagent.errors import LeaseLost, PyAgentError
+from pyagent.runtime.compile import CompiledGraph
+from pyagent.runtime.failure import ErrorData
+from pyagent.runtime.journal import StoreJournal, event
+from pyagent.runtime.live import LiveRun
+from pyagent.runtime.log import Entry, StepKey, decode, encode, timestamp
+from pyagent.runtime.messages import due, next_timer, understand
+from pyagent.store.base import Lease, Message, Run, RunStatus, Store
+
+MAX_ADOPTIONS = 5
+"""Workers that may die of a run, without a commit between them, before it fails (SEMANTICS 17)."""
+DEFAULT_PARALLEL = 64
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Driven:
+    """What a driver needs besides the run."""
+
+    store: Store
+    lease: Lease
+    ttl: timedelta
+    cancel_run: Callable[[str], Awaitable[None]]
+    """Ask another run to stop: one that this run started and that is to end with it."""
+
+
+class Driver:
+    """Drives one run until it ends, waits, is paused, or its lease is lost."""
+
+    def __init__(self, run: Run, live: LiveRun, graph: CompiledGraph, means: Driven) -> None:
+        self.run = run
+        self.live = live
+        self.graph = graph.driving(live)
+        self.means = means
+        self.journal = cast(StoreJournal, live.journal)
+        self.draining = False
+        self._seen = 0
+        self._timeout = live.state.program.graph.settings.timeout
+
+    async def drive(self) -> None:
+        """Execute the run as far as it goes now. Raises `StoreError`, `LeaseLost` among them."""
+        watchers = [asyncio.create_task(self._keep_lease()), asyncio.create_task(self._listen())]
+        try:
+            self._begin()
+            await self._read_messages()
+            await self._execute()
+            await self._close()
+        finally:
+            for watcher in watchers:
+                watcher.cancel()
+            await asyncio.gather(*watchers, return_exceptions=True)
+            await self.journal.close()
+
+    def drain(self) -> None:
+        """Stop as soon as may be and leave the run to whoever resumes it; nothing is lost."""
+        self.draining = True
+        self.live.state.paused = True
+        self.live.cancel_all("drain")
+
+    # -- the parts of a drive -----------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        state, lease = self.live.state, self.means.lease
+        now = datetime.now(UTC)
+        if state.started is None:
+            inputs = decode_inputs(self.run)
+            data = {"inputs": inputs, "trigger": self.run.trigger, "at": timestamp(now), "semantics": 1}
+            self.live.record(Entry("run.started", None, data), [event("run.started", graph=self.run.graph_id)])
+        elif lease.adopted:
+            data = {"owner": lease.owner, "at": timestamp(now)}
+            self.live.record(Entry("run.adopted", None, data), [event("run.adopted", owner=lease.owner)])
+        if lease.adoptions >= MAX_ADOPTIONS:
+            state.failure = {
+                "code": "run.crash_loop",
+                "message": f"{lease.adoptions} workers died while running this without getting anywhere",
+                "hint": "Look at the step that runs; `pyagent resume` tries again.",
+            }
+        self.journal.change("running")
+
+    async def _execute(self) -> None:
+        state = self.live.state
+        while True:
+            self._wake_due()
+            if self.journal.failure is not None:
+                raise self.journal.failure
+            if not state.runnable() and not self.live.unfinished:
+                return
+            invocation = asyncio.create_task(self._invoke())
+            failed = asyncio.create_task(self.journal.failed.wait())
+            try:
+                await asyncio.wait({invocation, failed}, return_when=asyncio.FIRST_COMPLETED)
+                if not invocation.done():
+                    self.live.cancel_all("lease_lost")
+                    await asyncio.wait({invocation}, timeout=self.live.grace)
+                    invocation.cancel()
+                    await asyncio.gather(invocation, return_exceptions=True)
+                    continue
+                await invocation
+            finally:
+                failed.cancel()
+                if not invocation.done():
+                    self.live.cancel_all("drain")
+                    invocation.cancel()
+                    await asyncio.gather(invocation, return_exceptions=True)
+
+    async def _invoke(self) -> None:
+        """One pass of LangGraph's loop: it ends when no step can start."""
+        async for _ in self.graph.astream({}, stream_mode="custom"):
+            pass
+
+    async def _close(self) -> None:
+        """Say how the run stands and give the lease back, in one commit."""
+        state = self.live.state
+        change: dict[str, Any] = {"release": True}
+        if state.failure is not None:
+            status: RunStatus = "failed"
+            change["error"] = _as_error(state.failure)
+            self._end(status, [event("run.failed", error=change["error"])], error=change["error"])
+        elif state.cancelled is not None:
+            status = "failed" if state.cancelled.get("failed") else "cancelled"
+            if status == "failed":
+                change["error"] = state.cancelled["failed"]
+            self._end(status, [event(f"run.{status}", **_public(state.cancelled))], error=change.get("error"))
+            for child, on_parent in state.called:
+                if on_parent == "cancel":
+                    await self.means.cancel_run(child)
+        elif state.stopped is not None and state.ended is None:
+            status = await self._stop(change)
+        elif state.ended is not None:
+            status = state.ended["status"]
+            if status == "completed":
+                change["outputs"] = encode_outputs(state.ended.get("outputs") or {})
+        elif state.paused and not self.draining:
+            status = "paused"
+            self.live.tell(event("run.paused"))
+        elif state.parked:
+            status = "waiting"
+            change["wake_at"] = next_timer(state)
+            self.live.tell(event("run.waiting", steps=[str(key) for key in state.parked]))
+        elif self.draining or state.runnable():
+            status = "running"
+        else:
+            status = "failed"
+            change["error"] = {"code": "run.stuck", "message": "nothing of the run can go on", "hint": "Fork it."}
+            self._end(status, [event("run.failed", error=change["error"])], error=change["error"])
+        self.journal.change(status, **change, **({"seen": self._seen} if self._seen else {}))
+        await self.journal.flush()
+        if status in ("completed", "failed", "cancelled"):
+            self.live.clean()
+
+    async def _stop(self, change: dict[str, Any]) -> RunStatus:
+        stopped = self.live.state.stopped or {}
+        if stopped["status"] == "failed":
+            error = {"code": "run.stopped", "message": stopped.get("message") or "the graph ended the run as failed"}
+            change["error"] = error
+            self._end("failed", [event("run.failed", error=error)], error=error)
+            return "failed"
+        outputs = self.live.values.outputs("", datetime.now(UTC))
+        change["outputs"] = encode_outputs(outputs)
+        self._end("completed", [event("run.completed", outputs=outputs)], outputs=outputs)
+        return "completed"
+
+    def _end(self, status: RunStatus, events: list[Any], **data: Any) -> None:
+        found = {name: value for name, value in data.items() if value is not None}
+        entry = {"status": status, "at": timestamp(datetime.now(UTC)), **found}
+        self.live.record(Entry("run.ended", None, entry), events)
+
+    # -- watching the world -------------------------------------------------------------------------------------
+
+    async def _keep_lease(self) -> None:
+        while True:
+            await asyncio.sleep(self.means.ttl.total_seconds() / 3)
+            try:
+                self.journal.lease = await self.means.store.renew(self.journal.lease, self.means.ttl)
+            except LeaseLost as error:
+                self.journal.failure = error
+                self.journal.failed.set()
+                self.live.cancel_all("lease_lost")
+                return
+            except PyAgentError:
+                # The store may be back before the lease expires; commits say so if it is not.
+                continue
+
+    async def _listen(self) -> None:
+        """Messages and timers, while the run is driven."""
+        store, state = self.means.store, self.live.state
+        while True:
+            mark = store.mark()
+            with contextlib.suppress(PyAgentError):
+                await self._read_messages()
+            self._wake_due()
+            timer = next_timer(state)
+            limit = self._deadline()
+            ends = [moment for moment in (timer, limit) if moment is not None]
+            left = (min(ends) - datetime.now(UTC)).total_seconds() if ends else 5.0
+            await store.changed(min(5.0, max(0.001, left)), mark)
+
+    def _deadline(self) -> datetime | None:
+        started = self.live.state.started
+        if self._timeout is None or started is None or self.live.state.ending:
+            return None
+        return datetime.fromisoformat(started["at"]) + self._timeout
+
+    def _wake_due(self) -> None:
+        now = datetime.now(UTC)
+        deadline = self._deadline()
+        if deadline is not None and now >= deadline:
+            error = {
+                "code": "run.timeout",
+                "message": f"the run took longer than {cast(timedelta, self._timeout).total_seconds():g} s",
+                "hint": "Raise settings.timeout.",
+            }
+            data = {"reason": "timeout", "failed": error}
+            self.live.record(Entry("run.cancel", None, data))
+            self.live.cancel_all("timeout")
+            return
+        woken: list[StepKey] = []
+        for key, answer in due(self.live.state, now):
+            woken.extend(self._answered(key, answer))
+        if woken:
+            self.live.wake(woken)
+
+    async def _read_messages(self) -> None:
+        """Record what was asked of the run, in the order in which it came (SEMANTICS 21)."""
+        state = self.live.state
+        signals = [
+            (wait.get("name", ""), wait.get("key", "")) for wait in state.parked.values() if wait["kind"] == "signal"
+        ]
+        woken: list[StepKey] = []
+        for message in await self.means.store.messages(self.run.id, signals):
+            self._seen = max(self._seen, message.id)
+            woken.extend(self._take(message))
+        if woken:
+            self.live.wake(woken)
+
+    def _take(self, message: Message) -> list[StepKey]:
+        found = understand(self.live.state, message)
+        if found is None:
+            return []
+        ready: list[StepKey] = []
+        for entry in found.entries:
+            entry.data["message"] = message.id
+            ready.extend(self.live.record(entry, found.events).ready)
+        self.journal.consume([message.id])
+        if self.live.state.cancelled is not None:
+            self.live.cancel_all("cancel")
+        return ready
+
+    def _answered(self, key: StepKey, answer: Mapping[str, Any]) -> list[StepKey]:
+        entry = Entry("step.answered", key, {"answer": dict(answer)})
+        return self.live.record(entry, [event("step.answered", str(key), answer=dict(answer))]).ready
+
+
+def decode_inputs(run: Run) -> dict[str, Any]:
+    """The run's inputs."""
+    return decode(run.inputs)
+
+
+def encode_outputs(outputs: Mapping[str, Any]) -> bytes:
+    """The run's outputs as the store keeps them."""
+    return encode(dict(outputs))
+
+
+def _as_error(failure: ErrorData) -> ErrorData:
+    return {name: value for name, value in failure.items() if name != "outcomes"}
+
+
+def _public(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in data.items() if name in ("reason", "actor", "failed")}

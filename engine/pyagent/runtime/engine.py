@@ -1,0 +1,463 @@
+"""The engine: starts runs, drives them, and takes requests to them. One engine is one peer on one store."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import socket
+import time
+import uuid
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from pyagent.errors import InputError, LeaseHeld, LeaseLost, NotFound, PyAgentError, RunError, Where
+from pyagent.graph.spec import GraphSpec
+from pyagent.graph.yaml import Document, dump, load_file, load_text
+from pyagent.runtime.compile import CompiledGraph
+from pyagent.runtime.drive import DEFAULT_PARALLEL, Driven, Driver
+from pyagent.runtime.expressions import Expressions
+from pyagent.runtime.forking import fork_entries
+from pyagent.runtime.inputs import checked_inputs
+from pyagent.runtime.journal import StoreJournal, event, read_entries
+from pyagent.runtime.library import GraphLibrary, find_graph
+from pyagent.runtime.live import LiveRun
+from pyagent.runtime.log import Entry, StepKey, decode, encode
+from pyagent.runtime.program import Program
+from pyagent.runtime.state import RunState
+from pyagent.runtime.values import Values
+from pyagent.sdk.registry import Registry
+from pyagent.store.base import ENDED, KeyPolicy, Lease, NewRun, Run, Store
+from pyagent.store.location import open_store
+
+LEASE = timedelta(seconds=10)
+MAX_RUNS = 32
+GraphLike = GraphSpec | Document | Path | str
+"""A graph: a model, a document, a path, an id of the library, or YAML text."""
+
+
+def run_id() -> str:
+    """A new run's id: sorts by time, 20 characters."""
+    return f"{int(time.time() * 1000):011x}{secrets.token_hex(5)[:9]}"
+
+
+class Engine:
+    """Runs graphs durably on one store."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        registry: Registry | None = None,
+        library: GraphLibrary | None = None,
+        peer: str | None = None,
+        lease: timedelta = LEASE,
+        owner: str = "local",
+    ) -> None:
+        """`peer` names this process in leases; `lease` is how long a run stays claimed when its process dies."""
+        self.store = store
+        self.registry = registry or Registry.installed()
+        self.library = library or GraphLibrary()
+        self.peer = peer or f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
+        self.lease = lease
+        self.owner = owner
+        self._programs: dict[str, Program] = {}
+        self._compiled: dict[tuple[str, str], CompiledGraph] = {}
+        self._expressions: dict[str, Expressions] = {}
+        self._drivers: dict[str, Driver] = {}
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, url: str | None = None, **options: Any) -> AsyncIterator[Engine]:
+        """An engine on the store at `url` (None: `PYAGENT_STORE`, else the user's SQLite file)."""
+        store = open_store(url)
+        await store.open()
+        try:
+            yield cls(store, **options)
+        finally:
+            await store.close()
+
+    # -- starting -----------------------------------------------------------------------------------------------
+
+    async def document(self, graph: GraphLike) -> Document:
+        """The graph as a document. Raises `GraphError`, `NotFound`."""
+        if isinstance(graph, Document):
+            return graph
+        if isinstance(graph, GraphSpec):
+            return load_text(dump(graph))
+        if isinstance(graph, Path):
+            return load_file(graph)
+        if "\n" in graph:
+            return load_text(graph)
+        path = Path(graph)
+        if path.suffix in (".yaml", ".yml") or os.sep in graph:
+            return load_file(path)
+        return await find_graph(self.library, self.store, graph)
+
+    async def start(
+        self,
+        graph: GraphLike,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        trigger: str = "",
+        key: str | None = None,
+        key_policy: KeyPolicy = "reject",
+        key_window: timedelta = timedelta(0),
+        production: bool = True,
+        actor: str = "local",
+        parent_run: str | None = None,
+        parent_step: str | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> Run:
+        """Queue a run of the graph; `drive` or `work` executes it.
+
+        Raises `GraphError` if the graph does not hold together, `InputError` if the inputs do not fit, `KeyTaken`.
+        """
+        document = await self.document(graph)
+        program = self._program(document.spec)
+        chosen = program.trigger(trigger)
+        program.root(chosen)
+        values = checked_inputs(document.spec, inputs or {})
+        await self.store.put_graph(document.spec.id, program.hash, document.text)
+        new = NewRun(
+            id=run_id(),
+            graph_id=document.spec.id,
+            graph_hash=program.hash,
+            trigger=chosen,
+            inputs=encode(values),
+            production=production,
+            key=key,
+            key_policy=key_policy,
+            key_window=key_window,
+            parent_run=parent_run,
+            parent_step=parent_step,
+            owner=self.owner,
+            actor=actor,
+            labels=dict(labels or {}),
+        )
+        return await self.store.create_run(new, [event("run.queued", graph=document.spec.id, actor=actor)])
+
+    async def run(self, graph: GraphLike, inputs: Mapping[str, Any] | None = None, **options: Any) -> Run:
+        """Start a run and drive it here until it ends or waits. Options as for `start`."""
+        started = await self.start(graph, inputs, **options)
+        if started.status in ENDED:
+            return started
+        return await self.drive(started.id)
+
+    # -- driving ------------------------------------------------------------------------------------------------
+
+    async def drive(self, run_id: str) -> Run:
+        """Take the run and execute it until it ends, waits or is paused; returns how it stands then.
+
+        Raises `LeaseHeld` if another worker has it, `LeaseLost` if another took it over.
+        """
+        run = await self.store.get_run(run_id)
+        lease = await self.store.claim(run.id, self.peer, self.lease)
+        try:
+            driver = await self._driver(run, lease)
+        except BaseException:
+            await self.store.release(lease)
+            raise
+        self._drivers[run.id] = driver
+        try:
+            await driver.drive()
+        finally:
+            self._drivers.pop(run.id, None)
+            with suppress(PyAgentError):
+                await self.store.release(driver.journal.lease)
+        ended = await self.store.get_run(run.id)
+        if ended.status == "failed":
+            await self._on_failure(ended, driver.live.state.program.graph)
+        return ended
+
+    async def work(self, *, limit: int = MAX_RUNS) -> None:
+        """Drive whatever runs of the store need driving, at most `limit` at once, until cancelled.
+
+        Cancelled, it hands its runs over: each is left as it stands for the next worker.
+        """
+        tasks: dict[str, asyncio.Task[None]] = {}
+        try:
+            while True:
+                mark = self.store.mark()
+                for run_id in await self.store.claimable(limit):
+                    if run_id not in tasks and run_id not in self._drivers and len(tasks) < limit:
+                        tasks[run_id] = asyncio.create_task(self._drive_quietly(run_id))
+                        tasks[run_id].add_done_callback(lambda _, done=run_id: tasks.pop(done, None))
+                await self.store.changed(1.0, mark)
+        finally:
+            for run_id in list(tasks):
+                if (driver := self._drivers.get(run_id)) is not None:
+                    driver.drain()
+            if tasks:
+                await asyncio.wait(list(tasks.values()), timeout=10)
+            for task in list(tasks.values()):
+                task.cancel()
+            await asyncio.gather(*list(tasks.values()), return_exceptions=True)
+
+    async def _drive_quietly(self, run_id: str) -> None:
+        """Drive a run; another worker's lease is no error, and others are in the run's events."""
+        try:
+            await self.drive(run_id)
+        except (LeaseHeld, LeaseLost):
+            return
+        except PyAgentError as error:
+            await self._give_up(run_id, error)
+
+    async def _give_up(self, run_id: str, error: PyAgentError) -> None:
+        """A run that cannot even be loaded fails, so that no worker takes it again and again."""
+        from pyagent.store.base import Commit, StoreUnavailable
+
+        if isinstance(error, StoreUnavailable):
+            await asyncio.sleep(1)
+            return
+        with suppress(PyAgentError):
+            lease = await self.store.claim(run_id, self.peer, self.lease)
+            data = error.as_dict()
+            commit = Commit(status="failed", error=data, events=[event("run.failed", error=data)], release=True)
+            await self.store.commit(lease, commit)
+
+    async def _driver(self, run: Run, lease: Lease) -> Driver:
+        version = await self.store.get_graph(run.graph_hash)
+        program = self._programs.get(run.graph_hash) or self._program(load_text(version.text).spec)
+        entries = await read_entries(self.store, run.id)
+        for entry in entries:
+            if entry.kind == "step.expanded" and (called := entry.data.get("graph")):
+                await self._load_version(called)
+        state = RunState(program, self._programs.__getitem__)
+        for entry in entries:
+            state.apply(entry)
+        live = self._live(run, state, StoreJournal(self.store, lease, len(entries)))
+        key = (program.hash, run.trigger)
+        if key not in self._compiled:
+            self._compiled[key] = CompiledGraph(program, run.trigger, lambda: live, bound=live)
+        means = Driven(store=self.store, lease=lease, ttl=self.lease, cancel_run=self.cancel)
+        return Driver(run, live, self._compiled[key], means)
+
+    def _live(self, run: Run, state: RunState, journal: StoreJournal) -> LiveRun:
+        pinned = {
+            frame.program.graph.id: frame.program.hash for frame in state.frames.values() if frame.calls and frame.name
+        }
+
+        async def resolve(graph_id: str) -> str:
+            """The version of a called graph that this run is pinned to: the first it called (SEMANTICS 23)."""
+            if graph_id not in pinned:
+                document = await find_graph(self.library, self.store, graph_id)
+                program = self._program(document.spec)
+                await self.store.put_graph(graph_id, program.hash, document.text)
+                pinned[graph_id] = program.hash
+            return pinned[graph_id]
+
+        async def start(graph: str, inputs: dict[str, Any], options: dict[str, Any]) -> str:
+            options = dict(options)
+            options.pop("on_parent", None)
+            started = await self.start(graph, inputs, actor=run.actor, key_policy="existing", **options)
+            return started.id
+
+        return LiveRun(
+            run_id=run.id,
+            state=state,
+            journal=journal,
+            values=Values(state, self._expressions_of(state.program), run_id=run.id),
+            production=run.production,
+            start_graph=start,
+            resolve_graph=resolve,
+            credentials=_credential,
+            default_parallel=DEFAULT_PARALLEL,
+        )
+
+    def _program(self, spec: GraphSpec) -> Program:
+        known = self._programs.get(spec.hash())
+        if known is None:
+            known = self._programs[spec.hash()] = Program(spec, self.registry)
+        return known
+
+    async def _load_version(self, hash: str) -> Program:
+        if hash not in self._programs:
+            self._program(load_text((await self.store.get_graph(hash)).text).spec)
+        return self._programs[hash]
+
+    def _expressions_of(self, program: Program) -> Expressions:
+        """One context for a graph's expressions: its globals are never another graph's."""
+        if program.graph.id not in self._expressions:
+            timezone = program.graph.settings.timezone or "UTC"
+            self._expressions[program.graph.id] = Expressions(timezone=timezone)
+        return self._expressions[program.graph.id]
+
+    async def _on_failure(self, run: Run, graph: GraphSpec) -> None:
+        """Start the graph that `settings.on_failure` names, once for each failure."""
+        if graph.settings.on_failure is None or run.labels.get("on_failure"):
+            return
+        inputs = {"run": run.id, "graph": run.graph_id, "error": dict(run.error or {})}
+        with suppress(PyAgentError):
+            await self.start(
+                graph.settings.on_failure,
+                inputs,
+                key=f"{run.id}/on_failure/{run.log_length}",
+                key_policy="existing",
+                parent_run=run.id,
+                labels={"on_failure": run.id},
+            )
+
+    # -- requests -----------------------------------------------------------------------------------------------
+
+    async def cancel(self, run_id: str, *, reason: str = "", actor: str = "local") -> None:
+        """Ask a run to stop; its steps get a grace time. A run that has ended stays as it is."""
+        run = await self.store.get_run(run_id)
+        await self.store.post(run.id, "cancel", body=encode({"reason": reason}), actor=actor)
+
+    async def pause(self, run_id: str, *, actor: str = "local") -> None:
+        """Ask a run to start nothing new until it is resumed."""
+        run = await self.store.get_run(run_id)
+        await self.store.post(run.id, "pause", actor=actor)
+
+    async def resume(self, run_id: str, *, actor: str = "local") -> Run:
+        """Let a paused, failed or cancelled run go on; a run whose worker died is taken over by `drive`.
+
+        Raises `RunError` (`run.completed`) if it has completed.
+        """
+        run = await self.store.get_run(run_id)
+        if run.status == "completed":
+            raise RunError(
+                f"the run {run.id} has completed", code="run.completed", hint="`pyagent fork` runs part of it again."
+            )
+        if run.status in ("paused", "failed", "cancelled"):
+            await self.store.post(run.id, "resume", actor=actor)
+        return run
+
+    async def answer(self, run_id: str, step: str, value: Any, *, actor: str = "local") -> None:
+        """Answer a waiting step: for an approval `{"approved": bool, "comment": str}`.
+
+        `step` may be empty where only one waits. Raises `NotFound` (`run.not_waiting`) if none does.
+        """
+        run = await self.store.get_run(run_id)
+        chosen = await self._waiting(run, step, ("approval", "form", "webhook"))
+        await self.store.post(run.id, "answer", step=chosen, body=encode(value), actor=actor)
+
+    async def signal(
+        self, name: str, value: Any = None, *, key: str = "", run_id: str | None = None, actor: str = "local"
+    ) -> None:
+        """Send a signal, to one run or to whichever waits for its name and key; it is kept if it comes before."""
+        run = await self.store.get_run(run_id) if run_id else None
+        await self.store.post(run.id if run else None, "signal", name=name, key=key, body=encode(value), actor=actor)
+
+    async def resolve(
+        self,
+        run_id: str,
+        step: str,
+        how: Literal["done", "retry", "failed"],
+        *,
+        items: Sequence[Mapping[str, Any]] | Mapping[str, Any] | None = None,
+        actor: str = "local",
+    ) -> None:
+        """Settle a step whose outcome is unknown: done (with the items it gave), to be tried again, or failed."""
+        run = await self.store.get_run(run_id)
+        chosen = await self._waiting(run, step, ("unknown",))
+        body = {"how": how, "items": items}
+        await self.store.post(run.id, "resolve", step=chosen, body=encode(body), actor=actor)
+
+    async def _waiting(self, run: Run, step: str, kinds: Sequence[str]) -> str:
+        found = [
+            record
+            for record in await self.store.steps(run.id)
+            if record.status in ("waiting", "unknown") and (record.wait or {}).get("kind") in kinds
+        ]
+        chosen = [record for record in found if step in (record.step, record.node)] if step else found
+        if len(chosen) == 1:
+            return chosen[0].step
+        names = ", ".join(record.step for record in found) or "none"
+        what = "several steps could be meant" if chosen else "no such step waits for that"
+        raise NotFound(
+            f"{what} in the run {run.id}",
+            code="run.not_waiting",
+            hint=f"Steps that wait: {names}.",
+            where=Where(step=step or None),
+        )
+
+    async def fork(
+        self,
+        run_id: str,
+        step: str,
+        *,
+        items: Any = None,
+        graph: GraphLike | None = None,
+        once: Literal["ask", "repeat", "reuse"] = "ask",
+        actor: str = "local",
+    ) -> Run:
+        """A new run that keeps every outcome of `run_id` which does not descend from `step` (SEMANTICS 24).
+
+        `items` become the step's outcome; without them the step is executed again. `graph` runs on another version.
+        `once`: what to do with `once` steps that the source had done below the step; `ask` raises `InputError`
+        (`run.fork_once`) that names them.
+        """
+        source = await self.store.get_run(run_id)
+        old = await self._load_version(source.graph_hash)
+        entries = await read_entries(self.store, source.id)
+        for entry in entries:
+            if entry.kind == "step.expanded" and (called := entry.data.get("graph")):
+                await self._load_version(called)
+        text = (await self.store.get_graph(source.graph_hash)).text
+        document = await self.document(graph) if graph is not None else load_text(text)
+        new = self._program(document.spec)
+        kept = fork_entries(entries, step, items=items, once=once, old=old, new=new, load=self._programs.__getitem__)
+        await self.store.put_graph(document.spec.id, new.hash, document.text)
+        run = await self.store.create_run(
+            NewRun(
+                id=_new_id(),
+                graph_id=document.spec.id,
+                graph_hash=new.hash,
+                trigger=source.trigger,
+                inputs=source.inputs,
+                production=source.production,
+                forked_from=source.id,
+                owner=self.owner,
+                actor=actor,
+                labels=dict(source.labels),
+            ),
+            [event("run.forked", source=source.id, step=step, actor=actor)],
+        )
+        lease = await self.store.claim(run.id, self.peer, self.lease)
+        journal = StoreJournal(self.store, lease, 0)
+        for entry in kept:
+            journal.add(entry)
+        journal.change("queued", release=True)
+        await journal.flush()
+        await journal.close()
+        return await self.store.get_run(run.id)
+
+    # -- reading ------------------------------------------------------------------------------------------------
+
+    async def log(self, run_id: str) -> list[Entry]:
+        """The run's log."""
+        run = await self.store.get_run(run_id)
+        return await read_entries(self.store, run.id)
+
+    async def outputs(self, run_id: str) -> Any:
+        """The outputs of a completed run."""
+        run = await self.store.get_run(run_id)
+        return decode(run.outputs) if run.outputs else None
+
+    async def wait(self, run_id: str) -> Run:
+        """Return when the run has ended or waits for somebody."""
+        while True:
+            mark = self.store.mark()
+            run = await self.store.get_run(run_id)
+            if run.status in ENDED or run.status in ("waiting", "paused"):
+                return run
+            await self.store.changed(1.0, mark)
+
+
+_new_id = run_id
+
+
+async def _credential(name: str) -> dict[str, str]:
+    raise NotFound(
+        f"there is no credential {name!r}",
+        code="credential.not_found",
+        hint=f"Set the environment variable PYAGENT_CREDENTIAL_{name.upper()} to a JSON object.",
+    )
+
+
+__all__ = ["Engine", "GraphLike", "InputError", "StepKey"]

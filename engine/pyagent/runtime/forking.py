@@ -1,0 +1,106 @@
+"""Forks: which entries of a run's log stand in a new run that begins at one of its steps (SEMANTICS 24). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from pyagent.errors import InputError, NotFound
+from pyagent.runtime.log import Entry, StepKey
+from pyagent.runtime.override import descends, given_outputs, newest_step
+from pyagent.runtime.program import Program
+from pyagent.runtime.state import LoadProgram, RunState
+
+_KEPT_KINDS = frozenset({"run.started", "step.ended", "step.expanded", "frame.ended", "step.parked", "step.answered"})
+
+
+def fork_entries(
+    entries: Sequence[Entry],
+    step: str,
+    *,
+    items: Any,
+    once: Literal["ask", "repeat", "reuse"],
+    old: Program,
+    new: Program,
+    load: LoadProgram,
+) -> list[Entry]:
+    """The new run's first entries.
+
+    Kept is what does not descend from `step` (an id of a step, or a node: its newest step) and whose node and
+    ancestors are the same in `new`. Raises `NotFound` (`run.no_step`), `InputError` (`run.fork_once`).
+    """
+    state = RunState(old, load)
+    for entry in entries:
+        state.apply(entry)
+    key = _step(state, step)
+    changed = _changed_nodes(old, new)
+    kept: list[Entry] = []
+    dropped_once: list[str] = []
+    reused: list[Entry] = []
+    for entry in entries:
+        if entry.kind not in _KEPT_KINDS:
+            continue
+        if entry.step is None:
+            kept.append(entry)
+            continue
+        stands = not descends(state, entry.step, key) and not _follows(state, entry.step, changed)
+        if stands and not _open(entry):
+            kept.append(entry)
+        elif entry.kind == "step.ended" and entry.data["status"] == "completed" and entry.step != key:
+            node = state.program.nodes.get(entry.step.node)
+            if node is not None and node.effects == "once":
+                dropped_once.append(str(entry.step))
+                reused.append(entry)
+    if dropped_once and once == "ask":
+        raise InputError(
+            f"the run has done steps below {step} that must not be done twice: {', '.join(dropped_once)}",
+            code="run.fork_once",
+            hint="Choose: --once repeat (do them again) or --once reuse (keep what they gave).",
+            details={"steps": dropped_once},
+        )
+    if items is not None:
+        data = {"status": "completed", "attempt": 1, "given": True}
+        kept.append(Entry("step.ended", key, data, given_outputs(state.node(key), items)))
+    if once == "reuse":
+        kept.extend(Entry("step.reused", entry.step, entry.data, entry.outputs) for entry in reused)
+    return kept
+
+
+def _step(state: RunState, step: str) -> StepKey:
+    key = StepKey.parse(step)
+    if key in state.deliveries:
+        return key
+    if step in state.program.nodes:
+        return newest_step(state, step)
+    known = ", ".join(sorted({str(found) for found in state.deliveries})[:20])
+    raise NotFound(f"the run has no step {step!r}", code="run.no_step", hint=f"Its steps: {known}.")
+
+
+def _open(entry: Entry) -> bool:
+    """A failed or cancelled outcome that stopped the run is not one to keep."""
+    return entry.kind == "step.ended" and entry.data["status"] != "completed" and not entry.data.get("handled")
+
+
+def _changed_nodes(old: Program, new: Program) -> frozenset[str]:
+    """Nodes whose own text or incoming edges differ between two versions."""
+    if old.hash == new.hash:
+        return frozenset()
+
+    def text(program: Program) -> dict[str, str]:
+        found = {name: node.spec.model_dump_json(exclude={"name", "notes"}) for name, node in program.nodes.items()}
+        edges = sorted(str(edge) for edge in program.graph.edges)
+        return {
+            name: value + "|".join(edge for edge in edges if edge.partition("->")[2].split(".")[0].strip() == name)
+            for name, value in found.items()
+        }
+
+    before, after = text(old), text(new)
+    return frozenset(name for name in before if before[name] != after.get(name))
+
+
+def _follows(state: RunState, step: StepKey, changed: frozenset[str]) -> bool:
+    if not changed:
+        return False
+    if step.node in changed:
+        return True
+    return any(key.node in changed and descends(state, step, key) for key in state.deliveries)

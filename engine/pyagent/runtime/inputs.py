@@ -1,0 +1,34 @@
+"""A run's inputs, checked against what the graph declares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pyagent.errors import InputError, Where
+from pyagent.graph.spec import GraphSpec
+
+
+def checked_inputs(graph: GraphSpec, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The inputs with defaults filled in. A graph that declares none takes any.
+
+    Raises `InputError` (`input.invalid`) that names the input and what is wrong with it.
+    """
+    if not graph.inputs:
+        return dict(given)
+    from jsonschema import Draft202012Validator
+
+    defaults = {name: schema["default"] for name, schema in graph.inputs.items() if "default" in schema}
+    values = {**defaults, **given}
+    errors = sorted(Draft202012Validator(graph.inputs_schema()).iter_errors(values), key=lambda error: str(error.path))
+    if errors:
+        first = errors[0]
+        place = ".".join(str(part) for part in first.absolute_path)
+        known = ", ".join(graph.inputs)
+        raise InputError(
+            f"input {place}: {first.message}" if place else first.message,
+            hint=f"The graph {graph.id} takes: {known}.",
+            where=Where(field=f"inputs.{place}" if place else "inputs"),
+            details={"problems": [error.message for error in errors]},
+        )
+    return values

@@ -1,0 +1,213 @@
+"""The way from the run's state into the store: entries, events and step rows gathered into one commit.
+
+Steps with effects wait for their commit; what only computes rides along with the next one (SEMANTICS 19). Whatever
+is gathered is committed at the latest after `LINGER` seconds, so that a watcher sees progress.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from blake3 import blake3
+
+from pyagent.errors import PyAgentError
+from pyagent.runtime.log import Entry, decode, encode
+from pyagent.store.base import Commit, Lease, LogRecord, NewEvent, RunStatus, StepRecord, Store
+
+LINGER = 0.02
+BLOB_THRESHOLD = 8 * 1024
+"""Bytes of outputs above which an entry refers to a blob instead of holding them."""
+
+
+class Journal(Protocol):
+    """Where a run's entries go."""
+
+    durable: bool
+    """Entries are committed by `flush`, so that steps may follow one another inside a superstep."""
+
+    def add(self, entry: Entry, events: Sequence[NewEvent] = (), steps: Sequence[StepRecord] = ()) -> None:
+        """Gather an entry for the next commit."""
+        ...
+
+    def tell(self, event: NewEvent, step: StepRecord | None = None) -> None:
+        """Gather an event that no decision depends on."""
+        ...
+
+    async def flush(self) -> None:
+        """Return when all that was gathered is committed. Raises `StoreError`."""
+        ...
+
+    async def keep(self, digest: str, data: bytes) -> None:
+        """Keep a node's blob."""
+        ...
+
+    async def fetch(self, digest: str) -> bytes:
+        """The reverse of `keep`. Raises `NotFound`."""
+        ...
+
+
+class StoreJournal:
+    """A journal that commits to a store under a lease."""
+
+    durable = True
+
+    def __init__(self, store: Store, lease: Lease, length: int) -> None:
+        """`length`: entries that the stored log has."""
+        self.store = store
+        self.lease = lease
+        self.failure: PyAgentError | None = None
+        """What stopped this journal for good: a lost lease, a full disk."""
+        self.failed = asyncio.Event()
+        self._length = length
+        self._lock = asyncio.Lock()
+        self._timer: asyncio.TimerHandle | None = None
+        self._lingering: asyncio.Task[None] | None = None
+        self._clear()
+
+    def _clear(self) -> None:
+        self._entries: list[LogRecord] = []
+        self._events: list[NewEvent] = []
+        self._steps: dict[str, StepRecord] = {}
+        self._blobs: dict[str, bytes] = {}
+        self._consumed: list[int] = []
+        self._change: dict[str, Any] = {}
+
+    @property
+    def _gathered(self) -> bool:
+        return bool(self._entries or self._events or self._steps or self._change or self._consumed)
+
+    def add(self, entry: Entry, events: Sequence[NewEvent] = (), steps: Sequence[StepRecord] = ()) -> None:
+        body: dict[str, Any] = {"data": entry.data}
+        if entry.outputs is not None:
+            body["outputs"] = {port: [item.as_dict() for item in items] for port, items in entry.outputs.items()}
+        encoded = encode(body)
+        if len(encoded) > BLOB_THRESHOLD and entry.outputs:
+            outputs = encode(body.pop("outputs"))
+            digest = blake3(outputs).hexdigest()
+            self._blobs[digest] = outputs
+            encoded = encode({**body, "blob": digest})
+        self._length += 1
+        step = str(entry.step) if entry.step is not None else ""
+        self._entries.append(LogRecord(seq=self._length, kind=entry.kind, step=step, body=encoded))
+        self._events.extend(events)
+        for record in steps:
+            self._steps[record.step] = record
+        self._linger()
+
+    def tell(self, event: NewEvent, step: StepRecord | None = None) -> None:
+        self._events.append(event)
+        if step is not None:
+            self._steps[step.step] = step
+        self._linger()
+
+    def consume(self, messages: Sequence[int]) -> None:
+        """Mark messages as recorded by the entries gathered so far."""
+        self._consumed.extend(messages)
+
+    def change(self, status: RunStatus, **more: Any) -> None:
+        """Change the run's own row with the next commit: `status` and any of `Commit`'s fields about the run."""
+        self._change = {**self._change, "status": status, **more}
+
+    async def flush(self) -> None:
+        while self._gathered or self._lock.locked():
+            async with self._lock:
+                if self.failure is not None:
+                    raise self.failure
+                if not self._gathered:
+                    continue
+                commit = Commit(
+                    entries=self._entries,
+                    events=self._events,
+                    steps=list(self._steps.values()),
+                    blobs=list(self._blobs.items()),
+                    consumed=self._consumed,
+                    **self._change,
+                )
+                self._clear()
+                try:
+                    await self.store.commit(self.lease, commit)
+                except PyAgentError as error:
+                    self.failure = error
+                    self.failed.set()
+                    raise
+
+    async def keep(self, digest: str, data: bytes) -> None:
+        await self.store.put_blob(self.lease.run_id, digest, data)
+
+    async def fetch(self, digest: str) -> bytes:
+        return await self.store.get_blob(digest)
+
+    def _linger(self) -> None:
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(LINGER, self._lingered)
+
+    def _lingered(self) -> None:
+        self._timer = None
+        if self._gathered and self.failure is None:
+            self._lingering = asyncio.create_task(self._flush_quietly())
+
+    async def _flush_quietly(self) -> None:
+        try:
+            await self.flush()
+        except PyAgentError as error:
+            # `failed` has told the engine; the next step that waits for its commit raises it too.
+            self.failure = error
+
+    async def close(self) -> None:
+        """Stop the timer and wait for a commit that is under way."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._lingering is not None:
+            await self._lingering
+
+
+async def read_entries(store: Store, run_id: str) -> list[Entry]:
+    """The run's log from the store."""
+    found: list[Entry] = []
+    for record in await store.read_log(run_id):
+        body: dict[str, Any] = decode(record.body)
+        value: dict[str, Any] = {"kind": record.kind, "data": body["data"]}
+        if record.step:
+            value["step"] = record.step
+        if "outputs" in body:
+            value["outputs"] = body["outputs"]
+        elif "blob" in body:
+            value["outputs"] = decode(await store.get_blob(body["blob"]))
+        found.append(Entry.from_dict(value))
+    return found
+
+
+def event(kind: str, step: str = "", **data: Any) -> NewEvent:
+    """An event of now."""
+    return NewEvent(kind=kind, step=step, at=datetime.now(UTC), data=data)
+
+
+class NoJournal:
+    """For graphs run through LangGraph's own API: LangGraph's checkpointer keeps the log, if there is one."""
+
+    def __init__(self, *, durable: bool) -> None:
+        """`durable`: whether steps may follow one another inside a superstep (there is no checkpointer)."""
+        self.durable = durable
+        self._blobs: dict[str, bytes] = {}
+
+    def add(self, entry: Entry, events: Sequence[NewEvent] = (), steps: Sequence[StepRecord] = ()) -> None:
+        """Nothing: the entry travels in the task's writes."""
+
+    def tell(self, event: NewEvent, step: StepRecord | None = None) -> None:
+        """Nothing: what a node says goes into LangGraph's custom stream."""
+
+    async def flush(self) -> None:
+        """Nothing to wait for."""
+
+    async def keep(self, digest: str, data: bytes) -> None:
+        self._blobs[digest] = data
+
+    async def fetch(self, digest: str) -> bytes:
+        return self._blobs[digest]
+
+
+StepFields = Mapping[str, Any]

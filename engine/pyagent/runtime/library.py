@@ -1,0 +1,86 @@
+"""Where graphs come from: YAML files in folders, and versions that the store has kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyagent.errors import GraphError, NotFound
+from pyagent.graph.spec import GraphSpec
+from pyagent.graph.yaml import Document, load_file, load_text
+from pyagent.store.base import Store
+
+SUFFIXES = (".yaml", ".yml")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GraphFile:
+    """A graph file of the library."""
+
+    path: Path
+    document: Document
+
+    @property
+    def spec(self) -> GraphSpec:
+        return self.document.spec
+
+
+class GraphLibrary:
+    """Graph files in folders; earlier folders win where ids meet."""
+
+    def __init__(self, folders: Sequence[Path] = ()) -> None:
+        self.folders = list(folders)
+        self._read: dict[Path, tuple[int, GraphFile]] = {}
+
+    def files(self) -> Iterator[GraphFile]:
+        """Every readable graph file, by folder and name; files that are no graphs are passed over."""
+        seen: set[str] = set()
+        for folder in self.folders:
+            for path in sorted(folder.glob("*")) if folder.is_dir() else ():
+                if path.suffix not in SUFFIXES:
+                    continue
+                try:
+                    found = self.read(path)
+                except GraphError:
+                    continue
+                if found.spec.id not in seen:
+                    seen.add(found.spec.id)
+                    yield found
+
+    def read(self, path: Path) -> GraphFile:
+        """One file, parsed again when it has changed. Raises `GraphError`."""
+        try:
+            changed = path.stat().st_mtime_ns
+        except OSError:
+            changed = 0
+        known = self._read.get(path)
+        if known is None or known[0] != changed:
+            known = (changed, GraphFile(path=path, document=load_file(path)))
+            self._read[path] = known
+        return known[1]
+
+    def find(self, graph_id: str) -> GraphFile | None:
+        """The file of the graph with this id."""
+        for folder in self.folders:
+            for suffix in SUFFIXES:
+                path = folder / f"{graph_id}{suffix}"
+                if path.is_file() and (found := self.read(path)).spec.id == graph_id:
+                    return found
+        return next((found for found in self.files() if found.spec.id == graph_id), None)
+
+
+async def find_graph(library: GraphLibrary, store: Store, graph_id: str) -> Document:
+    """The graph with this id: its file, else the version the store kept last. Raises `NotFound` (`graph.not_found`)."""
+    found = library.find(graph_id)
+    if found is not None:
+        return found.document
+    try:
+        return load_text((await store.latest_graph(graph_id)).text)
+    except NotFound:
+        folders = ", ".join(str(folder) for folder in library.folders) or "none"
+        raise NotFound(
+            f"there is no graph {graph_id!r}",
+            code="graph.not_found",
+            hint=f"Folders searched: {folders}. Give a path, or set PYAGENT_GRAPHS.",
+        ) from None

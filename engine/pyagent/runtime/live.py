@@ -1,0 +1,194 @@
+"""A run that is being executed in this process: its state, the steps that run now, and their cancel tokens."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pyagent.errors import NodeCancelled
+from pyagent.runtime.journal import Journal
+from pyagent.runtime.log import Entry, StepKey
+from pyagent.runtime.state import Changes, RunState
+from pyagent.runtime.values import Values
+from pyagent.store.base import NewEvent, StepRecord
+
+StartGraph = Callable[[str, dict[str, Any], dict[str, Any]], Awaitable[str]]
+"""Start a graph by id with inputs and options (`parent_step`, `on_parent`), and return the new run's id."""
+Credentials = Callable[[str], Awaitable[dict[str, str]]]
+Resolve = Callable[[str], Awaitable[str]]
+"""The hash of the version of a graph that this run is pinned to, by the graph's id."""
+
+
+class Token:
+    """A step's cancel token; see `pyagent.sdk.CancelToken`."""
+
+    __slots__ = ("_event", "reason")
+
+    def __init__(self) -> None:
+        self.reason = ""
+        self._event: asyncio.Event | None = None
+
+    @property
+    def cancelled(self) -> bool:
+        return bool(self.reason)
+
+    def set(self, reason: str) -> None:
+        """Ask for a stop; the first reason stays."""
+        if not self.reason:
+            self.reason = reason
+            if self._event is not None:
+                self._event.set()
+
+    async def wait(self) -> None:
+        if self._event is None:
+            self._event = asyncio.Event()
+            if self.reason:
+                self._event.set()
+        await self._event.wait()
+
+    def check(self) -> None:
+        if self.reason:
+            raise NodeCancelled(f"the step was stopped: {self.reason}")
+
+
+@dataclass(kw_only=True)
+class LiveRun:
+    """What the steps of one run share while it runs here."""
+
+    run_id: str
+    state: RunState
+    journal: Journal
+    values: Values
+    production: bool = True
+    start_graph: StartGraph
+    resolve_graph: Resolve
+    credentials: Credentials
+    grace: float = 5.0
+    """Seconds a cancelled step gets to end by itself."""
+    default_parallel: int | None = None
+    """Steps with effects that run at once, where the graph does not say."""
+    fuse: bool = True
+    """Run pure steps inside the task of the step that made them ready."""
+    running: dict[StepKey, Token] = field(default_factory=dict[StepKey, Token])
+    session_begun: set[StepKey] = field(default_factory=set[StepKey])
+    """`once` tries begun in this process: their outcome is not unknown."""
+    told: Callable[[NewEvent], None] | None = None
+    """Also gets each event at once (LangGraph's custom stream)."""
+    recorded: Callable[[Entry, Changes], None] | None = None
+    """Called for each entry (LangGraph's channel collects them for its checkpoint)."""
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when a step became ready from outside, or the last running step ended."""
+    outside: list[StepKey] = field(default_factory=list[StepKey])
+    """Steps that became ready by a message or a timer, for the listener to start."""
+    listening: bool = False
+    outputs: dict[str, Any] | None = None
+    waits_open: int = 0
+    """Steps that ask LangGraph for an answer in this superstep."""
+    waits_tried: int = 0
+    answered: bool = False
+    """One of them got its answer: the others stay parked until nothing else can run."""
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    _limit: asyncio.Semaphore | None = None
+    _work_dir: Path | None = None
+
+    def __post_init__(self) -> None:
+        parallel = self.state.program.graph.settings.parallel or self.default_parallel
+        if parallel is not None:
+            self._limit = asyncio.Semaphore(parallel)
+
+    @property
+    def limit(self) -> asyncio.Semaphore | None:
+        """Held by each running step with effects, where the graph sets `parallel`."""
+        return self._limit
+
+    @property
+    def unfinished(self) -> list[str]:
+        """Graphs whose frame has ended and whose outputs were not evaluated yet, as after a crash in between."""
+        return [] if self.state.ending else list(self.state.awaiting)
+
+    @property
+    def work_dir(self) -> Path:
+        """The run's scratch directory, made when first asked for."""
+        if self._work_dir is None:
+            self._work_dir = scratch_directory(self.run_id)
+        return self._work_dir
+
+    def record(self, entry: Entry, events: Sequence[NewEvent] = (), steps: Sequence[StepRecord] = ()) -> Changes:
+        """Apply an entry and gather it for the next commit; running steps that it makes pointless are cancelled."""
+        if self.recorded is not None:
+            entry.id = uuid.uuid4().hex
+        changes = self.state.apply(entry)
+        now = datetime.now(UTC)
+        more = list(events)
+        rows = list(steps)
+        for key in changes.skipped:
+            more.append(NewEvent(kind="step.skipped", step=str(key), at=now))
+            rows.append(_row(key, "skipped", ended_at=now))
+        for key in changes.expanded:
+            outcome = self.state.outcomes[key]
+            counts = {port: len(items) for port, items in outcome.outputs.items()}
+            more.append(NewEvent(kind=f"step.{outcome.status}", step=str(key), at=now, data={"items": counts}))
+            rows.append(_row(key, outcome.status, ended_at=now, items_out=counts, error=outcome.error))
+        self.journal.add(entry, more, rows)
+        if self.told is not None:
+            for each in more:
+                self.told(each)
+        if self.recorded is not None:
+            self.recorded(entry, changes)
+        for key, reason in changes.cancel:
+            if (token := self.running.get(key)) is not None:
+                token.set(reason)
+        return changes
+
+    def tell(self, event: NewEvent, step: StepRecord | None = None) -> None:
+        """Say something that no decision depends on."""
+        self.journal.tell(event, step)
+        if self.told is not None:
+            self.told(event)
+
+    def cancel_all(self, reason: str, but: StepKey | None = None) -> None:
+        """Ask every running step to stop."""
+        for key, token in self.running.items():
+            if key != but:
+                token.set(reason)
+        self.woken.set()
+
+    def wake(self, keys: Sequence[StepKey]) -> None:
+        """Steps became ready from outside."""
+        self.outside.extend(keys)
+        self.woken.set()
+
+    def clean(self) -> None:
+        """Remove the run's scratch directory."""
+        remove_scratch(self.run_id)
+
+
+def _row(key: StepKey, status: Any, **more: Any) -> StepRecord:
+    return StepRecord(step=str(key), node=key.node, scope=".".join(map(str, key.scope)), status=status, **more)
+
+
+def scratch_root() -> Path:
+    """Where runs have their scratch directories."""
+    return Path(tempfile.gettempdir()) / "pyagent-work"
+
+
+def scratch_directory(run_id: str) -> Path:
+    """The run's scratch directory, made private if it was not there."""
+    path = scratch_root() / run_id
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return path
+
+
+def remove_scratch(run_id: str) -> None:
+    """Remove the run's scratch directory; what cannot be removed is left to the next clean-up."""
+    shutil.rmtree(scratch_root() / run_id, ignore_errors=True)
+
+
+step_row = _row

@@ -1,0 +1,134 @@
+"""The run's log: every entry that a decision may depend on (SEMANTICS 14), and how it is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, NamedTuple, cast
+
+import orjson
+
+from pyagent.runtime.rules.types import StepId
+from pyagent.sdk.items import Item, Items
+
+EntryKind = Literal[
+    "run.started",
+    "run.cancel",
+    "run.pause",
+    "run.resume",
+    "run.adopted",
+    "run.ended",
+    "step.begun",
+    "step.tried",
+    "step.item",
+    "step.ended",
+    "step.parked",
+    "step.answered",
+    "step.unknown",
+    "step.expanded",
+    "step.reused",
+    "frame.ended",
+]
+
+
+class StepKey(NamedTuple):
+    """A step in its run (SEMANTICS 9): the frame it is in, its node, and the iterations inside the frame.
+
+    The run's own frame is `""`; the frame of element 3 of the map step `each` is `each[3]`, that of a called graph
+    `call()`.
+    """
+
+    frame: str
+    node: str
+    scope: tuple[int, ...] = ()
+
+    @property
+    def id(self) -> StepId:
+        """The step inside its frame, as the rules know it."""
+        return StepId(self.node, self.scope)
+
+    def __str__(self) -> str:
+        place = f"{self.frame}/{self.node}" if self.frame else self.node
+        return f"{place}@{'.'.join(map(str, self.scope))}" if self.scope else place
+
+    @classmethod
+    def parse(cls, text: str) -> StepKey:
+        """The reverse of `str`."""
+        frame, _, step = text.rpartition("/")
+        node, _, scope = step.partition("@")
+        return cls(frame, node, tuple(map(int, scope.split("."))) if scope else ())
+
+
+Outputs = dict[str, Items]
+
+
+@dataclass(slots=True)
+class Entry:
+    """One entry. `outputs` holds items by port, for the kinds that have any; everything else is JSON in `data`."""
+
+    kind: EntryKind
+    step: StepKey | None = None
+    data: dict[str, Any] = field(default_factory=dict[str, Any])
+    outputs: Outputs | None = None
+    id: str = ""
+    """Where an entry may come twice (from a task and from LangGraph's saved writes), what tells that it is the same."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The entry as JSON."""
+        found: dict[str, Any] = {"kind": self.kind, "data": self.data}
+        if self.step is not None:
+            found["step"] = str(self.step)
+        if self.id:
+            found["id"] = self.id
+        if self.outputs is not None:
+            found["outputs"] = {port: [item.as_dict() for item in items] for port, items in self.outputs.items()}
+        return found
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> Entry:
+        """The reverse of `as_dict`."""
+        outputs = value.get("outputs")
+        return cls(
+            value["kind"],
+            StepKey.parse(value["step"]) if "step" in value else None,
+            dict(value["data"]),
+            {port: Items.of(map(Item.from_dict, items)) for port, items in outputs.items()}
+            if outputs is not None
+            else None,
+            value.get("id", ""),
+        )
+
+
+def _unserializable(value: Any) -> Any:
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+def encode(value: Any) -> bytes:
+    """JSON bytes; integers beyond 64 bits and NaN are refused. Raises `TypeError`."""
+    return orjson.dumps(value, default=_unserializable, option=orjson.OPT_NAIVE_UTC)
+
+
+def decode(body: bytes) -> Any:
+    """The reverse of `encode`."""
+    return orjson.loads(body)
+
+
+def timestamp(value: datetime) -> str:
+    """A time as the log writes it."""
+    return value.isoformat()
+
+
+def as_item(value: Any) -> Item:
+    """A JSON object as an item; other values are wrapped as `{"value": …}`."""
+    return Item(cast(dict[str, Any], value) if isinstance(value, dict) else {"value": value})
+
+
+def one_item(json: Mapping[str, Any]) -> Items:
+    """A delivery of one item."""
+    return Items.of([Item(dict(json))])
+
+
+def items_of(values: Sequence[Mapping[str, Any]]) -> Items:
+    """A delivery from JSON objects."""
+    return Items.of(Item(dict(value)) for value in values)

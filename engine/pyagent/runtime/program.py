@@ -1,0 +1,220 @@
+"""A graph made ready to run: node types looked up, ports named, the rules' plans built. Immutable once built."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from pydantic import ValidationError
+
+from pyagent.errors import GraphError, Where
+from pyagent.graph.spec import Body, Edge, GraphSpec, NodeSpec
+from pyagent.runtime.rules import EdgeRule, Join, NodeRule, Plan
+from pyagent.sdk.node import Effects, NodeType
+from pyagent.sdk.params import NodeParams, has_template, lenient
+from pyagent.sdk.registry import Registry
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NodeProgram:
+    """One node with its type."""
+
+    spec: NodeSpec
+    type: NodeType
+    params: NodeParams | None
+    """The parameters, where no expression is in them."""
+    effects: Effects
+    ports_out: tuple[str, ...]
+    """The type's ports, and `error` where `on_error: route` adds it."""
+    pure: bool
+    """May run inside another step's task: no effects, no wait, no time limit of its own."""
+
+    @property
+    def id(self) -> str:
+        return self.spec.id
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameProgram:
+    """A set of nodes that run together: a graph from one trigger, or a body."""
+
+    plan: Plan
+    edges: tuple[EdgeRule, ...]
+    leaves: tuple[str, ...]
+    """Nodes without outgoing edges, in the order of the file."""
+    pure: bool
+    """All its nodes are pure."""
+    _ports: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict[tuple[str, str], tuple[str, ...]])
+
+    @cached_property
+    def outgoing(self) -> Mapping[str, Sequence[EdgeRule]]:
+        found: dict[str, list[EdgeRule]] = {}
+        for edge in self.edges:
+            found.setdefault(edge.source, []).append(edge)
+        return found
+
+    def ports_towards(self, node: str, reader: str) -> tuple[str, ...]:
+        """The ports of `node` from which a chain of edges leads to `reader`, in the order of the file."""
+        key = (node, reader)
+        if key not in self._ports:
+            found: list[str] = []
+            for edge in self.outgoing.get(node, ()):
+                if edge.source_port not in found and self._leads(edge.target, reader):
+                    found.append(edge.source_port)
+            self._ports[key] = tuple(found)
+        return self._ports[key]
+
+    def _leads(self, start: str, end: str) -> bool:
+        seen, open_ = {start}, [start]
+        while open_:
+            node = open_.pop()
+            if node == end:
+                return True
+            for edge in self.outgoing.get(node, ()):
+                if edge.target not in seen:
+                    seen.add(edge.target)
+                    open_.append(edge.target)
+        return False
+
+
+class Program:
+    """A graph ready to run. Build one per graph version and share it between runs."""
+
+    def __init__(self, graph: GraphSpec, registry: Registry) -> None:
+        """Raises `GraphError` where the graph does not hold together; `graph check` says more."""
+        self.graph = graph
+        self.hash = graph.hash()
+        self.nodes: dict[str, NodeProgram] = {
+            place.node.id: _node(place.node, registry, graph) for place in graph.places()
+        }
+        self.names: dict[str, str] = {}
+        for node in self.nodes.values():
+            if node.spec.name:
+                self.names.setdefault(node.spec.name, node.id)
+        self._roots: dict[str, FrameProgram] = {}
+        self._bodies: dict[str, FrameProgram] = {}
+
+    @cached_property
+    def triggers(self) -> tuple[str, ...]:
+        """Ids of the trigger nodes, in the order of the file."""
+        return tuple(node.id for node in self.graph.nodes if self.nodes[node.id].type.kind == "trigger")
+
+    def root(self, trigger: str = "") -> FrameProgram:
+        """The graph as started by this trigger node; empty: the only one, or the implicit one (SEMANTICS 6).
+
+        Raises `GraphError` (`graph.trigger.unknown`) when there is no such trigger or several to choose from.
+        """
+        trigger = self.trigger(trigger)
+        if trigger not in self._roots:
+            starts = [trigger] if trigger else _without_incoming(self.graph.nodes, self.graph.edges)
+            self._roots[trigger] = self._frame(self.graph.nodes, self.graph.edges, starts)
+        return self._roots[trigger]
+
+    def trigger(self, wanted: str = "") -> str:
+        """The trigger node that `wanted` means; empty for the implicit one."""
+        if wanted:
+            if wanted in self.triggers:
+                return wanted
+            raise GraphError(
+                f"the graph {self.graph.id} has no trigger {wanted!r}",
+                code="graph.trigger.unknown",
+                hint=f"Its triggers: {', '.join(self.triggers) or 'none, so leave it out'}.",
+            )
+        if len(self.triggers) > 1:
+            raise GraphError(
+                f"the graph {self.graph.id} has several triggers",
+                code="graph.trigger.unknown",
+                hint=f"Choose one: {', '.join(self.triggers)}.",
+            )
+        return self.triggers[0] if self.triggers else ""
+
+    def body(self, node: str) -> FrameProgram:
+        """The body of a map node. Raises `GraphError` (`graph.map.body`) when it has none."""
+        if node not in self._bodies:
+            body: Body | None = self.nodes[node].spec.body
+            if body is None or not body.nodes:
+                raise GraphError(
+                    f"the node {node} has no body to run",
+                    code="graph.map.body",
+                    where=Where(node=node),
+                    hint="Give it `body: {nodes: [...], edges: [...]}`, or `with: {graph: id}`.",
+                )
+            starts = _without_incoming(body.nodes, body.edges)
+            self._bodies[node] = self._frame(body.nodes, body.edges, starts)
+        return self._bodies[node]
+
+    def _frame(self, nodes: Sequence[NodeSpec], edges: Sequence[Edge], starts: Sequence[str]) -> FrameProgram:
+        rules = [
+            NodeRule(
+                id=node.id,
+                join=Join(node.join.kind, node.join.count),
+                loop_max=None
+                if self.nodes[node.id].type.kind == "loop" and node.loop is None
+                else (node.loop.max if node.loop else 1000),
+                cancel_losers=node.losers == "cancel",
+                done_port="done" if "done" in self.nodes[node.id].ports_out else None,
+            )
+            for node in nodes
+        ]
+        named = tuple(self._edge(edge) for edge in edges)
+        sources = {edge.source for edge in named}
+        return FrameProgram(
+            plan=Plan.build(rules, named, starts),
+            edges=named,
+            leaves=tuple(node.id for node in nodes if node.id not in sources),
+            pure=all(self.nodes[node.id].pure for node in nodes),
+        )
+
+    def _edge(self, edge: Edge) -> EdgeRule:
+        source, target = self.nodes.get(edge.source), self.nodes.get(edge.target)
+        if source is None or target is None:
+            missing = edge.source if source is None else edge.target
+            raise GraphError(f"the edge {edge} names no node {missing!r}", code="graph.edge.unknown_node")
+        first_out = source.ports_out[0] if source.ports_out else "out"
+        first_in = target.type.ports_in[0] if target.type.ports_in else "in"
+        return EdgeRule(edge.source, edge.source_port or first_out, edge.target, edge.target_port or first_in)
+
+
+def _without_incoming(nodes: Sequence[NodeSpec], edges: Sequence[Edge]) -> list[str]:
+    targets = {edge.target for edge in edges}
+    return [node.id for node in nodes if node.id not in targets]
+
+
+def _node(spec: NodeSpec, registry: Registry, graph: GraphSpec) -> NodeProgram:
+    node_type = registry.get(str(spec.use))
+    if node_type is None:
+        raise GraphError(
+            f"there is no node type {spec.use}",
+            code="graph.node.unknown_type",
+            where=Where(node=spec.id),
+            hint="`pyagent node list` shows the installed types.",
+        )
+    static: NodeParams | None = None
+    if not has_template(spec.params):
+        try:
+            static = node_type.validate_params(spec.params)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            place = ".".join(map(str, first["loc"]))
+            raise GraphError(
+                f"parameter {place or '(all)'}: {first['msg']}",
+                code="graph.param.invalid",
+                where=Where(node=spec.id, field=f"with.{place}"),
+                hint=f"`pyagent node show {node_type.name}` lists the parameters.",
+            ) from error
+    guess: Any = static if static is not None else lenient(node_type.params, spec.params)
+    ports = node_type.ports_out_for(guess)
+    if spec.on_error == "route" and "error" not in ports:
+        ports = (*ports, "error")
+    effects = spec.effects or node_type.effects_for(guess)
+    waits = node_type.kind in ("map", "call")
+    pure = (
+        effects == "none"
+        and not waits
+        and spec.timeout is None
+        and spec.idle_timeout is None
+        and (spec.retry is None or spec.retry.attempts == 1)
+    )
+    return NodeProgram(spec=spec, type=node_type, params=static, effects=effects, ports_out=ports, pure=pure)

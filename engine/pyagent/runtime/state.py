@@ -1,0 +1,544 @@
+"""The state of a run as a fold over its log: pure, without I/O. The same log always gives the same state.
+
+`RunState.apply` takes one entry and says what follows from it. The rules inside one frame are in `runtime.rules`;
+this module adds frames (maps, called graphs), outcomes, waits, state channels and failures on top.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pyagent.errors import PyAgentError, RunError
+from pyagent.runtime.failure import ErrorData, failed_outputs
+from pyagent.runtime.log import Entry, Outputs, StepKey, items_of, one_item
+from pyagent.runtime.program import FrameProgram, NodeProgram, Program
+from pyagent.runtime.reduce import Channels
+from pyagent.runtime.rules import Decisions, Delivery, Frame, Ready, StepId
+from pyagent.sdk.items import Item, Items, ItemSource
+
+LoadProgram = Callable[[str], Program]
+"""A called graph's program by its hash."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How a step ended."""
+
+    status: Literal["completed", "failed", "cancelled"]
+    outputs: Outputs
+    error: ErrorData | None = None
+
+
+@dataclass(slots=True)
+class FrameState:
+    """One execution of a set of nodes."""
+
+    name: str
+    program: Program
+    nodes: FrameProgram
+    rules: Frame
+    inputs: Mapping[str, Any]
+    """`$inputs` in this frame."""
+    entry: Items
+    """What the frame's start puts out."""
+    channels: Channels
+    parent: StepKey | None = None
+    element: int = 0
+    calls: bool = False
+    """The frame is a called graph, with outputs to evaluate and state of its own."""
+    steps: dict[str, list[StepKey]] = field(default_factory=dict[str, list[StepKey]])
+    """Ended steps by node, in the order of the log."""
+    closed: bool = False
+
+
+@dataclass(slots=True)
+class Expansion:
+    """A map's or call's step whose frames are being run."""
+
+    step: StepKey
+    kind: Literal["map", "call"]
+    elements: list[Items]
+    parallel: int
+    on_error: Literal["stop", "skip", "route"]
+    program: Program
+    nodes: FrameProgram
+    calls: bool
+    started: int = 0
+    ended: int = 0
+    results: dict[int, Items] = field(default_factory=dict[int, Items])
+    errors: dict[int, ErrorData] = field(default_factory=dict[int, ErrorData])
+
+
+@dataclass(slots=True)
+class Changes:
+    """What follows from one entry."""
+
+    ready: list[StepKey] = field(default_factory=list[StepKey])
+    skipped: list[StepKey] = field(default_factory=list[StepKey])
+    expanded: list[StepKey] = field(default_factory=list[StepKey])
+    """Map steps that ended with the entry."""
+    cancel: list[tuple[StepKey, str]] = field(default_factory=list[tuple[StepKey, str]])
+    """Running steps to cancel, and why: `loser` or `failed`."""
+    finished: list[str] = field(default_factory=list[str])
+    """Frames of graphs (the run's own, called ones) that ended and whose outputs are to be evaluated."""
+
+
+class RunState:
+    """Everything that the log says of a run."""
+
+    def __init__(self, program: Program, load: LoadProgram | None = None) -> None:
+        self.program = program
+        self._load = load or _no_programs
+        self.reset()
+
+    def reset(self) -> None:
+        """Back to before the first entry."""
+        self.applied: set[str] = set()
+        self.length = 0
+        self.started: dict[str, Any] | None = None
+        """Data of `run.started`."""
+        self.frames: dict[str, FrameState] = {}
+        self.expansions: dict[StepKey, Expansion] = {}
+        self.awaiting: dict[str, None] = {}
+        """Graphs' frames that have ended and whose outputs are not in the log yet."""
+        self.startable: dict[StepKey, Ready] = {}
+        """Steps that are ready and have not ended, in the order in which they became so."""
+        self.deliveries: dict[StepKey, tuple[Delivery, ...]] = {}
+        self.outcomes: dict[StepKey, Outcome] = {}
+        self.parked: dict[StepKey, dict[str, Any]] = {}
+        """Steps that wait, with what for; `kind: unknown` for those that a person must settle."""
+        self.answers: dict[StepKey, dict[str, Any]] = {}
+        self.begun: dict[StepKey, int] = {}
+        """`once` tries whose beginning is in the log and whose end is not: the try's number."""
+        self.tries: dict[StepKey, int] = {}
+        """Failed tries."""
+        self.item_outcomes: dict[StepKey, dict[int, dict[str, Any]]] = {}
+        self.reusable: dict[StepKey, Entry] = {}
+        """Outcomes of `once` steps that a fork keeps for when they become ready."""
+        self.called: list[tuple[str, str]] = []
+        """Runs started by calls that were not waited for, and what becomes of them when this run is cancelled."""
+        self.failure: ErrorData | None = None
+        self.cancelled: dict[str, Any] | None = None
+        self.paused = False
+        self.stopped: dict[str, Any] | None = None
+        """Set by `flow.stop`: the run ends early, as its `status` says."""
+        self.ended: dict[str, Any] | None = None
+
+    # -- reading ------------------------------------------------------------------------------------------------
+
+    @property
+    def ending(self) -> bool:
+        """Nothing new may start: the run failed, was cancelled or stopped, or has ended."""
+        return bool(self.failure or self.cancelled or self.stopped or self.ended)
+
+    @property
+    def settled(self) -> bool:
+        """The run's own frame has ended, or the run is ending."""
+        return self.ending or bool(self.frames and self.frames[""].closed)
+
+    def runnable(self) -> list[StepKey]:
+        """Steps that may be started now."""
+        if self.ending or self.paused:
+            return []
+        return [key for key in self.startable if key not in self.parked and key not in self.expansions]
+
+    def node(self, key: StepKey) -> NodeProgram:
+        """The node of a step."""
+        return self.frames[key.frame].program.nodes[key.node]
+
+    def inputs_of(self, key: StepKey) -> dict[str, Items]:
+        """The step's items by input port, in the order of SEMANTICS 3."""
+        frame = self.frames[key.frame]
+        parts: dict[str, list[Items]] = {}
+        for edge, source in self.deliveries[key]:
+            if edge < 0:
+                parts.setdefault("in", []).append(frame.entry)
+                continue
+            rule = frame.nodes.edges[edge]
+            outcome = self.outcomes[StepKey(key.frame, source.node, source.scope)]
+            parts.setdefault(rule.target_port, []).append(outcome.outputs[rule.source_port])
+        return {port: Items.concat(found) for port, found in parts.items()}
+
+    def loop_inputs(self, key: StepKey) -> tuple[Items, list[Items]]:
+        """For a loop's header: what started the loop, and what came back after each ended iteration."""
+        *outer, iteration = key.scope
+        parts = [self._all_inputs(key._replace(scope=(*outer, number))) for number in range(1, iteration + 1)]
+        return parts[0], parts[1:]
+
+    def _all_inputs(self, key: StepKey) -> Items:
+        return Items.concat(list(self.inputs_of(key).values())) if key in self.deliveries else Items.of(())
+
+    def resolve(self, reader: StepKey, node: str) -> tuple[StepKey, Items] | None:
+        """The step that `$('node')` means for this reader and the items it reads; None if it is not upstream."""
+        while True:
+            frame = self.frames[reader.frame]
+            if node in frame.nodes.plan.index:
+                found = frame.rules.resolve(reader.id, node)
+                if found is not None:
+                    key = StepKey(reader.frame, found.node, found.scope)
+                    return key, self._read(frame, key, reader.node)
+            if frame.parent is None:
+                return None
+            reader = frame.parent
+
+    def _read(self, frame: FrameState, key: StepKey, reader: str) -> Items:
+        outputs = self.outcomes[key].outputs
+        for port in frame.nodes.ports_towards(key.node, reader):
+            if port in outputs:
+                return outputs[port]
+        first = frame.program.nodes[key.node].ports_out[:1]
+        return outputs.get(first[0], Items.of(())) if first else Items.of(())
+
+    def latest(self, frame: str, node: str) -> StepKey | None:
+        """The step of `node` in the frame that ended last, as `outputs` read it."""
+        steps = self.frames[frame].steps.get(node)
+        return steps[-1] if steps else None
+
+    # -- the fold -----------------------------------------------------------------------------------------------
+
+    def apply(self, entry: Entry) -> Changes:
+        """Take one entry of the log and say what follows. An entry that was applied before changes nothing."""
+        changes = Changes()
+        if entry.kind == "run.started" and self.ended is not None:
+            self.reset()
+        if entry.id:
+            if entry.id in self.applied:
+                return changes
+            self.applied.add(entry.id)
+        self.length += 1
+        data = entry.data
+        match entry.kind, entry.step:
+            case "run.started", _:
+                self._start(data, changes)
+            case "run.cancel", _:
+                self.cancelled = data
+            case "run.pause", _:
+                self.paused = True
+            case "run.resume", _:
+                self.paused = False
+                self._again(data)
+            case "run.adopted", _:
+                pass
+            case "run.ended", _:
+                self.ended = data
+                self.awaiting.clear()
+            case "step.begun", StepKey() as key:
+                self.begun[key] = data["attempt"]
+            case "step.tried", StepKey() as key:
+                self.tries[key] = data["attempt"]
+                self.begun.pop(key, None)
+            case "step.item", StepKey() as key:
+                self.item_outcomes.setdefault(key, {})[data["index"]] = {**data, "outputs": entry.outputs}
+            case "step.parked", StepKey() as key:
+                self.parked[key] = data["wait"]
+            case "step.unknown", StepKey() as key:
+                self.begun.pop(key, None)
+                self.parked[key] = {"kind": "unknown", **data}
+            case "step.answered", StepKey() as key:
+                self.parked.pop(key, None)
+                self.answers[key] = data["answer"]
+                if key in self.startable:
+                    changes.ready.append(key)
+            case "step.expanded", StepKey() as key:
+                self._expand(key, entry, changes)
+            case "step.ended", StepKey() as key:
+                self._end(key, entry, changes)
+            case "step.reused", StepKey() as key:
+                self.reusable[key] = entry
+            case "frame.ended", StepKey() as key:
+                self._frame_result(key, data["element"], one_item(data["outputs"]), changes)
+            case kind, _:
+                raise RunError(f"the log holds an entry of an unknown kind {kind!r}", code="run.log_kind")
+        return changes
+
+    def _start(self, data: dict[str, Any], changes: Changes) -> None:
+        self.started = data
+        nodes = self.program.root(data.get("trigger", ""))
+        frame = FrameState(
+            name="",
+            program=self.program,
+            nodes=nodes,
+            rules=Frame(nodes.plan, self.program.graph.settings.max_steps),
+            inputs=data["inputs"],
+            entry=one_item(data["inputs"]),
+            channels=Channels(self.program.graph.state),
+            calls=True,
+        )
+        self.frames[""] = frame
+        self._decide(frame, frame.rules.start(), changes)
+
+    def _again(self, data: dict[str, Any]) -> None:
+        """`pyagent resume` on a run that failed: what failed it is tried afresh."""
+        if data.get("retry"):
+            self.failure = self.cancelled = self.ended = None
+            for key in list(self.startable):
+                self.tries.pop(key, None)
+
+    def _decide(self, frame: FrameState, decisions: Decisions, changes: Changes) -> None:
+        for ready in decisions.ready:
+            key = StepKey(frame.name, ready.step.node, ready.step.scope)
+            self.startable[key] = ready
+            self.deliveries[key] = ready.deliveries
+            changes.ready.append(key)
+        changes.skipped.extend(StepKey(frame.name, step.node, step.scope) for step in decisions.skipped)
+        for step in decisions.losers:
+            key = StepKey(frame.name, step.node, step.scope)
+            changes.cancel.extend((inner, "loser") for inner in self._within(key))
+        if decisions.failure is not None:
+            failure = decisions.failure
+            self._fail_frame(frame, {"code": failure.code, "message": failure.message, "node": failure.node}, changes)
+        elif decisions.ended:
+            self._close(frame, changes)
+
+    def _end(self, key: StepKey, entry: Entry, changes: Changes) -> None:
+        data = entry.data
+        frame = self.frames.get(key.frame)
+        if key not in self.startable or frame is None:
+            return
+        outputs = {port: items for port, items in (entry.outputs or {}).items() if len(items)}
+        outcome = Outcome(data["status"], outputs, data.get("error"))
+        if outcome.status == "failed" and not data.get("handled"):
+            self.begun.pop(key, None)
+            self._fail_frame(frame, {"step": str(key), **(outcome.error or {})}, changes)
+            return
+        if outcome.status == "cancelled" and data.get("reason") != "loser":
+            # The run is ending; should it be resumed, the step begins again, or is unknown if its try was begun.
+            return
+        self._keep(frame, key, outcome)
+        if called := data.get("called"):
+            self.called.append((called, data.get("on_parent", "abandon")))
+        if stop := data.get("stop"):
+            self.stopped = stop
+            changes.cancel.extend((other, "stopped") for other in self.startable)
+            return
+        if not self._write(frame, key, data.get("writes", {}), changes):
+            return
+        counts = {port: len(items) for port, items in outputs.items()}
+        self._decide(frame, frame.rules.end_step(key.id, counts, data.get("more", False)), changes)
+
+    def _keep(self, frame: FrameState, key: StepKey, outcome: Outcome) -> None:
+        for store in (self.startable, self.parked, self.answers, self.begun, self.item_outcomes):
+            store.pop(key, None)
+        self.outcomes[key] = outcome
+        frame.steps.setdefault(key.node, []).append(key)
+
+    def _write(self, frame: FrameState, key: StepKey, writes: Mapping[str, Any], changes: Changes) -> bool:
+        for name, value in writes.items():
+            try:
+                last = frame.channels.write(name, value, key)
+            except PyAgentError as error:
+                self._fail_frame(frame, {"step": str(key), "node": key.node, **error.as_dict()}, changes)
+                return False
+            if last is not None and last.frame == key.frame and not frame.rules.is_ancestor(last.id, key.id):
+                message = f"{last} and {key} both wrote {name!r}, and neither is upstream of the other"
+                hint = "Give the channel a reducer, or join the branches before the second write."
+                error = {"code": "run.concurrent_write", "message": message, "hint": hint, "node": key.node}
+                self._fail_frame(frame, {"step": str(key), **error}, changes)
+                return False
+        return True
+
+    # -- frames -------------------------------------------------------------------------------------------------
+
+    def _expand(self, key: StepKey, entry: Entry, changes: Changes) -> None:
+        data = entry.data
+        program = self._load(data["graph"]) if data.get("graph") else self.frames[key.frame].program
+        expansion = Expansion(
+            step=key,
+            kind=data["kind"],
+            elements=[entry.outputs[str(number)] for number in range(len(entry.outputs))] if entry.outputs else [],
+            parallel=data.get("parallel", 1),
+            on_error=data.get("on_error", "stop"),
+            program=program,
+            nodes=program.root() if data.get("graph") else program.body(key.node),
+            calls=bool(data.get("graph")),
+        )
+        self.expansions[key] = expansion
+        self._spawn(expansion, changes)
+
+    def _spawn(self, expansion: Expansion, changes: Changes) -> None:
+        while expansion.started < len(expansion.elements) and (
+            expansion.started - expansion.ended < expansion.parallel
+        ):
+            element = expansion.started
+            expansion.started += 1
+            self._open(expansion, element, changes)
+            if expansion.step not in self.expansions:
+                return
+        if expansion.ended == len(expansion.elements):
+            self._finish_expansion(expansion, changes)
+
+    def _open(self, expansion: Expansion, element: int, changes: Changes) -> None:
+        outer = self.frames[expansion.step.frame]
+        entry = expansion.elements[element]
+        name = f"{expansion.step}()" if expansion.kind == "call" else f"{expansion.step}[{element}]"
+        frame = FrameState(
+            name=name,
+            program=expansion.program,
+            nodes=expansion.nodes,
+            rules=Frame(expansion.nodes.plan, expansion.program.graph.settings.max_steps),
+            inputs=entry[0].json if expansion.calls and len(entry) else outer.inputs,
+            entry=entry,
+            channels=Channels(expansion.program.graph.state)
+            if expansion.calls
+            else Channels(expansion.program.graph.state, outer.channels),
+            parent=expansion.step,
+            element=element,
+            calls=expansion.calls,
+        )
+        self.frames[name] = frame
+        self._decide(frame, frame.rules.start(), changes)
+
+    def _close(self, frame: FrameState, changes: Changes) -> None:
+        frame.closed = True
+        if frame.calls:
+            self.awaiting[frame.name] = None
+            changes.finished.append(frame.name)
+        elif frame.parent is not None:
+            self._frame_result(frame.parent, frame.element, self._leaf_items(frame), changes)
+
+    def _leaf_items(self, frame: FrameState) -> Items:
+        """What the body's last nodes put out, in the order of the file (SEMANTICS 15)."""
+        parts = [
+            items
+            for node in frame.nodes.leaves
+            for key in sorted(frame.steps.get(node, ()))
+            for port, items in self.outcomes[key].outputs.items()
+            if port != "error"
+        ]
+        return Items.concat(parts) if parts else Items.of(())
+
+    def _frame_result(self, step: StepKey, element: int, result: Items | ErrorData, changes: Changes) -> None:
+        expansion = self.expansions.get(step)
+        if expansion is None:
+            return
+        name = f"{step}()" if expansion.kind == "call" else f"{step}[{element}]"
+        self.awaiting.pop(name, None)
+        if isinstance(result, Items):
+            expansion.results[element] = result
+        else:
+            expansion.errors[element] = result
+        expansion.ended += 1
+        if expansion.kind == "map" and not expansion.calls:
+            self._forget(expansion, element)
+        self._spawn(expansion, changes)
+
+    def _forget(self, expansion: Expansion, element: int) -> None:
+        """Free what nobody can read any more of an ended element: only its result and its writes are left."""
+        frame = self.frames[f"{expansion.step}[{element}]"]
+        for steps in frame.steps.values():
+            for key in steps:
+                del self.outcomes[key]
+                self.deliveries.pop(key, None)
+        frame.steps = {}
+        frame.rules = Frame(frame.nodes.plan)
+
+    def _finish_expansion(self, expansion: Expansion, changes: Changes) -> None:
+        key = expansion.step
+        del self.expansions[key]
+        if key not in self.startable:
+            return
+        frame, node = self.frames[key.frame], self.node(key)
+        if expansion.kind == "map" and not expansion.calls:
+            for element in range(len(expansion.elements)):
+                inner = self.frames.pop(f"{key}[{element}]")
+                if element in expansion.results:
+                    frame.channels.absorb(inner.channels, key)
+        outputs = self._expansion_outputs(expansion, node)
+        self._keep(frame, key, Outcome("completed", outputs))
+        changes.expanded.append(key)
+        counts = {port: len(items) for port, items in outputs.items()}
+        self._decide(frame, frame.rules.end_step(key.id, counts), changes)
+
+    def _expansion_outputs(self, expansion: Expansion, node: NodeProgram) -> Outputs:
+        found: list[Item] = []
+        offset = 0
+        for element, items in enumerate(expansion.elements):
+            sources = tuple(ItemSource(offset + number) for number in range(len(items)))
+            offset += len(items)
+            if (result := expansion.results.get(element)) is not None:
+                found.extend(Item(item.json, item.binary, sources) for item in result)
+        outputs: Outputs = {node.ports_out[0]: Items.of(found)} if found else {}
+        if expansion.on_error == "route" and expansion.errors:
+            errors = [
+                {"error": error, "input": [item.json for item in expansion.elements[element]]}
+                for element, error in sorted(expansion.errors.items())
+            ]
+            outputs["error"] = items_of(errors)
+        return outputs
+
+    # -- failures -----------------------------------------------------------------------------------------------
+
+    def _fail_frame(self, frame: FrameState, error: ErrorData, changes: Changes) -> None:
+        """A failure that no policy of its step handled: the innermost map or call that has one decides.
+
+        Where none has, the run fails and its frames stay as they are, so that it can be resumed at the failed step.
+        """
+        handler = self._handler(frame)
+        if handler is None:
+            self.failure = error
+            changes.cancel.extend((key, "failed") for key in self.startable)
+            return
+        frame, element_only = handler
+        parent = frame.parent
+        if parent is None:
+            return
+        changes.cancel.extend((key, "failed") for key in self._inside(frame.name))
+        self._drop(frame.name)
+        if element_only:
+            frame.closed = True
+            self._frame_result(parent, frame.element, error, changes)
+        else:
+            self._fail_step(parent, error, changes)
+
+    def _handler(self, frame: FrameState) -> tuple[FrameState, bool] | None:
+        """The frame whose map or call deals with its failure, and whether only that element is lost."""
+        while frame.parent is not None:
+            expansion = self.expansions[frame.parent]
+            if expansion.kind == "map" and expansion.on_error != "stop":
+                return frame, True
+            if self.node(frame.parent).spec.on_error != "stop":
+                return frame, False
+            frame = self.frames[frame.parent.frame]
+        return None
+
+    def _fail_step(self, key: StepKey, error: ErrorData, changes: Changes) -> None:
+        """A map's or call's step fails, and its own policy says what follows."""
+        self.expansions.pop(key, None)
+        for name in [name for name, frame in self.frames.items() if frame.parent == key]:
+            self.awaiting.pop(name, None)
+            changes.cancel.extend((inner, "failed") for inner in self._inside(name))
+            self._drop(name)
+        frame, node = self.frames[key.frame], self.node(key)
+        outputs = failed_outputs(node, error, self.inputs_of(key), attempt=1) or {}
+        self._keep(frame, key, Outcome("failed", outputs, error))
+        changes.expanded.append(key)
+        counts = {port: len(items) for port, items in outputs.items()}
+        self._decide(frame, frame.rules.end_step(key.id, counts), changes)
+
+    def _drop(self, frame: str) -> None:
+        """Nothing of the frame may start or wait any more."""
+        for key in self._inside(frame):
+            for store in (self.startable, self.parked, self.expansions):
+                store.pop(key, None)
+
+    def _inside(self, frame: str) -> list[StepKey]:
+        """Open steps of the frame and of the frames inside it."""
+        if not frame:
+            return list(self.startable)
+        return [key for key in self.startable if key.frame == frame or key.frame.startswith(f"{frame}/")]
+
+    def _within(self, key: StepKey) -> Iterable[StepKey]:
+        """The step, and for a map or call the open steps inside."""
+        if key in self.startable:
+            yield key
+        prefixes = (f"{key}[", f"{key}()")
+        yield from [other for other in self.startable if other.frame.startswith(prefixes)]
+
+
+def _no_programs(_: str) -> Program:
+    raise RunError("this run cannot call other graphs", code="run.no_graphs")
+
+
+__all__ = ["Changes", "Expansion", "FrameState", "Outcome", "RunState", "StepId"]
