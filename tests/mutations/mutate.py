@@ -21,7 +21,7 @@ SUITES = {
     "cases": ["tests/conformance/test_semantics_cases.py"],
     "property": ["tests/property/test_rules_agree.py"],
 }
-EXAMPLES = 600
+EXAMPLES = int(os.environ.get("PYAGENT_MUTATION_EXAMPLES", "600"))
 LIMIT = 60
 """Seconds for one suite; a mutation that makes the rules run for ever is caught by it."""
 

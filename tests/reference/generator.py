@@ -67,6 +67,8 @@ class Blocks:
         self.left = size
         self.names: list[str] = []
         self.edges: list[Edge] = []
+        self.races: set[str] = set()
+        """Nodes with `join: any` and `losers: cancel`."""
 
     def node(self, entries: list[Tail]) -> str:
         """A new node that all the loose ends lead to."""
@@ -78,8 +80,8 @@ class Blocks:
 
     def block(self, entries: list[Tail], depth: int) -> list[Tail]:
         """Some block; at least one node."""
-        kind = self.whole(6) if depth and self.left > 1 else 0
-        blocks = [self.step, self.branches, self.loop, self.batches, self.sequence, self.side]
+        kind = self.whole(7) if depth and self.left > 1 else 0
+        blocks = [self.step, self.branches, self.loop, self.batches, self.sequence, self.side, self.race]
         return blocks[kind](entries, depth - 1)
 
     def step(self, entries: list[Tail], depth: int) -> list[Tail]:
@@ -100,6 +102,15 @@ class Blocks:
         for port in ["x", "y", "z"][: 2 + self.whole(2)]:
             ends += self.block([(name, port)], depth) if self.whole(4) else [(name, port)]
         return [(self.node(ends), "out")] if self.whole(3) else ends
+
+    def race(self, entries: list[Tail], depth: int) -> list[Tail]:
+        """Branches of which the first to come wins, some of them a step only; the others are cancelled."""
+        name = self.node(entries)
+        slow = [self.block, self.loop][self.whole(2)]
+        ends = self.step([(name, "x")], depth) + slow([(name, ["x", "y"][self.whole(2)])], depth)
+        meeting = self.node(ends)
+        self.races.add(meeting)
+        return [(meeting, "out")]
 
     def side(self, entries: list[Tail], depth: int) -> list[Tail]:
         """A node with a branch that leads nowhere."""
@@ -128,9 +139,9 @@ class Blocks:
         return [(header, "done")]
 
 
-def composed(whole: Whole) -> tuple[list[str], list[Edge], int]:
+def composed(whole: Whole) -> tuple[list[Node], list[Edge], int]:
     """Nodes and edges of composed blocks and a few more edges; the third part is how many nodes are triggers."""
-    blocks = Blocks(whole, 3 + whole(9))
+    blocks = Blocks(whole, 4 + whole(10))
     blocks.node([])
     ends: list[Tail] = [("n0", "out")]
     while blocks.left > 0:
@@ -139,10 +150,11 @@ def composed(whole: Whole) -> tuple[list[str], list[Edge], int]:
         source, target = (blocks.names[whole(len(blocks.names))] for _ in range(2))
         if target != "n0":
             blocks.edges.append(Edge(source, ["out", "x", "done"][whole(3)], target))
-    return blocks.names, blocks.edges, 1
+    race = {name: Node(name, join="any", losers=True) for name in blocks.races}
+    return [race.get(name, Node(name)) for name in blocks.names], blocks.edges, 1
 
 
-def reducible(whole: Whole) -> tuple[list[str], list[Edge], int]:
+def reducible(whole: Whole) -> tuple[list[Node], list[Edge], int]:
     """A random forward graph and back edges to dominators; several triggers now and then."""
     size = 2 + whole(10)
     triggers = 1 + (whole(5) == 4)
@@ -162,14 +174,13 @@ def reducible(whole: Whole) -> tuple[list[str], list[Edge], int]:
         if above:
             target = above[whole(len(above))]
             edges.append(Edge(names[source], ["again", "out", "x"][whole(3)], names[target]))
-    return names, edges, triggers
+    return [Node(name) for name in names], edges, triggers
 
 
-def mended(names: list[str], edges: list[Edge], triggers: int) -> Graph:
+def mended(nodes: list[Node], edges: list[Edge], triggers: int) -> Graph:
     """The graph without the edges that make it invalid: later edges go first, `done` becomes another port."""
-    nodes = tuple(Node(name) for name in names)
     while True:
-        graph = Graph(nodes, tuple(edges), tuple(names[:triggers]))
+        graph = Graph(tuple(nodes), tuple(edges), tuple(node.id for node in nodes[:triggers]))
         try:
             Shape(graph)
         except Refused as refused:
@@ -201,7 +212,7 @@ def dressed(whole: Whole, graph: Graph, stray: bool) -> Play:
     for node in nodes:
         # Edges from what is not reached are in M as it is written: such a join may be one that can never be met.
         counted = [i for i, edge in enumerate(edges) if edge.target == node.id and i not in shape.back]
-        if len(counted) > 1 or (counted and whole(8) == 7):
+        if not node.losers and (len(counted) > 1 or (counted and whole(8) == 7)):
             kind = whole(4)
             join = "all" if kind < 2 else "any" if kind == 2 else 1 + whole(len(counted))
             node = replace(node, join=join, losers=kind >= 2 and bool(whole(3)))
@@ -227,8 +238,8 @@ def plays(draw: st.DrawFn) -> Play:
     def whole(below: int) -> int:
         return draw(st.integers(0, below - 1)) if below > 1 else 0
 
-    names, edges, triggers = (reducible if whole(2) else composed)(whole)
-    return dressed(whole, mended(names, edges, triggers), stray=whole(6) == 5)
+    nodes, edges, triggers = (reducible if whole(2) else composed)(whole)
+    return dressed(whole, mended(nodes, edges, triggers), stray=whole(6) == 5)
 
 
 @st.composite
