@@ -17,6 +17,7 @@ from pyagent.runtime.redact import redact
 from pyagent.sdk.commands import Answer, LoopView
 from pyagent.sdk.context import Level
 from pyagent.sdk.items import BlobRef, Items
+from pyagent.sdk.outcome import loop_view
 from pyagent.sdk.params import NodeParams
 
 P = TypeVar("P", bound=NodeParams)
@@ -117,8 +118,7 @@ class StepContext:
     def loop(self) -> LoopView:
         if not self._key.scope or self._node.type.kind != "loop":
             raise NodeError(f"{self._key} heads no loop", code="node.no_loop")
-        entry, returned = self._live.state.loop_inputs(self._key)
-        return LoopView(self._key.scope[-1], entry, returned)
+        return loop_view(*self._live.state.loop_inputs(self._key))
 
     @property
     def work_dir(self) -> Path:

@@ -59,6 +59,8 @@ def failed_outputs(node: NodeProgram, error: ErrorData, inputs: Mapping[str, Ite
         case "stop":
             return None
         case "continue":
+            if not node.ports_out:
+                return {}
             passed = [item.derive({**item.json, "error": brief}, index) for index, item in enumerate(given)]
             return {node.ports_out[0]: Items.of(passed or [Item({"error": brief})])}
         case "route":

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from pyagent.errors import GraphError, Where
 from pyagent.graph.spec import Body, Edge, GraphSpec, NodeSpec
 from pyagent.runtime.rules import EdgeRule, Join, NodeRule, Plan
+from pyagent.sdk.fields import literal_fields
 from pyagent.sdk.node import Effects, NodeType
 from pyagent.sdk.params import NodeParams, has_template, lenient
 from pyagent.sdk.registry import Registry
@@ -26,6 +27,8 @@ class NodeProgram:
     params: NodeParams | None
     """The parameters, where no expression is in them."""
     effects: Effects
+    literal: frozenset[str]
+    """Parameters in which `{{` is no expression."""
     ports_out: tuple[str, ...]
     """The type's ports, and `error` where `on_error: route` adds it."""
     pure: bool
@@ -54,6 +57,17 @@ class FrameProgram:
         for edge in self.edges:
             found.setdefault(edge.source, []).append(edge)
         return found
+
+    @cached_property
+    def _ports_in(self) -> Mapping[str, tuple[str, ...]]:
+        found: dict[str, dict[str, None]] = {}
+        for edge in self.edges:
+            found.setdefault(edge.target, {})[edge.target_port] = None
+        return {node: tuple(ports) for node, ports in found.items()}
+
+    def ports_in(self, node: str) -> tuple[str, ...]:
+        """The input ports of a node that edges lead to, in the order of the file."""
+        return self._ports_in.get(node, ())
 
     def ports_towards(self, node: str, reader: str) -> tuple[str, ...]:
         """The ports of `node` from which a chain of edges leads to `reader`, in the order of the file."""
@@ -192,7 +206,8 @@ def _node(spec: NodeSpec, registry: Registry, graph: GraphSpec) -> NodeProgram:
             hint="`pyagent node list` shows the installed types.",
         )
     static: NodeParams | None = None
-    if not has_template(spec.params):
+    literal = literal_fields(node_type.params)
+    if not has_template({name: value for name, value in spec.params.items() if name not in literal}):
         try:
             static = node_type.validate_params(spec.params)
         except ValidationError as error:
@@ -217,4 +232,6 @@ def _node(spec: NodeSpec, registry: Registry, graph: GraphSpec) -> NodeProgram:
         and spec.idle_timeout is None
         and (spec.retry is None or spec.retry.attempts == 1)
     )
-    return NodeProgram(spec=spec, type=node_type, params=static, effects=effects, ports_out=ports, pure=pure)
+    return NodeProgram(
+        spec=spec, type=node_type, params=static, literal=literal, effects=effects, ports_out=ports, pure=pure
+    )

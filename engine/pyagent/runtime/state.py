@@ -149,9 +149,9 @@ class RunState:
         return self.frames[key.frame].program.nodes[key.node]
 
     def inputs_of(self, key: StepKey) -> dict[str, Items]:
-        """The step's items by input port, in the order of SEMANTICS 3."""
+        """The step's items by input port, in the order of SEMANTICS 3; ports that only dead edges lead to are empty."""
         frame = self.frames[key.frame]
-        parts: dict[str, list[Items]] = {}
+        parts: dict[str, list[Items]] = {port: [] for port in frame.nodes.ports_in(key.node)}
         for edge, source in self.deliveries[key]:
             if edge < 0:
                 parts.setdefault("in", []).append(frame.entry)
@@ -159,7 +159,28 @@ class RunState:
             rule = frame.nodes.edges[edge]
             outcome = self.outcomes[StepKey(key.frame, source.node, source.scope)]
             parts.setdefault(rule.target_port, []).append(outcome.outputs[rule.source_port])
-        return {port: Items.concat(found) for port, found in parts.items()}
+        return {port: Items.concat(found) if found else Items.of(()) for port, found in parts.items()}
+
+    def origin(self, key: StepKey, source: ItemSource) -> tuple[StepKey, Item] | None:
+        """The step and the item of its output that one input item of a step is; None for what a frame began with."""
+        port, index = source.port, source.item
+        if port == "entry" or port.startswith("returned."):
+            # A loop's header may speak of what came to its earlier iterations (`sdk.outcome.loop_view`).
+            iteration = 1 if port == "entry" else int(port.partition(".")[2]) + 1
+            key, port = key._replace(scope=(*key.scope[:-1], iteration)), ""
+        frame = self.frames[key.frame]
+        for edge, sender in self.deliveries.get(key, ()):
+            if edge < 0:
+                continue
+            rule = frame.nodes.edges[edge]
+            if port and rule.target_port != port:
+                continue
+            step = StepKey(key.frame, sender.node, sender.scope)
+            items = self.outcomes[step].outputs[rule.source_port]
+            if index < len(items):
+                return step, items[index]
+            index -= len(items)
+        return None
 
     def loop_inputs(self, key: StepKey) -> tuple[Items, list[Items]]:
         """For a loop's header: what started the loop, and what came back after each ended iteration."""

@@ -12,7 +12,7 @@ from pyagent.errors import ExpressionError, Where
 from pyagent.runtime.expressions import EvaluationContext, Expressions, NodeView
 from pyagent.runtime.log import Outputs, StepKey
 from pyagent.runtime.state import FrameState, RunState
-from pyagent.sdk.items import Item, Items
+from pyagent.sdk.items import Item, Items, ItemSource
 from pyagent.sdk.params import has_template
 
 _SKIPPED = "expr.skipped_node"
@@ -67,10 +67,12 @@ class Values:
         self, key: StepKey, index: int, ports: Mapping[str, Items], items: Items, now: datetime
     ) -> dict[str, Any]:
         """The node's parameters with their expressions evaluated for input item `index`. Raises `ExpressionError`."""
-        raw = self._state.node(key).spec.params
+        node = self._state.node(key)
+        raw = {name: value for name, value in node.spec.params.items() if name not in node.literal}
+        kept = {name: value for name, value in node.spec.params.items() if name in node.literal}
         item = items[index] if index < len(items) else None
         context = self._context(key, now, item, index, ports)
-        return cast(dict[str, Any], self._expressions.evaluate(raw, context, field="with"))
+        return {**cast(dict[str, Any], self._expressions.evaluate(raw, context, field="with")), **kept}
 
     def writes(self, key: StepKey, items: Items, outputs: Outputs, now: datetime) -> dict[str, Any]:
         """The state writes of a step that is ending: `$json` is its first output item, else its first input item."""
@@ -193,30 +195,30 @@ class Values:
 
     def _trace(self, key: StepKey, item: Item, wanted: StepKey) -> Sequence[Item]:
         """Follow `sources` back, one step at a time. An item's sources index the inputs of the step it is in."""
-        state, found = self._state, list[Item]()
+        found: list[Item] = []
         open_: list[tuple[StepKey, Item]] = [(key, item)]
         while open_:
             step, given = open_.pop()
             for source in given.sources:
-                at = 0
-                for edge, sender in state.deliveries.get(step, ()):
-                    frame = state.frames[step.frame]
-                    if edge < 0:
-                        continue
-                    rule = frame.nodes.edges[edge]
-                    if rule.target_port != source.port:
-                        continue
-                    from_step = StepKey(step.frame, sender.node, sender.scope)
-                    sent = state.outcomes[from_step].outputs.get(rule.source_port)
-                    size = len(sent) if sent is not None else 0
-                    if sent is not None and at <= source.item < at + size:
-                        origin = sent[source.item - at]
-                        if from_step == wanted:
-                            found.append(origin)
-                        else:
-                            open_.append((from_step, origin))
-                    at += size
+                origin = self._state.origin(step, source)
+                if origin is None:
+                    parent = self._state.frames[step.frame].parent
+                    if parent is not None:
+                        open_.append((parent, Item({}, None, self._element_sources(step.frame, source))))
+                elif origin[0] == wanted:
+                    found.append(origin[1])
+                else:
+                    open_.append(origin)
         return found
+
+    def _element_sources(self, frame: str, source: ItemSource) -> tuple[ItemSource, ...]:
+        """What a map's element began with, as items of the map's own input."""
+        found = self._state.frames[frame]
+        expansion = self._state.expansions.get(found.parent) if found.parent else None
+        if expansion is None or expansion.kind != "map":
+            return ()
+        before = sum(len(items) for items in expansion.elements[: found.element])
+        return (ItemSource(before + source.item),)
 
     def _latest(self, frame: FrameState, name: str) -> NodeView | None:
         program = frame.program

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+import typing
+from collections.abc import Mapping
+from typing import Any, TypeVar, cast
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+M = TypeVar("M", bound=BaseModel)
 
 
 class NodeParams(BaseModel):
@@ -17,3 +23,45 @@ class NodeParams(BaseModel):
 
 class NoParams(NodeParams):
     """For nodes without parameters."""
+
+
+def has_template(value: Any) -> bool:
+    """Whether an expression stands anywhere in the value."""
+    if isinstance(value, str):
+        return "{{" in value
+    if isinstance(value, Mapping):
+        return any(has_template(part) for part in cast(Mapping[str, Any], value).values())
+    if isinstance(value, list | tuple):
+        return any(has_template(part) for part in cast(list[Any], value))
+    return False
+
+
+def lenient(model: type[M], values: Mapping[str, Any]) -> M:
+    """The parameters with their expressions still in place, for what does not depend on them, as port names do.
+
+    What validates is as the model has it; what does not is left as it was written.
+    """
+    found: dict[str, Any] = {}
+    for name, field in model.model_fields.items():
+        given = values.get(field.alias or name, values.get(name))
+        if given is not None:
+            found[name] = _lenient_value(field.annotation, given)
+        elif not field.is_required():
+            found[name] = field.get_default(call_default_factory=True)
+        else:
+            found[name] = None
+    return model.model_construct(**found)
+
+
+def _lenient_value(annotation: Any, given: Any) -> Any:
+    try:
+        return TypeAdapter(annotation).validate_python(given)
+    except ValidationError:
+        pass
+    inner = (annotation, *typing.get_args(annotation))
+    models = [part for part in inner if isinstance(part, type) and issubclass(part, BaseModel)]
+    if models and isinstance(given, Mapping):
+        return lenient(models[0], cast(Mapping[str, Any], given))
+    if models and isinstance(given, list):
+        return [lenient(models[0], part) if isinstance(part, Mapping) else part for part in cast(list[Any], given)]
+    return given
