@@ -150,7 +150,16 @@ def read_api(root: Path, packages: Sequence[str], check: Check) -> Api:
         check()
         _fill(module, tree, known)
         api.modules.append(module)
+    offered = {alias.target.rpartition(".")[0] for module in api.modules for alias in module.aliases}
+    api.modules = [module for module in api.modules if not _is_private(module.name) or module.name in offered]
+    kept = {module.name for module in api.modules}
+    for module in api.modules:
+        module.imports = [name for name in module.imports if name in kept]
     return api
+
+
+def _is_private(module: str) -> bool:
+    return any(part.startswith("_") and part != "__main__" for part in module.split("."))
 
 
 def _doc(part: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> str:

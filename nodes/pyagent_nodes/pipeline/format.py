@@ -44,12 +44,12 @@ class FormatParams(NodeParams):
     timeout: float = Field(300, gt=0, description="Seconds that ruff may take")
 
 
-@node("pipeline.format", title="Format code", icon="wand", effects="idempotent")
+@node("pipeline.format", title="Format code", icon="wand", ports_out=("changed", "unchanged"), effects="idempotent")
 async def format_code(items: Items, params: FormatParams, ctx: Context) -> Outputs:
     """Format the code and apply safe lint fixes with ruff, by the repository's own settings if it has any.
 
-    The work tree has the changes afterwards; the fetched source is left as it is. Puts out one item: what came in,
-    and `patch` (all hunks as a blob, and a unified diff as a blob).
+    The work tree has the changes afterwards; the fetched source is left as it is. The item that comes in goes on with
+    `patch` (all hunks as a blob, and a unified diff as a blob), to `unchanged` when the patch is empty.
 
     Fails with `pipeline.format.failed`.
     """
@@ -70,7 +70,8 @@ async def format_code(items: Items, params: FormatParams, ctx: Context) -> Outpu
     for change in patch.files[:50]:
         ctx.log(f"{change.path}: {change.hunks} hunks, +{change.added} −{change.removed}")
     ctx.log(f"{len(patch.files)} files changed" if patch.files else "nothing to change")
-    return {"out": [Item({**(items[0].json if items else {}), "patch": patch.as_json()}, {"diff": patch.diff.ref})]}
+    port = "changed" if patch.files else "unchanged"
+    return {port: [Item({**(items[0].json if items else {}), "patch": patch.as_json()}, {"diff": patch.diff.ref})]}
 
 
 def _copy_sources(original: Path, target: Path, check: Check) -> None:

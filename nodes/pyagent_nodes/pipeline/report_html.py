@@ -39,7 +39,7 @@ background:var(--accent);min-width:2px}footer{margin-top:3rem;color:var(--muted)
 def render(report: ReportDocument, diff: str) -> str:
     """The page. `diff`: the unified diff of what was changed, kept or not."""
     source = report.source
-    title = f"{source.name} {source.version}".strip()
+    title = f"{report.project.name} {report.project.version or source.version}".strip()
     text, tone = _VERDICTS[report.verdict]
     summary = f"<p>{escape(report.project.summary)}</p>" if report.project.summary else ""
     body = (
@@ -53,7 +53,8 @@ def render(report: ReportDocument, diff: str) -> str:
 
 
 def _table(head: Iterable[str], rows: Iterable[str], kind: str = "") -> str:
-    heads = "".join(f"<th>{escape(one)}</th>" for one in head)
+    numbers = ("Changes", "Lines", "Findings")
+    heads = "".join(f"<th{' class=n' if one in numbers else ''}>{escape(one)}</th>" for one in head)
     return (
         f'<div class=scroll><table class="{kind}"><thead><tr>{heads}</tr></thead><tbody>{"".join(rows)}</tbody>'
         "</table></div>"
@@ -90,7 +91,8 @@ def _suite(name: str, suite: SuitePart) -> str:
     error = ""
     if suite.error:
         error = (
-            f"<p class='t bad'><b>{escape(suite.error.get('code', ''))}</b>: {escape(suite.error.get('message', ''))}</p>"
+            f"<p class='t bad'><b>{escape(suite.error.get('code', ''))}</b>: "
+            f"{escape(suite.error.get('message', ''))}</p>"
             f"<p>{escape(suite.error.get('hint', ''))}</p>"
         )
     return f"<h3>{name}: {escape(suite.status)}</h3><div class=bar>{bar}</div><p>{escape(counts)}</p>{error}"
@@ -143,7 +145,7 @@ def _changes(report: ReportDocument, diff: str) -> str:
         parts.append("<p>Nothing is left to change.</p>" if changes.reverted else "<p>There was nothing to change.</p>")
     if changes.notes:
         listed = "".join(f"<li>{escape(note)}</li>" for note in changes.notes)
-        parts.append(f"<h3>Taken back in {changes.rounds} rounds, because tests broke</h3><ul>{listed}</ul>")
+        parts.append(f"<h3>Taken back because tests broke</h3><ul>{listed}</ul>")
     return "".join(parts)
 
 
@@ -174,7 +176,8 @@ def _audit(report: ReportDocument) -> str:
     if shown:
         rows = (
             f'<tr><td class="sev {one.severity}">{one.severity}</td><td>{_rule(one.rule, one.more)}</td>'
-            f"<td>{escape(one.message)}</td><td><code>{escape(one.file)}{f':{one.line}' if one.line else ''}</code></td></tr>"
+            f"<td>{escape(one.message)}</td>"
+            f"<td><code>{escape(one.file)}{f':{one.line}' if one.line else ''}</code></td></tr>"
             for one in shown
         )
         parts.append(_table(("Severity", "Rule", "Finding", "Where"), rows))
@@ -206,7 +209,8 @@ def _docs(report: ReportDocument) -> str:
     if docs is None:
         return ""
     return (
-        f'<h2>Documentation</h2><p><a href="{escape(docs.index)}">API reference and module map</a>: {docs.pages} pages, '
+        f'<h2>Documentation</h2><p><a href="{escape(docs.index)}">API reference and module map</a>: '
+        f"{docs.pages} pages, "
         f"{docs.modules} modules, {docs.classes} classes, {docs.functions} functions and methods.</p>"
     )
 

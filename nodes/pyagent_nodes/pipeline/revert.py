@@ -67,14 +67,22 @@ async def revert(items: Items, params: RevertParams, ctx: Context) -> Outputs:
     await open_tree_with(ctx, params.source, search.files, reverted)
     broke = search.select[0] + (f" and {len(search.select) - 1} more" if len(search.select) > 1 else "")
     by = "" if verdict.exact else " (not searched to the end)"
-    notes = [*params.patch.notes, *(f"{unit}: broke {broke}{by}" for unit in verdict.guilty)]
+    places = {unit: _place(file, index) for file in search.files for index, unit in enumerate(file.units)}
+    notes = [*params.patch.notes, *(f"{places[unit]}: broke {broke}{by}" for unit in verdict.guilty)]
     for unit in verdict.guilty:
-        ctx.log(f"taken back: {unit}")
+        ctx.log(f"taken back: {places[unit]}", change=unit)
     patch = await describe_patch(
         ctx, search.files, search.texts, reverted, notes=notes, round=params.patch.round + 1,
         seconds=round(params.patch.seconds + time.monotonic() - started, 3), blob=params.patch.blob,
     )  # fmt: skip
     return {"again": [Item({**json, "patch": patch.as_json()}, {"diff": patch.diff.ref})]}
+
+
+def _place(file: patches.FilePatch, index: int) -> str:
+    """Where a hunk is, for people: lines of the fetched file."""
+    hunk = file.hunks[index]
+    first, last = hunk.start + 1, hunk.start + len(hunk.old)
+    return f"{file.path}, line {first}" if last <= first else f"{file.path}, lines {first} to {last}"
 
 
 class _Search:

@@ -8,7 +8,7 @@ import shlex
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -191,13 +191,19 @@ async def run_suite(
         # What the watcher had not read yet: parse the whole again.
         final = Report()
         final.feed(report_file.read_bytes())
-        return _run_of(runner, arguments, final, result)
+        return _run_of(runner, arguments, final, result, {str(scratch): "(temporary)", str(tree): "."})
     finally:
         await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
 
 
-def _run_of(runner: str, arguments: Sequence[str], report: Report, result: ProcessResult) -> SuiteRun:
-    cases = tuple(report.cases.values())
+def _run_of(
+    runner: str, arguments: Sequence[str], report: Report, result: ProcessResult, paths: Mapping[str, str]
+) -> SuiteRun:
+    """Judge the run. `paths`: how folders of this run are to be called, so that equal runs have equal results."""
+    cases = tuple(
+        case.model_copy(update={"message": _renamed(case.message, paths)}) if case.message else case
+        for case in report.cases.values()
+    )
     bad = any(case.outcome not in GOOD for case in cases)
     if result.timed_out:
         status = "timeout"
@@ -220,6 +226,12 @@ def _run_of(runner: str, arguments: Sequence[str], report: Report, result: Proce
         seconds=round(result.duration, 3),
         log=result.stdout + (b"\n" if result.stdout and result.stderr else b"") + result.stderr,
     )
+
+
+def _renamed(text: str, paths: Mapping[str, str]) -> str:
+    for path, name in paths.items():
+        text = text.replace(path, name)
+    return text
 
 
 async def _watch(ctx: Context, path: Path, report: Report, say: bool) -> None:

@@ -225,7 +225,8 @@ async def make_environment(
         ctx.log(f"{len(lock)} packages installed", packages=lock)
     (environment_folder(ctx) / _READY).write_text(key)
     return Environment(
-        key=key, python=version, lock=lock, editable=editable, tool=uv.version, reused=reused,
+        key=key, python=version, lock=lock, editable=editable, tool=uv.version,
+        licences=await _keep_licences(ctx), reused=reused,
         seconds=round(time.monotonic() - started, 3),
     )  # fmt: skip
 
