@@ -11,6 +11,7 @@ from pathlib import Path
 from blake3 import blake3
 
 from pyagent.errors import StoreError
+from pyagent.store.files import flush_folder, private_folder
 
 FILE_THRESHOLD = 64 * 1024
 """Bytes from which a blob is a file: a database page cache is no place for them."""
@@ -47,7 +48,7 @@ class BlobFiles:
         target = self.path(digest)
         if target.exists():
             return
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(target.parent)
         handle, name = tempfile.mkstemp(prefix=".new-", dir=target.parent)  # mode 0600
         try:
             with os.fdopen(handle, "wb") as file:
@@ -58,11 +59,7 @@ class BlobFiles:
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
-        folder = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        flush_folder(target.parent)
 
     def read(self, digest: str) -> bytes:
         """The bytes. Raises `FileNotFoundError`."""

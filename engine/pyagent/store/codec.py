@@ -21,6 +21,8 @@ ZSTD = b"\x01"
 LEVEL = 3
 THRESHOLD = 512
 """Bytes below which compressing costs more than it saves."""
+_SLOW = b" "
+"""Begins JSON that orjson would read wrongly: it makes a float of a large integer."""
 
 
 class _Compressors(threading.local):
@@ -75,9 +77,9 @@ def encode_json(value: Mapping[str, Any]) -> bytes:
     try:
         return encode(orjson.dumps(value, default=_as_json))
     except TypeError:
-        # orjson takes no integers beyond 64 bits and no keys but strings; the slow encoder does.
+        # orjson has no integers beyond 64 bits, no lone surrogates and no keys but strings; the slow encoder does.
         try:
-            return encode(json.dumps(value, default=_as_json, separators=(",", ":")).encode())
+            return encode(_SLOW + json.dumps(value, default=_as_json, separators=(",", ":")).encode())
         except (TypeError, ValueError) as error:
             raise StoreError(
                 f"What is to be kept is not JSON: {error}.",
@@ -89,7 +91,4 @@ def encode_json(value: Mapping[str, Any]) -> bytes:
 def decode_json(stored: bytes) -> dict[str, Any]:
     """What `encode_json` was given."""
     payload = decode(stored)
-    try:
-        return orjson.loads(payload)
-    except orjson.JSONDecodeError:
-        return json.loads(payload)
+    return json.loads(payload) if payload.startswith(_SLOW) else orjson.loads(payload)

@@ -21,6 +21,7 @@ from typing import Literal, TypeVar
 
 from pyagent.errors import SetupError, StoreError
 from pyagent.store.base import StoreFull, StoreUnavailable
+from pyagent.store.files import private_file, private_folder
 from pyagent.store.sqlite import schema
 
 T = TypeVar("T")
@@ -30,6 +31,12 @@ BUSY_LIMIT = 30.0
 """Seconds that a transaction waits for the locks of other processes."""
 _FIRST_PAUSE = 0.0003
 _LONGEST_PAUSE = 0.02
+_MOVE_COMMITS = 64
+_MOVE_INTERVAL = 0.25
+"""After how many commits, and seconds, the log of writes is moved into the database by another thread."""
+_LONGEST_LOG_PAGES = 8000
+"""From here on (32 MB) the writer moves the log itself: many processes at once never let another thread finish."""
+_KEPT_LOG_BYTES = 8_000_000
 _OLDEST_SQLITE = (3, 38, 0)
 """STRICT tables and JSON functions in every build."""
 
@@ -52,6 +59,10 @@ class Database:
         self._reader: sqlite3.Connection | None = None
         self._write_lock = threading.Lock()
         self._read_lock = threading.Lock()
+        self._log_lock = threading.Lock()
+        self._log_mover: sqlite3.Connection | None = None
+        self._commits = 0
+        self._next_move = 0.0
 
     # opening and closing
 
@@ -67,11 +78,11 @@ class Database:
 
     def close(self) -> None:
         """Close both connections; safe to call twice."""
-        with self._write_lock, self._read_lock:
-            for connection in (self._reader, self._writer):
+        with self._write_lock, self._read_lock, self._log_lock:
+            for connection in (self._log_mover, self._reader, self._writer):
                 if connection is not None:
                     connection.close()
-            self._reader = self._writer = None
+            self._log_mover = self._reader = self._writer = None
 
     def _open_once(self) -> None:
         if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
@@ -80,10 +91,8 @@ class Database:
                 hint="Use a Python that is built with a newer SQLite.",
             )
         with self._translated():
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # Created here for its mode; SQLite gives the same mode to the files that it puts beside it.
-            with contextlib.suppress(FileExistsError):
-                os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            private_folder(self.path.parent)
+            private_file(self.path)  # here for its mode; SQLite gives the same one to the files that it puts beside
             writer = self._connect()
             try:
                 if not schema.check(writer, str(self.path)):
@@ -109,6 +118,8 @@ class Database:
             connection.execute(f"PRAGMA synchronous = {self.synchronous}")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA cache_size = -16000")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {_LONGEST_LOG_PAGES}")
+            connection.execute(f"PRAGMA journal_size_limit = {_KEPT_LOG_BYTES}")
             connection.execute("PRAGMA temp_store = MEMORY")
             connection.execute("PRAGMA secure_delete = FAST")
         except BaseException:
@@ -120,7 +131,13 @@ class Database:
 
     async def write(self, change: Callable[[sqlite3.Connection], T], *, durable: bool = False) -> T:
         """Run the change in one transaction: all of it is kept or nothing. It may be called again after a conflict."""
-        return await self._patiently(lambda: self._write_once(change, durable))
+        result = await self._patiently(lambda: self._write_once(change, durable))
+        self._commits += 1
+        if self._commits >= _MOVE_COMMITS and time.monotonic() >= self._next_move:
+            self._commits = 0
+            self._next_move = time.monotonic() + _MOVE_INTERVAL
+            asyncio.get_running_loop().run_in_executor(None, self._move_log)
+        return result
 
     def write_now(self, change: Callable[[sqlite3.Connection], T]) -> T:
         """As `write`, blocking."""
@@ -170,6 +187,18 @@ class Database:
     def _read_once(self, query: Callable[[sqlite3.Connection], T]) -> T:
         with self._read_lock, self._translated():
             return query(self._opened(self._reader))
+
+    def _move_log(self) -> None:
+        """Move what the log of writes holds into the database: a flush of the disk, so not on the event loop's thread.
+
+        An error here has cost nothing: the log stays until the next time.
+        """
+        with self._log_lock, contextlib.suppress(sqlite3.Error):
+            if self._writer is None:  # closed meanwhile
+                return
+            if self._log_mover is None:
+                self._log_mover = self._connect()
+            self._log_mover.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
     def _opened(self, connection: sqlite3.Connection | None) -> sqlite3.Connection:
         if connection is None:
