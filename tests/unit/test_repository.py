@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,17 @@ def tracked(*patterns: str) -> list[Path]:
 def text_of(path: Path) -> str:
     data = path.read_bytes()
     return "" if b"\0" in data else data.decode()
+
+
+def imports_of(path: Path) -> set[str]:
+    """The first parts of the absolute imports of a module."""
+    found: set[str] = set()
+    for part in ast.walk(ast.parse(text_of(path))):
+        if isinstance(part, ast.Import):
+            found |= {name.name.partition(".")[0] for name in part.names}
+        elif isinstance(part, ast.ImportFrom) and not part.level and part.module:
+            found.add(part.module.partition(".")[0])
+    return found
 
 
 def requirements() -> dict[str, Requirement]:
@@ -56,6 +68,21 @@ def test_the_pins_fit_what_the_project_asks_for() -> None:
         or not requirement.specifier.contains(next(iter(found.specifier)).version, prereleases=True)
     ]
     assert unmet == [], "run `make lock`"
+
+
+def test_every_import_of_the_product_is_a_declared_dependency() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = {canonicalize_name(Requirement(line).name) for line in project["dependencies"]}
+    own = {"pyagent", "pyagent_core", "pyagent_nodes", *sys.stdlib_module_names}
+    providers = packages_distributions()
+    undeclared = {
+        f"{path.relative_to(ROOT)}: {module}"
+        for path in tracked("engine/*.py", "nodes/*.py")
+        if path.parent.name not in ("runners", "testing")  # started by another Python; needs the tests' packages
+        for module in imports_of(path) - own
+        if not declared & {canonicalize_name(name) for name in providers.get(module, ())}
+    }
+    assert undeclared == set()
 
 
 def test_lock_files_of_other_languages_hold_no_download_addresses() -> None:
