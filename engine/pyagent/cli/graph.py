@@ -1,0 +1,194 @@
+"""`pyagent graph …`: check, format, describe and draw graph files."""
+
+from __future__ import annotations
+
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from pyagent.errors import GraphError
+
+if TYPE_CHECKING:
+    from pyagent.graph.problems import Problem
+    from pyagent.runtime.checking import GraphChecker
+
+app = typer.Typer(no_args_is_help=True, help="Check, format, describe and draw graph files.")
+
+Files = Annotated[list[str], typer.Argument(metavar="FILES…", help="Graph files; `-` is the standard input.")]
+
+
+class Format(StrEnum):
+    """What `graph show` writes."""
+
+    text = "text"
+    svg = "svg"
+    mermaid = "mermaid"
+
+
+class Way(StrEnum):
+    """Which way a drawn graph runs."""
+
+    auto = "auto"
+    down = "down"
+    right = "right"
+
+
+def checker() -> GraphChecker:
+    """The checks with the node types that are installed; imported when they are needed."""
+    from pyagent.runtime.checking import GraphChecker
+
+    return GraphChecker()
+
+
+@app.command("check")
+def check_command(
+    files: Files,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Write the problems as JSON, one list for all files.")
+    ] = False,
+) -> None:
+    """Say everything that is wrong with graph files. Exit code 1 if there is an error; warnings alone give 0."""
+    console = Console(soft_wrap=True, highlight=False)
+    checks = checker()
+    found: list[Problem] = []
+    for file in files:
+        text = b""
+        try:
+            text = _read(file)
+            problems = checks.check_text(text, file)
+        except GraphError as error:
+            from pyagent.graph.problems import Problem
+
+            problems = [Problem.of(error)]
+        found += problems
+        if not as_json:
+            lines = text.decode("utf-8", "replace").splitlines()
+            for problem in problems:
+                _print(console, problem, lines)
+    errors = sum(problem.severity == "error" for problem in found)
+    if as_json:
+        typer.echo(json.dumps([problem.as_dict() for problem in found], ensure_ascii=False, indent=2))
+    elif found:
+        warnings = len(found) - errors
+        console.print(f"{_count(errors, 'error')}, {_count(warnings, 'warning')}", style="red" if errors else "yellow")
+    else:
+        console.print(f"{_count(len(files), 'file')} without problems", style="green")
+    raise typer.Exit(1 if errors else 0)
+
+
+@app.command("fmt")
+def fmt_command(
+    files: Files,
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; exit code 1 if a file would change.")] = False,
+) -> None:
+    """Bring graph files into the one canonical style; comments stay. Exit code 1 if a file is not YAML."""
+    from pyagent.graph.yaml import decode, fmt
+
+    errors = Console(stderr=True, soft_wrap=True, highlight=False)
+    failed, changed = False, 0
+    for file in files:
+        try:
+            raw = _read(file)
+            new = fmt(decode(raw, file), file).encode()
+        except GraphError as error:
+            _print_error(errors, error)
+            failed = True
+            continue
+        if file == "-" and not check:
+            sys.stdout.write(new.decode())
+        elif new != raw:
+            changed += 1
+            typer.echo(f"{'would format' if check else 'formatted'} {file}")
+            if not check:
+                Path(file).write_bytes(new)
+    raise typer.Exit(1 if failed or (check and changed) else 0)
+
+
+@app.command("schema")
+def schema_command(
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Leave the parameters of the installed node types out.")
+    ] = False,
+) -> None:
+    """Write the JSON Schema of graph files, for editors."""
+    from pyagent.graph.schema import graph_schema
+
+    typer.echo(json.dumps(graph_schema(None if plain else checker().catalogue), ensure_ascii=False, indent=2))
+
+
+@app.command("show")
+def show_command(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Graph file; `-` is the standard input.")],
+    form: Annotated[Format, typer.Option("--format", "-f", help="What to write.")] = Format.text,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write instead of the screen.")] = None,
+    direction: Annotated[Way, typer.Option("--direction", help="Which way an SVG runs.")] = Way.auto,
+) -> None:
+    """Draw a graph: as a tree in the terminal, as SVG or as a Mermaid flowchart."""
+    from pyagent.graph import show
+    from pyagent.graph.yaml import load_text
+
+    try:
+        spec = load_text(_read(file), file).spec
+    except GraphError as error:
+        _print_error(Console(stderr=True, soft_wrap=True, highlight=False), error)
+        raise typer.Exit(1) from None
+    if form is Format.text and output is None:
+        Console().print(show.tree(spec))
+        return
+    if form is Format.svg:
+        drawn = show.svg(spec, checker().catalogue, direction=direction.value)
+    else:
+        drawn = show.mermaid(spec) if form is Format.mermaid else show.text(spec)
+    if output is None:
+        sys.stdout.write(drawn)
+    else:
+        try:
+            output.write_text(drawn, encoding="utf-8")
+        except OSError as error:
+            failure = GraphError(
+                f"cannot write {output}: {error.strerror or error}", code="graph.file", hint="Check the path."
+            )
+            _print_error(Console(stderr=True, soft_wrap=True, highlight=False), failure)
+            raise typer.Exit(1) from None
+
+
+def _read(file: str) -> bytes:
+    if file == "-":
+        return sys.stdin.buffer.read()
+    from pyagent.graph.yaml import read_file
+
+    return read_file(file)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
+def _print_error(console: Console, error: GraphError) -> None:
+    from pyagent.graph.problems import Problem
+
+    _print(console, Problem.of(error), [])
+
+
+def _print(console: Console, problem: Problem, lines: list[str]) -> None:
+    """`file:line:column code message`, the line with a mark below it, and the hint."""
+    where = problem.where
+    style = "red" if problem.severity == "error" else "yellow"
+    place = ":".join(str(part) for part in (where.file, where.line, where.column) if part is not None)
+    console.print(f"[bold]{escape(place)}[/] [{style}]{problem.code}[/] {escape(problem.message)}")
+    if where.line is not None and 0 < where.line <= len(lines):
+        source = lines[where.line - 1].replace("\t", " ")
+        number = f"{where.line:>5} │ "
+        column = max((where.column or 1) - 1, 0)
+        # of a long line the part around the place
+        cut = max(column - 60, 0)
+        console.print(f"[dim]{number}[/]{escape(source[cut : cut + 110])}")
+        console.print(f"[dim]      │[/] {' ' * (column - cut)}[{style}]^[/]")
+    if problem.hint:
+        console.print(f"      [dim]=[/] {escape(problem.hint)}")
