@@ -13,7 +13,6 @@ from langgraph.types import Command
 
 import pyagent
 
-
 GRAPH = """
 pyagent: 1
 id: everything
@@ -140,7 +139,7 @@ async def test_an_update_as_a_node_records_its_outcome_and_the_fork_goes_on_from
 
     assert "__interrupt__" in paused
     assert state.next == ("ask",)
-    # The newest state in which a round is next is that of the third: 99 is not below 3, and what is given writes no state.
+    # The newest state in which a round is next is the third round. 99 is not below 3; what is given writes no state.
     assert ended["rounds"] == [1, 2]
     assert ended["shouted"] == ["A", "B", "C"]
 
