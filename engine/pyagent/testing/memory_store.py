@@ -310,15 +310,15 @@ class MemoryStore:
                     f"Entry {entry.seq} does not follow the log of run {run.id}, which goes on at {expected}.",
                     details={"run": run.id, "expected": expected, "given": entry.seq},
                 )
+        for digest in commit.refers:
+            if digest not in self._blobs and digest not in dict(commit.blobs):
+                raise _no_blob(digest)
         if len(set(commit.consumed)) < len(commit.consumed):
             raise MessageTaken("A message is consumed twice.")
         for identity in commit.consumed:
             message = self._messages.get(identity)
             if message is None or message.run_id not in (None, run.id):
                 raise MessageTaken(f"Message {identity} is consumed already.", details={"message": identity})
-        for digest in commit.refers:
-            if digest not in self._blobs and digest not in dict(commit.blobs):
-                raise _no_blob(digest)
         data = [_json_copy(event.data) for event in commit.events]
         steps = [
             replace(

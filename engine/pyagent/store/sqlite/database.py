@@ -30,7 +30,7 @@ Synchronous = Literal["normal", "full"]
 BUSY_LIMIT = 30.0
 """Seconds that a transaction waits for the locks of other processes."""
 _FIRST_PAUSE = 0.0003
-_LONGEST_PAUSE = 0.02
+_LONGEST_PAUSE = 0.005
 _MOVE_COMMITS = 64
 _MOVE_INTERVAL = 0.25
 """After how many commits, and seconds, the log of writes is moved into the database by another thread."""
