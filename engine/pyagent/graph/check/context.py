@@ -117,6 +117,14 @@ class Check:
         return found
 
     @cached_property
+    def rank(self) -> dict[str, int]:
+        """Place of each node in the order of the file, bodies included."""
+        found: dict[str, int] = {}
+        for position, place in enumerate(self.spec.places()):
+            found.setdefault(place.node.id, position)
+        return found
+
+    @cached_property
     def types(self) -> dict[str, NodeTypeInfo | None]:
         """The type of each node; None if it is not installed."""
         found: dict[str, NodeTypeInfo | None] = {}

@@ -212,6 +212,7 @@ def _writes(
         node: _reached(level, node, backs) for node in {here for nodes in found.values() for here, _ in nodes}
     }
     for name, nodes in found.items():
+        nodes.sort(key=lambda writer: check.rank[writer[1].id])
         reported: set[str] = set()
         for (one, first), (other, second) in combinations(nodes, 2):
             if second.id in reported or one == other or other in follows[one] or one in follows[other]:
