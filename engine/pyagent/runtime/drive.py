@@ -21,6 +21,8 @@ from pyagent.store.base import Lease, Message, Run, RunStatus, Store
 MAX_ADOPTIONS = 5
 """Workers that may die of a run, without a commit between them, before it fails (SEMANTICS 17)."""
 DEFAULT_PARALLEL = 64
+MESSAGE_PAUSE = 0.02
+"""Seconds between two looks for messages while a run is busy."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -204,6 +206,8 @@ class Driver:
             ends = [moment for moment in (timer, limit) if moment is not None]
             left = (min(ends) - datetime.now(UTC)).total_seconds() if ends else 5.0
             await store.changed(min(5.0, max(0.001, left)), mark)
+            # The run's own commits wake this too; looking for messages after each of them would slow the run.
+            await asyncio.sleep(MESSAGE_PAUSE)
 
     def _deadline(self) -> datetime | None:
         started = self.live.state.started

@@ -7,7 +7,7 @@ is gathered is committed at the latest after `LINGER` seconds, so that a watcher
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -38,6 +38,10 @@ class Journal(Protocol):
 
     async def flush(self) -> None:
         """Return when all that was gathered is committed. Raises `StoreError`."""
+        ...
+
+    async def settle(self) -> None:
+        """Return when every entry gathered so far is committed; events alone may wait for the next commit."""
         ...
 
     async def keep(self, digest: str, data: bytes) -> None:
@@ -134,6 +138,10 @@ class StoreJournal:
                     self.failed.set()
                     raise
 
+    async def settle(self) -> None:
+        if self._entries or self._lock.locked():
+            await self.flush()
+
     async def keep(self, digest: str, data: bytes) -> None:
         await self.store.put_blob(self.lease.run_id, digest, data)
 
@@ -203,11 +211,11 @@ class NoJournal:
     async def flush(self) -> None:
         """Nothing to wait for."""
 
+    async def settle(self) -> None:
+        """Nothing to wait for."""
+
     async def keep(self, digest: str, data: bytes) -> None:
         self._blobs[digest] = data
 
     async def fetch(self, digest: str) -> bytes:
         return self._blobs[digest]
-
-
-StepFields = Mapping[str, Any]

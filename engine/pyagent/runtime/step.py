@@ -115,7 +115,7 @@ class Step:
             if node.pure:
                 return await self._call(params, context)
             return await self._bounded(self._call(params, context), context, deadline)
-        await live.journal.flush()
+        await live.journal.settle()
         if self.effects == "once" and not node.type.each_item:
             await self._begin()
         if live.limit is None:
