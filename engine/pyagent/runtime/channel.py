@@ -15,7 +15,7 @@ from langgraph.channels.base import BaseChannel
 from langgraph.errors import EmptyChannelError
 from langgraph.types import Send
 
-from pyagent.runtime.live import LiveRun, Token
+from pyagent.runtime.live import LiveRun
 from pyagent.runtime.log import Entry, StepKey
 from pyagent.runtime.override import override
 
@@ -103,7 +103,7 @@ class ReadySteps(Topic[Send]):
             return [Send(FINISH, StepTask(live, None, "finish"))]
         if runnable := state.runnable():
             for key in runnable:
-                live.running.setdefault(key, Token())
+                live.claim(key)
             return [Send(self._name(key), StepTask(live, key)) for key in runnable]
         if self.bound is not None or state.settled or state.paused:
             return []

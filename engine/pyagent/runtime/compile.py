@@ -34,7 +34,7 @@ from pyagent.runtime.channel import FINISH, START, Newest, ReadySteps, StepTask
 from pyagent.runtime.expressions import Expressions
 from pyagent.runtime.follow import Spawn, finish_frames, finish_run, run_step
 from pyagent.runtime.journal import NoJournal
-from pyagent.runtime.live import LiveRun, Token
+from pyagent.runtime.live import LiveRun
 from pyagent.runtime.log import Entry, StepKey, timestamp
 from pyagent.runtime.program import Program
 from pyagent.runtime.state import Changes, RunState
@@ -290,7 +290,7 @@ async def _answer(live: LiveRun, key: StepKey) -> bool:
         if wait["kind"] == "unknown":
             answer = {"resolve": value if isinstance(value, str) else "retry"}
     live.record(Entry("step.answered", key, {"answer": answer}))
-    live.running[key] = Token()
+    live.claim(key)
     return True
 
 
@@ -335,7 +335,7 @@ async def listen(live: LiveRun, begun: asyncio.Event) -> None:
             while live.outside:
                 key = live.outside.pop(0)
                 if key in live.state.startable and key not in live.running and not live.state.ending:
-                    live.running[key] = Token()
+                    live.claim(key)
                     await spawn(key)
             if live.running:
                 live.woken.clear()

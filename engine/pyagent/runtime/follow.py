@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from pyagent.runtime.journal import event
-from pyagent.runtime.live import LiveRun, Token
+from pyagent.runtime.live import LiveRun
 from pyagent.runtime.log import Entry, StepKey, timestamp
 from pyagent.runtime.state import Changes
 from pyagent.runtime.step import Step, StepInterrupted
@@ -46,11 +46,11 @@ async def follow(live: LiveRun, changes: Changes, spawn: Spawn | None) -> StepKe
     ready = [key for key in changes.ready if key in state.startable and key not in live.running]
     pure = [key for key in ready if live.fuse and state.node(key).pure]
     for key in pure:
-        live.running[key] = Token()
+        live.claim(key)
     if spawn is not None and live.running:
         for key in ready:
             if key not in live.running:
-                live.running[key] = Token()
+                live.claim(key)
                 await spawn(key)
     if len(pure) == 1:
         return pure[0]

@@ -95,6 +95,8 @@ class LiveRun:
     answered: bool = False
     """One of them got its answer: the others stay parked until nothing else can run."""
     asked: asyncio.Event = field(default_factory=asyncio.Event)
+    _doomed: set[StepKey] = field(default_factory=set[StepKey])
+    """Steps that are ready and can only feed what will be ignored."""
     _limit: asyncio.Semaphore | None = None
     _work_dir: Path | None = None
 
@@ -145,7 +147,18 @@ class LiveRun:
         for key, reason in changes.cancel:
             if (token := self.running.get(key)) is not None:
                 token.set(reason)
+            elif reason == "loser":
+                self._doomed.add(key)
         return changes
+
+    def claim(self, key: StepKey) -> Token:
+        """Count a step as running, from before its task begins. One that can only lose is cancelled as it begins."""
+        if (token := self.running.get(key)) is None:
+            token = self.running[key] = Token()
+            if key in self._doomed:
+                self._doomed.discard(key)
+                token.set("loser")
+        return token
 
     def tell(self, event: NewEvent, step: StepRecord | None = None) -> None:
         """Say something that no decision depends on."""

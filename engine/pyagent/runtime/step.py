@@ -38,7 +38,7 @@ class Step:
         self.live = live
         self.key = key
         self.node: NodeProgram = live.state.node(key)
-        self.token = live.running.setdefault(key, Token())
+        self.token = live.claim(key)
         self.ports = {port: mark(items, port=port) for port, items in live.state.inputs_of(key).items()}
         self.items = Items.concat(list(self.ports.values())) if self.ports else Items.of(())
         self.started_at = datetime.now(UTC)
@@ -53,6 +53,8 @@ class Step:
         """
         live, key = self.live, self.key
         try:
+            if self.token.cancelled:
+                return await self._stopped()
             pinned = None if live.production else live.state.program.graph.pins.get(key.node)
             if pinned is not None:
                 return self._end({"pinned": True}, self._pinned(pinned))
