@@ -8,7 +8,7 @@ from typing import Any, Literal, cast
 
 from pydantic import BaseModel, ValidationError
 
-from pyagent.errors import ExpressionError
+from pyagent.errors import ExpressionError, GraphError
 from pyagent.graph.check import Fault, ParamIssue, Problem, Reading, check, check_text
 from pyagent.graph.yaml import Document
 from pyagent.graph.yaml_tree import Path
@@ -137,6 +137,19 @@ class GraphChecker:
     def check(self, document: Document) -> list[Problem]:
         """Everything that is wrong with the graph, in the order of its lines."""
         return check(document, self.catalogue, self.expressions)
+
+    def require(self, document: Document) -> list[Problem]:
+        """The warnings about a graph that may run.
+
+        Raises `GraphError` if it may not; `details["problems"]` has everything that is wrong with it.
+        """
+        problems = self.check(document)
+        errors = [problem for problem in problems if problem.severity == "error"]
+        if errors:
+            first = errors[0]
+            details = {"problems": [problem.as_dict() for problem in problems]}
+            raise GraphError(first.message, code=first.code, hint=first.hint, where=first.where, details=details)
+        return problems
 
     def check_text(self, text: str | bytes, file: str | None = None) -> list[Problem]:
         """Everything that is wrong with a graph file, also where it is no YAML or does not fit the format."""

@@ -197,6 +197,11 @@ class Engine:
                 task.cancel()
             await asyncio.gather(*list(tasks.values()), return_exceptions=True)
 
+    def drain(self) -> None:
+        """Stop driving, as soon as may be: `drive` returns, and each run is left as it stands for the next worker."""
+        for driver in list(self._drivers.values()):
+            driver.drain()
+
     async def _drive_quietly(self, run_id: str) -> None:
         """Drive a run; another worker's lease is no error, and others are in the run's events."""
         try:

@@ -32,3 +32,16 @@ def checked_inputs(graph: GraphSpec, given: Mapping[str, Any]) -> dict[str, Any]
             details={"problems": [error.message for error in errors]},
         )
     return values
+
+
+def needed_consents(graph: GraphSpec, values: Mapping[str, Any]) -> dict[str, str]:
+    """What somebody must agree to before a run with these inputs starts, by input.
+
+    An input's schema may say `consent: what its value makes this machine do`. The graph's author vouches for the
+    input's `default`; any other value is asked about.
+    """
+    return {
+        name: str(schema["consent"])
+        for name, schema in graph.inputs.items()
+        if schema.get("consent") and name in values and values[name] != schema.get("default")
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,15 @@ class GraphFile:
     @property
     def spec(self) -> GraphSpec:
         return self.document.spec
+
+
+def graph_folders() -> list[Path]:
+    """Where graphs are looked for: the folders of PYAGENT_GRAPHS, `graphs` here, and those that come with PyAgent."""
+    given = [Path(part).expanduser() for part in os.environ.get("PYAGENT_GRAPHS", "").split(os.pathsep) if part]
+    package = Path(__file__).resolve().parents[1]
+    # in a wheel, in a working copy
+    ready = [package / "ready_graphs", package.parents[1] / "graphs"]
+    return list(dict.fromkeys(path.absolute() for path in [*given, Path("graphs"), *ready] if path.is_dir()))
 
 
 class GraphLibrary:

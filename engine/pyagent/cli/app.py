@@ -1,0 +1,328 @@
+"""The Typer application: every command's arguments; what the commands do is in modules that they import when called."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from enum import StrEnum
+from typing import Annotated, Any, cast
+
+import typer
+
+from pyagent.cli import graph
+from pyagent.cli.exits import Exit, exit_of_error
+from pyagent.errors import PyAgentError
+
+app = typer.Typer(
+    name="pyagent",
+    help="Run graphs of agents and automations on your own machine.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    epilog="Exit codes: 0 done, 1 failed, 2 bad arguments, inputs or graph, 3 waits for somebody, 4 cancelled, "
+    "5 the store or something on this machine does not work, 130 Ctrl-C.",
+)
+app.add_typer(graph.app, name="graph")
+
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="Id of the run; its first 6 characters or more will do.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Write JSON.")]
+
+
+class OnKey(StrEnum):
+    """What happens when a run with the same key is alive."""
+
+    reject = "reject"
+    existing = "existing"
+    replace = "replace"
+
+
+class How(StrEnum):
+    """How an unknown outcome is settled."""
+
+    done = "done"
+    retry = "retry"
+    failed = "failed"
+
+
+class Once(StrEnum):
+    """What a fork does with `once` steps that were done."""
+
+    ask = "ask"
+    repeat = "repeat"
+    reuse = "reuse"
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command line and return its exit code; errors are printed, never raised."""
+    as_json = "--json" in arguments
+    try:
+        code = cast("Any", app)(args=list(arguments), prog_name="pyagent", standalone_mode=False)
+        return int(code or 0)
+    except typer.TyperException as error:
+        shown = cast("Any", error)
+        if hasattr(error, "show"):
+            shown.show()
+        else:
+            sys.stderr.write(f"{error}\n")
+        return int(getattr(error, "exit_code", Exit.USAGE))
+    except (KeyboardInterrupt, typer.Abort):
+        sys.stderr.write("\nStopped.\n")
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the output has enough, as `head` does.
+        sys.stderr.close()
+        return Exit.DONE
+    except PyAgentError as error:
+        from pyagent.cli.messages import print_error
+
+        print_error(error, as_json=as_json)
+        return exit_of_error(error)
+    except Exception as error:
+        from pyagent.cli.messages import print_error
+
+        print_error(error, as_json=as_json)
+        return Exit.FAILED
+
+
+def _await(made: Callable[[], Awaitable[int | None]]) -> None:
+    """Run a command's coroutine and end with its exit code."""
+
+    async def awaited() -> int | None:
+        return await made()
+
+    raise typer.Exit(asyncio.run(awaited()) or 0)
+
+
+@app.callback(invoke_without_command=False)
+def _root(  # pyright: ignore[reportUnusedFunction]
+    version: Annotated[bool, typer.Option("--version", "-V", help="Print the version.")] = False,
+) -> None:
+    if version:
+        from pyagent import __version__
+
+        typer.echo(f"pyagent {__version__}")
+        raise typer.Exit(0)
+
+
+@app.command("run")
+def run_command(
+    graph: Annotated[str, typer.Argument(metavar="GRAPH", help="A graph file, or the id of a graph.")],
+    inputs: Annotated[
+        list[str] | None, typer.Option("--input", "-i", metavar="NAME=VALUE", help="An input; may be repeated.")
+    ] = None,
+    inputs_json: Annotated[
+        str | None, typer.Option("--input-json", metavar="JSON", help="Inputs as a JSON object, @FILE, or -.")
+    ] = None,
+    key: Annotated[str | None, typer.Option(help="Start key: one run alive for each key.")] = None,
+    on_key: Annotated[OnKey, typer.Option(help="What to do if a run with this key is alive.")] = OnKey.reject,
+    trigger: Annotated[str, typer.Option(help="The trigger node to start at, if there are several.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Write every event as a line of JSON.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Agree to what the graph would ask about.")] = False,
+    test: Annotated[bool, typer.Option("--test", help="A test run: nodes with pins give their pinned data.")] = False,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Show the run on a page and go on serving until Ctrl-C.")
+    ] = False,
+    host: Annotated[str, typer.Option(help="With --serve: address to listen on.")] = "127.0.0.1",
+    port: Annotated[int | None, typer.Option(help="With --serve: port; left out, a free one near 8642.")] = None,
+) -> None:
+    """Run a graph and watch it.
+
+    Ctrl-C once stops the run so that it can be resumed, twice stops it at once. A run that waits for an approval asks
+    on a terminal; elsewhere the command ends with exit code 3 and says how to approve.
+    """
+    from pyagent.cli.run import RunOptions
+    from pyagent.cli.run import run_command as go
+
+    options = RunOptions(
+        graph=graph,
+        inputs=tuple(inputs or ()),
+        inputs_json=inputs_json,
+        key=key,
+        on_key=on_key.value,
+        trigger=trigger,
+        as_json=as_json,
+        yes=yes,
+        test=test,
+        serve=serve,
+        host=host,
+        port=port,
+    )
+    _await(lambda: go(options))
+
+
+@app.command("runs")
+def runs_command(
+    graph: Annotated[str | None, typer.Option(help="Only runs of this graph.")] = None,
+    status: Annotated[list[str] | None, typer.Option(help="Only runs with this status; may be repeated.")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="How many.")] = 20,
+    before: Annotated[str | None, typer.Option(help="Only runs older than this one: the next page.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List runs, newest first."""
+    from pyagent.cli.runs import list_runs
+
+    _await(lambda: list_runs(graph=graph, statuses=status or [], limit=limit, before=before, as_json=as_json))
+
+
+@app.command("show")
+def show_command(
+    run: RunId,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on showing it until it stops.")] = False,
+    log: Annotated[bool, typer.Option("--log", help="Show every event instead of the steps.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show a run: its steps, times, errors and outputs. Exit code by its status, as for `run`."""
+    from pyagent.cli.runs import show_run
+
+    _await(lambda: show_run(run, follow=follow, log=log, as_json=as_json))
+
+
+@app.command("cancel")
+def cancel_command(run: RunId, reason: Annotated[str, typer.Option(help="Why, for the record.")] = "") -> None:
+    """Ask a run to stop for good; its steps get a moment to clean up."""
+    from pyagent.cli.requests import cancel
+
+    _await(lambda: cancel(run, reason))
+
+
+@app.command("pause")
+def pause_command(run: RunId) -> None:
+    """Ask a run to start no more steps until it is resumed."""
+    from pyagent.cli.requests import pause
+
+    _await(lambda: pause(run))
+
+
+@app.command("resume")
+def resume_command(
+    run: RunId,
+    as_json: Annotated[bool, typer.Option("--json", help="Write every event as a line of JSON.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Only ask: `pyagent serve` executes it.")] = False,
+) -> None:
+    """Go on with a run that was paused, failed, was cancelled, or whose worker died.
+
+    What was committed is kept. A run whose worker died is taken over when that worker's lease has ended.
+    """
+    from pyagent.cli.requests import resume
+
+    _await(lambda: resume(run, as_json=as_json, detach=detach))
+
+
+@app.command("fork")
+def fork_command(
+    run: RunId,
+    step: Annotated[
+        str, typer.Argument(metavar="STEP", help="A step as `show` prints it, or a node: its newest step.")
+    ],
+    items: Annotated[
+        str | None, typer.Option(metavar="JSON", help="Items the step is taken to have given, instead of executing it.")
+    ] = None,
+    graph: Annotated[str | None, typer.Option(metavar="GRAPH", help="Go on with this version of the graph.")] = None,
+    once: Annotated[Once, typer.Option(help="Steps `once` below it that were done: repeat or reuse.")] = Once.ask,
+    as_json: Annotated[bool, typer.Option("--json", help="Write every event as a line of JSON.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Only make the run: `pyagent serve` executes it.")] = False,
+) -> None:
+    """Run again from a step: a new run that keeps all that does not descend from it."""
+    from pyagent.cli.requests import fork
+
+    _await(lambda: fork(run, step, items=items, graph=graph, once=once.value, as_json=as_json, detach=detach))
+
+
+@app.command("approve")
+def approve_command(
+    run: RunId,
+    step: Annotated[str, typer.Argument(metavar="[STEP]", help="The step; not needed where only one waits.")] = "",
+    reject: Annotated[bool, typer.Option("--reject", help="Say no.")] = False,
+    comment: Annotated[str, typer.Option(help="Why, for the record.")] = "",
+) -> None:
+    """Answer a run that waits for an approval."""
+    from pyagent.cli.requests import approve
+
+    _await(lambda: approve(run, step, approved=not reject, comment=comment))
+
+
+@app.command("signal")
+def signal_command(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The signal's name.")],
+    key: Annotated[str, typer.Option(help="The key that waits correlate it by.")] = "",
+    run: Annotated[str | None, typer.Option(metavar="RUN", help="Only for this run.")] = None,
+    value: Annotated[str, typer.Option(metavar="JSON", help="What comes with it.")] = "null",
+) -> None:
+    """Send a signal; it is kept if nothing waits for it yet."""
+    from pyagent.cli.requests import send_signal
+
+    _await(lambda: send_signal(name, key=key, run=run, value=value))
+
+
+@app.command("resolve")
+def resolve_command(
+    run: RunId,
+    step: Annotated[str, typer.Argument(metavar="STEP", help="The step whose outcome nobody knows.")],
+    how: Annotated[How, typer.Argument(metavar="done|retry|failed", help="What became of it.")],
+    items: Annotated[str | None, typer.Option(metavar="JSON", help="For done: the items it gave.")] = None,
+) -> None:
+    """Settle a step whose outcome is unknown: it was done, is to be tried again, or failed."""
+    from pyagent.cli.requests import resolve
+
+    _await(lambda: resolve(run, step, how.value, items=items))
+
+
+@app.command("serve")
+def serve_command(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int | None, typer.Option(help="Port; left out: 8642, or a free one above it.")] = None,
+    no_work: Annotated[bool, typer.Option("--no-work", help="Only show; execute no runs.")] = False,
+) -> None:
+    """Serve the page and the API, and execute runs, until Ctrl-C."""
+    from pyagent.cli.serve import serve
+
+    _await(lambda: serve(host=host, port=port, work=not no_work))
+
+
+@app.command("open")
+def open_command(
+    port: Annotated[int, typer.Option(help="Port of the running server.")] = 8642,
+    host: Annotated[str, typer.Option(help="Its address.")] = "127.0.0.1",
+) -> None:
+    """Print a new one-time link to the page of a server that is running."""
+    from pyagent.cli.serve import print_link
+
+    _await(lambda: print_link(host, port))
+
+
+node_app = typer.Typer(no_args_is_help=True, help="List and describe the installed node types.")
+app.add_typer(node_app, name="node")
+
+
+@node_app.command("list")
+def node_list_command(
+    domain: Annotated[str, typer.Argument(metavar="[DOMAIN]", help="Only this domain, such as flow.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """List node types."""
+    from pyagent.cli.nodes import list_nodes
+
+    list_nodes(domain, as_json=as_json)
+
+
+@node_app.command("show")
+def node_show_command(
+    use: Annotated[str, typer.Argument(metavar="TYPE", help="A node type, such as flow.switch or flow.switch@1.")],
+    as_json: AsJson = False,
+) -> None:
+    """Describe a node type: what it does, its ports, effects and parameters."""
+    from pyagent.cli.nodes import show_node
+
+    show_node(use, as_json=as_json)
+
+
+@app.command("doctor")
+def doctor_command(as_json: AsJson = False) -> None:
+    """Say what is missing on this machine and how to get it. Exit code 5 if something that is needed is missing."""
+    from pyagent.cli.doctor import doctor
+
+    _await(lambda: doctor(as_json=as_json))
+
+
+__all__ = ["app", "run"]

@@ -1,0 +1,152 @@
+"""Requests to runs: cancel, pause, resume, fork, approve, signal, resolve."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any, Literal
+
+from rich.console import Console
+from rich.markup import escape
+
+from pyagent.cli.exits import Exit
+from pyagent.cli.run import checked_document, watch_run
+from pyagent.cli.session import open_engine
+from pyagent.cli.watch import owner_alive
+from pyagent.errors import InputError
+
+if TYPE_CHECKING:
+    from pyagent.runtime.engine import Engine
+    from pyagent.store.base import Run
+
+_SERVED = "[dim]`pyagent serve` executes it; `pyagent resume {run}` does so here.[/]"
+
+
+def _console() -> Console:
+    return Console(highlight=False, soft_wrap=True)
+
+
+async def cancel(run_id: str, reason: str) -> Exit:
+    """Ask a run to stop; one that nobody executes is ended here. Raises `NotFound`."""
+    async with open_engine() as engine:
+        run = await engine.store.get_run(run_id)
+        if run.status in ("completed", "failed", "cancelled"):
+            _console().print(f"The run {run.id} has ended already: {run.status}.")
+            return Exit.DONE
+        await engine.cancel(run.id, reason=reason)
+        run = await _settle(engine, run)
+        _console().print(f"{run.id}: {'cancelled' if run.status == 'cancelled' else 'asked to stop'}")
+    return Exit.DONE
+
+
+async def pause(run_id: str) -> Exit:
+    """Ask a run to start nothing new. Raises `NotFound`."""
+    async with open_engine() as engine:
+        run = await engine.store.get_run(run_id)
+        if run.status in ("completed", "failed", "cancelled"):
+            _console().print(f"The run {run.id} has ended already: {run.status}.")
+            return Exit.DONE
+        await engine.pause(run.id)
+        run = await _settle(engine, run)
+        word = "paused" if run.status == "paused" else "asked to pause"
+        _console().print(f"{run.id}: {word}. Go on with: pyagent resume {run.id}")
+    return Exit.DONE
+
+
+async def _settle(engine: Engine, run: Run) -> Run:
+    """Let a run that nobody executes take in its message here, which ends it; give others a moment."""
+    from pyagent.errors import LeaseHeld
+
+    if run.lease_owner is None:
+        try:
+            return await engine.drive(run.id)
+        except LeaseHeld:
+            pass
+    # Whoever executes it takes the message in at once; a worker that died cannot.
+    loop = asyncio.get_running_loop()
+    end = loop.time() + (10 if owner_alive(run.lease_owner or "") else 0)
+    while True:
+        mark = engine.store.mark()
+        run = await engine.store.get_run(run.id)
+        if run.status in ("completed", "failed", "cancelled", "paused") or loop.time() >= end:
+            return run
+        await engine.store.changed(0.5, mark)
+
+
+async def resume(run_id: str, *, as_json: bool, detach: bool) -> Exit:
+    """Go on with a run here, or leave it to whoever serves. Raises `RunError`, `NotFound`, `LeaseHeld`."""
+    from pyagent.graph.yaml import load_text
+
+    async with open_engine() as engine:
+        run = await engine.resume(run_id)
+        if detach:
+            _console().print(f"{run.id}: asked to go on. {_SERVED.format(run=run.id)}")
+            return Exit.DONE
+        spec = load_text((await engine.store.get_graph(run.graph_hash)).text).spec
+        return await watch_run(engine, run, spec, Console(highlight=False), as_json=as_json)
+
+
+async def fork(
+    run_id: str,
+    step: str,
+    *,
+    items: str | None,
+    graph: str | None,
+    once: Literal["ask", "repeat", "reuse"],
+    as_json: bool,
+    detach: bool,
+) -> Exit:
+    """Make a fork and execute it here. Raises `NotFound`, `InputError`, `GraphError`."""
+    from pyagent.graph.yaml import load_text
+
+    async with open_engine(graph) as engine:
+        document = await checked_document(engine, graph, quiet=as_json) if graph is not None else None
+        given = parse_json(items, "--items") if items is not None else None
+        run = await engine.fork(run_id, step, items=given, graph=document, once=once)
+        if detach:
+            _console().print(f"{run.id}: forked from {run.forked_from}. {_SERVED.format(run=run.id)}")
+            return Exit.DONE
+        spec = load_text((await engine.store.get_graph(run.graph_hash)).text).spec
+        return await watch_run(engine, run, spec, Console(highlight=False), as_json=as_json)
+
+
+async def approve(run_id: str, step: str, *, approved: bool, comment: str) -> Exit:
+    """Answer an approval. Raises `NotFound`."""
+    async with open_engine() as engine:
+        await engine.answer(run_id, step, {"approved": approved, "comment": comment})
+        run = await engine.store.get_run(run_id)
+        _say_served(run, "approved" if approved else "rejected")
+    return Exit.DONE
+
+
+async def send_signal(name: str, *, key: str, run: str | None, value: str) -> Exit:
+    """Send a signal. Raises `NotFound`, `InputError`."""
+    async with open_engine() as engine:
+        await engine.signal(name, parse_json(value, "--value"), key=key, run_id=run)
+    _console().print(f"sent {escape(name)}" + (f" with key {escape(key)}" if key else ""))
+    return Exit.DONE
+
+
+async def resolve(run_id: str, step: str, how: Literal["done", "retry", "failed"], *, items: str | None) -> Exit:
+    """Settle an unknown outcome. Raises `NotFound`, `InputError`."""
+    async with open_engine() as engine:
+        given = parse_json(items, "--items") if items is not None else None
+        await engine.resolve(run_id, step, how, items=given)
+        run = await engine.store.get_run(run_id)
+        _say_served(run, f"settled as {how}")
+    return Exit.DONE
+
+
+def _say_served(run: Run, what: str) -> None:
+    console = _console()
+    console.print(f"{run.id}: {what}")
+    if run.lease_owner is None:
+        console.print(_SERVED.format(run=run.id))
+
+
+def parse_json(text: str, option: str) -> Any:
+    """The JSON value of an option. Raises `InputError` (`input.syntax`)."""
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise InputError(f"{option} is no JSON: {error}", code="input.syntax", hint="Quote it for the shell.") from None

@@ -1,0 +1,134 @@
+"""`pyagent runs` and `pyagent show`: what the store knows of runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, cast, get_args
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pyagent.cli.exits import Exit, exit_of_status
+from pyagent.cli.progress import event_line, mark
+from pyagent.cli.run import run_json, sum_up, watch_run
+from pyagent.cli.session import open_engine
+from pyagent.cli.view import Labels, RunView, StepView, duration, now
+from pyagent.cli.watch import how_to_go_on
+from pyagent.errors import InputError
+
+if TYPE_CHECKING:
+    from pyagent.store.base import Event, RunStatus, StepRecord
+
+
+async def list_runs(
+    *, graph: str | None, statuses: Sequence[str], limit: int, before: str | None, as_json: bool
+) -> Exit:
+    """Print runs, newest first. Raises `InputError` for a status there is not."""
+    from pyagent.store.base import RunFilter, RunStatus
+
+    known = get_args(RunStatus)
+    if unknown := [status for status in statuses if status not in known]:
+        raise InputError(f"there is no status {unknown[0]!r}", code="input.status", hint=f"One of: {', '.join(known)}.")
+    async with open_engine() as engine:
+        filter = RunFilter(graph_id=graph, statuses=cast("Sequence[RunStatus]", statuses), before=before, limit=limit)
+        runs = await engine.store.list_runs(filter)
+    if as_json:
+        print(json.dumps([run_json(run) for run in runs], ensure_ascii=False, indent=2))
+        return Exit.DONE
+    console = Console(highlight=False)
+    if not runs:
+        console.print("No runs. Start one: [bold]pyagent run GRAPH[/]")
+        return Exit.DONE
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for name in ("run", "graph", "status", "started", "took"):
+        table.add_column(name, no_wrap=name != "graph")
+    for run in runs:
+        began = run.started_at or run.created_at
+        took = duration(((run.ended_at or datetime.now(UTC)) - began).total_seconds())
+        status = mark(run.status).append(f" {run.status}")
+        ended = run.status in ("completed", "failed", "cancelled", "running")
+        table.add_row(run.id, run.graph_id, status, f"{began.astimezone():%Y-%m-%d %H:%M:%S}", took if ended else "")
+    console.print(table)
+    return Exit.DONE
+
+
+async def show_run(run_id: str, *, follow: bool, log: bool, as_json: bool) -> Exit:
+    """Print a run, or follow it. Raises `NotFound`."""
+    from pyagent.graph.yaml import load_text
+
+    console = Console(highlight=False)
+    async with open_engine() as engine:
+        run = await engine.store.get_run(run_id)
+        spec = load_text((await engine.store.get_graph(run.graph_hash)).text).spec
+        if follow:
+            return await watch_run(engine, run, spec, console, as_json=as_json, drive=False)
+        labels = Labels(spec, engine.library)
+        if log:
+            cursor = 0
+            while batch := await engine.store.read_events(cursor, run.id):
+                cursor = batch[-1].cursor
+                for event in batch:
+                    print(event_line(event) if as_json else _event_text(event, labels))
+            return exit_of_status(run.status)
+        records = await engine.store.steps(run.id)
+    if as_json:
+        found = run_json(run) | {"steps": [_step_json(record) for record in records]}
+        print(json.dumps(found, ensure_ascii=False, indent=2))
+        return exit_of_status(run.status)
+    view = RunView.of_records(labels, records)
+    console.print(f"[bold]{spec.name or spec.id}[/]  [dim]{run.graph_id} {run.graph_hash[:12]}[/]")
+    _print_steps(view, console)
+    sum_up(run, console)
+    for step in view.waiting():
+        console.print(how_to_go_on(run.id, step), soft_wrap=True)
+    return exit_of_status(run.status)
+
+
+def _print_steps(view: RunView, console: Console) -> None:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(justify="right", style="dim", no_wrap=True)
+    table.add_column(justify="right", style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+
+    def add(parent: str | None) -> None:
+        for step in view.children(parent):
+            table.add_row(*_row(step))
+            add(step.key)
+
+    add(None)
+    console.print(table)
+
+
+def _row(step: StepView) -> tuple[Any, ...]:
+    label = Text("  " * step.depth).append_text(mark(step.status)).append(f" {step.label}")
+    if step.attempt > 1:
+        label.append(f"  try {step.attempt}", style="yellow")
+    took = duration(step.seconds(now())) if step.started_at and step.status != "skipped" else ""
+    items = f"{step.items} item{'s' * (step.items != 1)}" if step.items_out else ""
+    return label, step.key, took, items, Text(step.message, style="red" if step.error else "dim")
+
+
+def _event_text(event: Event, labels: Labels) -> str:
+    data = json.dumps(dict(event.data), ensure_ascii=False) if event.data else ""
+    where = labels.of(event.step) if event.step else ""
+    return "  ".join(part for part in (f"{event.at.astimezone():%H:%M:%S.%f}"[:-3], event.kind, where, data) if part)
+
+
+def _step_json(record: StepRecord) -> dict[str, Any]:
+    return {
+        "step": record.step,
+        "node": record.node,
+        "status": record.status,
+        "attempt": record.attempt,
+        "started_at": record.started_at.isoformat() if record.started_at else None,
+        "ended_at": record.ended_at.isoformat() if record.ended_at else None,
+        "items_in": record.items_in,
+        "items_out": dict(record.items_out),
+        "error": dict(record.error) if record.error else None,
+        "wait": dict(record.wait) if record.wait else None,
+    }

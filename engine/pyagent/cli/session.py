@@ -1,0 +1,30 @@
+"""What every command does first: open the engine on the user's store, with the graphs that can be found."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pyagent.runtime.engine import Engine
+
+
+@asynccontextmanager
+async def open_engine(graph: str | None = None) -> AsyncIterator[Engine]:
+    """The engine on the store of PYAGENT_STORE. The folder of `graph`, if that is a file, is searched first."""
+    from pyagent.runtime.engine import Engine
+    from pyagent.runtime.library import GraphLibrary, graph_folders
+
+    folders = graph_folders()
+    if graph is not None and is_path(graph):
+        folders = list(dict.fromkeys([Path(graph).absolute().parent, *folders]))
+    async with Engine.open(library=GraphLibrary(folders)) as engine:
+        yield engine
+
+
+def is_path(graph: str) -> bool:
+    """Whether a graph is given as a file rather than by its id."""
+    return graph.endswith((".yaml", ".yml")) or os.sep in graph

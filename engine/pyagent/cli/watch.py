@@ -1,0 +1,292 @@
+"""Drives or follows one run in the foreground: shows it, asks on the terminal, and lets go of it on Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from pyagent.cli.exits import Exit
+from pyagent.cli.progress import Screen, screen_for
+from pyagent.cli.view import Labels, RunView, StepView
+from pyagent.errors import LeaseHeld, LeaseLost, NotFound
+
+if TYPE_CHECKING:
+    from pyagent.graph.spec import GraphSpec
+    from pyagent.runtime.engine import Engine
+    from pyagent.store.base import Run
+
+STOPPED = ("completed", "failed", "cancelled", "paused")
+_ASKS = frozenset({"approval", "form", "webhook", "unknown", "signal"})
+"""Waits that end only when somebody does something."""
+
+
+class Watch:
+    """One run in the foreground of a terminal or a pipe."""
+
+    def __init__(
+        self, engine: Engine, run: Run, spec: GraphSpec, console: Console, *, as_json: bool = False, drive: bool = True
+    ) -> None:
+        """`drive` False only follows: somebody else executes the run."""
+        self.engine = engine
+        self.run = run
+        self.console = console
+        self.drive = drive
+        self.interactive = not as_json and console.is_terminal and sys.stdin.isatty()
+        self.view = RunView(Labels(spec, engine.library))
+        self.screen: Screen = screen_for(self.view, console, as_json=as_json)
+        self.interrupted = asyncio.Event()
+        self._asked: set[str] = set()
+
+    async def until_it_stops(self, *, stay: bool = False) -> Run:
+        """Show the run until it ended, is paused, or waits for somebody who cannot be asked here.
+
+        `stay` goes on through such waits: the page can answer. Returns how the run stands then. Raises `PyAgentError`.
+        """
+        with self.screen:
+            follower = asyncio.create_task(self._follow())
+            asker = asyncio.create_task(self._ask()) if self.interactive else None
+            driver = asyncio.create_task(self._drive(stay) if self.drive else self._wait(stay))
+            stop = asyncio.create_task(self.interrupted.wait())
+            try:
+                await asyncio.wait({driver, stop}, return_when=asyncio.FIRST_COMPLETED)
+                if self.drive and not driver.done():
+                    self.engine.drain()
+                    await asyncio.wait({driver}, timeout=15)
+                if driver.done():
+                    self.run = driver.result()
+                await self._catch_up(follower)
+            finally:
+                tasks = [task for task in (follower, asker, driver, stop) if task is not None]
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+        self.run = await self.engine.store.get_run(self.run.id)
+        return self.run
+
+    # -- driving --------------------------------------------------------------------------------------------------
+
+    async def _drive(self, stay: bool) -> Run:
+        engine = self.engine
+        while True:
+            try:
+                run = await engine.drive(self.run.id)
+            except LeaseHeld:
+                await self._wait_for_lease()
+                continue
+            except LeaseLost:
+                self.screen.note("[yellow]Another worker has taken the run over; following it.[/]")
+                return await self._wait(stay)
+            if run.status in STOPPED or self.interrupted.is_set():
+                return run
+            if run.status == "waiting":
+                if not stay and not self.interactive and await self._needs_somebody():
+                    return run
+                await self._until_claimable(stay)
+                run = await engine.store.get_run(run.id)
+                if run.status in STOPPED or self.interrupted.is_set():
+                    return run
+
+    async def _until_claimable(self, stay: bool) -> None:
+        """Return when something new is there for the waiting run: an answer, a signal, the end of a timer."""
+        store = self.engine.store
+        while not self.interrupted.is_set():
+            mark = store.mark()
+            run = await store.get_run(self.run.id)
+            if run.status in STOPPED or self.run.id in await store.claimable():
+                return
+            await store.changed(1.0, mark)
+
+    async def _wait_for_lease(self) -> None:
+        """Return when the lease that another worker holds may have ended.
+
+        Raises `LeaseHeld` when that worker is alive: its process runs on this machine, or it has renewed the lease.
+        """
+        store = self.engine.store
+        first = await store.get_run(self.run.id)
+        if first.lease_owner is None or first.lease_expires_at is None:
+            return
+        if owner_alive(first.lease_owner):
+            raise _alive(first)
+        left = (first.lease_expires_at - datetime.now(UTC)).total_seconds()
+        owner = escape(first.lease_owner)
+        self.screen.note(
+            f"[yellow]◷[/] Its last worker ({owner}) is gone; its lease ends in {max(0.0, left):.0f} s. Waiting."
+        )
+        while not self.interrupted.is_set():
+            mark = store.mark()
+            run = await store.get_run(self.run.id)
+            if run.lease_expires_at is None or run.lease_owner is None:
+                return
+            if run.lease_expires_at > first.lease_expires_at:
+                raise _alive(run)
+            left = (run.lease_expires_at - await store.now()).total_seconds()
+            if left <= 0:
+                return
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.interrupted.wait(), min(left, 0.5))
+            del mark
+
+    async def _wait(self, stay: bool) -> Run:
+        """Follow a run that others drive."""
+        store = self.engine.store
+        while True:
+            mark = store.mark()
+            run = await store.get_run(self.run.id)
+            waits = run.status == "waiting" and not stay and not self.interactive and await self._needs_somebody()
+            if run.status in STOPPED or waits:
+                return run
+            await store.changed(1.0, mark)
+
+    async def _needs_somebody(self) -> bool:
+        """Whether a step waits for a person or a signal, not only for a time."""
+        records = await self.engine.store.steps(self.run.id)
+        return any(
+            record.status in ("waiting", "unknown") and (record.wait or {}).get("kind") in _ASKS for record in records
+        )
+
+    # -- showing --------------------------------------------------------------------------------------------------
+
+    async def _follow(self) -> None:
+        async for batch in self.engine.store.follow(self.view.cursor, self.run.id):
+            for event in batch:
+                self.screen.show(event, self.view.apply(event))
+
+    async def _catch_up(self, follower: asyncio.Task[None]) -> None:
+        """Show what was committed before the run stopped."""
+        follower.cancel()
+        await asyncio.gather(follower, return_exceptions=True)
+        while batch := await self.engine.store.read_events(self.view.cursor, self.run.id):
+            for event in batch:
+                self.screen.show(event, self.view.apply(event))
+
+    # -- asking ---------------------------------------------------------------------------------------------------
+
+    async def _ask(self) -> None:
+        """Ask on the terminal for each approval the run waits for; an answer from elsewhere ends the question."""
+        store = self.engine.store
+        while True:
+            mark = store.mark()
+            for step in self.view.waiting():
+                if step.key not in self._asked:
+                    self._asked.add(step.key)
+                    await self._ask_about(step)
+            await store.changed(0.5, mark)
+
+    async def _ask_about(self, step: StepView) -> None:
+        wait = step.wait or {}
+        if wait.get("kind") != "approval":
+            self.screen.note(how_to_go_on(self.run.id, step))
+            return
+        prompt: dict[str, Any] = dict(wait.get("prompt") or {})
+        with self.screen.aside():
+            self.console.print(f"\n[bold yellow]{escape(str(wait.get('title') or step.label))}[/]")
+            if prompt.get("message"):
+                self.console.print(escape(str(prompt["message"])))
+            self.console.print("[bold]y[/]es, [bold]n[/]o, or Enter to leave it open: ", end="")
+            said = await read_line(lambda: step.status == "waiting")
+        answer = {"y": True, "yes": True, "n": False, "no": False}.get((said or "").strip().lower())
+        if answer is None:
+            if said is not None:
+                self.screen.note(how_to_go_on(self.run.id, step))
+            return
+        with contextlib.suppress(NotFound):
+            await self.engine.answer(self.run.id, step.key, {"approved": answer})
+
+
+async def read_line(wanted: Callable[[], bool]) -> str | None:
+    """A line from the terminal, or None once it is not wanted any more."""
+    loop = asyncio.get_running_loop()
+    line: asyncio.Future[str] = loop.create_future()
+
+    def read() -> None:
+        if not line.done():
+            line.set_result(sys.stdin.readline())
+
+    loop.add_reader(sys.stdin, read)
+    try:
+        while wanted():
+            done, _ = await asyncio.wait({line}, timeout=0.3)
+            if done:
+                return line.result()
+        return None
+    finally:
+        loop.remove_reader(sys.stdin)
+
+
+def how_to_go_on(run_id: str, step: StepView) -> str:
+    """What somebody can do about a waiting step. Rich markup."""
+    wait = step.wait or {}
+    label = escape(step.label)
+    short, key = run_id, escape(step.key)
+    match wait.get("kind"):
+        case "approval":
+            return (
+                f"[yellow]◷[/] {label} waits for an approval: [bold]pyagent approve {short} {key}[/]"
+                "  (or with [bold]--reject[/])"
+            )
+        case "unknown":
+            return (
+                f"[magenta]?[/] nobody knows whether {label} took place: "
+                f"[bold]pyagent resolve {short} {key} done|retry|failed[/]"
+            )
+        case "signal":
+            more = f" --key {wait['key']}" if wait.get("key") else ""
+            return f"[yellow]◷[/] {label} waits for a signal: [bold]pyagent signal {escape(str(wait.get('name')))}{more}[/]"
+        case "time":
+            return f"[yellow]◷[/] {label} waits until {escape(str(wait.get('until')))}"
+        case kind:
+            return f"[yellow]◷[/] {label} waits for an answer ({escape(str(kind))}): the page shows the form"
+
+
+def owner_alive(owner: str) -> bool:
+    """Whether a lease's owner, `host-pid-chance`, is a process that lives on this machine."""
+    import socket
+
+    host, _, rest = owner.rpartition("-")[0].rpartition("-")
+    if host != socket.gethostname() or not rest.isdigit() or int(rest) == os.getpid():
+        return False
+    try:
+        os.kill(int(rest), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _alive(run: Run) -> LeaseHeld:
+    return LeaseHeld(
+        f"the run {run.id} is being executed by {run.lease_owner}",
+        hint=f"Follow it with `pyagent show {run.id} --follow`, or stop it with `pyagent cancel {run.id}`.",
+    )
+
+
+async def with_signals(watched: Awaitable[Exit], interrupted: asyncio.Event, console: Console, *, promise: str) -> Exit:
+    """Await it; the first Ctrl-C sets `interrupted` and prints `promise`, the second ends the process at once."""
+    loop = asyncio.get_running_loop()
+
+    def on_signal() -> None:
+        if interrupted.is_set():
+            console.show_cursor(True)
+            console.print("\n[red]Stopped at once.[/]")
+            # Children die with this process, and the store has every commit: nothing is left to tidy up.
+            os._exit(Exit.INTERRUPTED)
+        interrupted.set()
+        console.print(f"\n[yellow]{promise}[/] Ctrl-C again stops at once.")
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_signal)
+    try:
+        return await watched
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
