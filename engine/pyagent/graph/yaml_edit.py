@@ -119,10 +119,14 @@ class _Editor:
         """Write the new entries after the entry that each of them follows."""
         column = tree.column
         previous: int | None = None
-        for step in steps:
+        last = max((index for index, step in enumerate(steps) if step.at is not None), default=-1)
+        for index, step in enumerate(steps):
             if step.at is not None:
                 previous = step.at
                 continue
+            if index > last >= 0:
+                # what comes last comes last, also where the file has an order of its own
+                previous = len(tree.items) - 1
             part = shape(step.value, (*path, step.key))
             head = f"{scalar(str(step.key), flow=True)}:" if tree.kind == "mapping" else "-"
             lines = entry(head, part, column)

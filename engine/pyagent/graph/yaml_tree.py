@@ -160,7 +160,9 @@ class _Builder:
         except UnicodeEncodeError as error:
             self.fail_at(error.start, "half of a surrogate pair", "Write the text as UTF-8.")
         except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
+            # an open quote is noticed at the end of the file; what helps is where it began
+            unclosed = "quoted scalar" in (error.context or "") and error.context_mark is not None
+            mark = error.context_mark if unclosed else error.problem_mark or error.context_mark
             line, column = (mark.line, mark.column) if mark else (0, 0)
             what = ", ".join(part for part in (error.context, error.problem) if part)
             self.fail(f"this is not YAML: {what}", line, column, self.hint(line, column))
