@@ -4,6 +4,8 @@ Each node of the graph is a node of Pregel. The channel `ReadySteps` folds the l
 LangGraph task of its own; pure steps may be fused into the task of the step before them.
 """
 
+# LangGraph's own annotations leave these partly unknown.
+# pyright: reportUnknownMemberType=false
 from __future__ import annotations
 
 import asyncio

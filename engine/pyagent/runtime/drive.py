@@ -1,5 +1,7 @@
 """Drives one run in this process, from claiming its lease to giving it back: LangGraph executes, the store keeps."""
 
+# LangGraph's own annotations leave these partly unknown.
+# pyright: reportUnknownMemberType=false
 from __future__ import annotations
 
 import asyncio

@@ -8,7 +8,7 @@ import secrets
 import socket
 import time
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -71,7 +71,7 @@ class Engine:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, url: str | None = None, **options: Any) -> AsyncIterator[Engine]:
+    async def open(cls, url: str | None = None, **options: Any) -> AsyncGenerator[Engine]:
         """An engine on the store at `url` (None: `PYAGENT_STORE`, else the user's SQLite file)."""
         store = open_store(url)
         await store.open()

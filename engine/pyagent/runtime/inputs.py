@@ -16,11 +16,13 @@ def checked_inputs(graph: GraphSpec, given: Mapping[str, Any]) -> dict[str, Any]
     """
     if not graph.inputs:
         return dict(given)
-    from jsonschema import Draft202012Validator
+    from jsonschema import Draft202012Validator, ValidationError
 
     defaults = {name: schema["default"] for name, schema in graph.inputs.items() if "default" in schema}
     values = {**defaults, **given}
-    errors = sorted(Draft202012Validator(graph.inputs_schema()).iter_errors(values), key=lambda error: str(error.path))
+    # jsonschema's annotations leave the method's type partly unknown.
+    validator: Any = Draft202012Validator(graph.inputs_schema())
+    errors: list[ValidationError] = sorted(validator.iter_errors(values), key=lambda error: str(error.path))
     if errors:
         first = errors[0]
         place = ".".join(str(part) for part in first.absolute_path)

@@ -31,7 +31,8 @@ def understand(state: RunState, message: Message) -> Understood | None:
         case "cancel":
             if state.ending:
                 return Understood()
-            data = {"reason": (body or {}).get("reason", ""), "actor": message.actor, "at": at}
+            asked = cast("dict[str, Any]", body or {})
+            data: dict[str, Any] = {"reason": asked.get("reason", ""), "actor": message.actor, "at": at}
             return Understood([Entry("run.cancel", None, data)], [event("run.cancelling", **data)])
         case "pause":
             if state.ending or state.paused:
