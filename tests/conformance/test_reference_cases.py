@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from reference.interpreter import run
+from reference.interpreter import Entry, decide, graph_of, run
 
 CASES: list[dict[str, Any]] = YAML(typ="safe").load(Path(__file__).with_name("semantics_cases.yaml"))["cases"]
 
@@ -27,3 +27,14 @@ def test_the_reference_gives_the_steps_of_the_case(case: dict[str, Any]) -> None
 
 def test_there_are_forty_cases() -> None:
     assert len(CASES) >= 40
+
+
+def test_a_log_says_what_was_ready_after_each_of_its_entries() -> None:
+    graph = graph_of({"start": "t", "edges": ["t.x -> a", "t.y -> b", "a -> j", "b -> j"]})
+
+    decided = decide(graph, [Entry(("t", ()), {"x": 1}), Entry(("a", ()), {"out": 1}), Entry(("j", ()))])
+
+    assert [list(now.ready) for now in decided] == [[("t", ())], [("a", ())], [("j", ())], []]
+    assert [now.ended for now in decided] == [False, False, False, True]
+    assert decided[1].skipped == {("b", ())}
+    assert decided[2].ready == {("j", ()): ((2, ("a", ())),)}
