@@ -283,7 +283,8 @@ def _function(part: ast.FunctionDef | ast.AsyncFunctionDef, kind: str) -> Functi
 
 
 def _values(body: Sequence[ast.stmt]) -> Iterator[Value]:
-    for part, after in zip(body, [*body[1:], None], strict=True):
+    for index, part in enumerate(body):
+        after = body[index + 1] if index + 1 < len(body) else None
         if isinstance(part, ast.Assign) and len(part.targets) == 1 and isinstance(part.targets[0], ast.Name):
             name, annotation, value = part.targets[0].id, "", part.value
         elif isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 import tempfile
 import time
@@ -23,6 +24,7 @@ from pyagent_nodes.pipeline.threads import Check, in_thread
 from pyagent_nodes.pipeline.workspace import open_source, open_tree_with, read_text
 
 _SUFFIXES = (".py", ".pyi")
+_UNREADABLE = re.compile(r"error: Failed to (parse|read) ")
 
 
 class FormatFailed(NodeError):
@@ -108,11 +110,11 @@ async def _ruff_twice(tree: Path, params: FormatParams, ctx: Context, own: bool)
     common = ["--no-cache", "--no-respect-gitignore", *([] if own else ["--isolated"])]
     for pattern in params.exclude:
         common += ["--exclude" if not own else "--extend-exclude", pattern]
-    fix = ["check", "--fix-only", "--no-unsafe-fixes", "--exit-zero", "--quiet"]
+    fix = ["check", "--fix-only", "--no-unsafe-fixes", "--exit-zero"]
     if params.select:
         fix += ["--select", ",".join(params.select)]
     commands = [fix] if params.lint else []
-    for command in [*commands, ["format", "--quiet"]]:
+    for command in [*commands, ["format"]]:
         options = (
             common
             if command[0] == "check"
@@ -130,8 +132,9 @@ async def _ruff_twice(tree: Path, params: FormatParams, ctx: Context, own: bool)
 
 
 def _only_syntax(result: ProcessResult) -> bool:
+    """Whether all that ruff could not do are files that are no Python, or not in UTF-8."""
     lines = [line for line in result.error_text.splitlines() if line.startswith("error:")]
-    return result.exit_code == 2 and bool(lines) and all("Failed to parse" in line for line in lines)
+    return result.exit_code == 2 and bool(lines) and all(_UNREADABLE.match(line) for line in lines)
 
 
 def _differences(original: Path, changed: Path, check: Check) -> tuple[list[patches.FilePatch], dict[str, str]]:

@@ -66,7 +66,7 @@ class Bench:
         folder = self.work_dir / "environment"
         (folder / "bin").mkdir(parents=True)
         python = folder / "bin" / "python"
-        python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+        python.write_text(f'#!/bin/sh\nPYTEST_DISABLE_PLUGIN_AUTOLOAD=1 exec "{sys.executable}" "$@"\n')
         python.chmod(0o755)
         (folder / ".pyagent-environment").write_text("this")
         self.item["environment"] = {
