@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import xml.etree.ElementTree as ElementTree
 from datetime import timedelta
 from typing import Any
 
@@ -11,10 +12,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pyagent.errors import GraphError
+from pyagent.graph.check import ParamIssue, check, check_text
 from pyagent.graph.duration import format_duration, parse_duration
 from pyagent.graph.parts import Edge, Join, Use
+from pyagent.graph.show import mermaid, svg
+from pyagent.graph.show import text as tree_text
 from pyagent.graph.spec import Body, GraphSpec, LoopSpec, NodeSpec, RetrySpec, Settings, StateChannel
 from pyagent.graph.yaml import dump, fmt, load_text
+from pyagent.graph.yaml_format import render
 
 pytestmark = pytest.mark.timeout(600)
 SETTINGS = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
@@ -201,3 +206,54 @@ def test_any_text_is_read_or_refused_with_a_place(text: str) -> None:
     except GraphError as error:
         refused = error
     assert refused is None or (refused.where.line is not None and refused.code.startswith("graph."))
+
+
+class _AnyType:
+    """A type that is there for every `use`."""
+
+    kind, title, icon, each_item, ports_in = "action", "Any", "box", False, ("in",)
+
+    def ports_out(self, params: object) -> list[str]:
+        return ["out", "done"]
+
+    def effects(self, params: object) -> str:
+        return "none"
+
+    def param_issues(self, params: object) -> list[ParamIssue]:
+        return []
+
+    def schema(self) -> dict[str, Any]:
+        return {}
+
+
+class _AnyCatalogue:
+    def get(self, use: str) -> _AnyType:
+        return _AnyType()
+
+    def uses(self) -> list[str]:
+        return []
+
+
+@SETTINGS
+@given(graphs)
+def test_any_graph_is_checked_at_its_places_and_drawn(graph: GraphSpec) -> None:
+    document = load_text(dump(graph))
+    lines = document.text.count("\n")
+    for problem in check(document, _AnyCatalogue()):
+        assert 1 <= (problem.where.line or 0) <= lines + 1
+    assert ElementTree.fromstring(svg(graph)).tag.endswith("svg")
+    assert tree_text(graph)
+    assert mermaid(graph)
+
+
+@SETTINGS
+@given(st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3)))
+def test_whatever_stands_in_a_file_is_checked_without_failing(value: Any) -> None:
+    sections = ["id", "nodes", "edges", "state", "settings", "layout", "pins", "inputs", "outputs"]
+    for section in sections:
+        text = render({"pyagent": 1, "id": "a", **{section: value}})
+        assert all(problem.where.line for problem in check_text(text, _AnyCatalogue()))
+    node = {"id": "x", "use": "a.b@1"}
+    for key in ("id", "use", "with", "retry", "join", "body", "write", "loop"):
+        text = render({"pyagent": 1, "id": "a", "nodes": [{**node, key: value}], "edges": ["x -> x"]})
+        assert all(problem.where.line for problem in check_text(text, _AnyCatalogue()))

@@ -1,7 +1,7 @@
 """YAML 1.2 text as a tree of plain JSON values that knows where in the text each value stands.
 
 PyYAML's parser (libyaml where it is built in) gives the events; which scalar is a number or a boolean is decided
-here, by the core schema of YAML 1.2: `yes`, `no`, `on` and dates are strings. See docs/adr/graph-file-yaml.md.
+here, by the core schema of YAML 1.2: `yes`, `no`, `on` and dates are strings. See docs/adr/0002-graph-file-yaml.md.
 """
 
 from __future__ import annotations

@@ -9,9 +9,10 @@ time. Colours are CSS variables (`--pg-…`), dark or light by the reader's pref
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
+from html import escape as escape_html
 from itertools import pairwise
 from typing import Literal
 
@@ -27,6 +28,7 @@ WIDTH, HEIGHT = 200.0, 56.0
 PAGE = 1400.0
 """A graph runs to the right if it fits into this width, else down."""
 _HUES = 8
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _BACK_SLOT = 0.3
 """Where back edges arrive, beside the way in."""
 _TITLE_LETTER, _TYPE_LETTER = 7.6, 6.2
@@ -203,6 +205,11 @@ class _Artist:
             inner = left + (box.width - body.layout.width) / 2
             parts += [f'<g class="inside" data-body="{node.id}">', *self.draw(body, inner, top + HEIGHT), "</g>"]
         return parts
+
+
+def escape(text: str) -> str:
+    """As XML text or attribute: without the characters that XML cannot hold."""
+    return escape_html(_NOT_XML.sub("\ufffd", text))
 
 
 def _slot(ports: Sequence[str], port: str) -> float:
