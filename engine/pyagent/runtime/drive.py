@@ -149,7 +149,8 @@ class Driver:
             self.live.tell(event("run.paused"))
         elif state.parked:
             status = "waiting"
-            change["wake_at"] = next_timer(state)
+            moments = [moment for moment in (next_timer(state), self._deadline()) if moment is not None]
+            change["wake_at"] = min(moments, default=None)
             self.live.tell(event("run.waiting", steps=[str(key) for key in state.parked]))
         elif self.draining or state.runnable():
             status = "running"

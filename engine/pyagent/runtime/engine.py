@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pyagent.errors import InputError, LeaseHeld, LeaseLost, NotFound, PyAgentError, RunError, Where
 from pyagent.graph.spec import GraphSpec
@@ -155,6 +155,8 @@ class Engine:
         Raises `LeaseHeld` if another worker has it, `LeaseLost` if another took it over.
         """
         run = await self.store.get_run(run_id)
+        if run.status in ENDED and not await self._asked_to_resume(run):
+            return run
         lease = await self.store.claim(run.id, self.peer, self.lease)
         try:
             driver = await self._driver(run, lease)
@@ -201,6 +203,9 @@ class Engine:
         """Stop driving, as soon as may be: `drive` returns, and each run is left as it stands for the next worker."""
         for driver in list(self._drivers.values()):
             driver.drain()
+
+    async def _asked_to_resume(self, run: Run) -> bool:
+        return any(message.kind == "resume" for message in await self.store.messages(run.id))
 
     async def _drive_quietly(self, run_id: str) -> None:
         """Drive a run; another worker's lease is no error, and others are in the run's events."""
@@ -458,10 +463,16 @@ _new_id = run_id
 
 
 async def _credential(name: str) -> dict[str, str]:
+    """A credential from the environment. Raises `NotFound` (`credential.not_found`)."""
+    variable = f"PYAGENT_CREDENTIAL_{name.upper()}"
+    with suppress(ValueError):
+        found = decode(os.environ.get(variable, "").encode())
+        if isinstance(found, dict):
+            return {str(key): str(value) for key, value in cast(dict[str, Any], found).items()}
     raise NotFound(
         f"there is no credential {name!r}",
         code="credential.not_found",
-        hint=f"Set the environment variable PYAGENT_CREDENTIAL_{name.upper()} to a JSON object.",
+        hint=f"Set the environment variable {variable} to a JSON object with the credential's fields.",
     )
 
 

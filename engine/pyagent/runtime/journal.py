@@ -114,6 +114,7 @@ class StoreJournal:
     def change(self, status: RunStatus, **more: Any) -> None:
         """Change the run's own row with the next commit: `status` and any of `Commit`'s fields about the run."""
         self._change = {**self._change, "status": status, **more}
+        self._linger()
 
     async def flush(self) -> None:
         while self._gathered or self._lock.locked():

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
-import tempfile
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -188,8 +188,10 @@ def _row(key: StepKey, status: Any, **more: Any) -> StepRecord:
 
 
 def scratch_root() -> Path:
-    """Where runs have their scratch directories."""
-    return Path(tempfile.gettempdir()) / "pyagent-work"
+    """Where runs have their scratch directories: `PYAGENT_WORK`, else in the user's cache folder."""
+    if (chosen := os.environ.get("PYAGENT_WORK")) is not None:
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pyagent" / "work"
 
 
 def scratch_directory(run_id: str) -> Path:
