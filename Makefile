@@ -38,11 +38,7 @@ integration: setup ## slow tests: real packages, real servers, kills
 
 .PHONY: lint
 lint: setup ## ruff, pyright, import contracts, clippy
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
-	@$(BIN)/pyright
-	@$(BIN)/lint-imports --cache-dir .cache/import-linter
-	@scripts/lint-rust
+	@scripts/lint
 
 .PHONY: fmt
 fmt: setup ## format and fix what can be fixed safely

@@ -12,13 +12,17 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import command_reference
 import error_reference
 import node_reference
+import schema_reference
 
 ROOT = Path(__file__).resolve().parent.parent
 
 GENERATED: dict[str, Callable[[], str]] = {
+    "docs/reference/commands.md": command_reference.render,
     "docs/reference/errors.md": error_reference.render,
+    "docs/reference/graph.schema.json": schema_reference.render,
     "docs/reference/nodes.md": node_reference.render,
 }
 
