@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 
+from pyagent.cli.messages import print_error, print_problems
 from pyagent.errors import GraphError
 
 if TYPE_CHECKING:
@@ -68,9 +68,7 @@ def check_command(
             problems = [Problem.of(error)]
         found += problems
         if not as_json:
-            lines = text.decode("utf-8", "replace").splitlines()
-            for problem in problems:
-                _print(console, problem, lines)
+            print_problems(problems, console, text.decode("utf-8", "replace"))
     errors = sum(problem.severity == "error" for problem in found)
     if as_json:
         typer.echo(json.dumps([problem.as_dict() for problem in found], ensure_ascii=False, indent=2))
@@ -90,14 +88,13 @@ def fmt_command(
     """Bring graph files into the one canonical style; comments stay. Exit code 1 if a file is not YAML."""
     from pyagent.graph.yaml import decode, fmt
 
-    errors = Console(stderr=True, soft_wrap=True, highlight=False)
     failed, changed = False, 0
     for file in files:
         try:
             raw = _read(file)
             new = fmt(decode(raw, file), file).encode()
         except GraphError as error:
-            _print_error(errors, error)
+            print_error(error)
             failed = True
             continue
         if file == "-" and not check:
@@ -136,7 +133,7 @@ def show_command(
     try:
         spec = load_text(_read(file), file).spec
     except GraphError as error:
-        _print_error(Console(stderr=True, soft_wrap=True, highlight=False), error)
+        print_error(error)
         raise typer.Exit(1) from None
     if form is Format.text and output is None:
         Console().print(show.tree(spec))
@@ -154,7 +151,7 @@ def show_command(
             failure = GraphError(
                 f"cannot write {output}: {error.strerror or error}", code="graph.file", hint="Check the path."
             )
-            _print_error(Console(stderr=True, soft_wrap=True, highlight=False), failure)
+            print_error(failure)
             raise typer.Exit(1) from None
 
 
@@ -168,27 +165,3 @@ def _read(file: str) -> bytes:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'s' * (number != 1)}"
-
-
-def _print_error(console: Console, error: GraphError) -> None:
-    from pyagent.graph.problems import Problem
-
-    _print(console, Problem.of(error), [])
-
-
-def _print(console: Console, problem: Problem, lines: list[str]) -> None:
-    """`file:line:column code message`, the line with a mark below it, and the hint."""
-    where = problem.where
-    style = "red" if problem.severity == "error" else "yellow"
-    place = ":".join(str(part) for part in (where.file, where.line, where.column) if part is not None)
-    console.print(f"[bold]{escape(place)}[/] [{style}]{problem.code}[/] {escape(problem.message)}")
-    if where.line is not None and 0 < where.line <= len(lines):
-        source = lines[where.line - 1].replace("\t", " ")
-        number = f"{where.line:>5} │ "
-        column = max((where.column or 1) - 1, 0)
-        # of a long line the part around the place
-        cut = max(column - 60, 0)
-        console.print(f"[dim]{number}[/]{escape(source[cut : cut + 110])}")
-        console.print(f"[dim]      │[/] {' ' * (column - cut)}[{style}]^[/]")
-    if problem.hint:
-        console.print(f"      [dim]=[/] {escape(problem.hint)}")
