@@ -240,7 +240,8 @@ def how_to_go_on(run_id: str, step: StepView) -> str:
             )
         case "signal":
             more = f" --key {wait['key']}" if wait.get("key") else ""
-            return f"[yellow]◷[/] {label} waits for a signal: [bold]pyagent signal {escape(str(wait.get('name')))}{more}[/]"
+            name = escape(str(wait.get("name")))
+            return f"[yellow]◷[/] {label} waits for a signal: [bold]pyagent signal {name}{more}[/]"
         case "time":
             return f"[yellow]◷[/] {label} waits until {escape(str(wait.get('until')))}"
         case kind:

@@ -1,0 +1,73 @@
+"""Puts the server together: routes, errors, the page, and the guard around all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from fastapi import FastAPI, Request
+from fastapi.responses import FileResponse, HTMLResponse, Response
+from fastapi.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from pyagent import __version__
+from pyagent.server import events, graphs, reports, runs
+from pyagent.server.context import ServerContext, context_of
+from pyagent.server.errors import add_handlers
+from pyagent.server.guard import Guard
+from pyagent.server.security import SESSION_SECONDS
+from pyagent.server.shapes import Link
+
+STATIC = Path(__file__).parent / "static"
+_ENTERED = """<!doctype html><html lang="en"><meta charset="utf-8"><title>PyAgent</title>
+<meta http-equiv="refresh" content="0;url=/"><p><a href="/">Go on</a></p></html>"""
+_USED = """<!doctype html><html lang="en"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width,initial-scale=1"><title>PyAgent</title>
+<link rel="stylesheet" href="/static/style.css"><body class="locked"><main><h1>PyAgent</h1>
+<p>This link has been used or is too old. Print a new one:</p>
+<pre>pyagent open --port {port}</pre></main></body></html>"""
+
+
+def create_app(context: ServerContext, *, hosts: Collection[str] = ()) -> ASGIApp:
+    """The whole server as an ASGI application. `hosts`: names beside loopback that it may be called by."""
+    app = FastAPI(
+        title="PyAgent", version=__version__, docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json"
+    )
+    app.state.context = context
+    add_handlers(app)
+    for part in (graphs, runs, events, reports):
+        app.include_router(part.router)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    guard = Guard(app, keys=context.keys, port=context.port, hosts=hosts)
+
+    @app.get("/healthz", tags=["server"])
+    async def healthz() -> dict[str, str]:  # pyright: ignore[reportUnusedFunction]
+        """Whether the server answers and reaches its store."""
+        await context.engine.store.last_cursor()
+        return {"status": "ok", "version": __version__}
+
+    @app.post("/api/v1/links", tags=["server"], status_code=201)
+    async def new_link() -> Link:  # pyright: ignore[reportUnusedFunction]
+        """A link that opens the page once."""
+        return Link(path=f"/?once={context.keys.new_link()}")
+
+    @app.get("/", include_in_schema=False)
+    async def page(request: Request, once: str | None = None) -> Response:  # pyright: ignore[reportUnusedFunction]
+        if once is None:
+            return FileResponse(STATIC / "index.html", media_type="text/html")
+        if not context_of(request).keys.use_link(once):
+            return HTMLResponse(_USED.format(port=context.port), 403)
+        # A page of our own that goes on to `/`, not a redirect: a browser that followed the link from another site
+        # would not send a strict cookie along a redirect.
+        entered = HTMLResponse(_ENTERED)
+        entered.set_cookie(
+            guard.cookie,
+            context.keys.new_session(),
+            max_age=SESSION_SECONDS,
+            httponly=True,
+            samesite="strict",
+            path="/",
+        )
+        return entered
+
+    return guard

@@ -1,0 +1,114 @@
+"""Errors as the API tells them: JSON `{code, message, hint, where, details}` with a fitting status, no traceback."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from pyagent.errors import (
+    ExpressionError,
+    GraphError,
+    InputError,
+    LeaseHeld,
+    NodeError,
+    NotFound,
+    PyAgentError,
+    RunError,
+    StoreError,
+    Where,
+)
+
+logger = logging.getLogger("pyagent.server")
+
+_BY_CODE = {
+    "store.key_taken": 409,
+    "store.full": 507,
+    "input.consent": 409,
+    "run.not_waiting": 409,
+    "server.unauthorized": 401,
+    "server.origin": 403,
+    "server.host": 421,
+    "server.too_large": 413,
+    "server.method": 405,
+}
+_BY_CLASS: tuple[tuple[type[PyAgentError], int], ...] = (
+    (NotFound, 404),
+    (GraphError, 422),
+    (InputError, 422),
+    (ExpressionError, 422),
+    (NodeError, 422),
+    (LeaseHeld, 409),
+    (RunError, 409),
+    (StoreError, 503),
+)
+
+
+class Refused(PyAgentError):
+    """The server does not let the request in (`server.*`)."""
+
+    code = "server.refused"
+
+
+def status_of(error: PyAgentError) -> int:
+    """The HTTP status for an error."""
+    if error.code in _BY_CODE:
+        return _BY_CODE[error.code]
+    return next((status for kind, status in _BY_CLASS if isinstance(error, kind)), 500)
+
+
+def error_response(error: PyAgentError, headers: dict[str, str] | None = None) -> Response:
+    """The error as a response."""
+    body = json.dumps(error.as_dict(), ensure_ascii=False, default=str)
+    return Response(body, status_of(error), headers, media_type="application/json")
+
+
+def unexpected(error: Exception) -> PyAgentError:
+    """An error that nobody meant to raise; what it says stays in the server's log."""
+    logger.error("unexpected %s: %s", type(error).__name__, error, exc_info=logger.isEnabledFor(logging.DEBUG))
+    return PyAgentError(
+        "something unexpected happened",
+        code="internal",
+        hint="The server's output says more; PYAGENT_DEBUG=1 all of it.",
+    )
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Make the application answer every error in the one shape."""
+
+    def known(_: Request, error: Exception) -> Response:
+        assert isinstance(error, PyAgentError)
+        return error_response(error)
+
+    def invalid(_: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        problems: list[dict[str, Any]] = [
+            {"field": ".".join(str(part) for part in found["loc"][1:]), "message": found["msg"]}
+            for found in error.errors()
+        ]
+        first = problems[0]
+        return error_response(
+            InputError(
+                f"{first['field'] or 'the body'}: {first['message']}",
+                hint="/api/v1/openapi.json describes what fits.",
+                where=Where(field=first["field"] or None),
+                details={"problems": [f"{found['field']}: {found['message']}" for found in problems]},
+            )
+        )
+
+    def http(_: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        if error.status_code == 405:
+            return error_response(Refused("this address does not take that method", code="server.method"))
+        if error.status_code == 404:
+            return error_response(NotFound("there is nothing at this address", code="server.not_found"))
+        return error_response(InputError(str(error.detail)))
+
+    app.add_exception_handler(PyAgentError, known)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, http)

@@ -1,0 +1,179 @@
+"""The server's outermost layer: Host and Origin, body limits, who is asking, and the headers of every response."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Collection
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import HTMLResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pyagent.graph.show.style import STYLE
+from pyagent.server.errors import Refused, error_response, unexpected
+from pyagent.server.security import Keys
+
+MAX_BODY = 8 * 1024 * 1024
+"""Bytes that a request may carry."""
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_PICTURE = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+# Scripts and styles come from this server alone; the one inline style is that of drawn graphs.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; "
+    f"style-src 'self' 'sha256-{_PICTURE}'; img-src 'self' data:; connect-src 'self'; font-src 'self'; "
+    "manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+_LOCKED = """<!doctype html><html lang="en"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width,initial-scale=1"><title>PyAgent</title>
+<link rel="stylesheet" href="/static/style.css"><body class="locked"><main><h1>PyAgent</h1>
+<p>This page belongs to whoever started the server. Open the link that it printed, or print a new one:</p>
+<pre>pyagent open{port}</pre></main></body></html>"""
+
+
+class _TooLarge(Exception):
+    """The body is larger than it may be."""
+
+
+class Guard:
+    """Lets through what comes from the user's own browser or programs, and answers everything else itself."""
+
+    def __init__(self, app: ASGIApp, *, keys: Keys, port: int, hosts: Collection[str] = ()) -> None:
+        """`hosts`: names beside loopback that the server may be called by."""
+        self.app = app
+        self.keys = keys
+        self.port = port
+        self.hosts = LOOPBACK | {host.lower() for host in hosts}
+
+    @property
+    def cookie(self) -> str:
+        """The cookie's name. Cookies do not know ports; several servers on one machine must not share one."""
+        return f"pyagent_{self.port}"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = False
+
+        async def answer(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+                if not scope["path"].startswith("/static/"):
+                    headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        refusal = self._refusal(scope)
+        if refusal is not None:
+            await refusal(scope, receive, answer)
+            return
+        try:
+            await self.app(scope, _limited(receive), answer)
+        except _TooLarge:
+            if not started:
+                await _too_large()(scope, receive, answer)
+        except Exception as error:
+            response = error_response(unexpected(error))
+            if not started:
+                await response(scope, receive, answer)
+
+    def _refusal(self, scope: Scope) -> Response | None:
+        headers = Headers(scope=scope)
+        method, path = str(scope["method"]), str(scope["path"])
+        host = headers.get("host", "")
+        # A page elsewhere can point its own name at 127.0.0.1; the name then stands in Host.
+        if (urlsplit(f"//{host}").hostname or "").lower() not in self.hosts:
+            return error_response(
+                Refused(
+                    f"the server does not go by the name {host!r}",
+                    code="server.host",
+                    hint="Use http://127.0.0.1, or start it with --host.",
+                )
+            )
+        origin = headers.get("origin")
+        if origin is not None and origin.lower() not in (f"http://{host.lower()}", f"https://{host.lower()}"):
+            return error_response(
+                Refused(
+                    f"requests from {origin} are not taken", code="server.origin", hint="Use this server's own page."
+                )
+            )
+        length = headers.get("content-length", "0")
+        if not length.isdigit() or int(length) > MAX_BODY:
+            return _too_large()
+        if path == "/healthz" or path.startswith(("/static/", "/reports/")):
+            return None
+        if path == "/" and "once=" in scope.get("query_string", b"").decode("latin-1"):
+            return None
+        return self._unauthorized(scope, headers, method, path, origin)
+
+    def _unauthorized(
+        self, scope: Scope, headers: Headers, method: str, path: str, origin: str | None
+    ) -> Response | None:
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and self.keys.is_token(given.strip()):
+            return None
+        if self.keys.is_session(_cookie(headers.get("cookie", ""), self.cookie)):
+            # SameSite keeps other sites out; a request that changes something also says that it is from our page.
+            if method in _SAFE or origin is not None or headers.get("sec-fetch-site") == "same-origin":
+                return None
+            return error_response(Refused("the request does not say where it comes from", code="server.origin"))
+        if path == "/":
+            port = "" if self.port == 8642 else f" --port {self.port}"
+            return HTMLResponse(_LOCKED.format(port=port), 401)
+        return error_response(
+            Refused(
+                "who is asking?",
+                code="server.unauthorized",
+                hint="Send the token as `Authorization: Bearer …`, or open the link that `pyagent open` prints.",
+            ),
+            {"WWW-Authenticate": "Bearer"},
+        )
+
+
+def _too_large() -> Response:
+    error = Refused(
+        f"the request is larger than {MAX_BODY // 1024 // 1024} MiB",
+        code="server.too_large",
+        hint="Give large data as a file that the graph reads.",
+    )
+    return error_response(error, {"Connection": "close"})
+
+
+def _limited(receive: Receive) -> Receive:
+    taken = 0
+
+    async def counted() -> Message:
+        nonlocal taken
+        message = await receive()
+        if message["type"] == "http.request":
+            taken += len(message.get("body", b""))
+            if taken > MAX_BODY:
+                raise _TooLarge
+        return message
+
+    return counted
+
+
+def _cookie(header: str, name: str) -> str:
+    try:
+        found = SimpleCookie(header).get(name)
+    except CookieError:
+        return ""
+    return found.value if found else ""

@@ -1,0 +1,134 @@
+"""Runs the server in this process: its socket, its background work, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+import uvicorn
+
+from pyagent.errors import PyAgentError, SetupError
+from pyagent.runtime.engine import Engine
+from pyagent.server.app import create_app
+from pyagent.server.context import ServerContext
+from pyagent.server.security import Keys, read_token, token_file
+from pyagent.store.location import sqlite_path
+
+PORT = 8642
+_NEAR = 20
+"""Ports above the default one that are tried when none was asked for."""
+logger = logging.getLogger("pyagent.server")
+
+
+class PortInUse(SetupError):
+    """Another program listens on the port."""
+
+    code = "server.port_in_use"
+    hint = "Stop that program, or give another --port (PORT= with make)."
+
+
+class PageServer:
+    """A server that is up and can hand out links to its page."""
+
+    def __init__(self, context: ServerContext, host: str) -> None:
+        self._context = context
+        shown = "127.0.0.1" if host in ("0.0.0.0", "") else host  # noqa: S104  what to show, not to listen on
+        self.address = f"http://{f'[{shown}]' if ':' in shown else shown}:{context.port}"
+
+    def link(self) -> str:
+        """An address that opens the page once."""
+        return f"{self.address}/?once={self._context.keys.new_link()}"
+
+
+def listen(host: str, port: int | None) -> socket.socket:
+    """A socket that listens; without a port on the default one or a free one above it.
+
+    Raises `PortInUse` (`server.port_in_use`), `SetupError` (`server.address`).
+    """
+    tried = range(PORT, PORT + _NEAR) if port is None else (port,)
+    for number in tried:
+        try:
+            return _bound(host, number)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise SetupError(
+                    f"cannot listen on {host}:{number}: {error.strerror or error}",
+                    code="server.address",
+                    hint="Give an address of this machine with --host, and a --port from 1024 to 65535.",
+                ) from None
+    if port is None:
+        return _bound(host, 0)
+    raise PortInUse(f"port {port} of {host} is in use")
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    kind, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    made = socket.socket(kind, socket.SOCK_STREAM)
+    try:
+        # A server that is started again must not wait for the old one's connections to be forgotten.
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind(address)
+        made.listen(128)
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+class _Uvicorn(uvicorn.Server):
+    """Uvicorn without its signal handlers: the command line has its own."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@asynccontextmanager
+async def serving(
+    engine: Engine, *, host: str = "127.0.0.1", port: int | None = None, work: bool = True
+) -> AsyncIterator[PageServer]:
+    """A server that is up inside the block; `work` also executes runs. At the end runs are handed over as they stand.
+
+    Raises `SetupError` (`server.*`).
+    """
+    keys = Keys(read_token(token_file(sqlite_path())))
+    bound = listen(host, port)
+    context = ServerContext(engine=engine, keys=keys, port=bound.getsockname()[1])
+    application = create_app(context, hosts=(host,))
+    config = uvicorn.Config(
+        application,
+        lifespan="off",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=5,
+        timeout_keep_alive=30,
+    )
+    server = _Uvicorn(config)
+    task = asyncio.create_task(server.serve(sockets=[bound]))
+    worker = asyncio.create_task(_work(engine)) if work else None
+    try:
+        yield PageServer(context, host)
+    finally:
+        context.stopping.set()
+        if worker is not None:
+            worker.cancel()
+            await asyncio.gather(worker, return_exceptions=True)
+        server.should_exit = True
+        await asyncio.gather(task, return_exceptions=True)
+        bound.close()
+
+
+async def _work(engine: Engine) -> None:
+    """Execute runs; a store that cannot be reached for a while does not end it."""
+    while True:
+        try:
+            await engine.work()
+        except PyAgentError as error:
+            logger.error("%s", error)
+            await asyncio.sleep(1)

@@ -1,0 +1,249 @@
+"""What the API takes and gives, as pydantic models: the source of its OpenAPI description."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from pyagent.runtime.log import decode
+from pyagent.store.base import Event, Run, RunStatus, StepRecord, StepStatus
+
+
+class Shape(BaseModel):
+    """Base of the models: frozen, unknown fields refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class GraphSummary(Shape):
+    """A graph of the library."""
+
+    id: str
+    name: str
+    description: str
+    nodes: int
+    file: str
+
+
+class GraphDetails(GraphSummary):
+    """A graph with all that a form and a picture need."""
+
+    hash: str
+    inputs_schema: dict[str, Any]
+    """JSON Schema of a run's inputs; `consent` beside an input's type says what its value makes the machine do."""
+    triggers: list[str]
+    spec: dict[str, Any]
+    """The graph file as data."""
+    text: str
+    """The graph file."""
+    problems: list[dict[str, Any]]
+    """What `pyagent graph check` says."""
+
+
+class RunSummary(Shape):
+    """A run without its data."""
+
+    id: str
+    graph: str
+    graph_hash: str
+    status: RunStatus
+    trigger: str
+    production: bool
+    key: str | None
+    actor: str
+    forked_from: str | None
+    parent_run: str | None
+    parent_step: str | None
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    wake_at: datetime | None
+    error: dict[str, Any] | None
+
+    @classmethod
+    def fields_of(cls, run: Run) -> dict[str, Any]:
+        """The summary's fields."""
+        return {
+            "id": run.id,
+            "graph": run.graph_id,
+            "graph_hash": run.graph_hash,
+            "status": run.status,
+            "trigger": run.trigger,
+            "production": run.production,
+            "key": run.key,
+            "actor": run.actor,
+            "forked_from": run.forked_from,
+            "parent_run": run.parent_run,
+            "parent_step": run.parent_step,
+            "created_at": run.created_at,
+            "started_at": run.started_at,
+            "ended_at": run.ended_at,
+            "wake_at": run.wake_at,
+            "error": dict(run.error) if run.error else None,
+        }
+
+    @classmethod
+    def of(cls, run: Run) -> RunSummary:
+        """The summary of a run."""
+        return cls(**cls.fields_of(run))
+
+
+class StepView(Shape):
+    """A step as it stands."""
+
+    step: str
+    """`frame/node@scope`."""
+    node: str
+    status: StepStatus
+    attempt: int
+    started_at: datetime | None
+    ended_at: datetime | None
+    items_in: int
+    items_out: dict[str, int]
+    error: dict[str, Any] | None
+    wait: dict[str, Any] | None
+
+    @classmethod
+    def of(cls, record: StepRecord) -> StepView:
+        """The view of a store's row."""
+        return cls(
+            step=record.step,
+            node=record.node,
+            status=record.status,
+            attempt=record.attempt,
+            started_at=record.started_at,
+            ended_at=record.ended_at,
+            items_in=record.items_in,
+            items_out=dict(record.items_out),
+            error=dict(record.error) if record.error else None,
+            wait=dict(record.wait) if record.wait else None,
+        )
+
+
+class FrameView(Shape):
+    """A graph inside of a run: the run's own (frame `""`), or one that a step called (`code()`)."""
+
+    frame: str
+    graph: str
+    name: str
+    labels: dict[str, str]
+    """What people call its nodes, by id."""
+
+
+class RunDetails(RunSummary):
+    """A run with its data and steps."""
+
+    name: str
+    inputs: dict[str, Any]
+    outputs: Any
+    steps: list[StepView]
+    frames: list[FrameView]
+    report: str | None
+    """Address of the page that the run has written, if there is one."""
+    cursor: int
+    """Events after this one are not in here yet."""
+
+    @classmethod
+    def build(cls, run: Run, **more: Any) -> RunDetails:
+        """The details of a run."""
+        outputs = decode(run.outputs) if run.outputs else None
+        return cls(**cls.fields_of(run), inputs=decode(run.inputs), outputs=outputs, **more)
+
+
+class RunPage(Shape):
+    """A page of runs, newest first."""
+
+    runs: list[RunSummary]
+    next: str | None
+    """`before` of the next page; null at the end."""
+
+
+class EventView(Shape):
+    """One event."""
+
+    cursor: int
+    run_id: str
+    kind: str
+    step: str
+    at: datetime
+    data: dict[str, Any]
+
+    @classmethod
+    def of(cls, event: Event) -> EventView:
+        """The view of a store's event."""
+        return cls(
+            cursor=event.cursor,
+            run_id=event.run_id,
+            kind=event.kind,
+            step=event.step,
+            at=event.at,
+            data=dict(event.data),
+        )
+
+
+class EventPage(Shape):
+    """Events after a cursor."""
+
+    events: list[EventView]
+    next: int
+    """`after` of the next page."""
+
+
+class StartRun(Shape):
+    """Start a run."""
+
+    graph: str = Field(description="Id of the graph", pattern="^[a-z][a-z0-9_]*$")
+    inputs: dict[str, Any] = Field(default_factory=dict)
+    trigger: str = ""
+    key: str | None = Field(None, description="Start key; the header Idempotency-Key says the same", max_length=200)
+    on_key: Literal["reject", "existing", "replace"] | None = Field(
+        None, description="What to do when a run with the key is alive; with Idempotency-Key `existing`, else `reject`"
+    )
+    test: bool = Field(False, description="A test run: nodes with pins give their pinned data")
+    consent: bool = Field(False, description="Agree to what the inputs make this machine do")
+
+
+class Cancel(Shape):
+    """Stop a run for good."""
+
+    reason: str = Field("", max_length=1000)
+
+
+class Fork(Shape):
+    """Run again from a step."""
+
+    step: str
+    items: Any = None
+    graph: str | None = Field(None, description="Go on with the current version of this graph")
+    once: Literal["ask", "repeat", "reuse"] = "ask"
+
+
+class AnswerStep(Shape):
+    """Answer a waiting step."""
+
+    step: str = Field("", description="May be empty where only one waits")
+    value: Any = Field(description='For an approval `{"approved": true, "comment": ""}`')
+
+
+class SendSignal(Shape):
+    """Send a signal."""
+
+    name: str = Field(min_length=1, max_length=200)
+    key: str = Field("", max_length=200)
+    value: Any = None
+
+
+class ResolveStep(Shape):
+    """Settle a step whose outcome is unknown."""
+
+    step: str = ""
+    how: Literal["done", "retry", "failed"]
+    items: list[dict[str, Any]] | dict[str, list[dict[str, Any]]] | None = None
+
+
+class Link(Shape):
+    """A link that opens the page once."""
+
+    path: str
