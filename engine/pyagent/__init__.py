@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from pyagent.runtime.compile import CompiledGraph, compile
     from pyagent.runtime.engine import Engine
     from pyagent.runtime.library import GraphLibrary
-    from pyagent.store import Event, Run, RunFilter, Store, langgraph_saver, open_store
+    from pyagent.store import Event, Run, RunFilter, Store, open_store
+    from pyagent.store.checkpoints import langgraph_saver
 
 __version__ = "0.1.0"
 
@@ -45,7 +46,7 @@ _HOMES = {
     "Store": "pyagent.store",
     "StoreError": "pyagent.errors",
     "compile": "pyagent.runtime.compile",
-    "langgraph_saver": "pyagent.store",
+    "langgraph_saver": "pyagent.store.checkpoints",
     "open_store": "pyagent.store",
 }
 

@@ -43,3 +43,13 @@ async def test_the_nodes_of_write_a_node_are_found_and_pass_their_tests(tmp_path
         assert node_type is not None
         node_type.validate_params(used["with"])
     assert [found.name for found in registry.all()] == ["text.longest", "text.words"]
+
+
+async def test_the_examples_of_langgraph_print_what_they_say():
+    for block in blocks("langgraph.md", "python"):
+        expected = [line.partition("  # ")[2] for line in block.splitlines() if "  # " in line]
+
+        result = await run_process([sys.executable, "-c", block], timeout=60)
+
+        assert result.ok, result.error_text
+        assert result.text.splitlines() == expected
