@@ -1,7 +1,8 @@
 """Render docs/reference/errors.md: every error code in the sources, what raises it, and its hint.
 
-Codes are read from the sources, not from imported classes, because many are given where an error is raised:
-`raise GraphError(..., code="graph.unknown_type", hint="...")`.
+Codes are read from the sources, not from imported classes, because many are given where an error is raised
+(`raise GraphError(..., code="graph.yaml", hint="...")`), reported (`add("graph.join.never", ...)`) or recorded
+(`{"code": "run.stuck", ...}`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ("engine/pyagent", "nodes/pyagent_nodes")
 CODE = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+")
+REPORTERS = {"PydanticCustomError", "_fail"}
+"""Functions that take a code first; others do when they take a hint, too."""
 CLASS_CODE = re.compile(r"[a-z0-9_.]+")
 
 INTRODUCTION = """\
@@ -51,10 +54,10 @@ def render() -> str:
         if (first := code.partition(".")[0]) != group:
             group = first
             lines.append(f"\n## {group}\n")
-        names = ", ".join(f"`{name}`" for name in sorted({place.raised_as for place in places}))
+        names = ", ".join(f"`{name}`" for name in sorted({place.raised_as for place in places if place.raised_as}))
         modules = ", ".join(f"`{name}`" for name in sorted({place.module for place in places}))
         lines.append(f"### `{code}`\n")
-        lines.append(f"{names} in {modules}.\n")
+        lines.append(f"{names} in {modules}.\n" if names else f"In {modules}.\n")
         lines.extend(f"{text}\n" for text in dict.fromkeys(place.meaning for place in places if place.meaning))
         lines.extend(f"*Hint:* {text}\n" for text in dict.fromkeys(place.hint for place in places if place.hint))
     return "\n".join(lines)
@@ -77,8 +80,20 @@ def _codes(tree: ast.Module, module: str) -> Iterator[Found]:
         elif isinstance(part, ast.Call):
             name = part.func.id if isinstance(part.func, ast.Name) else getattr(part.func, "attr", "")
             given = {keyword.arg: _text(keyword.value) for keyword in part.keywords}
+            code = given.get("code", "")
+            if not code and part.args and ("hint" in given or name in REPORTERS):
+                code = _text(part.args[0])
+            if CODE.fullmatch(code):
+                raised_as = name if name[:1].isupper() and name not in REPORTERS else ""
+                yield Found(code=code, raised_as=raised_as, module=module, meaning="", hint=given.get("hint", ""))
+        elif isinstance(part, ast.Dict):
+            given = {_text(key): _text(value) for key, value in zip(part.keys, part.values, strict=True) if key}
             if CODE.fullmatch(code := given.get("code", "")):
-                yield Found(code=code, raised_as=name, module=module, meaning="", hint=given.get("hint", ""))
+                yield Found(code=code, raised_as="", module=module, meaning="", hint=given.get("hint", ""))
+        elif isinstance(part, ast.Assign) and isinstance(part.targets[0], ast.Name) and part.targets[0].id == "_CODES":
+            values = part.value.values if isinstance(part.value, ast.Dict) else []
+            for code in filter(CODE.fullmatch, map(_text, values)):
+                yield Found(code=code, raised_as="", module=module, meaning="", hint="")
 
 
 def _assignments(part: ast.ClassDef) -> Iterator[tuple[str, ast.expr]]:
