@@ -11,7 +11,7 @@ use rquickjs::{Context, Ctx, Error, Function, Persistent, Runtime, Type, context
 use crate::analysis::analyse;
 use crate::error::{ErrorKind, ExprError};
 use crate::place;
-use crate::realm::{Bytecode, EXPRESSION, Realm, Shared, options};
+use crate::realm::{Bytecode, EXPRESSION, Kept, Realm, Shared, options};
 
 /// Bounds on each run.
 #[derive(Clone, Copy, Debug)]
@@ -145,11 +145,7 @@ impl Engine {
         let shared = Shared::new(timezone)
             .ok_or_else(|| ExprError::new(ErrorKind::Failed, format!("there is no time zone {timezone:?}")))?;
         let shared = Arc::new(shared);
-        let runtime = Runtime::new().map_err(|_| out_of_memory())?;
-        runtime.set_memory_limit(limits.memory);
-        runtime.set_max_stack_size(limits.stack);
-        let late = Arc::clone(&shared);
-        runtime.set_interrupt_handler(Some(Box::new(move || late.is_late())));
+        let runtime = runtime(&shared, limits)?;
         Ok(Self {
             plain: None,
             dated: None,
@@ -201,7 +197,7 @@ impl Engine {
                 Ok(()) => Err(ExprError::new(ErrorKind::Syntax, "not an expression")),
                 Err(_) => {
                     let thrown = ctx.catch();
-                    if thrown.as_int() == Some(0) { Ok(()) } else { Err(describe(&ctx, &self.shared, &thrown, code)) }
+                    if thrown.as_int() == Some(0) { Ok(()) } else { Err(describe(&self.shared, &thrown, code)) }
                 }
             })
         });
@@ -262,33 +258,42 @@ impl Engine {
     /// # Errors
     /// Whatever stops it; after `Timeout` and `Memory` the engine begins afresh by itself.
     pub fn run(&mut self, program: Program, run: Run<'_>) -> Result<Value, ExprError> {
-        self.shared.begin(self.limits.time, run.now, run.seed, run.host.clone());
-        let shared = Arc::clone(&self.shared);
-        let outcome = self.function(program).and_then(|(realm, code)| {
-            let Some(function) = realm.programs.get(&program.0) else {
-                return Err(ExprError::new(ErrorKind::Failed, "the program is gone"));
-            };
-            realm.context.with(|ctx| {
-                let value = call(&ctx, function, &realm.as_text, &run);
-                value.unwrap_or_else(|error| Err(failure(&ctx, &shared, &error, code)))
-            })
+        let (shared, time) = (Arc::clone(&self.shared), self.limits.time);
+        // A realm may have to be made first; that is not the expression's time.
+        let (realm, code) = self.function(program)?;
+        let Some(function) = realm.programs.get(&program.0) else {
+            return Err(ExprError::new(ErrorKind::Failed, "the program is gone"));
+        };
+        shared.begin(time, run.now, run.seed, run.host.clone());
+        let outcome = realm.context.with(|ctx| {
+            let value = call(&ctx, function, realm, &run);
+            value.unwrap_or_else(|error| Err(failure(&ctx, &shared, &error, code)))
         });
-        self.shared.end();
+        shared.end();
         let spoilt = matches!(&outcome, Err(error) if matches!(error.kind, ErrorKind::Timeout | ErrorKind::Memory));
         if spoilt || self.runtime.is_job_pending() {
-            self.reset();
+            self.reset()?;
         }
         outcome
     }
 
-    /// Throw away everything that runs left behind.
-    fn reset(&mut self) {
+    /// Throw away everything that runs left behind. Jobs that wait would run code without a limit: they go too.
+    fn reset(&mut self) -> Result<(), ExprError> {
         self.plain = None;
         self.dated = None;
         self.checker = None;
-        while self.runtime.is_job_pending() && self.runtime.execute_pending_job().is_ok() {}
-        self.runtime.run_gc();
+        self.runtime = runtime(&self.shared, self.limits)?;
+        Ok(())
     }
+}
+
+fn runtime(shared: &Arc<Shared>, limits: Limits) -> Result<Runtime, ExprError> {
+    let runtime = Runtime::new().map_err(|_| out_of_memory())?;
+    runtime.set_memory_limit(limits.memory);
+    runtime.set_max_stack_size(limits.stack);
+    let late = Arc::clone(shared);
+    runtime.set_interrupt_handler(Some(Box::new(move || late.is_late())));
+    Ok(runtime)
 }
 
 /// Whatever kept code from compiling is its syntax, limits aside.
@@ -305,8 +310,8 @@ fn out_of_memory() -> ExprError {
 
 fn call<'js>(
     ctx: &Ctx<'js>,
-    function: &Persistent<Function<'static>>,
-    as_text: &Persistent<Function<'static>>,
+    function: &Kept,
+    realm: &Realm,
     run: &Run<'_>,
 ) -> rquickjs::Result<Result<Value, ExprError>> {
     let function = function.clone().restore(ctx)?;
@@ -325,13 +330,17 @@ fn call<'js>(
         return Ok(Err(ExprError::new(ErrorKind::Failed, "this is a function, please add ()")));
     }
     if run.as_text && !value.is_string() {
-        value = as_text.clone().restore(ctx)?.call((value,))?;
+        value = realm.as_text.clone().restore(ctx)?.call((value,))?;
     }
-    give(ctx, &value)
+    give(ctx, &value, &realm.as_json)
 }
 
 /// The value as data.
-fn give<'js>(ctx: &Ctx<'js>, value: &rquickjs::Value<'js>) -> rquickjs::Result<Result<Value, ExprError>> {
+fn give<'js>(
+    ctx: &Ctx<'js>,
+    value: &rquickjs::Value<'js>,
+    as_json: &Kept,
+) -> rquickjs::Result<Result<Value, ExprError>> {
     let refused = |what: &str| Ok(Err(ExprError::new(ErrorKind::Failed, what)));
     Ok(Ok(match value.type_of() {
         Type::Undefined | Type::Null | Type::Uninitialized => Value::Null,
@@ -343,7 +352,7 @@ fn give<'js>(ctx: &Ctx<'js>, value: &rquickjs::Value<'js>) -> rquickjs::Result<R
                 Value::Text(text)
             } else {
                 // Half a surrogate pair is no UTF-8; JSON can escape it.
-                json(ctx, value)?
+                json(ctx, value, as_json)?
             }
         }
         Type::BigInt => {
@@ -352,12 +361,12 @@ fn give<'js>(ctx: &Ctx<'js>, value: &rquickjs::Value<'js>) -> rquickjs::Result<R
         }
         Type::Symbol => return refused("a symbol is no data"),
         Type::Promise => return refused("an expression cannot wait for a promise"),
-        _ => json(ctx, value)?,
+        _ => json(ctx, value, as_json)?,
     }))
 }
 
-fn json<'js>(ctx: &Ctx<'js>, value: &rquickjs::Value<'js>) -> rquickjs::Result<Value> {
-    let text = ctx.json_stringify(value.clone())?;
+fn json<'js>(ctx: &Ctx<'js>, value: &rquickjs::Value<'js>, as_json: &Kept) -> rquickjs::Result<Value> {
+    let text: Option<rquickjs::String> = as_json.clone().restore(ctx)?.call((value.clone(),))?;
     text.map_or(Ok(Value::Null), |text| text.to_string().map(Value::Json))
 }
 
@@ -375,13 +384,13 @@ fn number(value: f64) -> Value {
 /// What went wrong, for an error that QuickJS reported.
 fn failure(ctx: &Ctx<'_>, shared: &Shared, error: &Error, code: &str) -> ExprError {
     match error {
-        Error::Exception => describe(ctx, shared, &ctx.catch(), code),
+        Error::Exception => describe(shared, &ctx.catch(), code),
         Error::Allocation => out_of_memory(),
         other => ExprError::new(ErrorKind::Failed, other.to_string()),
     }
 }
 
-fn describe<'js>(ctx: &Ctx<'js>, shared: &Shared, thrown: &rquickjs::Value<'js>, code: &str) -> ExprError {
+fn describe(shared: &Shared, thrown: &rquickjs::Value<'_>, code: &str) -> ExprError {
     if shared.interrupted.load(Ordering::Relaxed) {
         return ExprError::new(ErrorKind::Timeout, "the time limit was reached");
     }
@@ -390,8 +399,8 @@ fn describe<'js>(ctx: &Ctx<'js>, shared: &Shared, thrown: &rquickjs::Value<'js>,
         return out_of_memory();
     }
     let Some(object) = thrown.as_object().filter(|_| thrown.is_error()) else {
-        let text = ctx.json_stringify(thrown.clone()).ok().flatten();
-        let text = text.and_then(|text| text.to_string().ok()).unwrap_or_else(|| "something".to_owned());
+        let text = thrown.as_string().and_then(|text| text.to_string().ok());
+        let text = text.map_or_else(|| "something that is no error".to_owned(), |text| format!("{text:?}"));
         return ExprError::new(ErrorKind::Failed, format!("the expression threw {text}"));
     };
     let read = |name: &str| object.get::<_, String>(name).unwrap_or_default();

@@ -122,8 +122,9 @@ pub(crate) fn options(filename: &str) -> EvalOptions {
 
 /// A context and the functions compiled in it. The functions must go before the context does.
 pub(crate) struct Realm {
-    pub programs: HashMap<usize, Persistent<Function<'static>>>,
-    pub as_text: Persistent<Function<'static>>,
+    pub programs: HashMap<usize, Kept>,
+    pub as_text: Kept,
+    pub as_json: Kept,
     pub context: Context,
 }
 
@@ -141,30 +142,37 @@ impl Realm {
     /// A realm without dates.
     pub fn plain(runtime: &Runtime, shared: &Arc<Shared>) -> Result<Self> {
         let context = Context::custom::<Plain>(runtime)?;
-        let as_text = context.with(|ctx| {
-            let as_text = prelude(&ctx, shared)?;
+        let (as_text, as_json) = context.with(|ctx| {
+            let own = prelude(&ctx, shared)?;
             harden(&ctx)?;
-            Ok::<_, rquickjs::Error>(Persistent::save(&ctx, as_text))
+            keep(&ctx, own)
         })?;
-        Ok(Self { programs: HashMap::new(), as_text, context })
+        Ok(Self { programs: HashMap::new(), as_text, as_json, context })
     }
 
     /// A realm with `Date`, `Intl` and, if its bytecode is given, luxon.
     pub fn dated(runtime: &Runtime, shared: &Arc<Shared>, luxon: Option<&Bytecode>) -> Result<Self> {
         let context = Context::custom::<(Plain, intrinsic::Date)>(runtime)?;
-        let as_text = context.with(|ctx| {
+        let (as_text, as_json) = context.with(|ctx| {
             let zone = zone_functions(&ctx, shared)?;
             let intl: Function = ctx.eval_with_options(INTL, options("intl"))?;
             intl.call::<_, ()>((zone.clone(),))?;
             let dates: Function = ctx.eval_with_options(DATES, options("dates"))?;
             let exports = luxon.map(|bytecode| bytecode.load(&ctx)).transpose()?;
             dates.call::<_, ()>((zone, exports))?;
-            let as_text = prelude(&ctx, shared)?;
+            let own = prelude(&ctx, shared)?;
             harden(&ctx)?;
-            Ok::<_, rquickjs::Error>(Persistent::save(&ctx, as_text))
+            keep(&ctx, own)
         })?;
-        Ok(Self { programs: HashMap::new(), as_text, context })
+        Ok(Self { programs: HashMap::new(), as_text, as_json, context })
     }
+}
+
+/// A function that outlives the visit to its context.
+pub(crate) type Kept = Persistent<Function<'static>>;
+
+fn keep<'js>(ctx: &Ctx<'js>, [as_text, as_json]: [Function<'js>; 2]) -> Result<(Kept, Kept)> {
+    Ok((Persistent::save(ctx, as_text), Persistent::save(ctx, as_json)))
 }
 
 fn harden(ctx: &Ctx<'_>) -> Result<()> {
@@ -179,7 +187,7 @@ where
     function
 }
 
-fn prelude<'js>(ctx: &Ctx<'js>, shared: &Arc<Shared>) -> Result<Function<'js>> {
+fn prelude<'js>(ctx: &Ctx<'js>, shared: &Arc<Shared>) -> Result<[Function<'js>; 2]> {
     let items = Arc::clone(shared);
     let read = Function::new(
         ctx.clone(),
@@ -187,7 +195,9 @@ fn prelude<'js>(ctx: &Ctx<'js>, shared: &Arc<Shared>) -> Result<Function<'js>> {
     )?;
     let chance = Arc::clone(shared);
     let random = Function::new(ctx.clone(), move || chance.next_random())?;
-    ctx.eval_with_options::<Function, _>(PRELUDE, options("prelude"))?.call((read, random))
+    let own: rquickjs::Array =
+        ctx.eval_with_options::<Function, _>(PRELUDE, options("prelude"))?.call((read, random))?;
+    Ok([own.get(0)?, own.get(1)?])
 }
 
 fn zone_functions<'js>(ctx: &Ctx<'js>, shared: &Arc<Shared>) -> Result<Object<'js>> {

@@ -2,7 +2,7 @@
 // that one expression could change for the next. Runs last; what it leaves is frozen.
 (() => {
   const { defineProperty, getOwnPropertyDescriptor, getPrototypeOf, freeze } = Object;
-  const { apply, ownKeys } = Reflect;
+  const { apply, construct, ownKeys } = Reflect;
   const { isArray } = Array;
 
   // Native functions cannot be interrupted, so what they work on is bounded by size.
@@ -100,6 +100,16 @@
       },
     }[name]);
   }
+
+  // The constructor runs over an array's holes without a pause.
+  const NativeSet = Set;
+  const GuardedSet = function Set(elements) {
+    if (isArray(elements)) checkArray(elements);
+    return construct(NativeSet, elements === undefined ? [] : [elements], new.target ?? NativeSet);
+  };
+  GuardedSet.prototype = NativeSet.prototype;
+  define(NativeSet.prototype, 'constructor', GuardedSet);
+  define(globalThis, 'Set', GuardedSet);
 
   const samples = [function () {}, function* () {}, async function () {}, async function* () {}];
   const noCode = function Function() {
