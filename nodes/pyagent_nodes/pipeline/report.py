@@ -6,6 +6,7 @@ import asyncio
 import platform
 import shutil
 import tempfile
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from pyagent.errors import NodeError, Where
 from pyagent.sdk import Context, Item, Items, NodeParams, Outputs, node
 from pyagent_nodes.pipeline.archives import unpack
 from pyagent_nodes.pipeline.licences import LICENCES
-from pyagent_nodes.pipeline.report_document import ReportDocument, RunPart, build_document
+from pyagent_nodes.pipeline.report_document import RunPart, build_document
 from pyagent_nodes.pipeline.report_html import render
 from pyagent_nodes.pipeline.shapes import (
     Audit,
@@ -30,6 +31,7 @@ from pyagent_nodes.pipeline.shapes import (
 )
 
 _FINDINGS = TypeAdapter(list[Finding])
+_FILES = ("docs", "changes.patch", "tests-before.json", "tests-after.json", "report.json", "report.html")
 
 
 class ReportFailed(NodeError):
@@ -56,7 +58,7 @@ class ReportParams(NodeParams):
 
 @node("pipeline.report", title="Write report", icon="file-text", effects="idempotent")
 async def report(items: Items, params: ReportParams, ctx: Context) -> Outputs:
-    """Write `report.html`, `report.json`, `changes.patch` and the documentation into the output folder.
+    """Write `report.html`, `report.json`, `changes.patch`, each test's result and the documentation into a folder.
 
     Puts out one small item: `verdict`, `html`, `json` and `output` (paths), `tests`, `findings` (counts), `changed`
     (files). Writing again replaces the files.
@@ -77,9 +79,15 @@ async def report(items: Items, params: ReportParams, ctx: Context) -> Outputs:
         licences=licences, docs=params.docs, versions=_versions(params),
     )  # fmt: skip
     diff = (await ctx.blobs.get(params.patch.diff.ref)).decode(errors="replace") if params.patch else ""
+    files = {"changes.patch": diff.encode()} if document.changes is not None and document.changes.patch else {}
+    for name, tests in (("tests-before.json", params.baseline), ("tests-after.json", params.tests)):
+        if tests is not None:
+            files[name] = await ctx.blobs.get(tests.results.ref)
+    files["report.json"] = document.model_dump_json(indent=2, by_alias=True).encode() + b"\n"
+    files["report.html"] = render(document, diff).encode(errors="replace")
     docs = await ctx.blobs.get(params.docs.archive.ref) if params.docs else None
     try:
-        await asyncio.to_thread(_write, output, document, diff, docs)
+        await asyncio.to_thread(_write, output, files, docs)
     except OSError as error:
         raise ReportFailed(
             f"{output} cannot be written: {error.strerror or error}", where=Where(node=ctx.node_id, field="with.output")
@@ -122,18 +130,16 @@ def _versions(params: ReportParams) -> dict[str, str]:
     return found
 
 
-def _write(output: Path, document: ReportDocument, diff: str, docs: bytes | None) -> None:
-    """Write all files beside the folder first, so that a failure leaves no half report."""
+def _write(output: Path, files: Mapping[str, bytes], docs: bytes | None) -> None:
+    """Write all files beside the folder's own first, so that a failure leaves no half report."""
     output.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(dir=output, prefix=".writing-"))
     try:
         if docs is not None:
             unpack(docs, staging / "docs", check=lambda: None)
-        if document.changes is not None and document.changes.patch:
-            (staging / document.changes.patch).write_text(diff, encoding="utf-8", newline="")
-        (staging / "report.json").write_text(document.model_dump_json(indent=2, by_alias=True) + "\n", encoding="utf-8")
-        (staging / "report.html").write_text(render(document, diff), encoding="utf-8", errors="replace")
-        for name in ("docs", "changes.patch", "report.json", "report.html"):
+        for name, content in files.items():
+            (staging / name).write_bytes(content)
+        for name in _FILES:
             target = output / name
             if target.is_dir():
                 shutil.rmtree(target)

@@ -81,7 +81,7 @@ def _cards(report: ReportDocument) -> str:
     ) + "</div>"  # fmt: skip
 
 
-def _suite(name: str, suite: SuitePart) -> str:
+def _suite(name: str, suite: SuitePart, file: str) -> str:
     counts = ", ".join(f"{count} {outcome}" for outcome, count in suite.counts.items()) or "no results"
     bar = "".join(
         f'<i class="{escape(outcome)}" style="width:{100 * count / suite.total:.3f}%"></i>'
@@ -95,7 +95,10 @@ def _suite(name: str, suite: SuitePart) -> str:
             f"{escape(suite.error.get('message', ''))}</p>"
             f"<p>{escape(suite.error.get('hint', ''))}</p>"
         )
-    return f"<h3>{name}: {escape(suite.status)}</h3><div class=bar>{bar}</div><p>{escape(counts)}</p>{error}"
+    return (
+        f"<h3>{name}: {escape(suite.status)}</h3><div class=bar>{bar}</div>"
+        f"<p>{escape(counts)} (<a href={file}>each test</a>)</p>{error}"
+    )
 
 
 def _tests(report: ReportDocument) -> str:
@@ -107,9 +110,9 @@ def _tests(report: ReportDocument) -> str:
     if command:
         parts.append(f"<p><code>{escape(command)}</code></p>")
     if tests.before is not None:
-        parts.append(_suite("Before the changes", tests.before))
+        parts.append(_suite("Before the changes", tests.before, "tests-before.json"))
     if tests.after is not None:
-        parts.append(_suite("After the changes", tests.after))
+        parts.append(_suite("After the changes", tests.after, "tests-after.json"))
     for label, ids in (("Broken by the changes", tests.regressions), ("Repaired by the changes", tests.fixed)):
         if ids:
             listed = "".join(f"<li><code>{escape(test)}</code></li>" for test in ids[:200])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import shlex
 import shutil
@@ -174,7 +175,8 @@ async def run_suite(
         else:
             argv = ["-m", "pyagent_unittest_report", *arguments]
         report = Report()
-        watching = asyncio.create_task(_watch(ctx, report_file, report, say))
+        ended = asyncio.Event()
+        watching = asyncio.create_task(_watch(ctx, report_file, report, ended, say))
         try:
             result = await run_process(
                 [python, *argv],
@@ -186,12 +188,9 @@ async def run_suite(
                 grace=0.5,
             )
         finally:
-            watching.cancel()
+            ended.set()
             await asyncio.wait({watching})
-        # What the watcher had not read yet: parse the whole again.
-        final = Report()
-        final.feed(report_file.read_bytes())
-        return _run_of(runner, arguments, final, result, {str(scratch): "(temporary)", str(tree): "."})
+        return _run_of(runner, arguments, report, result, {str(scratch): "(temporary)", str(tree): "."})
     finally:
         await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
 
@@ -234,17 +233,20 @@ def _renamed(text: str, paths: Mapping[str, str]) -> str:
     return text
 
 
-async def _watch(ctx: Context, path: Path, report: Report, say: bool) -> None:
-    """Tell the run how far the suite is, while it runs."""
-    told: set[str] = set()
+async def _watch(ctx: Context, path: Path, report: Report, ended: asyncio.Event, say: bool) -> None:
+    """Read the report while the suite runs, to its end, and tell the run how far it is."""
+    told = 0
     with path.open("rb") as file:
-        while True:
+        last = False
+        while not last:
+            last = ended.is_set()
             report.feed(file.read())
             if say and report.collected:
                 done = len(report.cases)
                 ctx.progress(min(done / report.collected, 1.0), f"{done} of {report.collected} tests")
-            for case in list(report.cases.values())[len(told) :] if say else ():
-                told.add(case.id)
-                if case.outcome not in GOOD and len(told) <= 10_000:
-                    ctx.log(f"{case.outcome}: {case.id}", level="warning")
-            await asyncio.sleep(_LOOK_EVERY)
+                for case in list(report.cases.values())[told:done]:
+                    if case.outcome not in GOOD:
+                        ctx.log(f"{case.outcome}: {case.id}", level="warning")
+                told = done
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), None if last else _LOOK_EVERY)

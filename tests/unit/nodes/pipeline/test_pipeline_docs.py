@@ -16,7 +16,8 @@ FILES = {
     "src/lib/__init__.py": '"""A library."""\nfrom .core import Thing, make as build\n'
     "from ._hidden import offered\n"
     '__all__ = ["Thing", "build", "offered"]\n',
-    "src/lib/core.py": '"""The core.\n\nUses `Thing`."""\nimport os\nfrom . import other\nLIMIT: int = 3\n"""How many."""\n'
+    "src/lib/core.py": '"""The core.\n\nUses `Thing`."""\nimport os\nfrom . import other\n'
+    'LIMIT: int = 3\n"""How many."""\n'
     "class Base: ...\n"
     'class Thing(Base):\n    """Holds <b>things</b> & ``make``.\n\n    >>> Thing(1)\n    """\n'
     "    size: int = 0\n"

@@ -74,7 +74,10 @@ async def test_the_report_tells_everything_and_nothing_in_it_can_act(bench: Any,
     assert not any(name.startswith("on") for name in parsed.attributes)
     assert "A &lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert (output / found["docs"]["index"]).is_file()
-    assert sorted(path.name for path in output.iterdir()) == ["changes.patch", "docs", "report.html", "report.json"]
+    assert sorted(path.name for path in output.iterdir()) == [
+        "changes.patch", "docs", "report.html", "report.json", "tests-after.json", "tests-before.json",
+    ]  # fmt: skip
+    assert json.loads((output / "tests-after.json").read_text())[0]["id"] == "test_thing.py::test_bad"
 
 
 async def test_the_patch_beside_the_report_applies_to_the_repository(bench: Any, tmp_path: Path) -> None:
