@@ -1,0 +1,1 @@
+"""Runs graphs: the rules, their compilation to LangGraph, leases, events, expressions."""
