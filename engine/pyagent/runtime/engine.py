@@ -97,6 +97,13 @@ class Engine:
             return load_file(path)
         return await find_graph(self.library, self.store, graph)
 
+    async def _read(self, graph: GraphLike) -> tuple[GraphSpec, str]:
+        """The graph and its YAML text."""
+        if isinstance(graph, GraphSpec):
+            return graph, dump(graph)
+        document = await self.document(graph)
+        return document.spec, document.text
+
     async def start(
         self,
         graph: GraphLike,
@@ -116,15 +123,15 @@ class Engine:
 
         Raises `GraphError` if the graph does not hold together, `InputError` if the inputs do not fit, `KeyTaken`.
         """
-        document = await self.document(graph)
-        program = self._program(document.spec)
+        spec, text = await self._read(graph)
+        program = self._program(spec)
         chosen = program.trigger(trigger)
         program.root(chosen)
-        values = checked_inputs(document.spec, inputs or {})
-        await self.store.put_graph(document.spec.id, program.hash, document.text)
+        values = checked_inputs(spec, inputs or {})
+        await self.store.put_graph(spec.id, program.hash, text)
         new = NewRun(
             id=run_id(),
-            graph_id=document.spec.id,
+            graph_id=spec.id,
             graph_hash=program.hash,
             trigger=chosen,
             inputs=encode(values),
@@ -138,7 +145,7 @@ class Engine:
             actor=actor,
             labels=dict(labels or {}),
         )
-        return await self.store.create_run(new, [event("run.queued", graph=document.spec.id, actor=actor)])
+        return await self.store.create_run(new, [event("run.queued", graph=spec.id, actor=actor)])
 
     async def run(self, graph: GraphLike, inputs: Mapping[str, Any] | None = None, **options: Any) -> Run:
         """Start a run and drive it here until it ends or waits. Options as for `start`."""
