@@ -321,6 +321,11 @@ CASES = {
         "id: a\n    use: t.call@1\n    with: {graph: demo}   #! graph.call.recursion"
     ),
     "a cache of what has effects": nodes("id: a\n    use: t.send@1\n    cache: {ttl: 1h}   #! graph.cache.effects"),
+    "settings that have no effect yet": "settings:\n  concurrency: {key: x}   #! graph.setting.unsupported\n"
+    + nodes(
+        "id: a\n    use: t.do@1\n    cache: {ttl: 1h}   #! graph.setting.unsupported\n"
+        "    runs_on: {labels: [gpu]}   #! graph.setting.unsupported"
+    ),
     "a pin of no node": nodes("{id: a, use: t.do@1}")
     + "pins:\n  a: [{x: 1}]\n  b: [{x: 1}]   #! graph.pin.unknown_node\n",
     "a version of the format that is not known": "pyagent: 9   #! graph.version.unsupported\nid: demo\n",
@@ -330,6 +335,7 @@ WARNINGS = {
     "graph.loop.no_header",
     "graph.node.unreachable",
     "graph.pin.unknown_node",
+    "graph.setting.unsupported",
     "graph.state.concurrent_write",
 }
 

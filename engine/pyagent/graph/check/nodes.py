@@ -127,6 +127,10 @@ def _own_words(check: Check, level: Level, node: NodeSpec, found: NodeTypeInfo, 
             node=node.id,
             key=True,
         )
+    elif node.cache is not None:
+        _not_yet(check, "cache", (*path, "cache"), "each step is executed", node.id)
+    if node.runs_on is not None:
+        _not_yet(check, "runs_on", (*path, "runs_on"), "every peer may run the node", node.id)
     if found.kind == "trigger" and level.owner is not None:
         hint = "Body nodes without incoming edges get the element; take the trigger out."
         check.report("graph.trigger.in_body", "a body has no trigger", path, hint=hint, node=node.id)
@@ -141,6 +145,24 @@ def _own_words(check: Check, level: Level, node: NodeSpec, found: NodeTypeInfo, 
             severity="error" if certain else "warning",
             node=node.id,
         )
+
+
+def check_settings(check: Check) -> None:
+    """Settings that the format knows and this version does not act on."""
+    if check.spec.settings.concurrency is not None:
+        _not_yet(check, "concurrency", ("settings", "concurrency"), "runs are not held back")
+
+
+def _not_yet(check: Check, name: str, path: tuple[str | int, ...], instead: str, node: str | None = None) -> None:
+    check.report(
+        "graph.setting.unsupported",
+        f"`{name}` has no effect in this version: {instead}",
+        path,
+        hint="It is part of the format; take it out if you rely on it.",
+        severity="warning",
+        node=node,
+        key=True,
+    )
 
 
 def check_state(check: Check) -> None:
