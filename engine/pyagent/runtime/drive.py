@@ -49,6 +49,8 @@ class Driver:
         self.journal = cast(StoreJournal, live.journal)
         self.draining = False
         self._seen = 0
+        self._taken: set[int] = set()
+        """Messages that are recorded and whose commit may be under way."""
         self._timeout = live.state.program.graph.settings.timeout
 
     async def drive(self) -> None:
@@ -246,6 +248,8 @@ class Driver:
         woken: list[StepKey] = []
         for message in await self.means.store.messages(self.run.id, signals):
             self._seen = max(self._seen, message.id)
+            if message.id in self._taken:
+                continue
             woken.extend(self._take(message))
         if woken:
             self.live.wake(woken)
@@ -254,6 +258,7 @@ class Driver:
         found = understand(self.live.state, message)
         if found is None:
             return []
+        self._taken.add(message.id)
         ready: list[StepKey] = []
         for entry in found.entries:
             entry.data["message"] = message.id
