@@ -16,8 +16,9 @@ from pyagent.runtime.compile import CompiledGraph
 from pyagent.runtime.failure import ErrorData
 from pyagent.runtime.journal import StoreJournal, event
 from pyagent.runtime.live import LiveRun
-from pyagent.runtime.log import Entry, StepKey, decode, encode, timestamp
-from pyagent.runtime.messages import due, next_timer, understand
+from pyagent.runtime.log import Entry, Outputs, StepKey, decode, encode, timestamp
+from pyagent.runtime.messages import Understood, due, next_timer, understand
+from pyagent.sdk.items import Items
 from pyagent.store.base import Lease, Message, Run, RunStatus, Store
 
 MAX_ADOPTIONS = 5
@@ -48,9 +49,13 @@ class Driver:
         self.means = means
         self.journal = cast(StoreJournal, live.journal)
         self.draining = False
+        self._paused = False
+        """Whether the run was paused when it was drained."""
         self._seen = 0
         self._taken: set[int] = set()
         """Messages that are recorded and whose commit may be under way."""
+        self._taking: set[StepKey] = set()
+        """Steps whose answer, an unaddressed signal, is being committed."""
         self._timeout = live.state.program.graph.settings.timeout
 
     async def drive(self) -> None:
@@ -69,6 +74,8 @@ class Driver:
 
     def drain(self) -> None:
         """Stop as soon as may be and leave the run to whoever resumes it; nothing is lost."""
+        if not self.draining:
+            self._paused = self.live.state.paused
         self.draining = True
         self.live.state.paused = True
         self.live.cancel_all("drain")
@@ -85,10 +92,12 @@ class Driver:
         elif lease.adopted:
             data = {"owner": lease.owner, "at": timestamp(now)}
             self.live.record(Entry("run.adopted", None, data), [event("run.adopted", owner=lease.owner)])
-        if lease.adoptions >= MAX_ADOPTIONS:
+        # Those that the store counts died before they could commit so much as their adoption.
+        deaths = state.adoptions + max(0, lease.adoptions - 1)
+        if deaths >= MAX_ADOPTIONS and not state.ending:
             state.failure = {
                 "code": "run.crash_loop",
-                "message": f"{lease.adoptions} workers died while running this without getting anywhere",
+                "message": f"{deaths} workers died while running this without getting anywhere",
                 "hint": "Look at the step that runs; `pyagent resume` tries again.",
             }
         self.journal.change("running")
@@ -100,7 +109,10 @@ class Driver:
             if self.journal.failure is not None:
                 raise self.journal.failure
             if not state.runnable() and not self.live.unfinished:
-                return
+                # A signal that came before its wait is looked at again now that the step waits.
+                await self._read_messages()
+                if not state.runnable() and not self.live.unfinished:
+                    return
             invocation = asyncio.create_task(self._invoke())
             failed = asyncio.create_task(self.journal.failed.wait())
             try:
@@ -127,6 +139,8 @@ class Driver:
     async def _close(self) -> None:
         """Say how the run stands and give the lease back, in one commit."""
         state = self.live.state
+        if self.draining:
+            state.paused = self._paused
         change: dict[str, Any] = {"release": True}
         if state.failure is not None:
             status: RunStatus = "failed"
@@ -146,15 +160,15 @@ class Driver:
             status = state.ended["status"]
             if status == "completed":
                 change["outputs"] = encode_outputs(state.ended.get("outputs") or {})
-        elif state.paused and not self.draining:
+        elif state.paused:
             status = "paused"
             self.live.tell(event("run.paused"))
-        elif state.parked:
+        elif state.parked and not state.runnable():
             status = "waiting"
             moments = [moment for moment in (next_timer(state), self._deadline()) if moment is not None]
             change["wake_at"] = min(moments, default=None)
             self.live.tell(event("run.waiting", steps=[str(key) for key in state.parked]))
-        elif self.draining or state.runnable():
+        elif self.draining or state.runnable() or self.live.unfinished:
             status = "running"
         else:
             status = "failed"
@@ -235,6 +249,8 @@ class Driver:
             return
         woken: list[StepKey] = []
         for key, answer in due(self.live.state, now):
+            if key in self._taking:
+                continue
             woken.extend(self._answered(key, answer))
         if woken:
             self.live.wake(woken)
@@ -250,23 +266,47 @@ class Driver:
             self._seen = max(self._seen, message.id)
             if message.id in self._taken:
                 continue
-            woken.extend(self._take(message))
+            woken.extend(await self._take(message))
         if woken:
             self.live.wake(woken)
 
-    def _take(self, message: Message) -> list[StepKey]:
-        found = understand(self.live.state, message)
+    async def _take(self, message: Message) -> list[StepKey]:
+        found = understand(self.live.state, message, self._writes)
         if found is None:
             return []
         self._taken.add(message.id)
-        ready: list[StepKey] = []
         for entry in found.entries:
             entry.data["message"] = message.id
-            ready.extend(self.live.record(entry, found.events).ready)
+        if message.run_id is None and found.entries:
+            return await self._take_signal(message, found)
+        ready: list[StepKey] = []
+        for entry in found.entries:
+            ready.extend(self.live.record(entry, found.events, found.steps).ready)
+            found = Understood()
+        for told in found.events:
+            self.live.tell(told)
         self.journal.consume([message.id])
         if self.live.state.cancelled is not None:
             self.live.cancel_all("cancel")
         return ready
+
+    async def _take_signal(self, message: Message, found: Understood) -> list[StepKey]:
+        """A signal for whichever run waits: it is this run's once that is committed."""
+        (entry,) = found.entries
+        key = cast(StepKey, entry.step)
+        if key in self._taking:
+            self._taken.discard(message.id)
+            return []
+        self._taking.add(key)
+        try:
+            if not await self.journal.take(message.id, entry, found.events):
+                return []
+        finally:
+            self._taking.discard(key)
+        return self.live.state.apply(entry).ready
+
+    def _writes(self, key: StepKey, items: Items, outputs: Outputs) -> Mapping[str, Any]:
+        return self.live.values.writes(key, items, outputs, datetime.now(UTC))
 
     def _answered(self, key: StepKey, answer: Mapping[str, Any]) -> list[StepKey]:
         entry = Entry("step.answered", key, {"answer": dict(answer)})

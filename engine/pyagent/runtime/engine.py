@@ -438,7 +438,7 @@ class Engine:
         lease = await self.store.claim(run.id, self.peer, self.lease)
         journal = StoreJournal(self.store, lease, 0)
         for entry in kept:
-            journal.add(entry)
+            journal.add(entry, journal.encoded(entry))
         journal.change("queued", release=True)
         await journal.flush()
         await journal.close()

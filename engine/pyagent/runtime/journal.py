@@ -13,9 +13,9 @@ from typing import Any, Protocol
 
 from blake3 import blake3
 
-from pyagent.errors import PyAgentError
+from pyagent.errors import NodeError, PyAgentError
 from pyagent.runtime.log import Entry, decode, encode
-from pyagent.store.base import Commit, Lease, LogRecord, NewEvent, RunStatus, StepRecord, Store
+from pyagent.store.base import Commit, Lease, LogRecord, MessageTaken, NewEvent, RunStatus, StepRecord, Store
 
 LINGER = 0.02
 BLOB_THRESHOLD = 8 * 1024
@@ -28,16 +28,20 @@ class Journal(Protocol):
     durable: bool
     """Entries are committed by `flush`, so that steps may follow one another inside a superstep."""
 
-    def add(self, entry: Entry, events: Sequence[NewEvent] = (), steps: Sequence[StepRecord] = ()) -> None:
-        """Gather an entry for the next commit."""
+    def encoded(self, entry: Entry) -> bytes:
+        """The entry as it will be kept. Raises `NodeError` (`node.returned`) for what cannot be: it is not JSON."""
+        ...
+
+    def add(self, entry: Entry, body: bytes, events: Sequence[NewEvent] = (), steps: Sequence[StepRecord] = ()) -> None:
+        """Gather an entry, with its `encoded` form, for the next commit."""
         ...
 
     def tell(self, event: NewEvent, step: StepRecord | None = None) -> None:
         """Gather an event that no decision depends on."""
         ...
 
-    async def flush(self) -> None:
-        """Return when all that was gathered is committed. Raises `StoreError`."""
+    async def flush(self, *, durable: bool = False) -> None:
+        """Return when all that was gathered is committed; `durable`: also against a power cut. Raises `StoreError`."""
         ...
 
     async def settle(self) -> None:
@@ -72,7 +76,7 @@ class StoreJournal:
         self._clear()
 
     def _clear(self) -> None:
-        self._entries: list[LogRecord] = []
+        self._entries: list[tuple[Entry, bytes]] = []
         self._events: list[NewEvent] = []
         self._steps: dict[str, StepRecord] = {}
         self._blobs: dict[str, bytes] = {}
@@ -83,19 +87,27 @@ class StoreJournal:
     def _gathered(self) -> bool:
         return bool(self._entries or self._events or self._steps or self._change or self._consumed)
 
-    def add(self, entry: Entry, events: Sequence[NewEvent] = (), steps: Sequence[StepRecord] = ()) -> None:
+    def encoded(self, entry: Entry) -> bytes:
         body: dict[str, Any] = {"data": entry.data}
         if entry.outputs is not None:
             body["outputs"] = {port: [item.as_dict() for item in items] for port, items in entry.outputs.items()}
-        encoded = encode(body)
-        if len(encoded) > BLOB_THRESHOLD and entry.outputs:
-            outputs = encode(body.pop("outputs"))
-            digest = blake3(outputs).hexdigest()
-            self._blobs[digest] = outputs
-            encoded = encode({**body, "blob": digest})
-        self._length += 1
-        step = str(entry.step) if entry.step is not None else ""
-        self._entries.append(LogRecord(seq=self._length, kind=entry.kind, step=step, body=encoded))
+        try:
+            encoded = encode(body)
+            if len(encoded) > BLOB_THRESHOLD and entry.outputs:
+                outputs = encode(body.pop("outputs"))
+                digest = blake3(outputs).hexdigest()
+                self._blobs[digest] = outputs
+                encoded = encode({**body, "blob": digest})
+        except TypeError as error:
+            raise NodeError(
+                f"what the step put out cannot be kept: {error}",
+                code="node.returned",
+                hint="Items hold JSON only: text, numbers up to 64 bits, true, false, null, lists and objects.",
+            ) from error
+        return encoded
+
+    def add(self, entry: Entry, body: bytes, events: Sequence[NewEvent] = (), steps: Sequence[StepRecord] = ()) -> None:
+        self._entries.append((entry, body))
         self._events.extend(events)
         for record in steps:
             self._steps[record.step] = record
@@ -116,19 +128,21 @@ class StoreJournal:
         self._change = {**self._change, "status": status, **more}
         self._linger()
 
-    async def flush(self) -> None:
+    async def flush(self, *, durable: bool = False) -> None:
         while self._gathered or self._lock.locked():
             async with self._lock:
                 if self.failure is not None:
                     raise self.failure
                 if not self._gathered:
                     continue
+                records = [self._record(*found, place) for place, found in enumerate(self._entries, 1)]
                 commit = Commit(
-                    entries=self._entries,
+                    entries=records,
                     events=self._events,
                     steps=list(self._steps.values()),
                     blobs=list(self._blobs.items()),
                     consumed=self._consumed,
+                    durable=durable,
                     **self._change,
                 )
                 self._clear()
@@ -138,6 +152,26 @@ class StoreJournal:
                     self.failure = error
                     self.failed.set()
                     raise
+                self._length += len(records)
+
+    def _record(self, entry: Entry, body: bytes, place: int) -> LogRecord:
+        step = str(entry.step) if entry.step is not None else ""
+        return LogRecord(seq=self._length + place, kind=entry.kind, step=step, body=body)
+
+    async def take(self, message: int, entry: Entry, events: Sequence[NewEvent]) -> bool:
+        """Commit the entry that records an unaddressed signal, by itself; False if another run has got the signal.
+
+        The caller applies the entry to the state only then. Raises `StoreError`.
+        """
+        await self.flush()
+        async with self._lock:
+            commit = Commit(entries=[self._record(entry, self.encoded(entry), 1)], events=events, consumed=[message])
+            try:
+                await self.store.commit(self.lease, commit)
+            except MessageTaken:
+                return False
+            self._length += 1
+            return True
 
     async def settle(self) -> None:
         if self._entries or self._lock.locked():
@@ -203,13 +237,16 @@ class NoJournal:
         self.durable = durable
         self._blobs: dict[str, bytes] = {}
 
-    def add(self, entry: Entry, events: Sequence[NewEvent] = (), steps: Sequence[StepRecord] = ()) -> None:
+    def encoded(self, entry: Entry) -> bytes:
+        return b""
+
+    def add(self, entry: Entry, body: bytes, events: Sequence[NewEvent] = (), steps: Sequence[StepRecord] = ()) -> None:
         """Nothing: the entry travels in the task's writes."""
 
     def tell(self, event: NewEvent, step: StepRecord | None = None) -> None:
         """Nothing: what a node says goes into LangGraph's custom stream."""
 
-    async def flush(self) -> None:
+    async def flush(self, *, durable: bool = False) -> None:
         """Nothing to wait for."""
 
     async def settle(self) -> None:

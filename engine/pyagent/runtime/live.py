@@ -29,10 +29,12 @@ Resolve = Callable[[str], Awaitable[str]]
 class Token:
     """A step's cancel token; see `pyagent.sdk.CancelToken`."""
 
-    __slots__ = ("_event", "reason")
+    __slots__ = ("_event", "reason", "stop")
 
     def __init__(self) -> None:
         self.reason = ""
+        self.stop: Callable[[], None] | None = None
+        """Called when a stop is asked for."""
         self._event: asyncio.Event | None = None
 
     @property
@@ -45,6 +47,8 @@ class Token:
             self.reason = reason
             if self._event is not None:
                 self._event.set()
+            if self.stop is not None:
+                self.stop()
 
     async def wait(self) -> None:
         if self._event is None:
@@ -123,9 +127,14 @@ class LiveRun:
         return self._work_dir
 
     def record(self, entry: Entry, events: Sequence[NewEvent] = (), steps: Sequence[StepRecord] = ()) -> Changes:
-        """Apply an entry and gather it for the next commit; running steps that it makes pointless are cancelled."""
+        """Apply an entry and gather it for the next commit; running steps that it makes pointless are cancelled.
+
+        Raises `NodeError` (`node.returned`), and changes nothing, for an entry that holds what is not JSON.
+        """
         if self.recorded is not None:
             entry.id = uuid.uuid4().hex
+        # First of all: what cannot be kept must not be decided on either.
+        body = self.journal.encoded(entry)
         changes = self.state.apply(entry)
         now = datetime.now(UTC)
         more = list(events)
@@ -138,7 +147,7 @@ class LiveRun:
             counts = {port: len(items) for port, items in outcome.outputs.items()}
             more.append(NewEvent(kind=f"step.{outcome.status}", step=str(key), at=now, data={"items": counts}))
             rows.append(_row(key, outcome.status, ended_at=now, items_out=counts, error=outcome.error))
-        self.journal.add(entry, more, rows)
+        self.journal.add(entry, body, more, rows)
         if self.told is not None:
             for each in more:
                 self.told(each)

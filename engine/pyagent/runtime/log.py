@@ -100,13 +100,17 @@ class Entry:
         )
 
 
+# What orjson would turn into text by itself would be one thing before a restart and another after it.
+_PLAIN = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
+
+
 def _unserializable(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is not JSON")
 
 
 def encode(value: Any) -> bytes:
-    """JSON bytes; integers beyond 64 bits and NaN are refused. Raises `TypeError`."""
-    return orjson.dumps(value, default=_unserializable, option=orjson.OPT_NAIVE_UTC)
+    """JSON bytes; integers beyond 64 bits, times and other objects are refused. Raises `TypeError`."""
+    return orjson.dumps(value, default=_unserializable, option=_PLAIN)
 
 
 def decode(body: bytes) -> Any:

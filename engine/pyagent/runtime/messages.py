@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from pyagent.errors import PyAgentError
+from pyagent.runtime.failure import ErrorData, failed_outputs
 from pyagent.runtime.journal import event
-from pyagent.runtime.log import Entry, StepKey, decode, timestamp
+from pyagent.runtime.live import step_row
+from pyagent.runtime.log import Entry, Outputs, StepKey, decode, timestamp
 from pyagent.runtime.override import given_outputs
 from pyagent.runtime.state import RunState
-from pyagent.store.base import Message, NewEvent
+from pyagent.sdk.items import Items
+from pyagent.store.base import Message, NewEvent, StepRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +24,14 @@ class Understood:
 
     entries: list[Entry] = field(default_factory=list[Entry])
     events: list[NewEvent] = field(default_factory=list[NewEvent])
+    steps: list[StepRecord] = field(default_factory=list[StepRecord])
 
 
-def understand(state: RunState, message: Message) -> Understood | None:
+Writes = Callable[[StepKey, Items, Outputs], Mapping[str, Any]]
+"""The state writes of a step that ends with these outputs, given what it was given. Raises `PyAgentError`."""
+
+
+def understand(state: RunState, message: Message, writes: Writes) -> Understood | None:
     """The entries that record a message; None leaves it for later, as a signal that comes before its wait."""
     at = timestamp(message.at.astimezone(UTC))
     body = decode(message.body)
@@ -50,7 +58,7 @@ def understand(state: RunState, message: Message) -> Understood | None:
         case "answer":
             return _answer(state, message, body, at)
         case "resolve":
-            return _resolve(state, message, body, at)
+            return _resolve(state, message, body, at, writes)
         case "drain":
             return Understood()
 
@@ -78,7 +86,7 @@ def _answer(state: RunState, message: Message, body: Any, at: str) -> Understood
     )
 
 
-def _resolve(state: RunState, message: Message, body: dict[str, Any], at: str) -> Understood:
+def _resolve(state: RunState, message: Message, body: dict[str, Any], at: str, writes: Writes) -> Understood:
     key = StepKey.parse(message.step)
     wait = state.parked.get(key)
     if wait is None or wait["kind"] != "unknown":
@@ -86,23 +94,66 @@ def _resolve(state: RunState, message: Message, body: dict[str, Any], at: str) -
     how = body["how"]
     told = [event("step.resolved", message.step, how=how, actor=message.actor)]
     settled = {"resolve": how, "actor": message.actor, "at": at}
+    answered = Entry("step.answered", key, {"answer": settled})
     if how == "retry":
-        return Understood([Entry("step.answered", key, {"answer": settled})], told)
-    if how == "failed":
-        error = {
-            "code": "node.unknown",
-            "node": key.node,
-            "attempt": wait.get("attempt", 1),
-            "message": f"{message.actor} settled the unknown try as failed",
-        }
-        data = {"status": "failed", "attempt": wait.get("attempt", 1), "error": error, "resolved": settled}
-        return Understood([Entry("step.ended", key, data, {})], told)
+        return Understood([answered], told)
+    attempt = wait.get("attempt", 1)
+    node = state.node(key)
+    error: ErrorData = {
+        "code": "node.unknown",
+        "node": key.node,
+        "attempt": attempt,
+        "message": f"{message.actor} settled the unknown try as failed",
+    }
+    items = [index for index, data in state.item_outcomes.get(key, {}).items() if data["status"] == "begun"]
     try:
-        outputs = given_outputs(state.node(key), body.get("items"))
-    except PyAgentError:
-        return Understood([], [event("step.answer_ignored", message.step, actor=message.actor)])
-    data = {"status": "completed", "attempt": wait.get("attempt", 1), "resolved": settled}
-    return Understood([Entry("step.ended", key, data, outputs)], told)
+        if how == "failed" and items:
+            failed = {"status": "failed", "error": error, "settled": True}
+            return Understood(
+                [*(Entry("step.item", key, {"index": index, **failed}) for index in items), answered], told
+            )
+        if how == "failed":
+            outputs = failed_outputs(node, error, state.inputs_of(key), attempt=attempt)
+            handled = {} if outputs is None else {"handled": node.spec.on_error}
+            return _ended(key, "failed", outputs or {}, told, attempt, error=error, resolved=settled, **handled)
+        outputs = given_outputs(node, body.get("items"))
+        if items:
+            given = _shared_out(outputs, len(items))
+            done = [
+                Entry("step.item", key, {"index": index, "status": "completed"}, made)
+                for index, made in zip(items, given, strict=True)
+            ]
+            return Understood([*done, answered], told)
+        found = writes(key, Items.concat(list(state.inputs_of(key).values())), outputs)
+        more = {"writes": dict(found)} if found else {}
+        return _ended(key, "completed", outputs, told, attempt, resolved=settled, **more)
+    except PyAgentError as refused:
+        ignored = event("step.answer_ignored", message.step, actor=message.actor, error=refused.as_dict())
+        return Understood([], [ignored])
+
+
+def _ended(
+    key: StepKey,
+    status: Literal["completed", "failed"],
+    outputs: Outputs,
+    told: list[NewEvent],
+    attempt: int,
+    **data: Any,
+) -> Understood:
+    entry = Entry("step.ended", key, {"status": status, "attempt": attempt, **data}, outputs)
+    counts = {port: len(items) for port, items in outputs.items()}
+    row = step_row(key, status, attempt=attempt, ended_at=datetime.now(UTC), items_out=counts, error=data.get("error"))
+    ended = event(f"step.{status}", str(key), items=counts, attempt=attempt)
+    return Understood([entry], [*told, ended], [row])
+
+
+def _shared_out(outputs: Outputs, items: int) -> list[Outputs]:
+    """What a person gave for several unknown items: one each where it is as many, else all for the first."""
+    if items > 1 and len(outputs) == 1:
+        ((port, made),) = outputs.items()
+        if len(made) == items:
+            return [{port: Items.of([item])} for item in made]
+    return [outputs, *({} for _ in range(items - 1))]
 
 
 def due(state: RunState, now: datetime) -> Iterator[tuple[StepKey, dict[str, Any]]]:

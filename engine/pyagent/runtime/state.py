@@ -85,6 +85,12 @@ class Changes:
     """Frames of graphs (the run's own, called ones) that ended and whose outputs are to be evaluated."""
 
 
+_PROGRESS = frozenset(
+    {"step.ended", "step.item", "step.parked", "step.answered", "step.expanded", "frame.ended", "run.resume"}
+)
+"""Entries after which an adoption is no longer one more in a row."""
+
+
 class RunState:
     """Everything that the log says of a run."""
 
@@ -95,6 +101,8 @@ class RunState:
 
     def reset(self) -> None:
         """Back to before the first entry."""
+        self.adoptions = 0
+        """Workers that died since the run got on."""
         self.applied: set[str] = set()
         self.length = 0
         self.started: dict[str, Any] | None = None
@@ -229,6 +237,8 @@ class RunState:
                 return changes
             self.applied.add(entry.id)
         self.length += 1
+        if entry.kind in _PROGRESS:
+            self.adoptions = 0
         data = entry.data
         match entry.kind, entry.step:
             case "run.started", _:
@@ -241,7 +251,7 @@ class RunState:
                 self.paused = False
                 self._again(data)
             case "run.adopted", _:
-                pass
+                self.adoptions += 1
             case "run.ended", _:
                 self.ended = data
                 self.awaiting.clear()
@@ -250,6 +260,7 @@ class RunState:
             case "step.tried", StepKey() as key:
                 self.tries[key] = data["attempt"]
                 self.begun.pop(key, None)
+                self._forget_begun_items(key)
             case "step.item", StepKey() as key:
                 self.item_outcomes.setdefault(key, {})[data["index"]] = {**data, "outputs": entry.outputs}
             case "step.parked", StepKey() as key:
@@ -260,6 +271,7 @@ class RunState:
             case "step.answered", StepKey() as key:
                 self.parked.pop(key, None)
                 self.answers[key] = data["answer"]
+                self._forget_begun_items(key)
                 if key in self.startable:
                     changes.ready.append(key)
             case "step.expanded", StepKey() as key:
@@ -289,6 +301,12 @@ class RunState:
         )
         self.frames[""] = frame
         self._decide(frame, frame.rules.start(), changes)
+
+    def _forget_begun_items(self, key: StepKey) -> None:
+        """Items whose `once` tries were begun and lost, and that are to be tried again."""
+        items = self.item_outcomes.get(key, {})
+        for index in [index for index, data in items.items() if data["status"] == "begun"]:
+            del items[index]
 
     def _again(self, data: dict[str, Any]) -> None:
         """`pyagent resume` on a run that failed: what failed it is tried afresh."""

@@ -63,8 +63,10 @@ class Step:
             if self.node.spec.disabled:
                 passed = self.items if len(self.items) else Items.of(())
                 return self._end({"disabled": True}, {self.node.ports_out[0]: passed} if self.node.ports_out else {})
-            if key in live.state.begun and key not in live.session_begun:
-                return await self._unknown("its worker was lost between the beginning and the commit of a try")
+            if self._lost():
+                return await self._unknown(
+                    "its worker was lost between the beginning and the commit of a try", lost=True
+                )
             return await self._tries()
         finally:
             live.running.pop(key, None)
@@ -77,19 +79,20 @@ class Step:
         while True:
             error: ErrorData
             try:
-                returned = await self._try()
+                return await self._returned(await self._try())
             except StoreError:
                 raise
             except asyncio.CancelledError:
-                raise
-            except (Exception, NodeCancelled) as raised:
+                task = asyncio.current_task()
+                if task is None or task.cancelling():
+                    raise
+                error = self._describe(NodeError("the node cancelled itself", code="node.crashed"))
+            except Exception as raised:
                 if self.token.cancelled and self.token.reason not in ("timeout", "idle_timeout"):
                     return await self._stopped()
-                if self.effects == "once" and isinstance(raised, NodeTimeout) and not self.node.type.each_item:
-                    return await self._unknown(str(raised.message))
+                if self._outcome_unknown(raised):
+                    return await self._unknown(_words(raised))
                 error = self._describe(raised)
-            else:
-                return await self._returned(returned)
             delay = retry_delay(self.node.spec.retry, self.attempt, error, self.live.values.chance(self.key))
             if delay is None:
                 return await self._failed(error)
@@ -97,13 +100,64 @@ class Step:
 
     async def _try(self) -> Returned:
         live, node = self.live, self.node
-        params = self.params_for(0)
+        self.token.check()
+        if node.params is None and not node.type.each_item:
+            self.params_for(0)
         if node.params is None and callable(node.type.effects) and node.spec.effects is None:
-            self.effects = node.type.effects_for(params)
-        now = datetime.now(UTC)
-        deadline = now + node.spec.timeout if node.spec.timeout else None
-        context = StepContext(
-            live,
+            self.effects = self._strictest_effects()
+        if self.effects == "none":
+            return await (self._compute() if node.pure else self._act())
+        await live.journal.settle()
+        if live.limit is None:
+            return await self._act()
+        async with live.limit:
+            return await self._act()
+
+    async def _compute(self) -> Returned:
+        """Call a node that only computes, in this task. A stop that is asked for cancels it after the grace time."""
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        timer: asyncio.TimerHandle | None = None
+        cancelled = False
+
+        def cancel() -> None:
+            nonlocal cancelled
+            cancelled = True
+            if task is not None:
+                task.cancel()
+
+        def stop() -> None:
+            nonlocal timer
+            timer = loop.call_later(min(0.2, self.live.grace), cancel)
+
+        self.token.stop = stop
+        self._tell_started()
+        try:
+            return await self._call(self._context(None))
+        except asyncio.CancelledError:
+            if not cancelled or task is None:
+                raise
+            task.uncancel()
+            raise NodeCancelled(f"the step was stopped: {self.token.reason}") from None
+        finally:
+            self.token.stop = None
+            if timer is not None:
+                timer.cancel()
+
+    async def _act(self) -> Returned:
+        """Call a node whose turn has come: its time begins here."""
+        # A stop may have been asked for while the step waited for its turn: then it must not act.
+        self.token.check()
+        if self.effects == "once" and not self.node.type.each_item:
+            await self._begin()
+        limit = self.node.spec.timeout
+        deadline = datetime.now(UTC) + limit if limit else None
+        context = self._context(deadline)
+        self._tell_started()
+        return await self._bounded(self._call(context), context, deadline)
+
+    def _context(self, deadline: datetime | None) -> StepContext:
+        return StepContext(
+            self.live,
             self.key,
             attempt=self.attempt,
             now=self.started_at,
@@ -112,37 +166,38 @@ class Step:
             params_for=self.params_for,
             deadline=deadline,
         )
-        self._tell_started()
-        if self.effects == "none":
-            if node.pure:
-                return await self._call(params, context)
-            return await self._bounded(self._call(params, context), context, deadline)
-        await live.journal.settle()
-        if self.effects == "once" and not node.type.each_item:
-            await self._begin()
-        if live.limit is None:
-            return await self._bounded(self._call(params, context), context, deadline)
-        async with live.limit:
-            return await self._bounded(self._call(params, context), context, deadline)
+
+    def _strictest_effects(self) -> Effects:
+        """What a try may do, where the parameters decide: if it must not be repeated for one item, then for none."""
+        found: set[Effects] = set()
+        for index in range(max(1, len(self.items))):
+            try:
+                found.add(self.node.type.effects_for(self.params_for(index)))
+            except (PyAgentError, ValidationError):
+                # Item 0 was evaluated before; a later item's error is that item's, when its turn comes.
+                continue
+        return next((effects for effects in ("once", "idempotent") if effects in found), "none")
 
     async def _begin(self) -> None:
         entry = Entry("step.begun", self.key, {"attempt": self.attempt, "at": timestamp(self.started_at)})
         self.live.session_begun.add(self.key)
         self.live.record(entry)
-        await self.live.journal.flush()
+        await self.live.journal.flush(durable=True)
 
-    async def _call(self, params: NodeParams, context: StepContext) -> Returned:
+    async def _call(self, context: StepContext) -> Returned:
         node_type = self.node.type
         if not node_type.each_item:
-            returned = await node_type.function(self.items, params, context)
+            returned = await node_type.function(self.items, self.params_for(0), context)
             return normalise(returned, node_type, self._declared_ports, self.items)
         once = self.effects == "once"
+        kept = self._kept_items()
         outcomes = await run_each(
             node_type,
             self.items,
             self.params_for,
             cast(Any, context),
-            kept=self._kept_items(),
+            kept=kept,
+            settled={index for index, outcome in kept.items() if outcome.error is not None},
             on_begin=self._begin_item if once else None,
             on_outcome=self._end_item if once or self.node.spec.retry else None,
         )
@@ -154,8 +209,12 @@ class Step:
     @property
     def _declared_ports(self) -> tuple[str, ...]:
         ports = self.node.ports_out
-        if self.node.params is None:
-            ports = self.node.type.ports_out_for(self.params_for(0)) or ports
+        if self.node.params is None and callable(self.node.type.ports_out):
+            try:
+                ports = self.node.type.ports_out_for(self.params_for(0)) or ports
+            except (PyAgentError, ValidationError):
+                # Of an item-wise node, whose other items may well be evaluated.
+                return ports
         return ports
 
     async def _bounded(self, call: Awaitable[Returned], context: StepContext, deadline: datetime | None) -> Returned:
@@ -176,6 +235,8 @@ class Step:
                     return task.result()
                 if stop in done:
                     await self._give_grace(task)
+                    if self.effects == "once" and task.done() and not task.cancelled() and task.exception() is None:
+                        return task.result()
                     raise NodeCancelled(f"the step was stopped: {self.token.reason}")
                 if deadline is not None and datetime.now(UTC) >= deadline:
                     return await self._cut_off(task, self.node.spec.timeout, "timeout")
@@ -196,8 +257,9 @@ class Step:
         raise NodeTimeout(f"the try {what} {seconds:g} s", details={"limit_seconds": seconds})
 
     async def _give_grace(self, task: asyncio.Future[Returned]) -> None:
-        """A cancelled step may clean up: it is asked first, then cancelled."""
-        await asyncio.wait({task}, timeout=min(0.2, self.live.grace))
+        """A cancelled step may clean up: it is asked first, then cancelled. What acts once gets time to finish."""
+        patience = self.live.grace if self.effects == "once" else min(0.2, self.live.grace)
+        await asyncio.wait({task}, timeout=patience)
         if not task.done():
             task.cancel()
             await asyncio.wait({task}, timeout=self.live.grace)
@@ -220,35 +282,57 @@ class Step:
 
     # -- items of item-wise nodes -------------------------------------------------------------------------------
 
+    def _item_records(self) -> dict[int, dict[str, Any]]:
+        return self.live.state.item_outcomes.get(self.key, {})
+
+    def _open_items(self) -> list[int]:
+        """Items whose `once` beginning is recorded and whose end is not."""
+        return [index for index, data in self._item_records().items() if data["status"] == "begun"]
+
+    def _lost(self) -> bool:
+        """Whether a `once` try was begun by a worker that is gone."""
+        begun = self.key in self.live.state.begun and self.key not in self.live.session_begun
+        return begun or bool(self._open_items())
+
+    def _outcome_unknown(self, raised: Exception) -> bool:
+        if self.effects != "once":
+            return False
+        return bool(self._open_items()) if self.node.type.each_item else isinstance(raised, NodeTimeout)
+
     def _kept_items(self) -> dict[int, ItemOutcome]:
+        """What is not to be tried again: items that succeeded, and unknown ones that were settled as failed."""
         found: dict[int, ItemOutcome] = {}
-        for index, data in self.live.state.item_outcomes.get(self.key, {}).items():
+        for index, data in self._item_records().items():
             if data["status"] == "completed":
                 outputs: Mapping[str, Items] = data["outputs"] or {}
                 found[index] = ItemOutcome(index=index, outputs={port: list(made) for port, made in outputs.items()})
-            elif data["status"] == "begun" and self.key not in self.live.session_begun:
-                lost = NodeError(
-                    f"item {index} was begun and its outcome is not known",
-                    code="node.unknown",
-                    hint="Find out what happened outside, then `pyagent resolve`.",
-                )
-                found[index] = ItemOutcome(index=index, error=lost)
+            elif data.get("settled"):
+                error = data["error"]
+                settled = NodeError(error["message"], code=error["code"], hint=error.get("hint"))
+                found[index] = ItemOutcome(index=index, error=settled)
         return found
 
     async def _begin_item(self, index: int) -> None:
-        self.live.session_begun.add(self.key)
         self.live.record(Entry("step.item", self.key, {"index": index, "status": "begun"}))
-        await self.live.journal.flush()
+        await self._flush_whole(durable=True)
 
     async def _end_item(self, outcome: ItemOutcome) -> None:
+        once = self.effects == "once"
+        if once and isinstance(outcome.error, NodeTimeout):
+            # Whether it took place is not known: the item stays begun.
+            return
         status = "failed" if outcome.error else "completed"
         data: dict[str, Any] = {"index": outcome.index, "status": status}
         if outcome.error:
             data["error"] = outcome.error.as_dict()
         made = {port: Items.of(items) for port, items in (outcome.outputs or {}).items()}
         self.live.record(Entry("step.item", self.key, data, made))
-        if self.effects == "once":
-            await self.live.journal.flush()
+        if once:
+            await self._flush_whole()
+
+    async def _flush_whole(self, *, durable: bool = False) -> None:
+        """Commit even if the step is cancelled meanwhile: half a commit would be none."""
+        await asyncio.shield(asyncio.ensure_future(self.live.journal.flush(durable=durable)))
 
     # -- outcomes -----------------------------------------------------------------------------------------------
 
@@ -369,12 +453,17 @@ class Step:
             raised = as_error(raised, node_id=self.node.id, step=str(self.key))
         return describe(raised, self.node.spec, self.attempt)
 
-    async def _unknown(self, reason: str) -> Changes:
-        """A `once` try whose outcome nobody knows (SEMANTICS 18)."""
+    async def _unknown(self, reason: str, *, lost: bool = False) -> Changes:
+        """A `once` try whose outcome nobody knows (SEMANTICS 18). `lost`: its worker died, which uses up no try."""
         policy = self.node.spec.on_unknown
         told = event("step.unknown", str(self.key), reason=reason, policy=policy)
         entry = Entry("step.unknown", self.key, {"reason": reason, "attempt": self.attempt})
-        if policy == "fail":
+        retry = self.node.spec.retry
+        if policy == "retry" and (lost or self.attempt < max(2, retry.attempts if retry else 1)):
+            data = {"attempt": self.attempt, "error": {"code": "node.unknown"}, "delay": 0}
+            self.live.record(Entry("step.tried", self.key, data), [told])
+            return await self._anew()
+        if policy != "ask":
             error: ErrorData = {
                 "code": "node.unknown",
                 "message": f"nobody knows whether the try took place: {reason}",
@@ -382,15 +471,13 @@ class Step:
                 "node": self.node.id,
                 "attempt": self.attempt,
             }
+            if open_items := self._open_items():
+                for index in open_items:
+                    data = {"index": index, "status": "failed", "error": error, "settled": True}
+                    self.live.record(Entry("step.item", self.key, data), [told])
+                return await self._anew()
             self.live.record(entry, [told])
             return await self._failed(error)
-        if policy == "retry":
-            data = {"attempt": self.attempt, "error": {"code": "node.unknown"}, "delay": 0}
-            self.live.record(Entry("step.tried", self.key, data), [told])
-            await self.live.journal.flush()
-            self.attempt += 1
-            self.token = self.live.running[self.key] = Token()
-            return await self._tries()
         row = step_row(
             self.key,
             "unknown",
@@ -403,13 +490,20 @@ class Step:
         await self.live.journal.flush()
         return changes
 
+    async def _anew(self) -> Changes:
+        """One more try after one whose outcome is unknown."""
+        await self.live.journal.flush()
+        self.attempt = self.live.state.tries.get(self.key, 0) + 1
+        self.token = self.live.running[self.key] = Token()
+        return await self._tries()
+
     async def _stopped(self) -> Changes:
         """The step was asked to stop. Losers, and steps of a run that is ending, are recorded and nothing waits."""
         reason = self.token.reason
         if reason in ("lease_lost", "drain"):
             raise StepInterrupted(reason)
         now = datetime.now(UTC)
-        unknown = self.key in self.live.state.begun
+        unknown = self.key in self.live.state.begun or bool(self._open_items())
         data = {
             "status": "cancelled",
             "attempt": self.attempt,
@@ -509,6 +603,10 @@ class ItemsFailed(Exception):
     def __init__(self, outcomes: list[ItemOutcome]) -> None:
         super().__init__("items failed")
         self.outcomes = outcomes
+
+
+def _words(raised: Exception) -> str:
+    return raised.message if isinstance(raised, PyAgentError) else str(raised)
 
 
 def _as_items(items: Any) -> Items:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Container, Iterator, Mapping
 from typing import Any, cast
 
 from pyagent.errors import NodeCancelled
@@ -43,6 +43,7 @@ async def run_each(
     *,
     concurrency: int | None = None,
     kept: Mapping[int, ItemOutcome] | None = None,
+    settled: Container[int] = (),
     on_begin: Callable[[int], Awaitable[None]] | None = None,
     on_outcome: Callable[[ItemOutcome], Awaitable[None]] | None = None,
 ) -> list[ItemOutcome]:
@@ -50,7 +51,8 @@ async def run_each(
 
     At most `concurrency` items (without it: the node type's own number) are at work at once; they begin in item
     order. `params_for(index)` gives an item's parameters; what it raises is that item's error. Items whose successful
-    outcome is in `kept` are not run again: give the outcomes of the last try, and only its failures are tried.
+    outcome is in `kept` are not run again: give the outcomes of the last try, and only its failures are tried;
+    failures whose index is in `settled` stand.
     `on_begin` is awaited before an item's function is called (a `once` beginning is committed there) and
     `on_outcome` after it; what they raise ends the whole call.
 
@@ -63,7 +65,7 @@ async def run_each(
 
     async def run(index: int, item: Item) -> None:
         before = kept.get(index)
-        if before is not None and before.error is None:
+        if before is not None and (before.error is None or index in settled):
             outcomes[index] = before
             return
         ctx.cancel.check()
