@@ -11,7 +11,7 @@ from fastapi.responses import StreamingResponse
 
 from pyagent.server.context import ServerContext, context_of
 from pyagent.server.runs import RunId
-from pyagent.server.shapes import EventPage, EventView
+from pyagent.server.shapes import Cursor, EventPage, EventView
 from pyagent.store.base import Event
 
 HEARTBEAT = 15.0
@@ -38,6 +38,12 @@ async def all_events(
 ) -> Any:
     """The events of all runs: a stream for `Accept: text/event-stream`, else a page."""
     return await _events(request, server, _cursor(after, last_event_id), kinds, None)
+
+
+@router.get("/cursor")
+async def last_cursor(server: Server) -> Cursor:
+    """The cursor of the newest event: where to begin to follow from now on."""
+    return Cursor(cursor=await server.engine.store.last_cursor())
 
 
 def _cursor(after: int, last_event_id: str | None) -> int:

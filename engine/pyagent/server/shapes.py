@@ -191,6 +191,12 @@ class EventPage(Shape):
     """`after` of the next page."""
 
 
+class Cursor(Shape):
+    """A place in the stream of events."""
+
+    cursor: int
+
+
 class StartRun(Shape):
     """Start a run."""
 

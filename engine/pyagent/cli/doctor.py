@@ -1,0 +1,199 @@
+"""`pyagent doctor`: what PyAgent needs on this machine, whether it is there, and how to get it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from pyagent.cli.exits import Exit
+from pyagent.errors import PyAgentError
+
+_ROOM = 1 << 30
+"""Bytes of disk below which a run may well fail."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that was looked at."""
+
+    name: str
+    status: str
+    """`ok`; `missing`: something needed does not work; `optional`: something useful is not there."""
+    detail: str
+    hint: str = ""
+
+
+async def doctor(*, as_json: bool) -> Exit:
+    """Look at everything and print it; exit code 5 if something that is needed does not work."""
+    findings = [await _looked_at(look) for look in _LOOKS]
+    if as_json:
+        print(json.dumps([vars(found) for found in findings], ensure_ascii=False, indent=2))
+    else:
+        console = Console(highlight=False, soft_wrap=True)
+        signs = {"ok": "[green]✓[/]", "missing": "[red]✗[/]", "optional": "[yellow]–[/]"}
+        for found in findings:
+            console.print(f"{signs[found.status]} [bold]{found.name}[/]  {escape(found.detail)}")
+            if found.hint:
+                console.print(f"    [dim]→[/] {escape(found.hint)}")
+        bad = sum(found.status == "missing" for found in findings)
+        console.print(
+            f"\n[red]{bad} thing{'s' * (bad != 1)} that PyAgent needs {'do' if bad != 1 else 'does'} not work.[/]"
+            if bad
+            else "\n[green]Everything that PyAgent needs is there.[/]"
+        )
+    return Exit.STORE if any(found.status == "missing" for found in findings) else Exit.DONE
+
+
+async def _looked_at(look: Callable[[], Awaitable[Finding]]) -> Finding:
+    """A check must never be what fails."""
+    try:
+        return await look()
+    except Exception as error:
+        name = look.__name__.strip("_").replace("_", " ")
+        hint = error.hint if isinstance(error, PyAgentError) else ""
+        return Finding(name=name, status="missing", detail=f"{type(error).__name__}: {error}", hint=hint)
+
+
+async def _python() -> Finding:
+    return Finding(name="python", status="ok", detail=f"{platform.python_version()} at {sys.executable}")
+
+
+async def _rust_module() -> Finding:
+    hint = "In a working copy: make setup (needs cargo). Else: pip install pyagent[rust]"
+    try:
+        from pyagent.runtime.expressions import EvaluationContext, Expressions
+
+        value = Expressions().evaluate("{{ 6 * 7 }}", EvaluationContext(now=datetime.now(UTC)))
+    except ImportError as error:
+        return Finding(name="rust module", status="missing", detail=f"pyagent_core: {error}", hint=hint)
+    status = "ok" if value == 42 else "missing"
+    return Finding(name="rust module", status=status, detail="pyagent_core evaluates expressions")
+
+
+async def _dates() -> Finding:
+    from pyagent.runtime import _luxon
+
+    try:
+        size = len(await asyncio.to_thread(_luxon.source))
+    except PyAgentError as error:
+        return Finding(name="luxon", status="missing", detail=error.message, hint=error.hint)
+    return Finding(name="luxon", status="ok", detail=f"dates in expressions, {size // 1024} KiB")
+
+
+async def _store() -> Finding:
+    from pyagent.store.location import open_store, sqlite_path
+
+    path = sqlite_path()
+    store = open_store()
+    await store.open()
+    try:
+        await store.last_cursor()
+    finally:
+        await store.close()
+    size = path.stat().st_size
+    return Finding(name="store", status="ok", detail=f"{path}, {size / 1048576:.1f} MiB")
+
+
+async def _disk() -> Finding:
+    from pyagent.runtime.live import scratch_root
+    from pyagent.store.location import sqlite_path
+
+    places = {"the store": sqlite_path().parent, "runs' scratch": scratch_root()}
+    poor: list[str] = []
+    shown: list[str] = []
+    for what, place in places.items():
+        while not place.exists():
+            place = place.parent
+        free = shutil.disk_usage(place).free
+        shown.append(f"{free / (1 << 30):.1f} GiB for {what}")
+        if free < _ROOM:
+            poor.append(str(place))
+    hint = f"Free some space on {', '.join(poor)}." if poor else ""
+    return Finding(name="disk", status="missing" if poor else "ok", detail=", ".join(shown), hint=hint)
+
+
+async def _scratch() -> Finding:
+    from pyagent.runtime.live import scratch_root
+
+    root = scratch_root()
+    root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with tempfile.TemporaryDirectory(dir=root) as name:
+        (Path(name) / "try").write_text("x")
+    here = os.access(Path.cwd(), os.W_OK)
+    hint = "" if here else "Reports go to .pyagent/ here; run from a folder that can be written, or give an output."
+    detail = f"{root} can be written" + ("" if here else f"; {Path.cwd()} cannot")
+    return Finding(name="scratch", status="ok" if here else "optional", detail=detail, hint=hint)
+
+
+async def _nodes() -> Finding:
+    from pyagent.sdk.registry import Registry
+
+    found = await asyncio.to_thread(Registry.installed().all)
+    if not found:
+        return Finding(
+            name="nodes", status="missing", detail="no node types are installed", hint="Install the distribution again."
+        )
+    domains = sorted({each.name.partition(".")[0] for each in found})
+    return Finding(name="nodes", status="ok", detail=f"{len(found)} types: {', '.join(domains)}")
+
+
+async def _graphs() -> Finding:
+    from pyagent.runtime.library import GraphLibrary, graph_folders
+
+    folders = graph_folders()
+    ids = [found.spec.id for found in GraphLibrary(folders).files()]
+    where = ", ".join(map(str, folders)) or "no folder"
+    hint = "" if ids else "Set PYAGENT_GRAPHS to a folder of graph files."
+    return Finding(name="graphs", status="ok" if ids else "optional", detail=f"{len(ids)} in {where}", hint=hint)
+
+
+async def _git() -> Finding:
+    return await _program("git", "the pipeline reads a repository's version from its tags", "Install git.")
+
+
+async def _uv() -> Finding:
+    beside = Path(sys.executable).parent / "uv"
+    if beside.exists():
+        return Finding(name="uv", status="ok", detail=await _version(str(beside)))
+    return await _program("uv", "the pipeline prepares test environments with it", "pip install uv")
+
+
+async def _program(name: str, what: str, hint: str) -> Finding:
+    path = shutil.which(name)
+    if path is None:
+        return Finding(name=name, status="optional", detail=f"not found; {what}", hint=hint)
+    return Finding(name=name, status="ok", detail=await _version(path))
+
+
+async def _version(path: str) -> str:
+    process = await asyncio.create_subprocess_exec(
+        path, "--version", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+    )
+    out, _ = await asyncio.wait_for(process.communicate(), 10)
+    return out.decode(errors="replace").strip().splitlines()[0]
+
+
+_LOOKS: tuple[Callable[[], Awaitable[Finding]], ...] = (
+    _python,
+    _rust_module,
+    _dates,
+    _nodes,
+    _graphs,
+    _store,
+    _scratch,
+    _disk,
+    _git,
+    _uv,
+)
