@@ -58,8 +58,8 @@ def _lenient_value(annotation: Any, given: Any) -> Any:
         return TypeAdapter(annotation).validate_python(given)
     except ValidationError:
         pass
-    inner = (annotation, *typing.get_args(annotation))
-    models = [part for part in inner if isinstance(part, type) and issubclass(part, BaseModel)]
+    types = cast("list[type]", [part for part in (annotation, *typing.get_args(annotation)) if isinstance(part, type)])
+    models = [part for part in types if issubclass(part, BaseModel)]
     if models and isinstance(given, Mapping):
         return lenient(models[0], cast(Mapping[str, Any], given))
     if models and isinstance(given, list):
