@@ -58,10 +58,10 @@ def _lenient_value(annotation: Any, given: Any) -> Any:
         return TypeAdapter(annotation).validate_python(given)
     except ValidationError:
         pass
-    types = cast("list[type]", [part for part in (annotation, *typing.get_args(annotation)) if isinstance(part, type)])
+    types = [part for part in (annotation, *typing.get_args(annotation)) if isinstance(part, type)]
     models = [part for part in types if issubclass(part, BaseModel)]
     if models and isinstance(given, Mapping):
         return lenient(models[0], cast(Mapping[str, Any], given))
     if models and isinstance(given, list):
-        return [lenient(models[0], part) if isinstance(part, Mapping) else part for part in cast(list[Any], given)]
+        return [_lenient_value(models[0], part) for part in cast(list[Any], given)]
     return given
