@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from enum import StrEnum
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Literal, cast
 
 import typer
 
@@ -29,28 +28,9 @@ RunId = Annotated[str, typer.Argument(metavar="RUN", help="Id of the run; its fi
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON.")]
 
 
-class OnKey(StrEnum):
-    """What happens when a run with the same key is alive."""
-
-    reject = "reject"
-    existing = "existing"
-    replace = "replace"
-
-
-class How(StrEnum):
-    """How an unknown outcome is settled."""
-
-    done = "done"
-    retry = "retry"
-    failed = "failed"
-
-
-class Once(StrEnum):
-    """What a fork does with `once` steps that were done."""
-
-    ask = "ask"
-    repeat = "repeat"
-    reuse = "reuse"
+OnKey = Literal["reject", "existing", "replace"]
+How = Literal["done", "retry", "failed"]
+Once = Literal["ask", "repeat", "reuse"]
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -115,7 +95,7 @@ def run_command(
         str | None, typer.Option("--input-json", metavar="JSON", help="Inputs as a JSON object, @FILE, or -.")
     ] = None,
     key: Annotated[str | None, typer.Option(help="Start key: one run alive for each key.")] = None,
-    on_key: Annotated[OnKey, typer.Option(help="What to do if a run with this key is alive.")] = OnKey.reject,
+    on_key: Annotated[OnKey, typer.Option(help="What to do if a run with this key is alive.")] = "reject",
     trigger: Annotated[str, typer.Option(help="The trigger node to start at, if there are several.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Write every event as a line of JSON.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Agree to what the graph would ask about.")] = False,
@@ -139,7 +119,7 @@ def run_command(
         inputs=tuple(inputs or ()),
         inputs_json=inputs_json,
         key=key,
-        on_key=on_key.value,
+        on_key=on_key,
         trigger=trigger,
         as_json=as_json,
         yes=yes,
@@ -219,14 +199,14 @@ def fork_command(
         str | None, typer.Option(metavar="JSON", help="Items the step is taken to have given, instead of executing it.")
     ] = None,
     graph: Annotated[str | None, typer.Option(metavar="GRAPH", help="Go on with this version of the graph.")] = None,
-    once: Annotated[Once, typer.Option(help="Steps `once` below it that were done: repeat or reuse.")] = Once.ask,
+    once: Annotated[Once, typer.Option(help="Steps `once` below it that were done: repeat or reuse.")] = "ask",
     as_json: Annotated[bool, typer.Option("--json", help="Write every event as a line of JSON.")] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Only make the run: `pyagent serve` executes it.")] = False,
 ) -> None:
     """Run again from a step: a new run that keeps all that does not descend from it."""
     from pyagent.cli.requests import fork
 
-    _await(lambda: fork(run, step, items=items, graph=graph, once=once.value, as_json=as_json, detach=detach))
+    _await(lambda: fork(run, step, items=items, graph=graph, once=once, as_json=as_json, detach=detach))
 
 
 @app.command("approve")
@@ -265,7 +245,7 @@ def resolve_command(
     """Settle a step whose outcome is unknown: it was done, is to be tried again, or failed."""
     from pyagent.cli.requests import resolve
 
-    _await(lambda: resolve(run, step, how.value, items=items))
+    _await(lambda: resolve(run, step, how, items=items))
 
 
 @app.command("serve")

@@ -61,9 +61,7 @@ def print_error_data(error: Mapping[str, Any], console: Console | None = None) -
     details = cast("Mapping[str, Any]", error.get("details") or {})
     problems = cast("list[dict[str, Any]]", details.get("problems") or [])
     if problems and "where" in problems[0]:
-        from pyagent.graph.problems import Problem
-
-        print_problems([Problem(**{**found, "where": Where(**found["where"])}) for found in problems], console)
+        print_problems([_problem(found) for found in problems], console)
         return
     console.print(f"[bold red]error[/] [red]{escape(str(error.get('code', 'internal')))}[/]: {_text(error)}")
     place = str(Where(**cast("dict[str, Any]", error.get("where") or {}))) or (
@@ -73,6 +71,18 @@ def print_error_data(error: Mapping[str, Any], console: Console | None = None) -
         console.print(f"  [dim]at[/] {escape(place)}")
     if hint := error.get("hint"):
         console.print(f"  [dim]hint:[/] {escape(str(hint))}")
+
+
+def _problem(data: Mapping[str, Any]) -> Problem:
+    from pyagent.graph.problems import Problem
+
+    return Problem(
+        code=data["code"],
+        severity=data["severity"],
+        message=data["message"],
+        hint=data["hint"],
+        where=Where(**data["where"]),
+    )
 
 
 def _text(error: Mapping[str, Any]) -> str:

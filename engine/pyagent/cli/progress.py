@@ -161,6 +161,7 @@ class LineScreen:
         self._view = view
         self._console = console
         self._told: dict[str, tuple[float, str]] = {}
+        self._begun: set[tuple[str, int]] = set()
 
     def __enter__(self) -> LineScreen:
         return self
@@ -179,8 +180,11 @@ class LineScreen:
         at = (event.at - start).total_seconds()
         text = self._line(event, step, at)
         if text is not None:
-            sign = MARKS.get(step.status if step else self._view.status, ("·", ""))
-            self._console.print(f"{at:8.1f}s  [{sign[1] or 'default'}]{sign[0]}[/] {text}", soft_wrap=True)
+            status = step.status if step else self._view.status
+            sign, style = (
+                ("·", "dim") if event.kind in ("step.log", "step.progress") else MARKS.get(status, ("·", "dim"))
+            )
+            self._console.print(f"{at:8.1f}s  [{style}]{sign}[/] {text}", soft_wrap=True)
 
     def _line(self, event: Event, step: StepView | None, at: float) -> str | None:
         if step is None:
@@ -189,6 +193,9 @@ class LineScreen:
         data = event.data
         match event.kind:
             case "step.started":
+                if (step.key, step.attempt) in self._begun:
+                    return None
+                self._begun.add((step.key, step.attempt))
                 return f"{label}" + (f" (try {step.attempt})" if step.attempt > 1 else "")
             case "step.completed":
                 took = duration(step.seconds(event.at))

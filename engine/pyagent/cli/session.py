@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def open_engine(graph: str | None = None) -> AsyncIterator[Engine]:
+async def open_engine(graph: str | None = None) -> AsyncGenerator[Engine]:
     """The engine on the store of PYAGENT_STORE. The folder of `graph`, if that is a file, is searched first."""
     from pyagent.runtime.engine import Engine
     from pyagent.runtime.library import GraphLibrary, graph_folders

@@ -65,7 +65,7 @@ class Watch:
                     self.run = driver.result()
                 await self._catch_up(follower)
             finally:
-                tasks = [task for task in (follower, asker, driver, stop) if task is not None]
+                tasks: list[asyncio.Task[Any]] = [task for task in (follower, asker, driver, stop) if task is not None]
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)

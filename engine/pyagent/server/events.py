@@ -66,9 +66,13 @@ async def _stream(server: ServerContext, after: int, kinds: str, run_id: str | N
     batches = server.engine.store.follow(after, run_id)
     stopping = asyncio.create_task(server.stopping.wait())
     following: asyncio.Task[Sequence[Event]] | None = None
+
+    async def following_batch() -> Sequence[Event]:
+        return await anext(batches)
+
     try:
         while not server.stopping.is_set():
-            following = following or asyncio.create_task(anext(batches))  # pyright: ignore[reportArgumentType]
+            following = following or asyncio.create_task(following_batch())
             await asyncio.wait({following, stopping}, timeout=HEARTBEAT, return_when=asyncio.FIRST_COMPLETED)
             if not following.done():
                 yield ": alive\n\n"
@@ -76,7 +80,7 @@ async def _stream(server: ServerContext, after: int, kinds: str, run_id: str | N
             batch, following = following.result(), None
             yield "".join(_message(event) for event in batch if event.kind.startswith(kinds)) or ": alive\n\n"
     finally:
-        tasks = [task for task in (following, stopping) if task is not None]
+        tasks: list[asyncio.Task[Any]] = [task for task in (following, stopping) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -7,7 +7,7 @@ import contextlib
 import errno
 import logging
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager
 
 import uvicorn
@@ -84,14 +84,14 @@ class _Uvicorn(uvicorn.Server):
     """Uvicorn without its signal handlers: the command line has its own."""
 
     @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
+    def capture_signals(self) -> Generator[None]:
         yield
 
 
 @asynccontextmanager
 async def serving(
     engine: Engine, *, host: str = "127.0.0.1", port: int | None = None, work: bool = True
-) -> AsyncIterator[PageServer]:
+) -> AsyncGenerator[PageServer]:
     """A server that is up inside the block; `work` also executes runs. At the end runs are handed over as they stand.
 
     Raises `SetupError` (`server.*`).
