@@ -205,6 +205,32 @@ async def test_a_cancelled_task_does_not_commit(store: SqliteStore) -> None:
     assert await store.list_runs() == []
 
 
+# the log of writes
+
+
+async def test_the_log_of_writes_is_moved_into_the_database_while_the_store_works(store: SqliteStore) -> None:
+    _, lease = await started(store)
+    before = store.path.stat().st_size
+    n = 0
+    while store.path.stat().st_size < before + 250_000:
+        n += 1
+        await store.commit(lease, Commit(entries=[entry(n, random_bytes(1000, n))]))
+        await asyncio.sleep(0)
+    assert n >= 300
+
+
+async def test_the_log_of_writes_is_not_moved_beside_a_commit(store: SqliteStore) -> None:
+    run, lease = await started(store)
+    await store.commit(lease, Commit(entries=[entry(n, random_bytes(3000, n)) for n in range(1, 100)]))
+    before = store.path.stat().st_size
+    with locked(store.path):
+        await asyncio.to_thread(store.database._move_log)
+        assert store.path.stat().st_size == before
+    await asyncio.to_thread(store.database._move_log)
+    assert store.path.stat().st_size > before + 200_000
+    assert len(await store.read_log(run.id)) == 99
+
+
 # errors
 
 

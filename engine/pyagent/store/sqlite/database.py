@@ -31,12 +31,12 @@ BUSY_LIMIT = 30.0
 """Seconds that a transaction waits for the locks of other processes."""
 _FIRST_PAUSE = 0.0003
 _LONGEST_PAUSE = 0.005
-_MOVE_COMMITS = 64
-_MOVE_INTERVAL = 0.25
-"""After how many commits, and seconds, the log of writes is moved into the database by another thread."""
-_LONGEST_LOG_PAGES = 8000
-"""From here on (32 MB) the writer moves the log itself: many processes at once never let another thread finish."""
-_KEPT_LOG_BYTES = 8_000_000
+_MOVE_COMMITS = 300
+"""Commits after which the log of writes is moved into the database; some 4 MB, which a move takes milliseconds for."""
+_MOVE_PATIENCE = 0.2
+"""Seconds that a move waits for the write lock; the next one comes soon."""
+_KEPT_LOG_BYTES = 16_000_000
+"""Of an emptied log so much is kept on the disk: writing over it is cheaper than growing a file."""
 _OLDEST_SQLITE = (3, 38, 0)
 """STRICT tables and JSON functions in every build."""
 
@@ -60,9 +60,8 @@ class Database:
         self._write_lock = threading.Lock()
         self._read_lock = threading.Lock()
         self._log_lock = threading.Lock()
-        self._log_mover: sqlite3.Connection | None = None
+        self._movers: tuple[sqlite3.Connection, ...] = ()
         self._commits = 0
-        self._next_move = 0.0
 
     # opening and closing
 
@@ -79,10 +78,11 @@ class Database:
     def close(self) -> None:
         """Close both connections; safe to call twice."""
         with self._write_lock, self._read_lock, self._log_lock:
-            for connection in (self._log_mover, self._reader, self._writer):
+            for connection in (*self._movers, self._reader, self._writer):
                 if connection is not None:
                     connection.close()
-            self._log_mover = self._reader = self._writer = None
+            self._movers = ()
+            self._reader = self._writer = None
 
     def _open_once(self) -> None:
         if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
@@ -118,7 +118,7 @@ class Database:
             connection.execute(f"PRAGMA synchronous = {self.synchronous}")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA cache_size = -16000")
-            connection.execute(f"PRAGMA wal_autocheckpoint = {_LONGEST_LOG_PAGES}")
+            connection.execute("PRAGMA wal_autocheckpoint = 0")
             connection.execute(f"PRAGMA journal_size_limit = {_KEPT_LOG_BYTES}")
             connection.execute("PRAGMA temp_store = MEMORY")
             connection.execute("PRAGMA secure_delete = FAST")
@@ -132,16 +132,16 @@ class Database:
     async def write(self, change: Callable[[sqlite3.Connection], T], *, durable: bool = False) -> T:
         """Run the change in one transaction: all of it is kept or nothing. It may be called again after a conflict."""
         result = await self._patiently(lambda: self._write_once(change, durable))
-        self._commits += 1
-        if self._commits >= _MOVE_COMMITS and time.monotonic() >= self._next_move:
-            self._commits = 0
-            self._next_move = time.monotonic() + _MOVE_INTERVAL
+        if self._move_is_due():
             asyncio.get_running_loop().run_in_executor(None, self._move_log)
         return result
 
     def write_now(self, change: Callable[[sqlite3.Connection], T]) -> T:
         """As `write`, blocking."""
-        return self._patiently_now(lambda: self._write_once(change, False))
+        result = self._patiently_now(lambda: self._write_once(change, False))
+        if self._move_is_due():
+            self._move_log()
+        return result
 
     async def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
         """Run the query on the reading connection."""
@@ -154,7 +154,10 @@ class Database:
     async def erase(self, change: Callable[[sqlite3.Connection], T]) -> T:
         """As `write`; what the change deletes is overwritten, and does not stay in the log of writes either, unless a
         reader still needs it there."""
-        return await self._patiently(lambda: self._erase_once(change))
+        result = await self._patiently(lambda: self._erase_once(change))
+        await asyncio.to_thread(self._move_log)
+        await self._patiently(self._cut_log_once)
+        return result
 
     def foreign_version(self) -> int:
         """A number that changes when any other connection has committed to the file."""
@@ -177,28 +180,57 @@ class Database:
             connection = self._opened(self._writer)
             connection.execute("PRAGMA secure_delete = ON")
             try:
-                result = _transact(connection, change)
+                return _transact(connection, change)
             finally:
                 connection.execute("PRAGMA secure_delete = FAST")
-            with contextlib.suppress(sqlite3.OperationalError):  # deleted it is; others will empty the log
-                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            return result
 
     def _read_once(self, query: Callable[[sqlite3.Connection], T]) -> T:
         with self._read_lock, self._translated():
             return query(self._opened(self._reader))
 
-    def _move_log(self) -> None:
-        """Move what the log of writes holds into the database: a flush of the disk, so not on the event loop's thread.
+    def _cut_log_once(self) -> None:
+        """After a whole move the first write begins the log anew, and cuts off what was there."""
+        with self._write_lock, self._translated():
+            connection = self._opened(self._writer)
+            connection.execute("PRAGMA journal_size_limit = 0")
+            try:
+                _transact(connection, lambda to: to.execute(f"PRAGMA user_version = {schema.version(to)}"))
+            finally:
+                connection.execute(f"PRAGMA journal_size_limit = {_KEPT_LOG_BYTES}")
 
-        An error here has cost nothing: the log stays until the next time.
+    def _move_is_due(self) -> bool:
+        self._commits += 1
+        if self._commits < _MOVE_COMMITS:
+            return False
+        self._commits = 0
+        return True
+
+    def _move_log(self) -> None:
+        """Move what the log of writes holds into the database: flushes of the disk, so not on the event loop's thread.
+
+        Never beside a commit, which is why SQLite's own moves are off and one connection holds the write lock while
+        another moves: up to SQLite 3.51.2 a commit that begins the log anew during a move can damage the database
+        (https://sqlite.org/wal.html). An error here costs nothing: the log stays until the next time.
         """
         with self._log_lock, contextlib.suppress(sqlite3.Error):
             if self._writer is None:  # closed meanwhile
                 return
-            if self._log_mover is None:
-                self._log_mover = self._connect()
-            self._log_mover.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            if not self._movers:
+                self._movers = (self._connect(), self._connect())
+            holder, mover = self._movers
+            end = time.monotonic() + _MOVE_PATIENCE
+            while True:
+                try:
+                    holder.execute("BEGIN IMMEDIATE")
+                    break
+                except sqlite3.OperationalError:
+                    if time.monotonic() > end:
+                        return
+                    time.sleep(_FIRST_PAUSE)
+            try:
+                mover.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            finally:
+                holder.execute("ROLLBACK")
 
     def _opened(self, connection: sqlite3.Connection | None) -> sqlite3.Connection:
         if connection is None:
