@@ -13,12 +13,14 @@ from pyagent.cli.exits import Exit
 from pyagent.cli.run import checked_document, watch_run
 from pyagent.cli.session import open_engine
 from pyagent.cli.watch import owner_alive
-from pyagent.errors import InputError
+from pyagent.errors import InputError, LeaseHeld
 
 if TYPE_CHECKING:
     from pyagent.runtime.engine import Engine
     from pyagent.store.base import Run
 
+_PATIENCE = 15.0
+"""Seconds that a request waits for the run to do as it was asked."""
 _SERVED = "[dim]`pyagent serve` executes it; `pyagent resume {run}` does so here.[/]"
 
 
@@ -54,22 +56,22 @@ async def pause(run_id: str) -> Exit:
 
 
 async def _settle(engine: Engine, run: Run) -> Run:
-    """Let a run that nobody executes take in its message here, which ends it; give others a moment."""
-    from pyagent.errors import LeaseHeld
+    """Let whoever executes the run take in its message; where nobody does, do so here.
 
-    if run.lease_owner is None:
-        try:
-            return await engine.drive(run.id)
-        except LeaseHeld:
-            pass
-    # Whoever executes it takes the message in at once; a worker that died cannot.
+    A worker that died holds its lease for some seconds more; that is waited for.
+    """
     loop = asyncio.get_running_loop()
-    end = loop.time() + (10 if owner_alive(run.lease_owner or "") else 0)
+    end = loop.time() + _PATIENCE
     while True:
         mark = engine.store.mark()
         run = await engine.store.get_run(run.id)
         if run.status in ("completed", "failed", "cancelled", "paused") or loop.time() >= end:
             return run
+        if not owner_alive(run.lease_owner or ""):
+            try:
+                return await engine.drive(run.id)
+            except LeaseHeld:
+                await asyncio.sleep(0.2)
         await engine.store.changed(0.5, mark)
 
 

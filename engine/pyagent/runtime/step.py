@@ -176,7 +176,8 @@ class Step:
             except (PyAgentError, ValidationError):
                 # Item 0 was evaluated before; a later item's error is that item's, when its turn comes.
                 continue
-        return next((effects for effects in ("once", "idempotent") if effects in found), "none")
+        strictest: tuple[Effects, ...] = ("once", "idempotent")
+        return next((effects for effects in strictest if effects in found), "none")
 
     async def _begin(self) -> None:
         entry = Entry("step.begun", self.key, {"attempt": self.attempt, "at": timestamp(self.started_at)})
@@ -220,6 +221,8 @@ class Step:
     async def _bounded(self, call: Awaitable[Returned], context: StepContext, deadline: datetime | None) -> Returned:
         """Await the call within its time limits; a stop that is asked for cancels it after the grace time."""
         task = asyncio.ensure_future(call)
+        # What a stopped call raises at its end is nobody's concern, and must not be printed as forgotten.
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
         stop = asyncio.ensure_future(self.token.wait())
         idle = self.node.spec.idle_timeout
         try:
