@@ -55,11 +55,12 @@ PACKAGES = (
     ),
 )  # fmt: skip
 _PYTEST_LINE = re.compile(
-    r"^(?P<id>\S.*?) (?P<outcome>PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS)(?: \(.*\))?(?:\s+\[\s*\d+%\])?\s*$",
+    r"^(?P<id>\S.*?)(?P<doctest>) "
+    r"(?P<outcome>PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS)(?: \(.*\))?(?:\s+\[\s*\d+%\])?\s*$",
     re.MULTILINE,
 )
 _UNITTEST_LINE = re.compile(
-    r"^\w+ \((?P<id>[\w.]+)\)(?:\n[^\n]*?)?? \.\.\. "
+    r"^(?:\w+ \((?P<id>[\w.]+)\)(?:\n(?!Doctest: )[^\n]*?)?|Doctest: (?P<doctest>[\w.]+)) \.\.\. "
     r"(?P<outcome>ok|FAIL|ERROR|skipped .*|expected failure|unexpected success)$",
     re.MULTILINE,
 )
@@ -145,7 +146,8 @@ def documented_results(package: Package, folder: Path, home: Home) -> dict[str, 
     found: dict[str, str] = {}
     for match in pattern.finditer(done.stdout + done.stderr):
         word = match["outcome"]
-        found[match["id"]] = "skipped" if word.lower().startswith("skipped") else _WORDS[word]
+        test = match["id"] or match["doctest"]
+        found[test] = "skipped" if word.lower().startswith("skipped") else _WORDS[word]
     return found
 
 
@@ -224,7 +226,8 @@ def test_a_patch_that_makes_a_test_hang_is_taken_back(home: Home, tmp_path: Path
     repository = plant(tmp_path / "hanging", HANGING)
     found, _ = home.report(repository, "--input", "timeout=10")
     assert found["tests"]["after"]["counts"] == {"passed": 3}
-    assert len(found["changes"]["reverted"]) == 1
+    # Two hunks that only make sense together: one takes the old line away, the other puts the new one in its place.
+    assert found["changes"]["reverted"] == ["test_hang.py#2", "test_hang.py#3"]
 
 
 @pytest.mark.parametrize(
@@ -233,7 +236,10 @@ def test_a_patch_that_makes_a_test_hang_is_taken_back(home: Home, tmp_path: Path
         (None, "pipeline.fetch.not_found"),
         ({"readme.txt": "no code"}, "pipeline.fetch.not_a_repository"),
         ({"test_a.py": "import threading\ndef test_a(): threading.Event().wait()\n"}, "pipeline.test.timeout"),
-        ({**PLANTED, "pyproject.toml": "[project]\nname='x'\nversion='no version'\n"}, "pipeline.environment.failed"),
+        (
+            {**PLANTED, "pyproject.toml": "[build-system]\nrequires=[]\nbuild-backend='missing'\n"},
+            "pipeline.environment.failed",
+        ),
         (
             {
                 **PLANTED,

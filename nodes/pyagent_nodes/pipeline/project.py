@@ -80,6 +80,7 @@ def read_project(root: Path, fallback_name: str, fallback_version: str, check: C
     command = find_test_command(root, pyproject, needs, test_files)
     requirements = [line for line in needs.requirements if line]
     build = pyproject.get("build-system") or {}
+    buildable = bool(build) or "project" in pyproject or _old(root)
     return Project(
         name=metadata["name"] or fallback_name,
         version=metadata["version"] or fallback_version,
@@ -91,7 +92,7 @@ def read_project(root: Path, fallback_name: str, fallback_version: str, check: C
         size=size,
         packages=find_packages(relative),
         requires_python=metadata["requires_python"],
-        build_backend=str(build.get("build-backend") or ("setuptools.build_meta" if build or _old(root) else "")),
+        build_backend=str(build.get("build-backend") or ("setuptools.build_meta" if buildable else "")),
         dependencies=metadata["dependencies"],
         test_requirements=requirements,
         test_extras=needs.extras,

@@ -53,7 +53,7 @@ class EnvironmentPart(Shape):
 
     python: str
     tool: str
-    editable: bool
+    package: Literal["in place", "copied", "not installed"]
     packages: list[str]
 
 
@@ -177,7 +177,7 @@ def build_document(
             "project": project.model_copy(update={"seconds": 0.0}),
             "environment": environment
             and EnvironmentPart(
-                python=environment.python, tool=environment.tool, editable=environment.editable,
+                python=environment.python, tool=environment.tool, package=environment.package,
                 packages=environment.lock,
             ),
             "changes": patch

@@ -28,8 +28,13 @@ class RevertParams(NodeParams):
     environment: Environment = Field(description="Where its tests can run")
     patch: Patch = Field(description="The changes that were tested")
     tests: Tests = Field(description="The run whose regressions are to be explained")
+    baseline: Tests | None = Field(None, description="The run before the changes; tells how long a test may take")
     probes: int = Field(64, ge=1, description="Test runs that the search may make")
-    probe_timeout: float = Field(120, gt=0, description="Seconds that one of them may take; a longer one has failed")
+    probe_timeout: float = Field(
+        120,
+        gt=0,
+        description="Seconds that one of them may take at most; with a baseline, 5 s and twice what it took are enough",
+    )
     rounds: int = Field(5, ge=1, description="After so many rounds the whole patch is taken back")
 
 
@@ -100,6 +105,8 @@ class _Search:
         hung = params.tests.running if params.tests.status == "timeout" else ""
         self.select = [hung] if hung else list(params.tests.regressions)
         self.budget = Budget(left=params.probes)
+        whole = 5 + 2 * params.baseline.seconds if params.baseline else params.probe_timeout
+        self.timeout = min(params.probe_timeout, whole)
         self._known: dict[frozenset[str], bool] = {frozenset(self.units): True}
         self._count = 0
 
@@ -107,7 +114,7 @@ class _Search:
     async def open(cls, params: RevertParams, ctx: Context) -> _Search:
         original = await open_source(ctx, params.source)
         tree = await open_tree(ctx, params.source, params.patch)
-        python = await open_environment(ctx, params.source, params.environment, tree)
+        python = await open_environment(ctx, params.source, params.project, params.environment, tree)
         search = cls(params, ctx, await load_patch(ctx, params.patch), python)
         search.texts = {file.path: read_text(original / file.path) for file in search.files}
         return search
@@ -171,7 +178,7 @@ class _Search:
         assert runner != "none", "a suite without tests has no regressions"
         run = await run_suite(
             ctx, tree=tree, python=self.python, runner=runner, arguments=arguments, select=self.select,
-            timeout=params.probe_timeout, say=False,
+            timeout=self.timeout, say=False,
         )  # fmt: skip
         outcomes = {case.id: case.outcome for case in run.cases}
         failed = any(outcomes.get(test) not in FINE for test in self.select)

@@ -111,8 +111,8 @@ class Environment(Shape):
     """Version of the interpreter, `3.11.7`."""
     lock: list[str]
     """Exact requirements, the package itself left out."""
-    editable: bool
-    """The package is imported from the work tree, not from a copy."""
+    package: Literal["in place", "copied", "not installed"]
+    """How the package itself is installed: imported from the work tree, from a copy, or only found beside its tests."""
     tool: str
     """`uv 0.13.9`."""
     licences: Blob

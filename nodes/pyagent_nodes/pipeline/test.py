@@ -56,7 +56,7 @@ async def run_tests(items: Items, params: TestParams, ctx: Context) -> Outputs:
     """
     json = items[0].json if items else {}
     tree = await open_tree(ctx, params.source, params.patch)
-    python = await open_environment(ctx, params.source, params.environment, tree)
+    python = await open_environment(ctx, params.source, params.project, params.environment, tree)
     runner, arguments = command_of(params.project.test_command if params.command is None else params.command)
     if runner == "none":
         ctx.log("the repository has no tests", level="warning")

@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
@@ -29,6 +30,7 @@ from pyagent_nodes.pipeline.programs import (
     looks_offline,
     user_environment,
 )
+from pyagent_nodes.pipeline.project import read_toml
 from pyagent_nodes.pipeline.shapes import Blob, Environment, Project, Source
 
 _READY = ".pyagent-environment"
@@ -197,25 +199,18 @@ async def make_environment(
     ctx.progress(0.1, f"Python {version}")
     await _fresh(ctx, uv, interpreter)
     build = _build_variables(source, tree)
-    installable = any((tree / name).is_file() for name in ("pyproject.toml", "setup.py", "setup.cfg")) and bool(
-        project.build_backend
-    )
     if lock is not None:
         ctx.progress(0.3, f"installing {len(lock)} packages, as the last time")
         await _install_lock(ctx, uv, lock)
-        editable = (
-            await _install_package(ctx, uv, tree, "", ["--no-deps"], build, cached=True) if installable else False
-        )
+        package = await _install_package(ctx, uv, tree, project, "", ["--no-deps"], build, cached=True)
     else:
         ctx.progress(0.3, "finding and installing what the tests need")
         wanted = [
             f"-r{tree / line[3:]}" if line.startswith("-r ") else line for line in project.test_requirements
         ] + _RUNNERS[project.runner]
         extras = f"[{','.join(project.test_extras)}]" if project.test_extras else ""
-        editable = False
-        if installable:
-            editable = await _install_package(ctx, uv, tree, extras, wanted, build, cached=False)
-        elif wanted or project.dependencies:
+        package = await _install_package(ctx, uv, tree, project, extras, wanted, build, cached=False)
+        if package == "not installed" and (wanted or project.dependencies):
             await uv.install([*project.dependencies, *wanted], env=build, cached=False)
         frozen = await uv.run("pip", "freeze", "--exclude-editable", "--python", environment_python(ctx))
         lock = [line for line in frozen.text.splitlines() if "==" in line]
@@ -225,7 +220,7 @@ async def make_environment(
         ctx.log(f"{len(lock)} packages installed", packages=lock)
     (environment_folder(ctx) / _READY).write_text(key)
     return Environment(
-        key=key, python=version, lock=lock, editable=editable, tool=uv.version,
+        key=key, python=version, lock=lock, package=package, tool=uv.version,
         licences=await _keep_licences(ctx), reused=reused,
         seconds=round(time.monotonic() - started, 3),
     )  # fmt: skip
@@ -254,23 +249,47 @@ async def _install_lock(ctx: Context, uv: Uv, lock: Sequence[str]) -> None:
 
 
 async def _install_package(
-    ctx: Context, uv: Uv, tree: Path, extras: str, beside: Sequence[str], env: dict[str, str], *, cached: bool
-) -> bool:
-    """Install the package from the work tree; False where its build cannot do that in place."""
+    ctx: Context,
+    uv: Uv,
+    tree: Path,
+    project: Project,
+    extras: str,
+    beside: Sequence[str],
+    env: dict[str, str],
+    *,
+    cached: bool,
+) -> Literal["in place", "copied", "not installed"]:
+    """Install the package from the work tree and what stands beside it; says how, or that it could not be.
+
+    Raises `EnvironmentFailed` where the repository names a build system, and that fails.
+    """
+    if not project.build_backend:
+        return "not installed"
     try:
         await uv.install(["--editable", f"{tree}{extras}", *beside], env=env, cached=cached)
     except EnvironmentOffline:
         raise
     except EnvironmentFailed as error:
-        if "editable" not in str(error.details.get("uv", "")):
+        said = str(error.details.get("uv", ""))
+        if "editable" in said:
+            ctx.log("the build cannot install in place; a copy is installed", level="warning")
+            await uv.install([f"{tree}{extras}", *beside], env=env, cached=cached)
+            return "copied"
+        if _names_build_system(tree):
             raise
-        ctx.log("the build cannot install in place; a copy is installed", level="warning")
-        await uv.install([f"{tree}{extras}", *beside], env=env, cached=cached)
-        return False
-    return True
+        # Nobody said that this can be built: a pyproject.toml may be there for its tools' settings alone.
+        ctx.log(f"the repository cannot be installed, its tests run beside it: {error.message}", level="warning")
+        return "not installed"
+    return "in place"
 
 
-async def open_environment(ctx: Context, source: Source, environment: Environment, tree: Path) -> Path:
+def _names_build_system(tree: Path) -> bool:
+    return "build-system" in read_toml(tree / "pyproject.toml") or (tree / "setup.py").is_file()
+
+
+async def open_environment(
+    ctx: Context, source: Source, project: Project, environment: Environment, tree: Path
+) -> Path:
     """The environment's interpreter; it is made again from its lock list where it is missing."""
     ready = environment_folder(ctx) / _READY
     if not (ready.is_file() and ready.read_text() == environment.key):
@@ -279,7 +298,8 @@ async def open_environment(ctx: Context, source: Source, environment: Environmen
         interpreter, _ = await find_python(uv, environment.python, "")
         await _fresh(ctx, uv, interpreter)
         await _install_lock(ctx, uv, environment.lock)
-        if any((tree / name).is_file() for name in ("pyproject.toml", "setup.py")):
-            await _install_package(ctx, uv, tree, "", ["--no-deps"], _build_variables(source, tree), cached=True)
+        if environment.package != "not installed":
+            build = _build_variables(source, tree)
+            await _install_package(ctx, uv, tree, project, "", ["--no-deps"], build, cached=True)
         ready.write_text(environment.key)
     return environment_python(ctx)

@@ -70,7 +70,7 @@ class Bench:
         python.chmod(0o755)
         (folder / ".pyagent-environment").write_text("this")
         self.item["environment"] = {
-            "key": "this", "python": "3", "lock": [], "editable": True, "tool": "uv 0", "reused": False,
+            "key": "this", "python": "3", "lock": [], "package": "in place", "tool": "uv 0", "reused": False,
             "licences": (await self.blobs.put(b"[]")).as_dict(),
         }  # fmt: skip
 
