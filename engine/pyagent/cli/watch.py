@@ -17,7 +17,7 @@ from rich.markup import escape
 from pyagent.cli.exits import Exit
 from pyagent.cli.progress import Screen, screen_for
 from pyagent.cli.view import Labels, RunView, StepView
-from pyagent.errors import LeaseHeld, LeaseLost, NotFound
+from pyagent.errors import LeaseHeld, LeaseLost, NotFound, PyAgentError
 
 if TYPE_CHECKING:
     from pyagent.graph.spec import GraphSpec
@@ -45,6 +45,8 @@ class Watch:
         self.screen: Screen = screen_for(self.view, console, as_json=as_json)
         self.interrupted = asyncio.Event()
         self._asked: set[str] = set()
+        self._started: dict[str, asyncio.Task[None]] = {}
+        """Runs that this one has started, driven here as well."""
 
     async def until_it_stops(self, *, stay: bool = False) -> Run:
         """Show the run until it ended, is paused, or waits for somebody who cannot be asked here.
@@ -56,6 +58,7 @@ class Watch:
             asker = asyncio.create_task(self._ask()) if self.interactive else None
             driver = asyncio.create_task(self._drive(stay) if self.drive else self._wait(stay))
             stop = asyncio.create_task(self.interrupted.wait())
+            others = asyncio.create_task(self._drive_started()) if self.drive else None
             try:
                 await asyncio.wait({driver, stop}, return_when=asyncio.FIRST_COMPLETED)
                 if self.drive and not driver.done():
@@ -64,8 +67,14 @@ class Watch:
                 if driver.done():
                     self.run = driver.result()
                 await self._catch_up(follower)
+                if not self.interrupted.is_set():
+                    await self._finish_started(stop)
             finally:
-                tasks: list[asyncio.Task[Any]] = [task for task in (follower, asker, driver, stop) if task is not None]
+                self.engine.drain()
+                tasks: list[asyncio.Task[Any]] = [*self._started.values()]
+                if tasks:
+                    await asyncio.wait(tasks, timeout=15)
+                tasks += [task for task in (follower, asker, driver, stop, others) if task is not None]
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
@@ -90,12 +99,47 @@ class Watch:
             if run.status == "waiting":
                 if not stay and not self.interactive and await self._needs_somebody():
                     return run
-                await self._until_claimable(stay)
+                await self._until_claimable()
                 run = await engine.store.get_run(run.id)
                 if run.status in STOPPED or self.interrupted.is_set():
                     return run
 
-    async def _until_claimable(self, stay: bool) -> None:
+    async def _drive_started(self) -> None:
+        """Drive the runs that this one starts: graphs called without waiting, and `settings.on_failure`."""
+        store = self.engine.store
+        while True:
+            mark = store.mark()
+            for run_id in await store.claimable():
+                if run_id not in self._started and run_id != self.run.id:
+                    run = await store.get_run(run_id)
+                    if run.parent_run == self.run.id or run.parent_run in self._started:
+                        self.screen.note(f"[dim]It has started {escape(run.graph_id)}: run {run.id}[/]")
+                        self._started[run.id] = asyncio.create_task(self._drive_quietly(run.id))
+            await store.changed(1.0, mark)
+
+    async def _drive_quietly(self, run_id: str) -> None:
+        try:
+            run = await self.engine.drive(run_id)
+        except PyAgentError as error:
+            self.screen.note(f"[red]run {run_id}[/]: {escape(str(error))}")
+        else:
+            self.screen.note(f"[dim]run {run.id}: {run.status}[/]")
+
+    async def _finish_started(self, stop: asyncio.Task[Any]) -> None:
+        """Wait for the runs that this one has started, and those that they start."""
+        store = self.engine.store
+        while not stop.done():
+            alive = [task for task in self._started.values() if not task.done()]
+            if alive:
+                await asyncio.wait({*alive, stop}, return_when=asyncio.FIRST_COMPLETED)
+                continue
+            queued = [await store.get_run(run_id) for run_id in await store.claimable() if run_id not in self._started]
+            if not any(run.parent_run == self.run.id or run.parent_run in self._started for run in queued):
+                return
+            # The task that takes them in looks whenever the store has changed.
+            await asyncio.sleep(0.05)
+
+    async def _until_claimable(self) -> None:
         """Return when something new is there for the waiting run: an answer, a signal, the end of a timer."""
         store = self.engine.store
         while not self.interrupted.is_set():
@@ -131,9 +175,7 @@ class Watch:
             left = (run.lease_expires_at - await store.now()).total_seconds()
             if left <= 0:
                 return
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.interrupted.wait(), min(left, 0.5))
-            del mark
+            await store.changed(min(left, 0.5), mark)
 
     async def _wait(self, stay: bool) -> Run:
         """Follow a run that others drive."""
