@@ -115,5 +115,8 @@ def _severity(record: Mapping[str, Any], affected: Mapping[str, Any]) -> Severit
             number = float(score.get("score", ""))
         except ValueError:
             continue  # a CVSS vector: its score is not computed here
-        return next((word for least, word in _BY_SCORE if number >= least), "info")
+        for least, severity in _BY_SCORE:
+            if number >= least:
+                return severity
+        return "info"
     return "medium"

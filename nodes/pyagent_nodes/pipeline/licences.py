@@ -28,8 +28,12 @@ def read_licences(environment: Path) -> list[Licence]:
 def licence_of(package: Distribution) -> str:
     """The licence expression, else the classifiers, else the free text if it is short; empty if none is named."""
     metadata = package.metadata
-    if expression := metadata.get("License-Expression"):
-        return expression.strip()
+
+    def first_of(field: str) -> str:
+        return str(next(iter(metadata.get_all(field) or []), "")).strip()
+
+    if expression := first_of("License-Expression"):
+        return expression
     classified = [
         line.rpartition("::")[2].strip()
         for line in metadata.get_all("Classifier") or []
@@ -38,5 +42,5 @@ def licence_of(package: Distribution) -> str:
     named = [name for name in classified if name != "OSI Approved"]
     if named:
         return ", ".join(named)
-    first = (metadata.get("License") or "").strip().split("\n")[0].strip()
+    first = first_of("License").split("\n")[0].strip()
     return first if first.upper() != "UNKNOWN" and len(first) <= _LONGEST else ""

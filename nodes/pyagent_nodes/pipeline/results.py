@@ -14,12 +14,12 @@ FINE = frozenset({"passed", "xfailed", "xpassed"})
 """Outcomes of a test that ran and did as it should."""
 
 
-async def save_run(ctx: Context, cases: Sequence[TestCase], log: bytes) -> dict[str, Blob]:
-    """Keep the results and the log; gives the fields `results` and `log` of `Tests`."""
+async def save_run(ctx: Context, cases: Sequence[TestCase], log: bytes) -> tuple[Blob, Blob]:
+    """Keep the results and the log; gives `results` and `log` of `Tests`."""
     data = _CASES.dump_json(sorted(cases, key=lambda case: case.id))
     results = await ctx.blobs.put(data, name="tests.json", media_type="application/json")
     printed = await ctx.blobs.put(log[-(1 << 20) :], name="tests.log", media_type="text/plain; charset=utf-8")
-    return {"results": Blob.of(results), "log": Blob.of(printed)}
+    return Blob.of(results), Blob.of(printed)
 
 
 async def load_cases(ctx: Context, tests: Tests) -> list[TestCase]:

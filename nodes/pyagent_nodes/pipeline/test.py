@@ -60,9 +60,9 @@ async def run_tests(items: Items, params: TestParams, ctx: Context) -> Outputs:
     runner, arguments = command_of(params.project.test_command if params.command is None else params.command)
     if runner == "none":
         ctx.log("the repository has no tests", level="warning")
+        results, log = await save_run(ctx, [], b"")
         tests = Tests(
-            status="no tests", runner="none", command="", counts={}, total=0, failing=[],
-            **await save_run(ctx, [], b""),
+            status="no tests", runner="none", command="", counts={}, total=0, failing=[], results=results, log=log
         )  # fmt: skip
         return {"passed": [Item({**json, params.result: tests.as_json()})]}
     ctx.log(f"running {shlex.join(['python', '-m', runner, *arguments])}")
@@ -70,7 +70,7 @@ async def run_tests(items: Items, params: TestParams, ctx: Context) -> Outputs:
         ctx, tree=tree, python=python, runner=runner, arguments=arguments, timeout=params.timeout,
         memory=params.memory << 20 if params.memory else None,
     )  # fmt: skip
-    saved = await save_run(ctx, run.cases, run.log)
+    results, log = await save_run(ctx, run.cases, run.log)
     before = await load_cases(ctx, params.baseline) if params.baseline else None
     regressions, fixed = compare(before, run.cases) if before is not None else ([], [])
     error: JsonObject = {}
@@ -79,7 +79,7 @@ async def run_tests(items: Items, params: TestParams, ctx: Context) -> Outputs:
             f"the tests did not end within {params.timeout:g} s; {len(run.cases)} of {run.collected} had ended"
             + (f", {run.running} was running" if run.running else ""),
             where=Where(node=ctx.node_id, step=ctx.step),
-            details={"running": run.running, "counts": run.counts, "results": saved["results"].as_json()},
+            details={"running": run.running, "counts": run.counts, "results": results.as_json()},
         )
         if params.on_hang == "fail":
             raise hang
@@ -95,7 +95,7 @@ async def run_tests(items: Items, params: TestParams, ctx: Context) -> Outputs:
         status=run.status, runner=runner, command=run.command, counts=run.counts, total=len(run.cases),
         failing=[case for case in run.cases if case.outcome in ("failed", "error")][:50],
         regressions=regressions, fixed=fixed, running=run.running, error=error, exit_code=run.exit_code,
-        seconds=run.seconds, **saved,
+        seconds=run.seconds, results=results, log=log,
     )  # fmt: skip
     good = not regressions if before is not None else run.status in ("passed", "no tests")
     ctx.log(

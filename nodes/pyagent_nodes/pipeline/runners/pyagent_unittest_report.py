@@ -55,7 +55,7 @@ class _Result(unittest.TextTestResult):
 
     def addSkip(self, test, reason):
         super().addSkip(test, reason)
-        if not isinstance(test, unittest.case._SubTest):
+        if not hasattr(test, "test_case"):  # a subtest: only its failure says something of the test
             self._set(test, "skipped", str(reason)[:_LONGEST])
 
     def addExpectedFailure(self, test, err):
@@ -69,7 +69,7 @@ class _Result(unittest.TextTestResult):
     def addSubTest(self, test, subtest, err):
         super().addSubTest(test, subtest, err)
         if err is not None:
-            self._set(test, "failed" if issubclass(err[0], test.failureException) else "error", _text(err))
+            self._set(test, "failed" if isinstance(err[1], test.failureException) else "error", _text(err))
 
 
 def _text(err):
