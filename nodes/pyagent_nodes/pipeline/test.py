@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from pyagent.errors import Where
-from pyagent.sdk import Context, Item, Items, JsonObject, NodeParams, NodeTimeout, Outputs, node
+from pyagent.sdk import Context, Item, Items, JsonObject, NodeError, NodeParams, NodeTimeout, Outputs, node
 from pyagent_nodes.pipeline.results import compare, load_cases, save_run
 from pyagent_nodes.pipeline.shapes import Environment, Patch, Project, Source, Tests
 from pyagent_nodes.pipeline.suite import command_of, run_suite
@@ -22,6 +22,13 @@ class TestHang(NodeTimeout):
     __test__ = False
     code = "pipeline.test.timeout"
     hint = "The named test hangs, or the suite needs a longer `timeout`."
+
+
+class SuiteBroken(NodeError):
+    """The test runner itself failed, by a usage error or a crash; it goes on as the item's `error`."""
+
+    code = "pipeline.test.broken"
+    hint = "The log holds what it printed; a plugin that the settings name may be missing."
 
 
 class TestParams(NodeParams):
@@ -86,11 +93,8 @@ async def run_tests(items: Items, params: TestParams, ctx: Context) -> Outputs:
         error = {"code": hang.code, "message": hang.message, "hint": hang.hint}
     elif run.status == "broken":
         last = run.log.decode(errors="replace").strip().splitlines()[-1:]
-        error = {
-            "code": "pipeline.test.broken",
-            "message": f"the test runner failed with exit code {run.exit_code}: {' '.join(last)}"[:1000],
-            "hint": "The log holds what it printed; a plugin that its settings name may be missing.",
-        }
+        broken = SuiteBroken(f"the test runner failed with exit code {run.exit_code}: {' '.join(last)}"[:1000])
+        error = {"code": broken.code, "message": broken.message, "hint": broken.hint}
     tests = Tests(
         status=run.status, runner=runner, command=run.command, counts=run.counts, total=len(run.cases),
         failing=[case for case in run.cases if case.outcome in ("failed", "error")][:50],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from pyagent.graph.yaml import load_file
 from pyagent.graph.yaml_format import fmt
 from pyagent.runtime.checking import GraphChecker
+from pyagent_nodes.pipeline import fetch
 from pyagent_nodes.pipeline.sources import Requirement
 
 GRAPHS = Path(__file__).parents[4] / "graphs"
@@ -40,3 +42,20 @@ def test_the_repair_loop_is_a_loop_of_the_graph() -> None:
     assert header.loop is not None
     assert header.loop.max > next(node for node in spec.nodes if node.id == "revert").params["rounds"]
     assert ("revert", "check") in {(edge.source, edge.target) for edge in spec.edges}
+
+
+def test_the_guides_example_passes_all_checks() -> None:
+    guide = (GRAPHS.parent / "docs" / "guides" / "main-graph.md").read_text()
+    (example,) = re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)
+    assert GraphChecker().check_text(example, "guide") == []
+
+
+def test_the_guide_names_every_code_and_every_input() -> None:
+    guide = (GRAPHS.parent / "docs" / "guides" / "main-graph.md").read_text()
+    sources = Path(fetch.__file__).parent.glob("*.py")
+    codes = {code for path in sources for code in re.findall(r'code = "(pipeline\.[a-z_.]+)"', path.read_text())}
+    internal = {"pipeline.fetch.failed", "pipeline.audit.failed"}
+    missing = {code for code in codes - internal if code not in guide and f"`.{code.rpartition('.')[2]}`" not in guide}
+    assert not missing
+    for name in load_file(GRAPHS / "code_test_audit_docs.yaml").spec.inputs:
+        assert f"| `{name}` |" in guide
