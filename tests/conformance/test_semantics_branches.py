@@ -85,7 +85,7 @@ async def test_a_step_that_waits_for_its_turn_has_neither_begun_nor_used_its_tim
             await asyncio.wait({driving}, timeout=0.1)
 
     await loop_turns()
-    begun = [entry for entry in await lab.log(run, "step.begun")]
+    begun = await lab.log(run, "step.begun")
     first.set()
 
     assert begun == []
@@ -204,7 +204,10 @@ async def test_a_replay_of_the_log_gives_the_same_decisions(lab: Lab) -> None:
 
 async def test_every_prefix_of_a_log_can_be_taken_up_by_another_worker(lab: Lab) -> None:
     branches = graph(
-        {"split": SPLIT, "a": {}, "b": {"effects": "none"}, "each": {"use": "flow.map", "body": {"inner": {}}}, "end": {}},
+        {
+            "split": SPLIT, "a": {}, "b": {"effects": "none"}, "each": {"use": "flow.map", "body": {"inner": {}}},
+            "end": {},
+        },
         ["split -> a", "split -> b", "a -> each", "b -> end", "each -> end"],
         outputs={"n": "{{ $('end').all().length }}"},
     )  # fmt: skip

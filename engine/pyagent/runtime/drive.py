@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from pyagent.errors import LeaseLost, PyAgentError
+from pyagent.errors import LeaseLost, NodeTimeout, PyAgentError
 from pyagent.runtime.compile import CompiledGraph
-from pyagent.runtime.failure import ErrorData
+from pyagent.runtime.failure import ErrorData, failed_outputs
+from pyagent.runtime.follow import finish_run
 from pyagent.runtime.journal import StoreJournal, event
-from pyagent.runtime.live import LiveRun
+from pyagent.runtime.live import LiveRun, step_row
 from pyagent.runtime.log import Entry, Outputs, StepKey, decode, encode, timestamp
-from pyagent.runtime.messages import Understood, due, next_timer, understand
+from pyagent.runtime.messages import Understood, due, next_timer, overdue, understand
 from pyagent.sdk.items import Items
 from pyagent.store.base import Lease, Message, Run, RunStatus, Store
 
@@ -35,6 +36,8 @@ class Driven:
     store: Store
     lease: Lease
     ttl: timedelta
+    graphs: Mapping[str, str]
+    """The versions of the graphs that it calls, by id."""
     cancel_run: Callable[[str], Awaitable[None]]
     """Ask another run to stop: one that this run started and that is to end with it."""
 
@@ -88,6 +91,8 @@ class Driver:
         if state.started is None:
             inputs = decode_inputs(self.run)
             data = {"inputs": inputs, "trigger": self.run.trigger, "at": timestamp(now), "semantics": 1}
+            if self.means.graphs:
+                data["graphs"] = dict(self.means.graphs)
             self.live.record(Entry("run.started", None, data), [event("run.started", graph=self.run.graph_id)])
         elif lease.adopted:
             data = {"owner": lease.owner, "at": timestamp(now)}
@@ -154,12 +159,15 @@ class Driver:
             for child, on_parent in state.called:
                 if on_parent == "cancel":
                     await self.means.cancel_run(child)
-        elif state.stopped is not None and state.ended is None:
-            status = await self._stop(change)
-        elif state.ended is not None:
-            status = state.ended["status"]
+        elif state.stopped is not None or state.ended is not None:
+            if state.ended is None:
+                self._stop()
+            ended = cast("dict[str, Any]", state.ended)
+            status = ended["status"]
+            if status == "failed":
+                change["error"] = ended["error"]
             if status == "completed":
-                change["outputs"] = encode_outputs(state.ended.get("outputs") or {})
+                change["outputs"] = encode_outputs(ended.get("outputs") or {})
         elif state.paused:
             status = "paused"
             self.live.tell(event("run.paused"))
@@ -179,17 +187,14 @@ class Driver:
         if status in ("completed", "failed", "cancelled"):
             self.live.clean()
 
-    async def _stop(self, change: dict[str, Any]) -> RunStatus:
+    def _stop(self) -> None:
+        """The graph ended the run itself."""
         stopped = self.live.state.stopped or {}
         if stopped["status"] == "failed":
             error = {"code": "run.stopped", "message": stopped.get("message") or "the graph ended the run as failed"}
-            change["error"] = error
             self._end("failed", [event("run.failed", error=error)], error=error)
-            return "failed"
-        outputs = self.live.values.outputs("", datetime.now(UTC))
-        change["outputs"] = encode_outputs(outputs)
-        self._end("completed", [event("run.completed", outputs=outputs)], outputs=outputs)
-        return "completed"
+        else:
+            finish_run(self.live)
 
     def _end(self, status: RunStatus, events: list[Any], **data: Any) -> None:
         found = {name: value for name, value in data.items() if value is not None}
@@ -247,6 +252,8 @@ class Driver:
             self.live.record(Entry("run.cancel", None, data))
             self.live.cancel_all("timeout")
             return
+        for key in overdue(self.live.state, now):
+            self._cut_off(key)
         woken: list[StepKey] = []
         for key, answer in due(self.live.state, now):
             if key in self._taking:
@@ -254,6 +261,22 @@ class Driver:
             woken.extend(self._answered(key, answer))
         if woken:
             self.live.wake(woken)
+
+    def _cut_off(self, key: StepKey) -> None:
+        """A map or call has taken longer than its node's `timeout`: so have the steps inside."""
+        node = self.live.state.node(key)
+        seconds = cast(timedelta, node.spec.timeout).total_seconds()
+        message = f"the steps inside took longer than {seconds:g} s"
+        error = {"code": "node.timeout", "message": message, "node": key.node, "attempt": 1, "hint": NodeTimeout.hint}
+        outputs = failed_outputs(node, error, self.live.state.inputs_of(key), attempt=1)
+        data: dict[str, Any] = {"status": "failed", "attempt": 1, "error": error}
+        if outputs is not None:
+            data["handled"] = node.spec.on_error
+        counts = {port: len(items) for port, items in (outputs or {}).items()}
+        row = step_row(key, "failed", ended_at=datetime.now(UTC), items_out=counts, error=error)
+        told = event("step.failed", str(key), error=error, handled=outputs is not None, items=counts)
+        changes = self.live.record(Entry("step.ended", key, data, outputs), [told], [row])
+        self.live.wake(changes.ready)
 
     async def _read_messages(self) -> None:
         """Record what was asked of the run, in the order in which it came (SEMANTICS 21)."""

@@ -14,7 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from pyagent.errors import InputError, LeaseHeld, LeaseLost, NotFound, PyAgentError, RunError, Where
+from pyagent.errors import GraphError, InputError, LeaseHeld, LeaseLost, NotFound, PyAgentError, RunError, Where
 from pyagent.graph.spec import GraphSpec
 from pyagent.graph.yaml import Document, dump, load_file, load_text
 from pyagent.runtime.compile import CompiledGraph
@@ -34,6 +34,8 @@ from pyagent.store.base import ENDED, KeyPolicy, Lease, NewRun, Run, Store
 from pyagent.store.location import open_store
 
 LEASE = timedelta(seconds=10)
+FOREVER = timedelta(days=100 * 365)
+"""For start keys that must not be used a second time."""
 MAX_RUNS = 32
 GraphLike = GraphSpec | Document | Path | str
 """A graph: a model, a document, a path, an id of the library, or YAML text."""
@@ -240,37 +242,64 @@ class Engine:
         version = await self.store.get_graph(run.graph_hash)
         program = self._programs.get(run.graph_hash) or self._program(load_text(version.text).spec)
         entries = await read_entries(self.store, run.id)
-        for entry in entries:
-            if entry.kind == "step.expanded" and (called := entry.data.get("graph")):
-                await self._load_version(called)
+        pinned = await self._pinned(entries) if entries else await self._pin(program)
         state = RunState(program, self._programs.__getitem__)
         for entry in entries:
             state.apply(entry)
-        live = self._live(run, state, StoreJournal(self.store, lease, len(entries)))
+        live = self._live(run, state, StoreJournal(self.store, lease, len(entries)), pinned)
         key = (program.hash, run.trigger)
         if key not in self._compiled:
             self._compiled[key] = CompiledGraph(program, run.trigger, lambda: live, bound=live)
-        means = Driven(store=self.store, lease=lease, ttl=self.lease, cancel_run=self.cancel)
+        means = Driven(store=self.store, lease=lease, ttl=self.lease, graphs=dict(pinned), cancel_run=self.cancel)
         return Driver(run, live, self._compiled[key], means)
 
-    def _live(self, run: Run, state: RunState, journal: StoreJournal) -> LiveRun:
-        pinned = {
-            frame.program.graph.id: frame.program.hash for frame in state.frames.values() if frame.calls and frame.name
-        }
+    async def _pin(self, program: Program) -> dict[str, str]:
+        """The versions of the graphs that this one calls, and that those call, as they are now (SEMANTICS 23).
 
+        One that is named by an expression is pinned when it is called; one that cannot be read fails its call.
+        """
+        pinned: dict[str, str] = {}
+        open_ = [program]
+        while open_:
+            for graph_id in _calls(open_.pop()):
+                if graph_id not in pinned:
+                    with suppress(NotFound, GraphError):
+                        pinned[graph_id] = await self._keep_newest(graph_id)
+                        open_.append(self._programs[pinned[graph_id]])
+        return pinned
+
+    async def _pinned(self, entries: Sequence[Entry]) -> dict[str, str]:
+        """The versions of called graphs that the log names, loaded."""
+        pinned: dict[str, str] = {}
+        for entry in entries:
+            if entry.kind == "run.started":
+                pinned |= entry.data.get("graphs", {})
+            elif entry.kind == "step.expanded" and (called := entry.data.get("graph")):
+                pinned.setdefault(entry.data["graph_id"], called)
+                await self._load_version(called)
+        for hash in pinned.values():
+            await self._load_version(hash)
+        return pinned
+
+    async def _keep_newest(self, graph_id: str) -> str:
+        """The hash of the graph's newest version, which is kept. Raises `NotFound`, `GraphError`."""
+        document = await find_graph(self.library, self.store, graph_id)
+        program = self._program(document.spec)
+        await self.store.put_graph(graph_id, program.hash, document.text)
+        return program.hash
+
+    def _live(self, run: Run, state: RunState, journal: StoreJournal, pinned: dict[str, str]) -> LiveRun:
         async def resolve(graph_id: str) -> str:
-            """The version of a called graph that this run is pinned to: the first it called (SEMANTICS 23)."""
             if graph_id not in pinned:
-                document = await find_graph(self.library, self.store, graph_id)
-                program = self._program(document.spec)
-                await self.store.put_graph(graph_id, program.hash, document.text)
-                pinned[graph_id] = program.hash
+                pinned[graph_id] = await self._keep_newest(graph_id)
             return pinned[graph_id]
 
         async def start(graph: str, inputs: dict[str, Any], options: dict[str, Any]) -> str:
             options = dict(options)
             options.pop("on_parent", None)
-            started = await self.start(graph, inputs, actor=run.actor, key_policy="existing", **options)
+            # Should this worker die before it can record the call, the next one finds the run, ended or not.
+            options |= {"key_policy": "existing", "key_window": FOREVER} if "key" in options else {}
+            started = await self.start(graph, inputs, actor=run.actor, **options)
             return started.id
 
         return LiveRun(
@@ -412,9 +441,7 @@ class Engine:
         source = await self.store.get_run(run_id)
         old = await self._load_version(source.graph_hash)
         entries = await read_entries(self.store, source.id)
-        for entry in entries:
-            if entry.kind == "step.expanded" and (called := entry.data.get("graph")):
-                await self._load_version(called)
+        await self._pinned(entries)
         text = (await self.store.get_graph(source.graph_hash)).text
         document = await self.document(graph) if graph is not None else load_text(text)
         new = self._program(document.spec)
@@ -467,6 +494,16 @@ class Engine:
 
 
 _new_id = run_id
+
+
+def _calls(program: Program) -> list[str]:
+    """Ids of the graphs that the graph's steps call in its own run, where no expression says so."""
+    named = [
+        node.spec.params.get("graph")
+        for node in program.nodes.values()
+        if node.type.kind in ("call", "map") and node.spec.params.get("wait", True) is not False
+    ]
+    return [graph for graph in named if isinstance(graph, str) and "{{" not in graph]
 
 
 async def _credential(name: str) -> dict[str, str]:

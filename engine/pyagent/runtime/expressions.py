@@ -139,7 +139,7 @@ class Expressions:
                 if as_text:
                     value = _plain_text(value)
                 if value is not _ELSEWHERE:
-                    return value
+                    return list(value) if pick == "all" and not keys and not as_text else value
             return self._script(expression, context, as_text)
         except ExpressionError as error:
             # What the context itself refuses does not know where it was asked for.

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
+from pyagent.errors import PyAgentError, StoreError
 from pyagent.runtime.journal import event
 from pyagent.runtime.live import LiveRun
 from pyagent.runtime.log import Entry, StepKey, timestamp
@@ -49,7 +50,8 @@ async def follow(live: LiveRun, changes: Changes, spawn: Spawn | None) -> StepKe
         live.claim(key)
     if spawn is not None and live.running:
         for key in ready:
-            if key not in live.running:
+            # One that was spawned before may have ended meanwhile, and with it what this one is part of.
+            if key not in live.running and key in state.startable and not state.ending:
                 live.claim(key)
                 await spawn(key)
     if len(pure) == 1:
@@ -63,20 +65,35 @@ async def finish_frames(live: LiveRun, changes: Changes, spawn: Spawn | None) ->
     """Evaluate the outputs of graphs that have ended; what a called graph's end brings about is added to `changes`."""
     while changes.finished:
         name = changes.finished.pop(0)
-        frame = live.state.frames[name]
-        outputs = live.values.outputs(name, datetime.now(UTC))
+        frame = live.state.frames.get(name)
+        if frame is None or name not in live.state.awaiting:
+            continue
         if frame.parent is None:
-            finish_run(live, outputs)
+            finish_run(live)
             return
-        data = {"element": frame.element, "outputs": outputs}
-        more = live.record(Entry("frame.ended", frame.parent, data))
+        try:
+            data = {"element": frame.element, "outputs": live.values.outputs(name, datetime.now(UTC))}
+            more = live.record(Entry("frame.ended", frame.parent, data))
+        except StoreError:
+            raise
+        except PyAgentError as error:
+            data = {"element": frame.element, "error": {"node": frame.parent.node, **error.as_dict()}}
+            more = live.record(Entry("frame.ended", frame.parent, data))
         changes.ready.extend(more.ready)
         changes.finished.extend(more.finished)
 
 
-def finish_run(live: LiveRun, outputs: dict[str, object]) -> None:
-    """Record that the run has completed."""
-    live.outputs = outputs
-    now = datetime.now(UTC)
-    entry = Entry("run.ended", None, {"status": "completed", "outputs": outputs, "at": timestamp(now)})
-    live.record(entry, [event("run.completed", outputs=outputs)])
+def finish_run(live: LiveRun) -> None:
+    """Evaluate the run's outputs and record that it has completed, or failed if they cannot be evaluated."""
+    at = timestamp(datetime.now(UTC))
+    try:
+        outputs = live.values.outputs("", datetime.now(UTC))
+        entry = Entry("run.ended", None, {"status": "completed", "outputs": outputs, "at": at})
+        live.record(entry, [event("run.completed", outputs=outputs)])
+        live.outputs = outputs
+    except StoreError:
+        raise
+    except PyAgentError as error:
+        found = error.as_dict()
+        entry = Entry("run.ended", None, {"status": "failed", "error": found, "at": at})
+        live.record(entry, [event("run.failed", error=found)])

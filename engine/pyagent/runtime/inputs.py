@@ -7,6 +7,7 @@ from typing import Any
 
 from pyagent.errors import InputError, Where
 from pyagent.graph.spec import GraphSpec
+from pyagent.runtime.log import encode
 
 
 def checked_inputs(graph: GraphSpec, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -14,6 +15,15 @@ def checked_inputs(graph: GraphSpec, given: Mapping[str, Any]) -> dict[str, Any]
 
     Raises `InputError` (`input.invalid`) that names the input and what is wrong with it.
     """
+    for name, value in given.items():
+        try:
+            encode(value)
+        except TypeError as error:
+            raise InputError(
+                f"input {name} is not what JSON can hold: {error}",
+                hint="Inputs hold text in Unicode, numbers up to 64 bits, true, false, null, lists and objects.",
+                where=Where(field=f"inputs.{name}"),
+            ) from None
     if not graph.inputs:
         return dict(given)
     from jsonschema import Draft202012Validator, ValidationError

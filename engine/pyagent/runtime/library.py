@@ -33,7 +33,15 @@ def graph_folders() -> list[Path]:
     package = Path(__file__).resolve().parents[1]
     # in a wheel, in a working copy
     ready = [package / "ready_graphs", package.parents[1] / "graphs"]
-    return list(dict.fromkeys(path.absolute() for path in [*given, Path("graphs"), *ready] if path.is_dir()))
+    return list(dict.fromkeys(path.absolute() for path in [*given, Path("graphs"), *ready] if _is_folder(path)))
+
+
+def _is_folder(path: Path) -> bool:
+    """False also where nobody lets us look."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 class GraphLibrary:

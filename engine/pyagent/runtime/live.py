@@ -147,6 +147,9 @@ class LiveRun:
             counts = {port: len(items) for port, items in outcome.outputs.items()}
             more.append(NewEvent(kind=f"step.{outcome.status}", step=str(key), at=now, data={"items": counts}))
             rows.append(_row(key, outcome.status, ended_at=now, items_out=counts, error=outcome.error))
+        for key, _ in changes.cancel:
+            if key not in self.running and key not in self.state.startable:
+                rows.append(_row(key, "cancelled", ended_at=now))
         self.journal.add(entry, body, more, rows)
         if self.told is not None:
             for each in more:

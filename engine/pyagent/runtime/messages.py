@@ -165,7 +165,13 @@ def due(state: RunState, now: datetime) -> Iterator[tuple[StepKey, dict[str, Any
             yield key, {"kind": kind, "at": timestamp(now)}
 
 
+def overdue(state: RunState, now: datetime) -> list[StepKey]:
+    """Maps and calls whose steps have taken longer than allowed."""
+    return [key for key, found in state.expansions.items() if found.until is not None and found.until <= now]
+
+
 def next_timer(state: RunState) -> datetime | None:
-    """When the next parked step's time comes."""
+    """When the next parked step's time comes, or that of a map or call that is bounded."""
     times = [datetime.fromisoformat(wait["until"]) for wait in state.parked.values() if wait.get("until")]
+    times += [found.until for found in state.expansions.values() if found.until is not None]
     return min(times, default=None)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from pyagent.errors import RunError
-from pyagent.graph.spec import Reducer, StateChannel
+from pyagent.graph.spec import JsonType, Reducer, StateChannel
 from pyagent.runtime.log import StepKey
 
 _EMPTY: dict[str, Any] = {"array": [], "object": {}, "number": 0, "integer": 0, "string": "", "boolean": False}
@@ -50,6 +50,28 @@ def reduce(reducer: Reducer, old: Any, new: Any) -> Any:
             return new if old is None else min(old, new)
 
 
+_TYPES: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "number": (int, float),
+    "integer": (int,),
+    "boolean": (bool,),
+    "array": (list,),
+    "object": (dict,),
+    "null": (),
+}
+
+
+def fits(json_type: JsonType, value: Any) -> bool:
+    """Whether a value is of a channel's declared type; null, a channel's value before any write, always is."""
+    if value is None or json_type == "any":
+        return True
+    if isinstance(value, bool):
+        return json_type == "boolean"
+    if json_type == "integer" and isinstance(value, float):
+        return value.is_integer()
+    return isinstance(value, _TYPES[json_type])
+
+
 class Channels(Mapping[str, Any]):
     """The state as one frame sees it. A map's element sees its parent's values under its own writes."""
 
@@ -81,8 +103,11 @@ class Channels(Mapping[str, Any]):
         """
         channel = self._spec[name]
         try:
-            self._values[name] = reduce(channel.reduce, self[name], value)
-        except TypeError as error:
+            made = reduce(channel.reduce, self[name], value)
+            if not fits(channel.type, made):
+                raise TypeError(f"it would become {type(made).__name__}, the channel is declared {channel.type}")
+            self._values[name] = made
+        except (TypeError, ValueError) as error:
             raise RunError(
                 f"cannot write to the state channel {name!r} ({channel.reduce}): {error}",
                 code="run.state_write",
@@ -93,8 +118,3 @@ class Channels(Mapping[str, Any]):
             return None
         last, self._writers[name] = self._writers.get(name), writer
         return last if last != writer else None
-
-    def absorb(self, child: Channels, writer: StepKey) -> None:
-        """Apply the writes of a map's element, as one write of the map's step each."""
-        for name, value in child.writes:
-            self.write(name, value, writer)

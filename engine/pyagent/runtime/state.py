@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 
 from pyagent.errors import PyAgentError, RunError
@@ -65,6 +66,10 @@ class Expansion:
     program: Program
     nodes: FrameProgram
     calls: bool
+    until: datetime | None = None
+    """When the node's `timeout` ends it."""
+    refused: Mapping[str, ErrorData] = field(default_factory=dict[str, ErrorData])
+    """Elements that do not fit the called graph's inputs."""
     started: int = 0
     ended: int = 0
     results: dict[int, Items] = field(default_factory=dict[int, Items])
@@ -101,6 +106,8 @@ class RunState:
 
     def reset(self) -> None:
         """Back to before the first entry."""
+        self.steps = 0
+        """Steps that became ready."""
         self.adoptions = 0
         """Workers that died since the run got on."""
         self.applied: set[str] = set()
@@ -133,6 +140,10 @@ class RunState:
         self.stopped: dict[str, Any] | None = None
         """Set by `flow.stop`: the run ends early, as its `status` says."""
         self.ended: dict[str, Any] | None = None
+
+    def called_program(self, hash: str) -> Program:
+        """The program of a graph that the run calls."""
+        return self._load(hash)
 
     # -- reading ------------------------------------------------------------------------------------------------
 
@@ -281,7 +292,7 @@ class RunState:
             case "step.reused", StepKey() as key:
                 self.reusable[key] = entry
             case "frame.ended", StepKey() as key:
-                self._frame_result(key, data["element"], one_item(data["outputs"]), changes)
+                self._frame_outputs(key, data, changes)
             case kind, _:
                 raise RunError(f"the log holds an entry of an unknown kind {kind!r}", code="run.log_kind")
         return changes
@@ -312,10 +323,18 @@ class RunState:
         """`pyagent resume` on a run that failed: what failed it is tried afresh."""
         if data.get("retry"):
             self.failure = self.cancelled = self.ended = None
+            if "" in self.frames and self.frames[""].closed:
+                self.awaiting[""] = None
             for key in list(self.startable):
                 self.tries.pop(key, None)
 
     def _decide(self, frame: FrameState, decisions: Decisions, changes: Changes) -> None:
+        self.steps += len(decisions.ready)
+        if self.steps > (most := self.program.graph.settings.max_steps) and self.failure is None:
+            message = f"the run has more than {most} steps, those of its maps and calls included"
+            hint = "Raise settings.max_steps if that is meant."
+            self.failure = {"code": "run.max_steps", "message": message, "hint": hint}
+            changes.cancel.extend((key, "failed") for key in self.startable)
         for ready in decisions.ready:
             key = StepKey(frame.name, ready.step.node, ready.step.scope)
             self.startable[key] = ready
@@ -336,10 +355,19 @@ class RunState:
         frame = self.frames.get(key.frame)
         if key not in self.startable or frame is None:
             return
+        if key in self.expansions:
+            # A map or call that is ended from outside, by its timeout: so is all inside.
+            del self.expansions[key]
+            for name in [name for name, inner in self.frames.items() if inner.parent == key]:
+                self.awaiting.pop(name, None)
+                changes.cancel.extend((inner, "failed") for inner in self._inside(name))
+                self._drop(name)
+                del self.frames[name]
         outputs = {port: items for port, items in (entry.outputs or {}).items() if len(items)}
         outcome = Outcome(data["status"], outputs, data.get("error"))
         if outcome.status == "failed" and not data.get("handled"):
             self.begun.pop(key, None)
+            self.parked.pop(key, None)
             self._fail_frame(frame, {"step": str(key), **(outcome.error or {})}, changes)
             return
         if outcome.status == "cancelled" and data.get("reason") != "loser":
@@ -392,6 +420,8 @@ class RunState:
             program=program,
             nodes=program.root() if data.get("graph") else program.body(key.node),
             calls=bool(data.get("graph")),
+            until=datetime.fromisoformat(data["until"]) if data.get("until") else None,
+            refused=data.get("refused", {}),
         )
         self.expansions[key] = expansion
         self._spawn(expansion, changes)
@@ -427,6 +457,9 @@ class RunState:
             calls=expansion.calls,
         )
         self.frames[name] = frame
+        if (error := expansion.refused.get(str(element))) is not None:
+            self._fail_frame(frame, error, changes)
+            return
         self._decide(frame, frame.rules.start(), changes)
 
     def _close(self, frame: FrameState, changes: Changes) -> None:
@@ -447,6 +480,17 @@ class RunState:
             if port != "error"
         ]
         return Items.concat(parts) if parts else Items.of(())
+
+    def _frame_outputs(self, step: StepKey, data: Mapping[str, Any], changes: Changes) -> None:
+        expansion = self.expansions.get(step)
+        if expansion is None:
+            return
+        if "error" not in data:
+            self._frame_result(step, data["element"], one_item(data["outputs"]), changes)
+            return
+        name = f"{step}()" if expansion.kind == "call" else f"{step}[{data['element']}]"
+        self.awaiting.pop(name, None)
+        self._fail_frame(self.frames[name], data["error"], changes)
 
     def _frame_result(self, step: StepKey, element: int, result: Items | ErrorData, changes: Changes) -> None:
         expansion = self.expansions.get(step)
@@ -482,8 +526,11 @@ class RunState:
         if expansion.kind == "map" and not expansion.calls:
             for element in range(len(expansion.elements)):
                 inner = self.frames.pop(f"{key}[{element}]")
-                if element in expansion.results:
-                    frame.channels.absorb(inner.channels, key)
+                if element not in expansion.results:
+                    continue
+                for name, value in inner.channels.writes:
+                    if not self._write(frame, key, {name: value}, changes):
+                        return
         outputs = self._expansion_outputs(expansion, node)
         self._keep(frame, key, Outcome("completed", outputs))
         changes.expanded.append(key)

@@ -9,13 +9,14 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 
-from pyagent.errors import NodeCancelled, NodeError, NodeTimeout, PyAgentError, StoreError
+from pyagent.errors import InputError, NodeCancelled, NodeError, NodeTimeout, PyAgentError, StoreError
 from pyagent.runtime.context import StepContext
 from pyagent.runtime.failure import ErrorData, describe, failed_outputs, retry_delay
+from pyagent.runtime.inputs import checked_inputs
 from pyagent.runtime.journal import event
 from pyagent.runtime.live import LiveRun, Token, step_row
 from pyagent.runtime.log import Entry, Outputs, StepKey, timestamp
-from pyagent.runtime.program import NodeProgram
+from pyagent.runtime.program import NodeProgram, Program
 from pyagent.runtime.state import Changes
 from pyagent.sdk.commands import Call, Command, Map, Stop, Wait
 from pyagent.sdk.each import run_each
@@ -53,6 +54,8 @@ class Step:
         """
         live, key = self.live, self.key
         try:
+            if key not in live.state.startable:
+                raise StepInterrupted("what the step was part of has ended")
             if self.token.cancelled:
                 return await self._stopped()
             pinned = None if live.production else live.state.program.graph.pins.get(key.node)
@@ -176,8 +179,9 @@ class Step:
             except (PyAgentError, ValidationError):
                 # Item 0 was evaluated before; a later item's error is that item's, when its turn comes.
                 continue
-        strictest: tuple[Effects, ...] = ("once", "idempotent")
-        return next((effects for effects in strictest if effects in found), "none")
+        if "once" in found:
+            return "once"
+        return "idempotent" if "idempotent" in found else "none"
 
     async def _begin(self) -> None:
         entry = Entry("step.begun", self.key, {"attempt": self.attempt, "at": timestamp(self.started_at)})
@@ -546,15 +550,22 @@ class Step:
         return self.live.record(entry, [event("step.waiting", str(self.key), wait=found)], [row])
 
     async def _expand(self, command: Map) -> Changes:
-        pinned = await self.live.resolve_graph(command.graph) if command.graph else None
-        data = {
-            "kind": "map",
-            "parallel": max(1, command.parallel),
-            "on_error": command.on_error,
-            **({"graph": pinned, "graph_id": command.graph} if pinned else {}),
-        }
+        data: dict[str, Any] = {"kind": "map", "parallel": max(1, command.parallel), "on_error": command.on_error}
         elements = {str(number): Items.of(items) for number, items in enumerate(command.elements)}
-        return self._expanded(data, elements)
+        if command.graph is None:
+            self.live.state.frames[self.key.frame].program.body(self.node.id)
+            return self._expanded(data, elements)
+        pinned, program = await self._called(command.graph)
+        refused: dict[str, ErrorData] = {}
+        for number, items in elements.items():
+            try:
+                json = checked_inputs(program.graph, items[0].json)
+            except InputError as error:
+                refused[number] = {**error.as_dict(), "node": self.node.id}
+            else:
+                elements[number] = Items.of([Item(json, items[0].binary, items[0].sources), *items[1:]])
+        data |= {"graph": pinned, "graph_id": command.graph}
+        return self._expanded(data | {"refused": refused} if refused else data, elements)
 
     async def _call_graph(self, command: Call) -> Changes:
         if not command.wait:
@@ -569,11 +580,21 @@ class Step:
                 {"called": run_id, "on_parent": command.on_parent},
                 {self.node.ports_out[0]: Items.of([Item({"run_id": run_id})])},
             )
-        pinned = await self.live.resolve_graph(command.graph)
+        pinned, program = await self._called(command.graph)
+        inputs = checked_inputs(program.graph, command.inputs)
         data = {"kind": "call", "parallel": 1, "graph": pinned, "graph_id": command.graph}
-        return self._expanded(data, {"0": Items.of([Item(dict(command.inputs))])})
+        return self._expanded(data, {"0": Items.of([Item(inputs)])})
+
+    async def _called(self, graph: str) -> tuple[str, Program]:
+        """The version of a graph that this run calls. Raises `NotFound`, `GraphError` if it cannot be started."""
+        pinned = await self.live.resolve_graph(graph)
+        program = self.live.state.called_program(pinned)
+        program.root()
+        return pinned, program
 
     def _expanded(self, data: dict[str, Any], elements: Outputs) -> Changes:
+        if (limit := self.node.spec.timeout) is not None:
+            data = {**data, "until": timestamp(self.started_at + limit)}
         self._tell_started()
         entry = Entry("step.expanded", self.key, data, elements)
         told = event("step.expanded", str(self.key), into=data["kind"], elements=len(elements))
