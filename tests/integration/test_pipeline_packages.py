@@ -276,3 +276,21 @@ def test_a_repository_without_tests_gets_its_report(home: Home, tmp_path: Path) 
     assert found["verdict"] == "no tests"
     assert found["tests"]["before"]["status"] == "no tests"
     assert [file["path"] for file in found["changes"]["files"]] == ["thing.py"]
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_a_patch_that_a_person_rejects_is_not_kept(home: Home, tmp_path: Path) -> None:
+    repository = plant(tmp_path / "asked", {"thing.py": "def  f( ): pass\n"})
+    output = tmp_path / "report"
+    inputs = {"repository": repository, "approve": True, "output": str(output)}
+    waiting = home.run("--yes", "--json", "--input-json", json.dumps(inputs))
+    run = json.loads(waiting.stdout.splitlines()[-1])["run"]
+    assert run["status"] == "waiting"
+    for command in (["approve", run["id"], "--reject"], ["resume", run["id"]]):
+        subprocess.run(
+            [BIN / "pyagent", *command], cwd=home.folder, env=home.environment(online=True), check=True,
+            capture_output=True,
+        )  # fmt: skip
+    report = json.loads((output / "report.json").read_text())
+    assert report["changes"]["kept"] is False
+    assert not (output / "changes.patch").exists()
