@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pyagent.cli.app import run as pyagent
+from pyagent.cli.commands import run as pyagent
 from pyagent.cli.exits import Exit
 
 GREET = """\

@@ -40,7 +40,7 @@ def test_the_version_is_told_before_anything_is_imported() -> None:
 
 
 def test_the_commands_are_known_without_the_engine() -> None:
-    found = modules_after("import pyagent.cli.app")
+    found = modules_after("import pyagent.cli.commands")
     assert not found & {"langgraph", "pydantic", "fastapi", "aiosqlite", "ruamel.yaml", "pyagent.runtime.engine"}
 
 

@@ -31,7 +31,12 @@ _USED = """<!doctype html><html lang="en"><meta charset="utf-8">
 def create_app(context: ServerContext, *, hosts: Collection[str] = ()) -> ASGIApp:
     """The whole server as an ASGI application. `hosts`: names beside loopback that it may be called by."""
     app = FastAPI(
-        title="PyAgent", version=__version__, docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json"
+        title="PyAgent",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/v1/openapi.json",
+        redirect_slashes=False,
     )
     app.state.context = context
     add_handlers(app)

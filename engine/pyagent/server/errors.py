@@ -109,6 +109,10 @@ def add_handlers(app: FastAPI) -> None:
             return error_response(NotFound("there is nothing at this address", code="server.not_found"))
         return error_response(InputError(str(error.detail)))
 
+    def other(_: Request, error: Exception) -> Response:
+        return error_response(unexpected(error))
+
     app.add_exception_handler(PyAgentError, known)
+    app.add_exception_handler(Exception, other)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)

@@ -43,10 +43,6 @@ _LOCKED = """<!doctype html><html lang="en"><meta charset="utf-8">
 <pre>pyagent open{port}</pre></main></body></html>"""
 
 
-class _TooLarge(Exception):
-    """The body is larger than it may be."""
-
-
 class Guard:
     """Lets through what comes from the user's own browser or programs, and answers everything else itself."""
 
@@ -84,15 +80,18 @@ class Guard:
         if refusal is not None:
             await refusal(scope, receive, answer)
             return
-        try:
-            await self.app(scope, _limited(receive), answer)
-        except _TooLarge:
-            if not started:
+        if scope["method"] not in _SAFE:
+            whole = await _read_first(receive)
+            if whole is None:
                 await _too_large()(scope, receive, answer)
+                return
+            receive = whole
+        try:
+            await self.app(scope, receive, answer)
         except Exception as error:
-            response = error_response(unexpected(error))
+            # The application's own handler has answered, and raised it again for the server to print.
             if not started:
-                await response(scope, receive, answer)
+                await error_response(unexpected(error))(scope, receive, answer)
 
     def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
@@ -156,19 +155,31 @@ def _too_large() -> Response:
     return error_response(error, {"Connection": "close"})
 
 
-def _limited(receive: Receive) -> Receive:
-    taken = 0
+async def _read_first(receive: Receive) -> Receive | None:
+    """A `receive` that gives the body, read as a whole; None if it is larger than it may be.
 
-    async def counted() -> Message:
-        nonlocal taken
+    Read before the application sees the request, because it takes an error in the middle of a body for its own.
+    """
+    body = bytearray()
+    while True:
         message = await receive()
-        if message["type"] == "http.request":
-            taken += len(message.get("body", b""))
-            if taken > MAX_BODY:
-                raise _TooLarge
-        return message
+        if message["type"] != "http.request":
+            break
+        body += message.get("body", b"")
+        if len(body) > MAX_BODY:
+            return None
+        if not message.get("more_body", False):
+            break
+    given = False
 
-    return counted
+    async def replay() -> Message:
+        nonlocal given
+        if not given:
+            given = True
+            return {"type": "http.request", "body": bytes(body), "more_body": False}
+        return await receive()
+
+    return replay
 
 
 def _cookie(header: str, name: str) -> str:

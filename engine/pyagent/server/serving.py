@@ -50,6 +50,9 @@ def listen(host: str, port: int | None) -> socket.socket:
 
     Raises `PortInUse` (`server.port_in_use`), `SetupError` (`server.address`).
     """
+    if port is not None and not 0 <= port <= 65535:
+        # Python's resolver would take it modulo 65536.
+        raise SetupError(f"there is no port {port}", code="server.address", hint="Give a --port from 1024 to 65535.")
     tried = range(PORT, PORT + _NEAR) if port is None else (port,)
     for number in tried:
         try:

@@ -49,10 +49,6 @@ def run(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         sys.stderr.write("\nStopped.\n")
         return Exit.INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read the output has enough, as `head` does.
-        sys.stderr.close()
-        return Exit.DONE
     except PyAgentError as error:
         from pyagent.cli.messages import print_error
 
@@ -62,7 +58,7 @@ def run(arguments: Sequence[str]) -> int:
         from pyagent.cli.messages import print_error
 
         print_error(error, as_json=as_json)
-        return Exit.FAILED
+        return Exit.STORE if isinstance(error, OSError) else Exit.FAILED
 
 
 def _await(made: Callable[[], Awaitable[int | None]]) -> None:
