@@ -31,7 +31,9 @@ class Where:
     def __str__(self) -> str:
         place = self.file or ""
         if self.line is not None:
-            place += f":{self.line}" + (f":{self.column}" if self.column is not None else "")
+            # Without a file the line is one of the field's own text.
+            place += f":{self.line}" if place else f"line {self.line}"
+            place += f":{self.column}" if self.column is not None else ""
         parts = [place] if place else []
         if self.step or self.node:
             parts.append(f"node {self.step or self.node}")

@@ -31,14 +31,21 @@ def debugging() -> bool:
 
 def print_error(error: BaseException, console: Console | None = None, *, as_json: bool = False) -> None:
     """Say what went wrong, where, and what to do."""
-    if as_json:
-        data = error.as_dict() if isinstance(error, PyAgentError) else unexpected(error).as_dict()
-        sys.stdout.write(json.dumps({"error": data}, ensure_ascii=False, default=str) + "\n")
-    else:
-        shown = error if isinstance(error, PyAgentError) else unexpected(error)
-        print_error_data(shown.as_dict(), console)
+    data = (error if isinstance(error, PyAgentError) else unexpected(error)).as_dict()
+    if not as_json or not _print_json({"error": data}):
+        print_error_data(data, console)
     if debugging():
         traceback.print_exception(error)
+
+
+def _print_json(data: Mapping[str, Any]) -> bool:
+    """False where the standard output cannot be written, which may be the very error to tell."""
+    try:
+        sys.stdout.write(json.dumps(data, ensure_ascii=False, default=str) + "\n")
+        sys.stdout.flush()
+    except OSError:
+        return False
+    return True
 
 
 def unexpected(error: BaseException) -> PyAgentError:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 from rich.markup import escape
 
 from pyagent.cli.exits import Exit
-from pyagent.cli.run import checked_document, watch_run
+from pyagent.cli.run import checked_document, strict_json, watch_run
 from pyagent.cli.session import open_engine
 from pyagent.cli.watch import owner_alive
 from pyagent.errors import InputError, LeaseHeld
@@ -149,6 +148,6 @@ def _say_served(run: Run, what: str) -> None:
 def parse_json(text: str, option: str) -> Any:
     """The JSON value of an option. Raises `InputError` (`input.syntax`)."""
     try:
-        return json.loads(text)
+        return strict_json(text)
     except ValueError as error:
         raise InputError(f"{option} is no JSON: {error}", code="input.syntax", hint="Quote it for the shell.") from None

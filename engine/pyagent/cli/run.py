@@ -140,7 +140,7 @@ def _json_inputs(text: str) -> dict[str, Any]:
             text = sys.stdin.read()
         elif text.startswith("@"):
             text = Path(text[1:]).read_text(encoding="utf-8")
-        value = json.loads(text)
+        value = strict_json(text)
     except (ValueError, OSError) as error:
         raise InputError(
             f"--input-json cannot be read: {error}",
@@ -149,7 +149,12 @@ def _json_inputs(text: str) -> dict[str, Any]:
             where=where,
         ) from None
     if not isinstance(value, dict):
-        raise InputError("--input-json is no JSON object", code="input.syntax", where=where)
+        raise InputError(
+            "--input-json is no JSON object",
+            code="input.syntax",
+            hint='Give an object such as \'{"name": "value"}\'.',
+            where=where,
+        )
     return cast("dict[str, Any]", value)
 
 
@@ -159,9 +164,21 @@ def _value(schema: Mapping[str, Any], text: str) -> Any:
     if "string" in (types if isinstance(types, list) else [types]):
         return text
     try:
-        return json.loads(text)
+        return strict_json(text)
     except ValueError:
         return text
+
+
+def strict_json(text: str) -> Any:
+    """The JSON value of a text. Raises `ValueError`, also for NaN and for what is nested too deep."""
+    try:
+        return json.loads(text, parse_constant=_no_constant)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"JSON has no {name}")
 
 
 def agree(spec: GraphSpec, inputs: Mapping[str, Any], *, yes: bool, interactive: bool) -> None:

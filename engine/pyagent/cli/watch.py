@@ -15,7 +15,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from pyagent.cli.exits import Exit
+from pyagent.cli.messages import error_console
 from pyagent.cli.progress import Screen, screen_for
+from pyagent.cli.streams import when_unread
 from pyagent.cli.view import Labels, RunView, StepView
 from pyagent.errors import LeaseHeld, LeaseLost, NotFound, PyAgentError
 
@@ -319,17 +321,29 @@ async def with_signals(watched: Awaitable[Exit], interrupted: asyncio.Event, con
 
     def on_signal() -> None:
         if interrupted.is_set():
-            console.show_cursor(True)
-            console.print("\n[red]Stopped at once.[/]")
+            with contextlib.suppress(OSError):
+                console.show_cursor(True)
+                console.print("\n[red]Stopped at once.[/]")
             # Children die with this process, and the store has every commit: nothing is left to tidy up.
             os._exit(Exit.INTERRUPTED)
         interrupted.set()
-        console.print(f"\n[yellow]{promise}[/] Ctrl-C again stops at once.")
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            console.print(f"\n[yellow]{promise}[/] Ctrl-C again stops at once.")
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    def on_unread() -> None:
+        if not interrupted.is_set():
+            interrupted.set()
+            error_console().print(f"[yellow]Nobody reads the output any more. {promise}[/]")
+
+    # A terminal that is closed says SIGHUP; `nohup` has it ignored, and so it stays.
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    for number in numbers:
         loop.add_signal_handler(number, on_signal)
     try:
-        return await watched
+        with when_unread(lambda: loop.call_soon(on_unread)):
+            return await watched
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in numbers:
             loop.remove_signal_handler(number)

@@ -89,7 +89,10 @@ async def python(items: Items, params: PythonParams, ctx: Context) -> list[Item]
 
 def _returned(result: ProcessResult, params: PythonParams) -> Any:
     if result.timed_out:
-        raise NodeTimeout(f"the code ran longer than {params.timeout}", hint="Raise `timeout`, or give it less to do.")
+        raise NodeTimeout(
+            f"the code ran longer than {params.timeout.total_seconds():g} s",
+            hint="Raise `timeout`, or give it less to do.",
+        )
     if result.stdout_dropped:
         raise NodeError(
             f"the result is larger than {params.output.human_readable()}",
@@ -98,7 +101,7 @@ def _returned(result: ProcessResult, params: PythonParams) -> Any:
         )
     try:
         answer = json.loads(result.stdout)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise NodeError(
             f"the code ended without a result ({result.outcome})",
             code="node.code_died",
@@ -114,9 +117,17 @@ def _returned(result: ProcessResult, params: PythonParams) -> Any:
     raise NodeError(
         f"{message} ({', '.join(place)})" if place else message,
         code="node.code_failed",
-        hint="Raise `memory`, or work on fewer items." if error["type"] == "MemoryError" else "Correct the code.",
+        hint=_correction(error),
         details={"line": error["line"], "item": error["item"], "type": error["type"], "trace": error["trace"]},
     )
+
+
+def _correction(error: dict[str, Any]) -> str:
+    if error["type"] == "MemoryError":
+        return "Raise `memory`, or work on fewer items."
+    if error["type"] == "OSError" and "File too large" in error["message"]:
+        return "Raise `file_size`, or write less."
+    return "Correct the code."
 
 
 def _why(result: ProcessResult) -> str:
