@@ -10,6 +10,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -171,7 +172,10 @@ class Lab:
 
     async def crash(self, task: asyncio.Task[Run], run: Run) -> None:
         """Let the run's worker die: nothing more of it is committed, and its lease has run out."""
-        await self.store.claim(run.id, self.engine.peer, timedelta(0))
+        journal = self.engine._drivers[run.id].journal
+        await self.store.renew(journal.lease, timedelta(0))
+        journal.lease = replace(journal.lease, token=-1)
+        task.cancel()
         with suppress(BaseException):
             await task
 

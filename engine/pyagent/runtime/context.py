@@ -12,7 +12,7 @@ from blake3 import blake3
 from pyagent.errors import NodeError
 from pyagent.runtime.journal import event
 from pyagent.runtime.live import LiveRun, Token
-from pyagent.runtime.log import StepKey
+from pyagent.runtime.log import StepKey, plain
 from pyagent.runtime.redact import redact
 from pyagent.sdk.commands import Answer, LoopView
 from pyagent.sdk.context import Level
@@ -131,7 +131,7 @@ class StepContext:
 
     def log(self, message: str, *, level: Level = "info", **fields: Any) -> None:
         self.heard = datetime.now(UTC)
-        data = redact({"message": message, "level": level, **fields}, self.secrets)
+        data = redact({"message": message, "level": level, **plain(fields)}, self.secrets)
         self._live.tell(event("step.log", str(self._key), **data))
 
     def progress(self, fraction: float | None = None, message: str = "") -> None:

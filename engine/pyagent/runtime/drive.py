@@ -98,7 +98,7 @@ class Driver:
             data = {"owner": lease.owner, "at": timestamp(now)}
             self.live.record(Entry("run.adopted", None, data), [event("run.adopted", owner=lease.owner)])
         # Those that the store counts died before they could commit so much as their adoption.
-        deaths = state.adoptions + max(0, lease.adoptions - 1)
+        deaths = lease.adoptions + state.adoptions - (1 if lease.adopted and state.adoptions else 0)
         if deaths >= MAX_ADOPTIONS and not state.ending:
             state.failure = {
                 "code": "run.crash_loop",

@@ -8,7 +8,7 @@ from typing import Any
 
 from pyagent.errors import PyAgentError
 from pyagent.graph.spec import NodeSpec, RetrySpec
-from pyagent.runtime.log import Outputs, items_of
+from pyagent.runtime.log import Outputs, items_of, plain
 from pyagent.runtime.program import NodeProgram
 from pyagent.sdk.items import Item, Items
 
@@ -21,10 +21,10 @@ _NEVER_RETRIED = frozenset({"node.cancelled", "graph.param.invalid", "expr.synta
 def describe(error: BaseException, node: NodeSpec, attempt: int) -> ErrorData:
     """An exception as data. What nodes raise by accident becomes `node.crashed` with the exception's own words."""
     if isinstance(error, PyAgentError):
-        found = error.as_dict()
+        found: ErrorData = plain(error.as_dict())
     else:
         text = str(error) or type(error).__name__
-        found: ErrorData = {
+        found = {
             "code": "node.crashed",
             "message": f"{type(error).__name__}: {text}",
             "hint": "The node raised an error it does not declare; its log may say more.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -111,6 +112,15 @@ def _unserializable(value: Any) -> Any:
 def encode(value: Any) -> bytes:
     """JSON bytes; integers beyond 64 bits, times and other objects are refused. Raises `TypeError`."""
     return orjson.dumps(value, default=_unserializable, option=_PLAIN)
+
+
+def plain(value: Any) -> Any:
+    """The value as JSON can hold it; what is not JSON becomes text. For what people read, such as logs."""
+    try:
+        return decode(orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS))
+    except TypeError:
+        # Integers beyond 64 bits, keys that are objects.
+        return json.loads(json.dumps(value, default=str, skipkeys=True))
 
 
 def decode(body: bytes) -> Any:

@@ -273,6 +273,7 @@ class Step:
 
     async def _pause(self, error: ErrorData, delay: timedelta) -> None:
         """Record a failed try and wait before the next."""
+        error = {key: value for key, value in error.items() if key != "outcomes"}
         data = {"attempt": self.attempt, "error": error, "delay": delay.total_seconds()}
         self.live.record(
             Entry("step.tried", self.key, data),
