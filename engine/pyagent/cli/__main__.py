@@ -1,0 +1,5 @@
+"""`python -m pyagent.cli` is `pyagent`."""
+
+from pyagent.cli import main
+
+main()
