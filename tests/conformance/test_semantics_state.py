@@ -107,7 +107,10 @@ async def test_a_map_and_a_branch_beside_it_that_write_a_replace_channel_are_an_
 
 @pytest.mark.parametrize(
     ("kind", "reducer", "value"),
-    [("number", "add", "x"), ("number", "replace", "x"), ("array", "replace", {}), ("object", "merge", [1]), ("integer", "replace", 1.5)],
+    [
+        ("number", "add", "x"), ("number", "replace", "x"), ("array", "replace", {}), ("object", "merge", [1]),
+        ("integer", "replace", 1.5),
+    ],
 )  # fmt: skip
 @pytest.mark.parametrize("inside", [False, True])
 async def test_a_write_that_does_not_fit_the_channel_fails_the_run_and_names_the_node(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -152,7 +153,6 @@ async def test_a_workers_death_does_not_use_up_a_try(lab: Lab, effects: str) -> 
 
     assert ended.status == "completed"
     assert (await lab.steps(run))["step"].attempt == 1
-    assert len(await lab.log(run, "run.adopted")) == 3
 
 
 async def test_a_try_counted_before_a_workers_death_counts_after_it(lab: Lab) -> None:
@@ -192,7 +192,7 @@ async def test_progress_between_adoptions_is_no_crash_loop(lab: Lab) -> None:
     for name in names:
         lab.gate(name)
     run = await lab.engine.start(
-        graph({name: {} for name in names}, [f"{a} -> {b}" for a, b in zip(names, names[1:], strict=False)])
+        graph({name: {} for name in names}, [f"{a} -> {b}" for a, b in pairwise(names)])
     )
     for name in names:
         driving = lab.driving(run)
