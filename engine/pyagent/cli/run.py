@@ -18,7 +18,7 @@ from pyagent.cli.progress import MARKS
 from pyagent.cli.session import open_engine
 from pyagent.cli.view import duration
 from pyagent.cli.watch import Watch, how_to_go_on, with_signals
-from pyagent.errors import InputError, Where
+from pyagent.errors import InputError, StoreError, Where
 
 if TYPE_CHECKING:
     from pyagent.graph.spec import GraphSpec
@@ -84,7 +84,11 @@ async def watch_run(
     promise = "Stopping; the run can be resumed." if drive else "No longer following; the run goes on."
 
     async def watched() -> Exit:
-        ended = await watch.until_it_stops()
+        try:
+            ended = await watch.until_it_stops()
+        except StoreError as error:
+            error.hint = error.hint.replace("resume RUN", f"resume {run.id}")
+            raise
         if as_json:
             print(json.dumps({"run": run_json(ended)}, ensure_ascii=False), flush=True)
         else:

@@ -385,8 +385,19 @@ class Engine:
     async def signal(
         self, name: str, value: Any = None, *, key: str = "", run_id: str | None = None, actor: str = "local"
     ) -> None:
-        """Send a signal, to one run or to whichever waits for its name and key; it is kept if it comes before."""
+        """Send a signal, to one run or to whichever waits for its name and key; it is kept if it comes before.
+
+        Raises `NotFound`, `InputError` (`run.signal_name`) without a name, `RunError` (`run.completed`).
+        """
+        if not name:
+            raise InputError("a signal has a name", code="run.signal_name", hint="Give the name that the wait awaits.")
         run = await self.store.get_run(run_id) if run_id else None
+        if run is not None and run.status == "completed":
+            raise RunError(
+                f"the run {run.id} has completed: nothing in it can wait for a signal",
+                code="run.completed",
+                hint="Leave the run out to send it to whichever run waits.",
+            )
         await self.store.post(run.id if run else None, "signal", name=name, key=key, body=encode(value), actor=actor)
 
     async def resolve(

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pyagent.errors import NodeCancelled
+from pyagent.errors import NodeCancelled, SetupError
 from pyagent.runtime.journal import Journal
 from pyagent.runtime.log import Entry, StepKey
 from pyagent.runtime.state import Changes, RunState
@@ -207,9 +207,16 @@ def scratch_root() -> Path:
 
 
 def scratch_directory(run_id: str) -> Path:
-    """The run's scratch directory, made private if it was not there."""
+    """The run's scratch directory, made private if it was not there. Raises `SetupError` (`setup.work_folder`)."""
     path = scratch_root() / run_id
-    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise SetupError(
+            f"the folder for work trees cannot be made: {error.strerror} {path}",
+            code="setup.work_folder",
+            hint="Set PYAGENT_WORK to a folder that you can write, on a disk with some room.",
+        ) from None
     return path
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
-from pyagent.errors import RunError, Where
+from pyagent.errors import InputError, RunError, Where
 from pyagent.runtime.log import Entry, Outputs, StepKey, items_of, one_item
 from pyagent.runtime.program import NodeProgram
 from pyagent.runtime.state import RunState
@@ -65,7 +65,7 @@ def descends(state: RunState, step: StepKey, of: StepKey) -> bool:
 def given_outputs(node: NodeProgram, value: Any) -> Outputs:
     """Items by port from what a person gives: an object, a list of objects, or `{port: list}`.
 
-    Raises `RunError` (`run.given_items`).
+    Raises `InputError` (`run.given_items`).
     """
     first = node.ports_out[0] if node.ports_out else "out"
     if value is None:
@@ -78,7 +78,7 @@ def given_outputs(node: NodeProgram, value: Any) -> Outputs:
         return {first: one_item(values)}
     if _is_items(value):
         return {first: items_of(value)} if value else {}
-    raise RunError(
+    raise InputError(
         f"{type(value).__name__} is no outcome for the node {node.id}",
         code="run.given_items",
         where=Where(node=node.id),

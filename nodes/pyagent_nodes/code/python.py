@@ -127,6 +127,8 @@ def _correction(error: dict[str, Any]) -> str:
         return "Raise `memory`, or work on fewer items."
     if error["type"] == "OSError" and "File too large" in error["message"]:
         return "Raise `file_size`, or write less."
+    if error["type"] == "OSError" and "No space left" in error["message"]:
+        return "Free some space on that disk; PYAGENT_WORK says where runs work."
     return "Correct the code."
 
 

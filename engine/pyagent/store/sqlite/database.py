@@ -300,7 +300,10 @@ class Database:
                 hint=f"Restore it from a backup, or save what can be read with `sqlite3 {self.path} .recover`.",
             )
         if code == sqlite3.SQLITE_CANTOPEN:
-            return self._cannot_open(str(error))
+            if self.path.is_dir():
+                return self._cannot_open("it is a folder")
+            # SQLite keeps files beside the database, even to read it.
+            return self._cannot_open(str(error)) if os.access(self.path.parent, os.W_OK) else self._read_only()
         if isinstance(error, sqlite3.ProgrammingError | sqlite3.IntegrityError | sqlite3.DataError):
             return StoreError(f"The store refused a change: {error}.")
         return StoreUnavailable(
@@ -309,7 +312,7 @@ class Database:
         )
 
     def _from_system(self, error: OSError) -> StoreError:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             return StoreFull(f"No space is left for the store {self.path}.")
         if error.errno == errno.EROFS:
             return self._read_only()
