@@ -20,9 +20,11 @@ from pyagent.server.shapes import Link
 
 STATIC = Path(__file__).parent / "static"
 _ENTERED = """<!doctype html><html lang="en"><meta charset="utf-8"><title>PyAgent</title>
+<link rel="icon" href="/static/icon.svg">
 <meta http-equiv="refresh" content="0;url=/"><p><a href="/">Go on</a></p></html>"""
 _USED = """<!doctype html><html lang="en"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width,initial-scale=1"><title>PyAgent</title>
+<link rel="icon" href="/static/icon.svg">
 <link rel="stylesheet" href="/static/style.css"><body class="locked"><main><h1>PyAgent</h1>
 <p>This link has been used or is too old. Print a new one:</p>
 <pre>pyagent open --port {port}</pre></main></body></html>"""

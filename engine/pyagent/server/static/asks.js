@@ -29,7 +29,7 @@ export function askView(runId, step, label) {
 }
 
 function title(text, label) {
-  return h('div', { class: 'heading' }, h('h2', {}, text), h('span', { class: 'soft' }, label));
+  return h('div', { class: 'heading' }, h('h2', {}, text), text === label ? '' : h('span', { class: 'soft' }, label));
 }
 
 function until(step) {

@@ -92,7 +92,7 @@ export async function runPage(main, id, linkState) {
     for (const step of waiting) {
       if (!shown.delete(step.key)) {
         asks.append(askView(details.id, step, labelOf(step)));
-        say(`${labelOf(step)} waits: ${step.wait.title ?? step.wait.kind}`);
+        if (!['time', 'signal'].includes(step.wait.kind)) say(`Waiting for you: ${step.wait.title ?? labelOf(step)}`);
       }
     }
     for (const panel of shown.values()) panel.remove();
