@@ -91,7 +91,16 @@ class Changes:
 
 
 _PROGRESS = frozenset(
-    {"step.ended", "step.item", "step.parked", "step.answered", "step.expanded", "frame.ended", "run.resume"}
+    {
+        "step.ended",
+        "step.item",
+        "step.parked",
+        "step.unknown",
+        "step.answered",
+        "step.expanded",
+        "frame.ended",
+        "run.resume",
+    }
 )
 """Entries after which an adoption is no longer one more in a row."""
 
