@@ -74,7 +74,8 @@ def sha256_of(path: Path, check: Check = lambda: None) -> str:
 
 
 def repository_files(root: Path, check: Check = lambda: None) -> Iterator[Path]:
-    """The files of a repository in a fixed order, without junk; links that leave the repository are left out."""
+    """The files of a repository in a fixed order, without junk; links that lead out of it or in circles, and names that
+    are not UTF-8, are left out."""
     real_root = root.resolve()
     for folder, folders, files in os.walk(root, followlinks=False):
         check()
@@ -89,15 +90,31 @@ def repository_files(root: Path, check: Check = lambda: None) -> Iterator[Path]:
         )
         for name in sorted(files):
             path = here / name
-            if name.endswith((".pyc", ".pyo")):
+            if name.endswith((".pyc", ".pyo")) or not is_text(name):
                 continue
             if path.is_symlink():
-                target = path.resolve()
-                if not (target.is_relative_to(real_root) and target.is_file()):
+                if not _leads_to_file_in(path, real_root):
                     continue
             elif not stat.S_ISREG(path.lstat().st_mode):
                 continue
             yield path
+
+
+def is_text(name: str) -> bool:
+    """Whether a file's name is UTF-8: no other is an importable module, or could be named in a report."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _leads_to_file_in(link: Path, root: Path) -> bool:
+    try:
+        target = link.resolve()
+    except (OSError, RuntimeError):  # a link that leads to itself
+        return False
+    return target.is_relative_to(root) and target.is_file()
 
 
 def pack(root: Path, target: Path, name: str, limits: ArchiveLimits, check: Check) -> Unpacked:
@@ -122,6 +139,12 @@ def pack(root: Path, target: Path, name: str, limits: ArchiveLimits, check: Chec
                     f"{root} holds more than {limits.files} files or {limits.total >> 20} MiB",
                     details={"files": count, "bytes": size},
                 )
+            if status.st_size > limits.file:
+                raise TooLarge(
+                    f"{path} is larger than {limits.file >> 20} MiB",
+                    hint="Move the file out of the repository, or point at a smaller folder.",
+                    details={"file": str(path), "bytes": status.st_size},
+                )
             info = tarfile.TarInfo(f"{name}/{path.relative_to(root).as_posix()}")
             info.size = status.st_size
             info.mode = 0o755 if status.st_mode & 0o100 else 0o644
@@ -141,7 +164,12 @@ class _Writer:
         self.size = 0
 
     def path(self, name: str, prefix: str) -> Path | None:
-        """Where a member goes; None for the top folder itself. Raises `ArchiveError` for a path that leaves it."""
+        """Where a member goes; None for the top folder itself and for a name that is no text.
+
+        Raises `ArchiveError` for a path that leaves the root.
+        """
+        if not is_text(name):
+            return None
         pure = PurePosixPath(name.replace("\\", "/"))
         if pure.is_absolute() or ".." in pure.parts or "\0" in name or (pure.parts and ":" in pure.parts[0]):
             raise ArchiveError(f"the archive holds a path that leads out of it: {name!r}")
@@ -160,7 +188,9 @@ class _Writer:
                 self.check()
                 written += len(chunk)
                 self.size += len(chunk)
-                if written > self.limits.file or self.size > self.limits.total:
+                if written > self.limits.file:
+                    raise ArchiveError(f"the archive holds a file of more than {self.limits.file >> 20} MiB")
+                if self.size > self.limits.total:
                     raise ArchiveError(f"the archive unpacks to more than {self.limits.total >> 20} MiB")
                 file.write(chunk)
         target.chmod(0o755 if executable else 0o644)
