@@ -172,6 +172,15 @@ def test_a_run_that_another_process_executes_is_not_taken(folder: Path) -> None:
         assert process.poll() is None
 
 
+def test_a_run_that_a_server_takes_first_is_followed(folder: Path) -> None:
+    (folder / "go").touch()
+    with ServerProcess(folder):
+        for _ in range(5):
+            done = pyagent(folder, *start(folder))
+            assert done.returncode == 0, done.stdout + done.stderr
+            assert "✓ completed" in done.stdout
+
+
 def test_cancel_reaches_a_run_in_another_process(folder: Path) -> None:
     with running(folder, *start(folder)) as process:
         workers = at_work(process)

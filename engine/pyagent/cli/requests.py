@@ -84,7 +84,9 @@ async def resume(run_id: str, *, as_json: bool, detach: bool) -> Exit:
             _console().print(f"{run.id}: asked to go on. {_SERVED.format(run=run.id)}")
             return Exit.DONE
         spec = load_text((await engine.store.get_graph(run.graph_hash)).text).spec
-        return await watch_run(engine, run, spec, Console(highlight=False), as_json=as_json)
+        # One that runs elsewhere needs nothing; one that was let go on just now may be taken by whoever serves.
+        share = run.status != "running"
+        return await watch_run(engine, run, spec, Console(highlight=False), as_json=as_json, share=share)
 
 
 async def fork(

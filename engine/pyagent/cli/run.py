@@ -17,7 +17,7 @@ from pyagent.cli.messages import error_console, print_error_data, print_problems
 from pyagent.cli.progress import MARKS
 from pyagent.cli.session import open_engine
 from pyagent.cli.view import duration
-from pyagent.cli.watch import Watch, how_to_go_on, with_signals
+from pyagent.cli.watch import Watch, how_to_go_on, owner_alive, with_signals
 from pyagent.errors import InputError, StoreError, Where
 
 if TYPE_CHECKING:
@@ -74,10 +74,17 @@ async def start(engine: Engine, document: Document, inputs: Mapping[str, Any], o
 
 
 async def watch_run(
-    engine: Engine, run: Run, spec: GraphSpec, console: Console, *, as_json: bool = False, drive: bool = True
+    engine: Engine,
+    run: Run,
+    spec: GraphSpec,
+    console: Console,
+    *,
+    as_json: bool = False,
+    drive: bool = True,
+    share: bool = True,
 ) -> Exit:
-    """Execute (or only follow) the run in the foreground, and say how it went."""
-    watch = Watch(engine, run, spec, console, as_json=as_json, drive=drive)
+    """Execute (or only follow) the run in the foreground, and say how it went. `drive` and `share` as for `Watch`."""
+    watch = Watch(engine, run, spec, console, as_json=as_json, drive=drive, share=share)
     if not as_json:
         console.print(f"[bold]{escape(spec.name or spec.id)}[/]  [dim]run {run.id}[/]")
     told = error_console() if as_json else console
@@ -248,6 +255,8 @@ def sum_up(run: Run, console: Console) -> None:
                 f"\n[dim]See its steps:[/] pyagent show {run.id}",
                 soft_wrap=True,
             )
+        case "running" if owner_alive(run.lease_owner or ""):
+            console.print(f"[dim]It goes on; follow it:[/] pyagent show {run.id} --follow", soft_wrap=True)
         case "running" | "queued" | "paused" | "cancelled":
             console.print(f"[dim]Go on with it:[/] pyagent resume {run.id}", soft_wrap=True)
         case _:

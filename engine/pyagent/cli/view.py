@@ -119,6 +119,7 @@ class RunView:
     def __init__(self, labels: Labels) -> None:
         self._labels = labels
         self.steps: dict[str, StepView] = {}
+        self._inside: dict[str | None, list[StepView]] = {}
         self.status = "queued"
         self.started_at: datetime | None = None
         self.ended_at: datetime | None = None
@@ -130,7 +131,8 @@ class RunView:
             parent, depth = parent_of(key), 0
             while parent is not None:
                 parent, depth = parent_of(parent), depth + 1
-            self.steps[key] = StepView(key=key, label=self._labels.of(key), depth=depth)
+            step = self.steps[key] = StepView(key=key, label=self._labels.of(key), depth=depth)
+            self._inside.setdefault(step.parent, []).append(step)
         return self.steps[key]
 
     def apply(self, event: Event) -> StepView | None:
@@ -191,7 +193,7 @@ class RunView:
 
     def children(self, key: str | None) -> list[StepView]:
         """The steps directly inside of a map or call; None: those of the run itself."""
-        return [step for step in self.steps.values() if step.parent == key]
+        return self._inside.get(key, [])
 
     @staticmethod
     def of_records(labels: Labels, records: Sequence[StepRecord]) -> RunView:

@@ -35,13 +35,25 @@ class Watch:
     """One run in the foreground of a terminal or a pipe."""
 
     def __init__(
-        self, engine: Engine, run: Run, spec: GraphSpec, console: Console, *, as_json: bool = False, drive: bool = True
+        self,
+        engine: Engine,
+        run: Run,
+        spec: GraphSpec,
+        console: Console,
+        *,
+        as_json: bool = False,
+        drive: bool = True,
+        share: bool = True,
     ) -> None:
-        """`drive` False only follows: somebody else executes the run."""
+        """`drive` False only follows: somebody else executes the run.
+
+        `share` also follows where a worker that is alive was faster; otherwise that is `LeaseHeld`.
+        """
         self.engine = engine
         self.run = run
         self.console = console
         self.drive = drive
+        self.share = share
         self.interactive = not as_json and console.is_terminal and sys.stdin.isatty()
         self.view = RunView(Labels(spec, engine.library))
         self.screen: Screen = screen_for(self.view, console, as_json=as_json)
@@ -69,10 +81,11 @@ class Watch:
                 if driver.done():
                     self.run = driver.result()
                 await self._catch_up(follower)
-                if not self.interrupted.is_set():
+                if self.drive and not self.interrupted.is_set():
                     await self._finish_started(stop)
             finally:
-                self.engine.drain()
+                if self.drive:
+                    self.engine.drain()
                 tasks: list[asyncio.Task[Any]] = [*self._started.values()]
                 if tasks:
                     await asyncio.wait(tasks, timeout=15)
@@ -91,11 +104,15 @@ class Watch:
             try:
                 run = await engine.drive(self.run.id)
             except LeaseHeld:
-                await self._wait_for_lease()
+                try:
+                    await self._wait_for_lease()
+                except LeaseHeld:
+                    if not self.share:
+                        raise
+                    return await self._follow_other(stay)
                 continue
             except LeaseLost:
-                self.screen.note("[yellow]Another worker has taken the run over; following it.[/]")
-                return await self._wait(stay)
+                return await self._follow_other(stay)
             if run.status in STOPPED or self.interrupted.is_set():
                 return run
             if run.status == "waiting":
@@ -105,6 +122,11 @@ class Watch:
                 run = await engine.store.get_run(run.id)
                 if run.status in STOPPED or self.interrupted.is_set():
                     return run
+
+    async def _follow_other(self, stay: bool) -> Run:
+        run = await self.engine.store.get_run(self.run.id)
+        self.screen.note(f"[yellow]▸[/] {escape(run.lease_owner or 'another worker')} executes the run; following it.")
+        return await self._wait(stay)
 
     async def _drive_started(self) -> None:
         """Drive the runs that this one starts: graphs called without waiting, and `settings.on_failure`."""
@@ -182,12 +204,22 @@ class Watch:
     async def _wait(self, stay: bool) -> Run:
         """Follow a run that others drive."""
         store = self.engine.store
+        told = False
         while True:
             mark = store.mark()
             run = await store.get_run(self.run.id)
             waits = run.status == "waiting" and not stay and not self.interactive and await self._needs_somebody()
-            if run.status in STOPPED or waits:
+            # Whoever holds the run has not said yet that it goes on.
+            if (run.status in STOPPED or waits) and run.lease_owner is None:
                 return run
+            expires = run.lease_expires_at
+            if run.status in ("queued", "running") and not told and (expires is None or expires < await store.now()):
+                # A server would take it within a moment.
+                await store.changed(1.0, mark)
+                if (await store.get_run(run.id)).lease_expires_at == expires:
+                    told = True
+                    self.screen.note(f"[yellow]Nobody executes it now:[/] pyagent resume {run.id}")
+                continue
             await store.changed(1.0, mark)
 
     async def _needs_somebody(self) -> bool:

@@ -188,7 +188,11 @@ async def _summary(server: ServerContext, run_id: str) -> RunSummary:
 async def _frames(server: ServerContext, run: Run) -> dict[str, GraphSpec]:
     """The run's own graph, and those that its steps called, by frame."""
     store = server.engine.store
-    found = {"": load_text((await store.get_graph(run.graph_hash)).text).spec}
+    spec = load_text((await store.get_graph(run.graph_hash)).text).spec
+    found = {"": spec}
+    kinds = {type.kind for place in spec.places() if (type := server.engine.registry.get(str(place.node.use)))}
+    if not kinds & {"call", "map"}:
+        return found
     for record in await store.read_log(run.id):
         if record.kind == "step.expanded":
             data = cast("dict[str, Any]", decode(record.body)["data"])

@@ -132,10 +132,6 @@ export class RunState {
     return [...this.steps.values()].filter((step) => step.wait && ['waiting', 'unknown'].includes(step.status));
   }
 
-  children(owner) {
-    return [...this.steps.values()].filter((step) => step.owner === owner);
-  }
-
   /** One status for all steps of a node, the one that matters most, and what to write on its card. */
   nodeStatus(steps) {
     const order = ['unknown', 'waiting', 'running', 'retrying', 'failed', 'completed', 'cancelled', 'skipped'];
