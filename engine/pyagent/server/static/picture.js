@@ -37,7 +37,7 @@ export class Picture {
     this.edges = [...svg.querySelectorAll('.edge')];
   }
 
-  /** `found`: by node, `{status, times, latest}`. */
+  /** `found`: by node, what `RunState.nodeStatus` says. */
   update(found) {
     for (const [id, node] of this.nodes) {
       const state = found.get(id);
@@ -56,8 +56,7 @@ export class Picture {
       node.setAttribute('aria-label', `${node.querySelector('title')?.textContent ?? id}: ${state.status}`);
     }
     for (const edge of this.edges) {
-      const source = found.get(edge.dataset.source);
-      const delivered = source?.latest?.itemsOut?.[edge.dataset.port] > 0;
+      const delivered = found.get(edge.dataset.source)?.delivered.has(edge.dataset.port);
       edge.toggleAttribute('data-active', Boolean(delivered));
     }
   }
@@ -67,5 +66,6 @@ function metaText({ times, latest, status }) {
   if (status === 'skipped') return 'skipped';
   const took = status === 'completed' ? between(latest.startedAt, latest.endedAt)
     : status === 'running' ? `running ${between(latest.startedAt, null)}` : status;
+  if (times > 9) return `${times.toLocaleString()} times`;
   return times > 1 ? `${took} · ${times} times` : took;
 }

@@ -37,7 +37,7 @@ export async function runPage(main, id, linkState) {
     const frame = frameOf(step.frame);
     const name = details.frames.find((each) => each.frame === frame)?.labels[step.node] ?? step.node;
     const element = step.frame.match(/\[(\d+)\]$/)?.[1];
-    return [name, element !== undefined ? `[${Number(element) + 1}]` : '', step.scope ? `#${step.scope}` : ''].filter(Boolean).join(' ');
+    return [name, element !== undefined ? `[${element}]` : '', step.scope ? `#${step.scope}` : ''].filter(Boolean).join(' ');
   }
 
   /** The frame in whose picture a step's node is drawn: an inline body is part of its owner's. */

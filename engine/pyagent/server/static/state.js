@@ -135,9 +135,14 @@ export class RunState {
   /** One status for all steps of a node, the one that matters most, and what to write on its card. */
   nodeStatus(steps) {
     const order = ['unknown', 'waiting', 'running', 'retrying', 'failed', 'completed', 'cancelled', 'skipped'];
-    const latest = steps[steps.length - 1];
+    const ran = steps.filter((step) => step.status !== 'skipped');
+    const latest = ran.at(-1) ?? steps.at(-1);
+    const delivered = new Set();
+    for (const step of ran) {
+      for (const [port, number] of Object.entries(step.itemsOut)) if (number) delivered.add(port);
+    }
     const unhandled = steps.some((step) => step.status === 'failed' && !step.handled);
     const status = unhandled ? 'failed' : order.find((each) => steps.some((step) => step.status === each));
-    return { status: status === 'retrying' ? 'running' : status, times: steps.length, latest };
+    return { status: status === 'retrying' ? 'running' : status, times: ran.length, latest, delivered };
   }
 }
