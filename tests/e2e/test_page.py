@@ -60,8 +60,9 @@ edges:
 """
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    # Playwright keeps an event loop running in this thread: it must end before other modules start theirs.
     if CHROMIUM is None:
         pytest.skip("no chromium: install it, or set PYAGENT_CHROMIUM")
     with sync_playwright() as playwright:
