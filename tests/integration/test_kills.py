@@ -391,7 +391,7 @@ async def test_a_run_with_once_steps_ends_after_many_kills_as_if_there_had_been_
 
 
 PLANTED = {
-    "pyproject.toml": '[project]\nname = "planted"\nversion = "1.0"\nlicense = "MIT"\n',
+    "pytest.ini": "[pytest]\n",
     "quotes.py": "import inspect\nimport os\n\n\ndef shown():\n    return  'single'\n\n\ndef source():\n"
     "    return inspect.getsource(shown)\n\n\ndef  spaced( a,b ):\n    return { 'a':a,'b' : b }\n",
     "test_planted.py": "import unittest\nfrom quotes import source, spaced\n\n\n"
@@ -427,11 +427,12 @@ async def test_the_main_graph_gives_the_same_report_though_its_engine_is_killed_
     for name, content in PLANTED.items():
         repository.mkdir(exist_ok=True)
         (repository / name).write_text(content)
-    environment = {"XDG_DATA_HOME": str(tmp_path / "data"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    environment = {"XDG_DATA_HOME": str(tmp_path / "data")}
     async with scene(tmp_path, GRAPHS, environment, None) as stage:
         inputs = {"repository": str(repository), "output": str(tmp_path / "calm")}
         calm = await stage.engine.start("code_test_audit_docs", inputs)
-        assert (await stage.finish(calm, lambda: None)).status == "completed", calm.error
+        calm = await stage.finish(calm, lambda: None)
+        assert calm.status == "completed", calm.error
 
         choose = Chooser(random.Random(SEED), stage, dict.fromkeys(MAIN, 1) | {"check": 2, "audit": 2}, 0, delay=0.3)
         for number in range(4):

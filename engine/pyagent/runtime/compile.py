@@ -250,7 +250,7 @@ async def execute(todo: StepTask) -> Recorded:
 async def _perform(live: LiveRun, todo: StepTask) -> None:
     spawn = _spawner(live) if live.journal.durable else None
     key = todo.key
-    if spawn is not None and live.state.parked and not live.listening:
+    if spawn is not None and live.awaits and not live.listening:
         await start_listener(live)
     if todo.mode == "finish":
         await finish_frames(live, Changes(finished=live.unfinished), spawn)
@@ -262,7 +262,7 @@ async def _perform(live: LiveRun, todo: StepTask) -> None:
     if spawn is None and await _begin_first(live, key):
         return
     await run_step(live, key, spawn)
-    if spawn is not None and live.state.parked and live.running and not live.listening:
+    if spawn is not None and live.awaits and live.running and not live.listening:
         await start_listener(live)
 
 
@@ -363,7 +363,7 @@ async def follow_up(live: LiveRun, key: StepKey, begun: asyncio.Event) -> None:
     """A step that begins inside a running superstep, as a LangGraph task of its own."""
     begun.set()
     await run_step(live, key, _spawner(live))
-    if live.state.parked and live.running and not live.listening:
+    if live.awaits and live.running and not live.listening:
         await start_listener(live)
 
 

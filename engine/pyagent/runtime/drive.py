@@ -250,7 +250,7 @@ class Driver:
             }
             data = {"reason": "timeout", "failed": error}
             self.live.record(Entry("run.cancel", None, data))
-            self.live.cancel_all("timeout")
+            self.live.cancel_all("cancel")
             return
         for key in overdue(self.live.state, now):
             self._cut_off(key)

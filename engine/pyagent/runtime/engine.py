@@ -30,7 +30,7 @@ from pyagent.runtime.program import Program
 from pyagent.runtime.state import RunState
 from pyagent.runtime.values import Values
 from pyagent.sdk.registry import Registry
-from pyagent.store.base import ENDED, KeyPolicy, Lease, NewRun, Run, Store
+from pyagent.store.base import ENDED, Commit, KeyPolicy, Lease, NewRun, Run, Store, StoreUnavailable
 from pyagent.store.location import open_store
 
 LEASE = timedelta(seconds=10)
@@ -70,6 +70,7 @@ class Engine:
         self._compiled: dict[tuple[str, str], CompiledGraph] = {}
         self._expressions: dict[str, Expressions] = {}
         self._drivers: dict[str, Driver] = {}
+        self._driving: set[str] = set()
 
     @classmethod
     @asynccontextmanager
@@ -163,6 +164,16 @@ class Engine:
 
         Raises `LeaseHeld` if another worker has it, `LeaseLost` if another took it over.
         """
+        if run_id in self._driving:
+            # The store would let the same peer take the run from itself.
+            raise LeaseHeld(f"this engine drives run {run_id} already", details={"owner": self.peer})
+        self._driving.add(run_id)
+        try:
+            return await self._drive(run_id)
+        finally:
+            self._driving.discard(run_id)
+
+    async def _drive(self, run_id: str) -> Run:
         run = await self.store.get_run(run_id)
         if run.status in ENDED and not await self._asked_to_resume(run):
             return run
@@ -194,7 +205,7 @@ class Engine:
             while True:
                 mark = self.store.mark()
                 for run_id in await self.store.claimable(limit):
-                    if run_id not in tasks and run_id not in self._drivers and len(tasks) < limit:
+                    if run_id not in tasks and run_id not in self._driving and len(tasks) < limit:
                         tasks[run_id] = asyncio.create_task(self._drive_quietly(run_id))
                         tasks[run_id].add_done_callback(lambda _, done=run_id: tasks.pop(done, None))
                 await self.store.changed(1.0, mark)
@@ -227,8 +238,6 @@ class Engine:
 
     async def _give_up(self, run_id: str, error: PyAgentError) -> None:
         """A run that cannot even be loaded fails, so that no worker takes it again and again."""
-        from pyagent.store.base import Commit, StoreUnavailable
-
         if isinstance(error, StoreUnavailable):
             await asyncio.sleep(1)
             return
@@ -369,8 +378,14 @@ class Engine:
             raise RunError(
                 f"the run {run.id} has completed", code="run.completed", hint="`pyagent fork` runs part of it again."
             )
-        if run.status in ("paused", "failed", "cancelled"):
+        if run.status in ("running", "paused", "failed", "cancelled"):
+            # A running one may have been asked to pause a moment ago.
             await self.store.post(run.id, "resume", actor=actor)
+        if run.status in ("failed", "cancelled"):
+            # A run that has ended is nobody's to take; a paused one with a message is.
+            with suppress(LeaseHeld):
+                lease = await self.store.claim(run.id, self.peer, self.lease)
+                await self.store.commit(lease, Commit(status="paused", release=True))
         return run
 
     async def answer(self, run_id: str, step: str, value: Any, *, actor: str = "local") -> None:

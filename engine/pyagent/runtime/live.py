@@ -120,6 +120,11 @@ class LiveRun:
         return [] if self.state.ending else list(self.state.awaiting)
 
     @property
+    def awaits(self) -> bool:
+        """Whether something from outside, an answer or the end of a pause, may make steps ready."""
+        return bool(self.state.parked) or self.state.paused
+
+    @property
     def work_dir(self) -> Path:
         """The run's scratch directory, made when first asked for."""
         if self._work_dir is None:
@@ -159,9 +164,20 @@ class LiveRun:
         for key, reason in changes.cancel:
             if (token := self.running.get(key)) is not None:
                 token.set(reason)
+            elif reason == "loser" and key in self.state.parked:
+                more = self._lose(key)
+                changes.ready.extend(more.ready)
+                changes.finished.extend(more.finished)
             elif reason == "loser":
                 self._doomed.add(key)
         return changes
+
+    def _lose(self, key: StepKey) -> Changes:
+        """End a waiting step that could only feed what is ignored: nobody is asked any more."""
+        now = datetime.now(UTC)
+        entry = Entry("step.ended", key, {"status": "cancelled", "reason": "loser"}, {})
+        told = NewEvent(kind="step.cancelled", step=str(key), at=now, data={"reason": "loser", "unknown": False})
+        return self.record(entry, [told], [_row(key, "cancelled", ended_at=now)])
 
     def claim(self, key: StepKey) -> Token:
         """Count a step as running, from before its task begins. One that can only lose is cancelled as it begins."""

@@ -51,6 +51,8 @@ def understand(state: RunState, message: Message, writes: Writes) -> Understood 
             retry = state.failure is not None or state.cancelled is not None or state.ended is not None
             if state.ended is not None and state.ended["status"] == "completed":
                 return Understood()
+            if not retry and not state.paused:
+                return Understood()
             data = {"actor": message.actor, "at": at, **({"retry": True} if retry else {})}
             return Understood([Entry("run.resume", None, data)], [event("run.resumed", actor=message.actor)])
         case "signal":

@@ -270,6 +270,7 @@ class RunState:
             case "run.resume", _:
                 self.paused = False
                 self._again(data)
+                changes.ready.extend(self.runnable())
             case "run.adopted", _:
                 self.adoptions += 1
             case "run.ended", _:
@@ -331,6 +332,8 @@ class RunState:
     def _again(self, data: dict[str, Any]) -> None:
         """`pyagent resume` on a run that failed: what failed it is tried afresh."""
         if data.get("retry"):
+            # Its time begins anew: one that ran out of it would fail again at once.
+            self.started = {**(self.started or {}), "at": data["at"]}
             self.failure = self.cancelled = self.ended = None
             if "" in self.frames and self.frames[""].closed:
                 self.awaiting[""] = None
