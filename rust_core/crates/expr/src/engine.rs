@@ -403,14 +403,21 @@ fn describe(shared: &Shared, thrown: &rquickjs::Value<'_>, code: &str) -> ExprEr
         let text = text.map_or_else(|| "something that is no error".to_owned(), |text| format!("{text:?}"));
         return ExprError::new(ErrorKind::Failed, format!("the expression threw {text}"));
     };
-    let read = |name: &str| object.get::<_, String>(name).unwrap_or_default();
-    let (name, message) = (read("name"), read("message"));
+    // With no memory left, the error is there and its text cannot be copied out.
+    let read = |name: &str| match object.get::<_, String>(name) {
+        Err(Error::Exception | Error::Allocation) => None,
+        other => Some(other.unwrap_or_default()),
+    };
+    let (Some(name), Some(message)) = (read("name"), read("message")) else {
+        return out_of_memory();
+    };
     let kind = match name.as_str() {
         _ if shared.host_failed.load(Ordering::Relaxed) => ErrorKind::Host,
         "InternalError" if message == "out of memory" => ErrorKind::Memory,
         _ => ErrorKind::Failed,
     };
     let message = if message.is_empty() { name } else { message };
-    let position = place::of_property(code, &message).or_else(|| place::of_stack(code, &read("stack")));
+    let stack = read("stack").unwrap_or_default();
+    let position = place::of_property(code, &message).or_else(|| place::of_stack(code, &stack));
     ExprError { kind, message, position }
 }
