@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 
 from pyagent.cli.exits import Exit
+from pyagent.cli.text import escape
 from pyagent.errors import PyAgentError
 
 _ROOM = 1 << 30

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from rich.console import Console
-from rich.markup import escape
 
+from pyagent.cli.text import escape
 from pyagent.errors import PyAgentError, Where
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from rich.console import Console
 from rich.markdown import Markdown
-from rich.markup import escape
 from rich.table import Table
 
+from pyagent.cli.text import escape
 from pyagent.errors import NotFound
 
 if TYPE_CHECKING:

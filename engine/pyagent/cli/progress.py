@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
-from rich.markup import escape
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from pyagent.cli.text import escape, plain
 from pyagent.cli.view import ENDED_STEPS, RunView, StepView, duration, now
 
 if TYPE_CHECKING:
@@ -130,12 +130,14 @@ class TreeScreen:
             assert isinstance(sign, Text)
         else:
             sign = mark(step.status)
-        label = Text("  " * step.depth).append_text(sign).append(" ").append(step.label)
+        label = Text("  " * step.depth).append_text(sign).append(" ").append(plain(step.label))
         if step.status == "skipped":
             label.stylize("dim")
         if step.attempt > 1:
             label.append(f"  try {step.attempt}", style="yellow")
-        message = Text(step.message.replace("\n", " "), style="red" if step.error and not step.handled else "dim")
+        message = Text(
+            plain(step.message).replace("\n", " "), style="red" if step.error and not step.handled else "dim"
+        )
         if step.fraction is not None and step.status == "running":
             message = Text(f"{step.fraction:4.0%} ", style="blue").append_text(message)
         shown = duration(step.seconds(now())) if step.status != "skipped" else ""

@@ -6,11 +6,11 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
-from rich.markup import escape
 
 from pyagent.cli.exits import Exit
 from pyagent.cli.run import checked_document, strict_json, watch_run
 from pyagent.cli.session import open_engine
+from pyagent.cli.text import escape
 from pyagent.cli.watch import owner_alive
 from pyagent.errors import InputError, LeaseHeld
 

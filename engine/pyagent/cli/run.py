@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from rich.console import Console
-from rich.markup import escape
 
 from pyagent.cli.exits import Exit, exit_of_status
 from pyagent.cli.messages import error_console, print_error_data, print_problems
 from pyagent.cli.progress import MARKS
 from pyagent.cli.session import open_engine
+from pyagent.cli.text import escape
 from pyagent.cli.view import duration
 from pyagent.cli.watch import Watch, how_to_go_on, owner_alive, with_signals
 from pyagent.errors import InputError, StoreError, Where

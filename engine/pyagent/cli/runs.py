@@ -15,6 +15,7 @@ from pyagent.cli.exits import Exit, exit_of_status
 from pyagent.cli.progress import event_line, mark
 from pyagent.cli.run import run_json, sum_up, watch_run
 from pyagent.cli.session import open_engine
+from pyagent.cli.text import escape, plain
 from pyagent.cli.view import Labels, RunView, StepView, duration, now
 from pyagent.cli.watch import how_to_go_on
 from pyagent.errors import InputError
@@ -79,7 +80,7 @@ async def show_run(run_id: str, *, follow: bool, log: bool, as_json: bool) -> Ex
         print(json.dumps(found, ensure_ascii=False, indent=2))
         return exit_of_status(run.status)
     view = RunView.of_records(labels, records)
-    console.print(f"[bold]{spec.name or spec.id}[/]  [dim]{run.graph_id} {run.graph_hash[:12]}[/]")
+    console.print(f"[bold]{escape(spec.name or spec.id)}[/]  [dim]{run.graph_id} {run.graph_hash[:12]}[/]")
     _print_steps(view, console)
     sum_up(run, console)
     for step in view.waiting():
@@ -105,17 +106,17 @@ def _print_steps(view: RunView, console: Console) -> None:
 
 
 def _row(step: StepView) -> tuple[Any, ...]:
-    label = Text("  " * step.depth).append_text(mark(step.status)).append(f" {step.label}")
+    label = Text("  " * step.depth).append_text(mark(step.status)).append(f" {plain(step.label)}")
     if step.attempt > 1:
         label.append(f"  try {step.attempt}", style="yellow")
     took = duration(step.seconds(now())) if step.started_at and step.status != "skipped" else ""
     items = f"{step.items} item{'s' * (step.items != 1)}" if step.items_out else ""
-    return label, step.key, took, items, Text(step.message, style="red" if step.error else "dim")
+    return label, step.key, took, items, Text(plain(step.message), style="red" if step.error else "dim")
 
 
 def _event_text(event: Event, labels: Labels) -> str:
     data = json.dumps(dict(event.data), ensure_ascii=False) if event.data else ""
-    where = labels.of(event.step) if event.step else ""
+    where = plain(labels.of(event.step)) if event.step else ""
     return "  ".join(part for part in (f"{event.at.astimezone():%H:%M:%S.%f}"[:-3], event.kind, where, data) if part)
 
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.markup import escape
 
 from pyagent.cli.exits import Exit, exit_of_status
 from pyagent.cli.run import RunOptions, start, sum_up
 from pyagent.cli.session import open_engine
+from pyagent.cli.text import escape
 from pyagent.cli.watch import Watch, with_signals
 from pyagent.errors import SetupError
 

@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.markup import escape
 
 from pyagent.cli.exits import Exit
 from pyagent.cli.messages import error_console
 from pyagent.cli.progress import Screen, screen_for
 from pyagent.cli.streams import when_unread
+from pyagent.cli.text import escape
 from pyagent.cli.view import Labels, RunView, StepView
 from pyagent.errors import LeaseHeld, LeaseLost, NotFound, PyAgentError
 
