@@ -231,6 +231,15 @@ async def test_a_cancel_that_came_before_starts_nothing(tmp_path):
     assert not (tmp_path / "made").exists()
 
 
+async def test_a_cancel_that_comes_before_the_supervisor_is_up_is_understood():
+    token = Token()
+    said: list[str] = []
+    asyncio.get_running_loop().call_soon(token.trigger, "cancel")
+    with pytest.raises(NodeCancelled):
+        await run_process(["sleep", "600"], cancel=token, grace=0.1, on_line=lambda _, line: said.append(line))
+    assert said == []
+
+
 async def test_cancelling_the_task_kills_all_processes_before_it_ends():
     task, watched = await run_family()
     task.cancel()

@@ -118,6 +118,8 @@ class Supervisor:
         self.code: int | None = None
         self.usage: resource.struct_rusage | None = None
         self.pid = 0
+        self.received = b""
+        """What the engine has said and nobody has looked at: a stop may come together with the specification."""
 
     def say(self, **message: Any) -> None:
         """Tell the engine, which may be gone."""
@@ -165,11 +167,16 @@ class Supervisor:
         with contextlib.suppress(OSError, AttributeError):  # old kernels: the control socket's end must do
             poll.register(os.pidfd_open(self.parent), select.POLLIN)
         deadline: float | None = None
-        received = b""
         while True:
             self.reap()
             if self.code is not None or os.getppid() != self.parent:
                 return
+            if b"\n" in self.received:
+                line, _, self.received = self.received.partition(b"\n")
+                deadline = time.monotonic() + float(json.loads(line)["stop"])
+                for pid in {self.pid, *descendants(os.getpid())}:
+                    with contextlib.suppress(OSError):
+                        os.kill(pid, signal.SIGTERM)
             timeout = None if deadline is None else max(0.0, deadline - time.monotonic())
             if timeout == 0.0:
                 return
@@ -180,13 +187,7 @@ class Supervisor:
                 chunk = self.control.recv(4096)
                 if not chunk:
                     return
-                received += chunk
-                if b"\n" in received:
-                    deadline = time.monotonic() + float(json.loads(received.partition(b"\n")[0])["stop"])
-                    received = b""
-                    for pid in {self.pid, *descendants(os.getpid())}:
-                        with contextlib.suppress(OSError):
-                            os.kill(pid, signal.SIGTERM)
+                self.received += chunk
 
     def kill_all(self) -> None:
         """Kill every descendant and wait for it; gives up on those of another user."""
@@ -235,7 +236,8 @@ def main() -> None:
         if not chunk:
             return
         received += chunk
-    spec = json.loads(received)
+    line, _, supervisor.received = received.partition(b"\n")
+    spec = json.loads(line)
     try:
         if supervisor.start(spec):
             supervisor.watch(woken)
