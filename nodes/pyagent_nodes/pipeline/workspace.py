@@ -5,6 +5,7 @@ Both are made again from blobs wherever they are missing, so a step can run afte
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from pathlib import Path
@@ -81,16 +82,16 @@ async def open_tree_with(ctx: Context, source: Source, files: list[patches.FileP
         (staging / "tree").rename(tree)
         staging.rmdir()
     touched = {patch.path: patch for patch in files}
-    before = set(state.read_text().splitlines()) if state.exists() else set[str]()
+    before = set[str](json.loads(state.read_text())) if state.exists() else set[str]()
     # The list of files that may differ from the original is written first: a kill in the middle is repaired.
-    state.write_text("\n".join(sorted(before | touched.keys())))
+    state.write_text(json.dumps(sorted(before | touched.keys())))
     for path in sorted(before | touched.keys()):
         text = read_text(original / path)
         if path in touched:
             text = patches.apply(text, touched[path], reverted)
         if read_text(tree / path) != text:
             write_text(tree / path, text)
-    state.write_text("\n".join(sorted(touched)))
+    state.write_text(json.dumps(sorted(touched)))
     return tree
 
 
