@@ -414,7 +414,7 @@ def plain(value: Any) -> Any:
         return {
             name: plain(part)
             for name, part in value.items()
-            if not re.search(r"seconds|started|ended|_at$|duration|digest|^size$|timing|^steps$", name)
+            if not re.search(r"seconds|started|ended|_at$|duration|digest|^size$|timing|^steps$|^times$", name)
         }
     if isinstance(value, list):
         return [plain(part) for part in value]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -110,6 +112,14 @@ class User:
         done = self.pyagent("runs", "--json", **more)
         assert done.code == 0, done.text
         return json.loads(done.out)
+
+    def statuses(self) -> dict[str, str]:
+        """How each run of the store stands, seen without a command."""
+        path = self.home / "data" / "pyagent" / "pyagent.db"
+        if not path.exists():
+            return {}
+        with contextlib.closing(sqlite3.connect(path)) as store:
+            return dict(store.execute("SELECT id, status FROM runs").fetchall())
 
     def processes(self) -> list[psutil.Process]:
         """What runs in the user's name."""

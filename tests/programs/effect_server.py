@@ -8,6 +8,7 @@ before it is answered. `{"kill": n}`: instead of answering the next n effects, k
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -25,12 +26,14 @@ class EffectServer:
         self.before = False
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while line := await reader.readline():
-            answer = self.answer(json.loads(line))
-            if answer is None:
-                break
-            writer.write(json.dumps(answer).encode() + b"\n")
-            await writer.drain()
+        # Who asks may be killed at any time, and then the connection with it.
+        with contextlib.suppress(ConnectionError):
+            while line := await reader.readline():
+                answer = self.answer(json.loads(line))
+                if answer is None:
+                    break
+                writer.write(json.dumps(answer).encode() + b"\n")
+                await writer.drain()
         writer.close()
 
     def answer(self, asked: dict[str, Any]) -> dict[str, Any] | None:

@@ -10,9 +10,11 @@ import time
 import uuid
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, cast
+
+from blake3 import blake3
 
 from pyagent.errors import GraphError, InputError, LeaseHeld, LeaseLost, NotFound, PyAgentError, RunError, Where
 from pyagent.graph.spec import GraphSpec
@@ -25,10 +27,11 @@ from pyagent.runtime.inputs import checked_inputs
 from pyagent.runtime.journal import StoreJournal, event, read_entries
 from pyagent.runtime.library import GraphLibrary, find_graph
 from pyagent.runtime.live import LiveRun
-from pyagent.runtime.log import Entry, StepKey, decode, encode
+from pyagent.runtime.log import Entry, Outputs, StepKey, decode, encode
 from pyagent.runtime.program import Program
 from pyagent.runtime.state import RunState
 from pyagent.runtime.values import Values
+from pyagent.sdk.items import Items
 from pyagent.sdk.registry import Registry
 from pyagent.store.base import ENDED, Commit, KeyPolicy, Lease, NewRun, Run, Store, StoreUnavailable
 from pyagent.store.location import open_store
@@ -127,7 +130,7 @@ class Engine:
         Raises `GraphError` if the graph does not hold together, `InputError` if the inputs do not fit, `KeyTaken`.
         """
         spec, text = await self._read(graph)
-        program = self._program(spec)
+        program = self._program(spec, None if production or not spec.pins else _test_version(spec))
         chosen = program.trigger(trigger)
         program.root(chosen)
         values = checked_inputs(spec, inputs or {})
@@ -249,7 +252,8 @@ class Engine:
 
     async def _driver(self, run: Run, lease: Lease) -> Driver:
         version = await self.store.get_graph(run.graph_hash)
-        program = self._programs.get(run.graph_hash) or self._program(load_text(version.text).spec)
+        known = self._programs.get(run.graph_hash)
+        program = known or self._program(load_text(version.text).spec, run.graph_hash)
         entries = await read_entries(self.store, run.id)
         pinned = await self._pinned(entries) if entries else await self._pin(program)
         state = RunState(program, self._programs.__getitem__)
@@ -323,15 +327,18 @@ class Engine:
             default_parallel=DEFAULT_PARALLEL,
         )
 
-    def _program(self, spec: GraphSpec) -> Program:
-        known = self._programs.get(spec.hash())
+    def _program(self, spec: GraphSpec, version: str | None = None) -> Program:
+        """The graph ready to run, under its hash or the version that a run is pinned to."""
+        version = version or spec.hash()
+        known = self._programs.get(version)
         if known is None:
-            known = self._programs[spec.hash()] = Program(spec, self.registry)
+            known = self._programs[version] = Program(spec, self.registry)
+            known.hash = version
         return known
 
     async def _load_version(self, hash: str) -> Program:
         if hash not in self._programs:
-            self._program(load_text((await self.store.get_graph(hash)).text).spec)
+            self._program(load_text((await self.store.get_graph(hash)).text).spec, hash)
         return self._programs[hash]
 
     def _expressions_of(self, program: Program) -> Expressions:
@@ -470,8 +477,17 @@ class Engine:
         await self._pinned(entries)
         text = (await self.store.get_graph(source.graph_hash)).text
         document = await self.document(graph) if graph is not None else load_text(text)
-        new = self._program(document.spec)
-        kept = fork_entries(entries, step, items=items, once=once, old=old, new=new, load=self._programs.__getitem__)
+        new = self._program(document.spec) if graph is not None else old
+
+        def writes(state: RunState, key: StepKey, outputs: Outputs) -> Mapping[str, Any]:
+            values = Values(state, self._expressions_of(state.program), run_id=source.id)
+            given = Items.concat(list(state.inputs_of(key).values()))
+            return values.writes(key, given, outputs, datetime.now(UTC))
+
+        kept = fork_entries(
+            entries, step, items=items, once=once, old=old, new=new, load=self._programs.__getitem__,
+            writes=writes, now=datetime.now(UTC),
+        )  # fmt: skip
         await self.store.put_graph(document.spec.id, new.hash, document.text)
         run = await self.store.create_run(
             NewRun(
@@ -492,7 +508,7 @@ class Engine:
         journal = StoreJournal(self.store, lease, 0)
         for entry in kept:
             journal.add(entry, journal.encoded(entry))
-        journal.change("queued", release=True)
+        journal.change("queued", release=True, refers=sorted(_blobs(kept)))
         await journal.flush()
         await journal.close()
         return await self.store.get_run(run.id)
@@ -520,6 +536,22 @@ class Engine:
 
 
 _new_id = run_id
+
+
+def _test_version(spec: GraphSpec) -> str:
+    """A test run is pinned to the graph's pins, too, which its hash leaves out."""
+    return blake3(encode({"graph": spec.hash(), "pins": spec.to_data().get("pins", {})})).hexdigest()
+
+
+def _blobs(entries: Sequence[Entry]) -> set[str]:
+    """Digests of the binaries that items of these entries have."""
+    return {
+        ref.digest
+        for entry in entries
+        for items in (entry.outputs or {}).values()
+        for item in items
+        for ref in (item.binary or {}).values()
+    }
 
 
 def _calls(program: Program) -> list[str]:

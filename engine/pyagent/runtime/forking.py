@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Literal
 
 from pyagent.errors import InputError, NotFound
-from pyagent.runtime.log import Entry, StepKey
+from pyagent.runtime.log import Entry, Outputs, StepKey, timestamp
 from pyagent.runtime.override import descends, given_outputs, newest_step
 from pyagent.runtime.program import Program
 from pyagent.runtime.state import LoadProgram, RunState
@@ -23,11 +24,15 @@ def fork_entries(
     old: Program,
     new: Program,
     load: LoadProgram,
+    writes: Callable[[RunState, StepKey, Outputs], Mapping[str, Any]],
+    now: datetime,
 ) -> list[Entry]:
     """The new run's first entries.
 
     Kept is what does not descend from `step` (an id of a step, or a node: its newest step) and whose node and
-    ancestors are the same in `new`. Raises `NotFound` (`run.no_step`), `InputError` (`run.fork_once`).
+    ancestors are the same in `new`. `writes` gives the state writes of the step whose outcome is given.
+
+    Raises `NotFound` (`run.no_step`), `InputError` (`run.fork_once`).
     """
     state = RunState(old, load)
     for entry in entries:
@@ -41,7 +46,10 @@ def fork_entries(
         if entry.kind not in _KEPT_KINDS:
             continue
         if entry.step is None:
-            kept.append(entry)
+            # The new run's time begins now; another version calls the graphs that there are now.
+            dropped = {"at"} if old.hash == new.hash else {"at", "graphs"}
+            data = {name: value for name, value in entry.data.items() if name not in dropped}
+            kept.append(Entry(entry.kind, None, {**data, "at": timestamp(now)}))
             continue
         stands = not descends(state, entry.step, key) and not _follows(state, entry.step, changed)
         if stands and not _open(entry):
@@ -59,8 +67,10 @@ def fork_entries(
             details={"steps": dropped_once},
         )
     if items is not None:
-        data = {"status": "completed", "attempt": 1, "given": True}
-        kept.append(Entry("step.ended", key, data, given_outputs(state.node(key), items)))
+        outputs = given_outputs(state.node(key), items)
+        found = dict(writes(state, key, outputs))
+        data = {"status": "completed", "attempt": 1, "given": True, **({"writes": found} if found else {})}
+        kept.append(Entry("step.ended", key, data, outputs))
     if once == "reuse":
         kept.extend(Entry("step.reused", entry.step, entry.data, entry.outputs) for entry in reused)
     return kept

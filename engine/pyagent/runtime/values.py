@@ -8,7 +8,7 @@ from typing import Any, cast, overload
 
 from blake3 import blake3
 
-from pyagent.errors import ExpressionError, Where
+from pyagent.errors import ExpressionError
 from pyagent.runtime.expressions import EvaluationContext, Expressions, NodeView
 from pyagent.runtime.log import Outputs, StepKey
 from pyagent.runtime.state import FrameState, RunState
@@ -170,7 +170,6 @@ class Values:
                 f"{name!r} is not upstream of {key.node}, so it cannot be read here",
                 code="expr.not_upstream",
                 hint="Read only nodes from which edges lead to this one, and that this branch has run.",
-                where=Where(node=key.node),
             )
         step, items = found
         return NodeView(items=ItemViews(items), item=lambda: view(self._origin(key, item, step, items)))
@@ -190,7 +189,6 @@ class Values:
             f"$('{wanted.node}').item is not one item: {many}",
             code="expr.item_ambiguous",
             hint="Use .first(), .last() or .all() instead.",
-            where=Where(node=key.node),
         )
 
     def _trace(self, key: StepKey, item: Item, wanted: StepKey) -> Sequence[Item]:
