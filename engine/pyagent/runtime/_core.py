@@ -10,7 +10,7 @@ except ImportError as error:
     raise SetupError(
         "the compiled part of PyAgent, pyagent_core, is not installed",
         code="setup.core_missing",
-        hint="Run `make core`; it needs cargo (https://rustup.rs).",
+        hint="Run `make setup`; it needs cargo (https://rustup.rs).",
     ) from error
 
 __all__ = ["Engine", "ScriptError", "analyse", "parse_template", "plain_path", "walk"]
