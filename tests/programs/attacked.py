@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
 import json
 import os
 import re
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+
+from pyagent.store.base import RunFilter
+from pyagent.store.location import open_store
 
 PYAGENT = str(Path(sys.executable).parent / "pyagent")
 
@@ -115,11 +117,16 @@ class User:
 
     def statuses(self) -> dict[str, str]:
         """How each run of the store stands, seen without a command."""
-        path = self.home / "data" / "pyagent" / "pyagent.db"
-        if not path.exists():
-            return {}
-        with contextlib.closing(sqlite3.connect(path)) as store:
-            return dict(store.execute("SELECT id, status FROM runs").fetchall())
+
+        async def read() -> dict[str, str]:
+            store = open_store(str(self.home / "data" / "pyagent" / "pyagent.db"))
+            await store.open()
+            try:
+                return {run.id: run.status for run in await store.list_runs(RunFilter(limit=1000))}
+            finally:
+                await store.close()
+
+        return asyncio.run(read())
 
     def processes(self) -> list[psutil.Process]:
         """What runs in the user's name."""
