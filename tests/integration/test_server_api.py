@@ -19,6 +19,7 @@ from pyagent.server.app import create_app
 from pyagent.server.context import ServerContext
 from pyagent.server.guard import MAX_BODY
 from pyagent.server.security import Keys, read_token
+from pyagent.server.serving import serving
 from pyagent.store.location import open_store
 
 TOKEN = "t" * 43
@@ -60,7 +61,10 @@ async def report(items: Items, params: ReportParams, ctx: Context) -> Outputs:
     """Write a page and something beside it."""
     params.folder.mkdir()
     (params.folder / "report.html").write_text("<h1>Report</h1>")
+    (params.folder / "private.txt").write_text("secret")
     (params.folder / "docs").mkdir()
+    (params.folder / "docs" / ".netrc").write_text("secret")
+    (params.folder / "report.json").symlink_to(params.folder / "private.txt")
     (params.folder / "docs" / "index.html").write_text("<h1>Docs</h1>")
     (params.folder / "out").symlink_to(params.folder.parent / "secret")
     return {"out": [Item({"html": str(params.folder / "report.html"), "output": str(params.folder)})]}
@@ -481,6 +485,34 @@ async def test_a_stream_ends_when_the_server_is_about_to_stop(server: ServerCont
     assert await stream == []
 
 
+async def test_a_fork_takes_the_id_of_a_graph_and_no_path_or_text(client: httpx.AsyncClient) -> None:
+    run_id = (await client.post("/api/v1/runs", json={"graph": "greet"})).json()["id"]
+    for graph in ("/etc/passwd", "greet.yaml", GREET, "../greet", ""):
+        answer = await client.post(f"/api/v1/runs/{run_id}/fork", json={"step": "greet", "graph": graph})
+        assert answer.status_code == 422, graph
+
+
+async def test_a_websocket_is_closed_before_it_is_accepted(server: ServerContext) -> None:
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "websocket", "path": "/api/v1/events", "headers": [(b"authorization", f"Bearer {TOKEN}".encode())]}
+    await create_app(server)(scope, receive, send)
+    assert sent == [{"type": "websocket.close", "code": 1008}]
+
+
+async def test_a_server_goes_by_the_token_that_it_is_given(server: ServerContext) -> None:
+    async with serving(server.engine, token="u" * 43, port=0, work=False) as page, httpx.AsyncClient() as client:
+        for token, status in (("u" * 43, 200), (TOKEN, 401)):
+            answer = await client.get(f"{page.address}/api/v1/runs", headers={"Authorization": f"Bearer {token}"})
+            assert answer.status_code == status
+
+
 # -- reports ------------------------------------------------------------------------------------------------------
 
 
@@ -498,7 +530,8 @@ async def test_a_report_is_served_from_its_folder_and_nothing_beside_it(
     assert "allow-scripts" not in page.headers["content-security-policy"]
     folder = address.rpartition("/")[0]
     assert (await stranger.get(f"{folder}/docs/index.html")).text == "<h1>Docs</h1>"
-    for path in ("out", "../secret", "%2e%2e/secret", "docs", "..%2fsecret", "%2fetc%2fpasswd", "nothing"):
+    beside = ("private.txt", "report.json", "docs/.netrc", "docs/../private.txt", "")
+    for path in (*beside, "out", "../secret", "%2e%2e/secret", "docs", "..%2fsecret", "%2fetc%2fpasswd", "nothing"):
         assert (await stranger.get(f"{folder}/{path}")).status_code in (401, 404), path
     wrong = f"/reports/{run_id}/{'0' * 32}/report.html"
     assert (await stranger.get(wrong)).status_code == 404

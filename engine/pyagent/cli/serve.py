@@ -10,7 +10,7 @@ from rich.console import Console
 
 from pyagent.cli.exits import Exit, exit_of_status
 from pyagent.cli.run import RunOptions, start, sum_up
-from pyagent.cli.session import open_engine
+from pyagent.cli.session import open_engine, server_token
 from pyagent.cli.text import escape
 from pyagent.cli.watch import Watch, with_signals
 from pyagent.errors import SetupError
@@ -30,7 +30,10 @@ async def serve(*, host: str, port: int | None, work: bool) -> Exit:
     interrupted = asyncio.Event()
 
     async def served() -> Exit:
-        async with open_engine() as engine, serving(engine, host=host, port=port, work=work) as server:
+        async with (
+            open_engine() as engine,
+            serving(engine, token=server_token(), host=host, port=port, work=work) as server,
+        ):
             console.print(f"PyAgent is at [bold]{server.address}[/]. Ctrl-C stops it.")
             console.print(f"Open this link, which works once: [bold]{server.link()}[/]")
             await interrupted.wait()
@@ -45,7 +48,7 @@ async def run_and_serve(
     """Run a graph with its page beside it, and go on serving until Ctrl-C; then the run's own exit code."""
     from pyagent.server.serving import serving
 
-    async with serving(engine, host=options.host, port=options.port) as server:
+    async with serving(engine, token=server_token(), host=options.host, port=options.port) as server:
         run = await start(engine, document, inputs, options)
         watch = Watch(engine, run, document.spec, console, as_json=options.as_json, drive=False)
         if not options.as_json:
@@ -76,11 +79,8 @@ async def print_link(host: str, port: int) -> Exit:
     """Ask the server that runs for a new link, and print it. Raises `SetupError` (`server.not_running`)."""
     import httpx
 
-    from pyagent.server.security import read_token, token_file
-    from pyagent.store.location import sqlite_path
-
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    headers = {"Authorization": f"Bearer {read_token(token_file(sqlite_path()))}"}
+    headers = {"Authorization": f"Bearer {server_token()}"}
     try:
         async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
             response = await client.post(f"{address}/api/v1/links", headers=headers)

@@ -25,6 +25,14 @@ async def open_engine(graph: str | None = None) -> AsyncGenerator[Engine]:
         yield engine
 
 
+def server_token() -> str:
+    """The token of the server on the store that `open_engine` opens. Raises `SetupError` (`server.token`)."""
+    from pyagent.server.security import read_token, token_file
+    from pyagent.store.location import sqlite_path
+
+    return read_token(token_file(sqlite_path()))
+
+
 def is_path(graph: str) -> bool:
     """Whether a graph is given as a file rather than by its id."""
     return graph.endswith((".yaml", ".yml")) or os.sep in graph

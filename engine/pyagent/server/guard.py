@@ -61,8 +61,12 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            # Nothing here speaks WebSocket; what might one day must first be checked as requests are.
+            await send({"type": "websocket.close", "code": 1008})
             return
         started = False
 
@@ -121,11 +125,9 @@ class Guard:
             return None
         if path == "/" and "once=" in scope.get("query_string", b"").decode("latin-1"):
             return None
-        return self._unauthorized(scope, headers, method, path, origin)
+        return self._unauthorized(headers, method, path, origin)
 
-    def _unauthorized(
-        self, scope: Scope, headers: Headers, method: str, path: str, origin: str | None
-    ) -> Response | None:
+    def _unauthorized(self, headers: Headers, method: str, path: str, origin: str | None) -> Response | None:
         scheme, _, given = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and self.keys.is_token(given.strip()):
             return None

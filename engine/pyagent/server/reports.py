@@ -1,4 +1,4 @@
-"""The files that a run has written for people: served from its own output folder and nowhere else."""
+"""The files that a run has written for people: those of a report in its output folder, and no other file there."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from pyagent.store.base import Run
 
 router = APIRouter(tags=["reports"])
 Server = Annotated[ServerContext, Depends(context_of)]
+_FILES = frozenset({"report.html", "report.json", "changes.patch", "tests-before.json", "tests-after.json"})
+_FOLDER = "docs"
 # A report quotes texts of repositories that nobody vouches for: no scripts, no requests, an origin of its own.
 _POLICY = (
     "sandbox allow-popups allow-popups-to-escape-sandbox allow-downloads; default-src 'none'; "
@@ -61,10 +63,17 @@ async def read_report(run_id: str, key: str, path: str, server: Server) -> Respo
         file = (folder / path).resolve(strict=True)
     except (OSError, ValueError, RuntimeError):
         raise missing from None
-    # Resolved first: a link that leads out of the folder is not followed.
-    if not file.is_relative_to(folder) or not file.is_file():
+    # Resolved first: what counts is where a link leads.
+    if not file.is_relative_to(folder) or not _is_of_report(file.relative_to(folder), page.name) or not file.is_file():
         raise missing
     kind = mimetypes.guess_type(file.name)[0] or "text/plain"
     if kind in ("text/x-diff", "text/x-patch"):
         kind = "text/plain"
     return FileResponse(file, media_type=kind, headers={"Content-Security-Policy": _POLICY})
+
+
+def _is_of_report(path: Path, page: str) -> bool:
+    """Whether a path in the folder is one that a report has. The folder may be anybody's: `output: ~` is a home."""
+    if len(path.parts) == 1:
+        return path.name in _FILES or path.name == page
+    return bool(path.parts) and path.parts[0] == _FOLDER and not any(part.startswith(".") for part in path.parts)

@@ -16,8 +16,7 @@ from pyagent.errors import PyAgentError, SetupError
 from pyagent.runtime.engine import Engine
 from pyagent.server.app import create_app
 from pyagent.server.context import ServerContext
-from pyagent.server.security import Keys, read_token, token_file
-from pyagent.store.location import sqlite_path
+from pyagent.server.security import Keys
 
 PORT = 8642
 _NEAR = 20
@@ -93,13 +92,14 @@ class _Uvicorn(uvicorn.Server):
 
 @asynccontextmanager
 async def serving(
-    engine: Engine, *, host: str = "127.0.0.1", port: int | None = None, work: bool = True
+    engine: Engine, *, token: str, host: str = "127.0.0.1", port: int | None = None, work: bool = True
 ) -> AsyncGenerator[PageServer]:
     """A server that is up inside the block; `work` also executes runs. At the end runs are handed over as they stand.
 
+    `token` is what programs show, and what all its keys come from: `read_token` of a file beside the engine's store.
     Raises `SetupError` (`server.*`).
     """
-    keys = Keys(read_token(token_file(sqlite_path())))
+    keys = Keys(token)
     bound = listen(host, port)
     context = ServerContext(engine=engine, keys=keys, port=bound.getsockname()[1])
     application = create_app(context, hosts=(host,))

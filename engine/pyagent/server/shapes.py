@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from pyagent.runtime.log import decode
 from pyagent.store.base import Event, Run, RunStatus, StepRecord, StepStatus
 
+_GRAPH_ID = "^[a-z][a-z0-9_]*$"
+"""What the API takes for a graph. The engine also takes paths and whole files, from people at this machine."""
+
 
 class Shape(BaseModel):
     """Base of the models: frozen, unknown fields refused."""
@@ -200,7 +203,7 @@ class Cursor(Shape):
 class StartRun(Shape):
     """Start a run."""
 
-    graph: str = Field(description="Id of the graph", pattern="^[a-z][a-z0-9_]*$")
+    graph: str = Field(description="Id of the graph", pattern=_GRAPH_ID)
     inputs: dict[str, Any] = Field(default_factory=dict)
     trigger: str = ""
     key: str | None = Field(None, description="Start key; the header Idempotency-Key says the same", max_length=200)
@@ -222,7 +225,7 @@ class Fork(Shape):
 
     step: str
     items: Any = None
-    graph: str | None = Field(None, description="Go on with the current version of this graph")
+    graph: str | None = Field(None, description="Go on with the current version of this graph", pattern=_GRAPH_ID)
     once: Literal["ask", "repeat", "reuse"] = "ask"
 
 
