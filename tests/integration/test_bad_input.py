@@ -622,6 +622,19 @@ REPOSITORIES: dict[str, tuple[dict[str, str | bytes], str]] = {
         {"test_a.py": "import os, shutil\ndef test_a(): shutil.rmtree(os.path.dirname(__file__))\n", "x.py": "x=1\n"},
         "failing tests",
     ),
+    "tests that remove a source and put a folder in its place": (
+        {"test_a.py": "import os\ndef test_a():\n if os.path.isfile('x.py'): os.unlink('x.py')\n"
+         " os.makedirs('x.py', exist_ok=True)\n", "x.py": "x=1\n"},
+        "good",
+    ),
+    "tests that put a link in a source's place": (
+        {"test_a.py": "import os\ndef test_a():\n if not os.path.islink('x.py'):\n  os.unlink('x.py')\n"
+         "  os.symlink(os.path.expanduser('~/mine'), 'x.py')\n", "x.py": "x=1\n"},
+        "good",
+    ),
+    "tests that change a source": (
+        {"test_a.py": "def test_a(): open('x.py', 'wb').write(b'\\xff')\n", "x.py": "x=1\n"}, "good",
+    ),
     "plugins that are missing": (
         {"test_a.py": TEST, "pytest.ini": "[pytest]\naddopts = --cov=x -n 4\nrequired_plugins = pytest-nonsense\n"},
         "failing tests",
@@ -663,11 +676,12 @@ def test_a_repository_that_behaves_badly_gets_its_report(name: str, keeper: User
     files, verdict = REPOSITORIES[name]
     for path, content in files.items():
         (tmp_path / path).write_bytes(content.encode() if isinstance(content, str) else content)
-    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    keeper.file("mine", "mine")
+    before = {path: path.read_bytes() for path in (*tmp_path.iterdir(), keeper.home / "mine")}
     done = audited(keeper, tmp_path)
     assert done.code == 0, done.text
     assert json.loads((keeper.home / "report" / "report.json").read_text())["verdict"] == verdict
-    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert {path: path.read_bytes() for path in (*tmp_path.iterdir(), keeper.home / "mine")} == before
 
 
 def test_links_pipes_and_large_files_do_not_lead_out_of_a_repository(keeper: User, tmp_path: Path) -> None:

@@ -84,15 +84,44 @@ async def open_tree_with(ctx: Context, source: Source, files: list[patches.FileP
     touched = {patch.path: patch for patch in files}
     before = set[str](json.loads(state.read_text())) if state.exists() else set[str]()
     # The list of files that may differ from the original is written first: a kill in the middle is repaired.
-    state.write_text(json.dumps(sorted(before | touched.keys())))
+    _write_state(state, sorted(before | touched.keys()))
     for path in sorted(before | touched.keys()):
         text = read_text(original / path)
         if path in touched:
             text = patches.apply(text, touched[path], reverted)
-        if read_text(tree / path) != text:
-            write_text(tree / path, text)
-    state.write_text(json.dumps(sorted(touched)))
+        _put(tree, path, text.encode())
+    _write_state(state, sorted(touched))
     return tree
+
+
+def _put(tree: Path, name: str, content: bytes) -> None:
+    """Make `name` in the tree a file of just this content, whatever the tests have put there.
+
+    Nothing is written through a link, which may lead out of the tree.
+    """
+    path = tree
+    for part in Path(name).parts[:-1]:
+        path /= part
+        if path.is_symlink() or not path.is_dir():
+            path.unlink(missing_ok=True)
+            path.mkdir()
+    path = tree / name
+    if path.is_file() and not path.is_symlink():
+        # As bytes: a kill may have cut the file within a character.
+        if path.read_bytes() == content:
+            return
+    elif path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+    path.write_bytes(content)
+
+
+def _write_state(state: Path, files: list[str]) -> None:
+    """All or nothing: a kill in the middle leaves the list that was there."""
+    new = state.with_name(f"{state.name}.new")
+    new.write_text(json.dumps(files))
+    new.replace(state)
 
 
 def _copy(original: Path, target: Path, check: object) -> None:
@@ -108,8 +137,3 @@ def _copy(original: Path, target: Path, check: object) -> None:
 def read_text(path: Path) -> str:
     """A file's text with its line ends as they are; raises `UnicodeDecodeError` if it is not UTF-8."""
     return path.read_bytes().decode()
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text with its line ends as they are."""
-    path.write_bytes(text.encode())
