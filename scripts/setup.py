@@ -222,7 +222,7 @@ def command(line: list[str | Path], *, hint: str = "", environment: dict[str, st
 @contextmanager
 def locked() -> Generator[None]:
     """One set-up at a time on this machine: builds share a cache."""
-    CACHE.mkdir(parents=True, exist_ok=True)
+    CACHE.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (CACHE / "setup.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

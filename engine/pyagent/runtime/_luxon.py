@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 import subprocess
 import sys
 import tarfile
@@ -15,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 from pyagent.errors import SetupError
+from pyagent.sdk.places import cache_folder, cache_path
 
 VERSION = "3.7.2"
 INTEGRITY = "sha512-vtEhXh/gNjI9Yg1u4jX/0YVPMvxzHuGgCm6tC5kZyb08yjGWGnqAjGJvcXbqQR2P3MyMEFnRbpcdFS6PBcLqew=="
@@ -26,8 +26,7 @@ _MEMBER = "package/build/es6/luxon.mjs"
 
 def path() -> Path:
     """Where the file is kept: the user's cache folder, keyed by version."""
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "pyagent" / f"luxon-{VERSION}.mjs"
+    return cache_path() / f"luxon-{VERSION}.mjs"
 
 
 def source() -> str:
@@ -52,7 +51,7 @@ def fetch() -> Path:
     target = path()
     if target.exists() and hashlib.sha256(target.read_bytes()).hexdigest() == SOURCE_SHA256:
         return target
-    target.parent.mkdir(parents=True, exist_ok=True)
+    cache_folder()
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         command = ["npm", "pack", f"luxon@{VERSION}", "--silent", "--pack-destination", folder]
         try:

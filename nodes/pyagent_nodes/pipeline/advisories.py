@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
+from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from pyagent_nodes.pipeline.shapes import Finding, Severity
@@ -37,7 +37,7 @@ def records_of(document: Any) -> list[Mapping[str, Any]]:
 
 def match(records: Sequence[Mapping[str, Any]], installed: Mapping[str, str]) -> Iterator[Finding]:
     """Advisories that apply. `installed`: version by package name."""
-    versions = {normal(name): (name, version) for name, version in installed.items()}
+    versions = {canonicalize_name(name): (name, version) for name, version in installed.items()}
     for record in records:
         if record.get("withdrawn"):
             continue
@@ -45,7 +45,7 @@ def match(records: Sequence[Mapping[str, Any]], installed: Mapping[str, str]) ->
             package = affected.get("package") or {}
             if str(package.get("ecosystem", "")).lower() != "pypi":
                 continue
-            name, version = versions.get(normal(str(package.get("name", ""))), ("", ""))
+            name, version = versions.get(canonicalize_name(str(package.get("name", ""))), ("", ""))
             if not name or not _affects(affected, version):
                 continue
             fixed = sorted({event["fixed"] for events in _events(affected) for event in events if "fixed" in event})
@@ -58,11 +58,6 @@ def match(records: Sequence[Mapping[str, Any]], installed: Mapping[str, str]) ->
                 more=next((str(ref.get("url", "")) for ref in record.get("references") or []), ""),
             )
             break
-
-
-def normal(name: str) -> str:
-    """A package's name as the index compares it (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _events(affected: Mapping[str, Any]) -> Iterator[list[Mapping[str, str]]]:

@@ -1,4 +1,4 @@
-"""The programs that the pipeline runs, their environment, and where their caches are."""
+"""The programs that the pipeline runs, and their environment."""
 
 from __future__ import annotations
 
@@ -21,14 +21,6 @@ _OFFLINE = re.compile(
     r"|Network is unreachable|Connection refused|Failed to establish a new connection|error sending request"
     r"|dns error|Could not connect|network was disabled|tcp connect error|Connection to \S+ timed out|ProxyError",
 )
-
-
-def cache_folder() -> Path:
-    """`$XDG_CACHE_HOME/pyagent`, made if it is missing."""
-    root = os.environ.get("XDG_CACHE_HOME") or ""
-    folder = (Path(root) if Path(root).is_absolute() else Path.home() / ".cache") / "pyagent"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def user_environment(keep: re.Pattern[str], extra: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -14,6 +14,7 @@ from pydantic import Field, TypeAdapter
 
 from pyagent.errors import NodeError, Where
 from pyagent.sdk import Context, Item, Items, NodeParams, Outputs, node
+from pyagent.sdk.places import private_folder
 from pyagent_nodes.pipeline.archives import unpack
 from pyagent_nodes.pipeline.licences import LICENCES
 from pyagent_nodes.pipeline.report_document import RunPart, build_document
@@ -30,8 +31,10 @@ from pyagent_nodes.pipeline.shapes import (
     Tests,
 )
 
+_REPORTS = Path(".pyagent") / "reports"
 _FINDINGS = TypeAdapter(list[Finding])
-_FILES = ("docs", "changes.patch", "tests-before.json", "tests-after.json", "report.json", "report.html")
+# The first says that a folder is a report's: it comes before the others, and is there until the next takes its place.
+_FILES = ("report.json", "docs", "changes.patch", "tests-before.json", "tests-after.json", "report.html")
 
 
 class ReportFailed(NodeError):
@@ -65,7 +68,7 @@ async def report(items: Items, params: ReportParams, ctx: Context) -> Outputs:
 
     Fails with `pipeline.report.failed` when the folder cannot be written.
     """
-    output = Path(params.output or Path(".pyagent") / "reports" / ctx.run_id).expanduser().absolute()
+    output = Path(params.output or _REPORTS / ctx.run_id).expanduser().absolute()
     findings: list[Finding] = []
     licences: list[Licence] = []
     if params.audit is not None:
@@ -87,6 +90,8 @@ async def report(items: Items, params: ReportParams, ctx: Context) -> Outputs:
     files["report.html"] = render(document, diff).encode(errors="replace")
     docs = await ctx.blobs.get(params.docs.archive.ref) if params.docs else None
     try:
+        if params.output is None:
+            private_folder(output)
         await asyncio.to_thread(_write, output, files, docs)
     except OSError as error:
         raise ReportFailed(
@@ -131,8 +136,17 @@ def _versions(params: ReportParams) -> dict[str, str]:
 
 
 def _write(output: Path, files: Mapping[str, bytes], docs: bytes | None) -> None:
-    """Write all files beside the folder's own first, so that a failure leaves no half report."""
+    """Write all files beside the folder's own first, so that a failure leaves no half report.
+
+    Raises `ReportFailed` rather than replace what no report has written: somebody's `docs`, where `output` is `.`.
+    """
     output.mkdir(parents=True, exist_ok=True)
+    if not (output / _FILES[0]).is_file():
+        for name in _FILES:
+            if (output / name).exists():
+                raise ReportFailed(
+                    f"{output} has {name}, which no report has written", hint="Give `output` a folder of its own."
+                )
     staging = Path(tempfile.mkdtemp(dir=output, prefix=".writing-"))
     try:
         if docs is not None:
@@ -141,11 +155,11 @@ def _write(output: Path, files: Mapping[str, bytes], docs: bytes | None) -> None
             (staging / name).write_bytes(content)
         for name in _FILES:
             target = output / name
-            if target.is_dir():
+            if target.is_dir() and not target.is_symlink():
                 shutil.rmtree(target)
+            if (staging / name).exists():
+                (staging / name).replace(target)
             else:
                 target.unlink(missing_ok=True)
-            if (staging / name).exists():
-                (staging / name).rename(target)
     finally:
         shutil.rmtree(staging, ignore_errors=True)

@@ -10,11 +10,14 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
+
 from pyagent.errors import NodeError
 from pyagent.sdk import CancelToken
+from pyagent.sdk.places import cache_folder
 from pyagent.sdk.process import run_process
 from pyagent_nodes.pipeline.archives import sha256_of
-from pyagent_nodes.pipeline.programs import CACHE_VARIABLES, cache_folder, looks_offline, user_environment
+from pyagent_nodes.pipeline.programs import CACHE_VARIABLES, looks_offline, user_environment
 
 _REQUIREMENT = re.compile(
     r"""^\s*(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)
@@ -69,7 +72,7 @@ class Requirement:
             return None
         sha256 = found["sha256"]
         return cls(
-            name=re.sub(r"[-_.]+", "-", found["name"]).lower(),
+            name=canonicalize_name(found["name"]),
             version=found["version"],
             sha256=sha256.lower() if sha256 else None,
         )
@@ -114,7 +117,7 @@ def _is_release(file_name: str, requirement: Requirement) -> bool:
     """Whether an archive's name is that of the release: a pinned hash must not stand for another version."""
     stem = re.sub(r"\.(tar\.\w+|tgz|zip)$", "", file_name)
     name, _, version = stem.rpartition("-")
-    return re.sub(r"[-_.]+", "-", name).lower() == requirement.name and version == requirement.version
+    return canonicalize_name(name) == requirement.name and version == requirement.version
 
 
 def _keep(requirement: Requirement, downloaded: Path) -> Archive:

@@ -17,15 +17,16 @@ from pathlib import Path
 from typing import Literal
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_name
 
 from pyagent.errors import NodeError
 from pyagent.sdk import Context
+from pyagent.sdk.places import cache_folder
 from pyagent.sdk.process import ProcessResult, run_process
 from pyagent_nodes.pipeline.licences import LICENCES, read_licences
 from pyagent_nodes.pipeline.programs import (
     CACHE_VARIABLES,
     TEST_VARIABLES,
-    cache_folder,
     find_program,
     looks_offline,
     user_environment,
@@ -214,8 +215,8 @@ async def make_environment(
             await uv.install([*project.dependencies, *wanted], env=build, cached=False)
         frozen = await uv.run("pip", "freeze", "--exclude-editable", "--python", environment_python(ctx))
         lock = [line for line in frozen.text.splitlines() if "==" in line]
-        own = re.sub(r"[-_.]+", "-", project.name).lower()
-        lock = [line for line in lock if re.sub(r"[-_.]+", "-", line.split("==")[0]).lower() != own]
+        own = canonicalize_name(project.name)
+        lock = [line for line in lock if canonicalize_name(line.split("==")[0]) != own]
         write_lock(key, lock)
         ctx.log(f"{len(lock)} packages installed", packages=lock)
     (environment_folder(ctx) / _READY).write_text(key)

@@ -147,6 +147,17 @@ async def test_a_folder_that_cannot_be_written_is_a_clear_error(bench: Any, tmp_
     assert caught.value.where.field == "with.output"
 
 
+async def test_a_folder_with_somebodys_own_documentation_is_left_alone(bench: Any, tmp_path: Path) -> None:
+    bench.write(FILES)
+    await bench.ready()
+    (tmp_path / "own" / "docs").mkdir(parents=True)
+    (tmp_path / "own" / "docs" / "index.md").write_text("mine")
+    with pytest.raises(NodeError, match="which no report has written"):
+        await report(bench, tmp_path / "own")
+    assert (tmp_path / "own" / "docs" / "index.md").read_text() == "mine"
+    assert [path.name for path in (tmp_path / "own").iterdir()] == ["docs"]
+
+
 async def test_without_an_output_the_report_goes_below_the_working_directory(
     bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
