@@ -23,7 +23,10 @@ def cache_path() -> Path:
 
 
 def cache_folder() -> Path:
-    """`cache_path`, made if it is missing and for this user only: sources of repositories lie in it. Raises `OSError`."""
+    """`cache_path`, for this user only (sources of repositories lie in it) and made if it is missing.
+
+    Raises `OSError`.
+    """
     folder = private_folder(cache_path())
     if stat.S_IMODE(folder.stat().st_mode) & 0o077:
         folder.chmod(0o700)

@@ -166,3 +166,5 @@ async def test_without_an_output_the_report_goes_below_the_working_directory(
     await bench.ready()
     await bench.step("report", *FIELDS)
     assert bench.item["output"] == str(tmp_path / ".pyagent" / "reports" / "run")
+    assert (tmp_path / ".pyagent").stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / ".pyagent" / "reports").stat().st_mode & 0o777 == 0o700
