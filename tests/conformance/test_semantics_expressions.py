@@ -20,7 +20,7 @@ async def test_a_template_that_is_all_keeps_its_type_and_one_inside_text_becomes
 async def test_a_node_is_read_in_the_nearest_scope(lab: Lab) -> None:
     await lab.run(
         graph({"split": SPLIT, "loop": {"use": "flow.loop"}, "work": {},
-               "look": {"value": "{{ $('work').first().json.n }}"}, 
+               "look": {"value": "{{ $('work').first().json.n }}"},
                "end": {"value": "{{ $('work').first().json.n }}"}}, LOOP),
         numbers(1, 2, 3),
     )  # fmt: skip

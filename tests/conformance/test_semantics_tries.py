@@ -191,9 +191,7 @@ async def test_progress_between_adoptions_is_no_crash_loop(lab: Lab) -> None:
     names = [f"n{number}" for number in range(8)]
     for name in names:
         lab.gate(name)
-    run = await lab.engine.start(
-        graph({name: {} for name in names}, [f"{a} -> {b}" for a, b in pairwise(names)])
-    )
+    run = await lab.engine.start(graph({name: {} for name in names}, [f"{a} -> {b}" for a, b in pairwise(names)]))
     for name in names:
         driving = lab.driving(run)
         await lab.called(name)
