@@ -306,8 +306,9 @@ class TestJoining:
 
 def test_any_exception_becomes_an_error_with_a_code_and_a_place():
     assert as_error(ValueError("x"), node_id="a").as_dict() == {
-        "code": "node.failed",
+        "code": "node.crashed",
         "message": "ValueError: x",
+        "hint": "The node raised an error that it does not declare; its log may say more.",
         "where": {"node": "a"},
     }
     assert as_error(KeyError()).message == "KeyError"

@@ -88,7 +88,9 @@ def compile(
     program = Program(spec, registry or Registry.installed())
     others = {called.hash(): Program(called, registry or Registry.installed()) for called in (graphs or {}).values()}
     pinned = {called.graph.id: hash for hash, called in others.items()}
-    expressions = Expressions(timezone=spec.settings.timezone or "UTC")
+    contexts = {
+        each.hash: Expressions(timezone=each.graph.settings.timezone or "UTC") for each in (program, *others.values())
+    }
     fused = checkpointer is None if fuse is None else fuse
 
     async def resolve(graph_id: str) -> str:
@@ -107,7 +109,7 @@ def compile(
             run_id=run_id,
             state=state,
             journal=NoJournal(durable=checkpointer is None),
-            values=Values(state, expressions, run_id=run_id),
+            values=Values(state, lambda called: contexts[called.hash], run_id=run_id),
             start_graph=_no_engine,
             resolve_graph=resolve,
             credentials=_no_credentials,

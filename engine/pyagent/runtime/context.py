@@ -67,7 +67,6 @@ class StepContext:
         self.deadline = deadline
         self.heard = now
         """When the step last showed progress."""
-        self.secrets: list[str] = []
 
     @property
     def run_id(self) -> str:
@@ -131,23 +130,23 @@ class StepContext:
 
     def log(self, message: str, *, level: Level = "info", **fields: Any) -> None:
         self.heard = datetime.now(UTC)
-        data = redact({"message": message, "level": level, **plain(fields)}, self.secrets)
+        data = redact({"message": message, "level": level, **plain(fields)}, self._live.secrets)
         self._live.tell(event("step.log", str(self._key), **data))
 
     def progress(self, fraction: float | None = None, message: str = "") -> None:
         self.heard = datetime.now(UTC)
-        data: dict[str, Any] = {"message": redact(message, self.secrets)}
+        data: dict[str, Any] = {"message": redact(message, self._live.secrets)}
         if fraction is not None:
             data["fraction"] = min(1.0, max(0.0, fraction))
         self._live.tell(event("step.progress", str(self._key), **data))
 
     def token(self, text: str) -> None:
         self.heard = datetime.now(UTC)
-        self._live.tell(event("step.token", str(self._key), text=text))
+        self._live.tell(event("step.token", str(self._key), text=redact(text, self._live.secrets)))
 
     async def credential(self, name: str) -> Mapping[str, str]:
         found = await self._live.credentials(name)
-        self.secrets.extend(value for value in found.values() if len(value) >= 4)
+        self._live.secrets.extend(value for value in found.values() if len(value) >= 4)
         return found
 
     async def run_graph(self, graph: str, inputs: Mapping[str, Any]) -> str:

@@ -66,6 +66,7 @@ class Driver:
         watchers = [asyncio.create_task(self._keep_lease()), asyncio.create_task(self._listen())]
         try:
             self._begin()
+            await self.journal.flush()
             await self._read_messages()
             await self._execute()
             await self._close()

@@ -33,7 +33,7 @@ from pyagent.runtime.state import RunState
 from pyagent.runtime.values import Values
 from pyagent.sdk.items import Items
 from pyagent.sdk.registry import Registry
-from pyagent.store.base import ENDED, Commit, KeyPolicy, Lease, NewRun, Run, Store, StoreUnavailable
+from pyagent.store.base import ENDED, Commit, KeyPolicy, Lease, NewEvent, NewRun, Run, Store, StoreUnavailable
 from pyagent.store.location import open_store
 
 LEASE = timedelta(seconds=10)
@@ -319,7 +319,7 @@ class Engine:
             run_id=run.id,
             state=state,
             journal=journal,
-            values=Values(state, self._expressions_of(state.program), run_id=run.id),
+            values=Values(state, self._expressions_of, run_id=run.id),
             production=run.production,
             start_graph=start,
             resolve_graph=resolve,
@@ -342,26 +342,36 @@ class Engine:
         return self._programs[hash]
 
     def _expressions_of(self, program: Program) -> Expressions:
-        """One context for a graph's expressions: its globals are never another graph's."""
-        if program.graph.id not in self._expressions:
+        """One context for each graph version's expressions: its globals are never another graph's."""
+        if program.hash not in self._expressions:
             timezone = program.graph.settings.timezone or "UTC"
-            self._expressions[program.graph.id] = Expressions(timezone=timezone)
-        return self._expressions[program.graph.id]
+            self._expressions[program.hash] = Expressions(timezone=timezone)
+        return self._expressions[program.hash]
 
     async def _on_failure(self, run: Run, graph: GraphSpec) -> None:
         """Start the graph that `settings.on_failure` names, once for each failure."""
         if graph.settings.on_failure is None or run.labels.get("on_failure"):
             return
         inputs = {"run": run.id, "graph": run.graph_id, "error": dict(run.error or {})}
-        with suppress(PyAgentError):
+        try:
+            document = await self.document(graph.settings.on_failure)
+            declared = document.spec.inputs
             await self.start(
-                graph.settings.on_failure,
-                inputs,
+                document,
+                {name: value for name, value in inputs.items() if name in declared} if declared else inputs,
                 key=f"{run.id}/on_failure/{run.log_length}",
                 key_policy="existing",
                 parent_run=run.id,
                 labels={"on_failure": run.id},
             )
+        except PyAgentError as error:
+            await self._tell(run.id, event("run.on_failure_failed", error=error.as_dict()))
+
+    async def _tell(self, run_id: str, said: NewEvent) -> None:
+        """Add an event to a run that nobody drives; if somebody has claimed it, that is left out."""
+        with suppress(PyAgentError):
+            lease = await self.store.claim(run_id, self.peer, self.lease)
+            await self.store.commit(lease, Commit(events=[said], release=True))
 
     # -- requests -----------------------------------------------------------------------------------------------
 
@@ -480,7 +490,7 @@ class Engine:
         new = self._program(document.spec) if graph is not None else old
 
         def writes(state: RunState, key: StepKey, outputs: Outputs) -> Mapping[str, Any]:
-            values = Values(state, self._expressions_of(state.program), run_id=source.id)
+            values = Values(state, self._expressions_of, run_id=source.id)
             given = Items.concat(list(state.inputs_of(key).values()))
             return values.writes(key, given, outputs, datetime.now(UTC))
 

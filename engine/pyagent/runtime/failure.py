@@ -2,40 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from pyagent.errors import PyAgentError
 from pyagent.graph.spec import NodeSpec, RetrySpec
 from pyagent.runtime.log import Outputs, items_of, plain
 from pyagent.runtime.program import NodeProgram
+from pyagent.runtime.redact import masked
 from pyagent.sdk.items import Item, Items
+from pyagent.sdk.outcome import as_error
 
 ErrorData = dict[str, Any]
 """`PyAgentError.as_dict()` and where it happened: `{code, message, hint?, node?, step?, attempt?}`."""
 
-_NEVER_RETRIED = frozenset({"node.cancelled", "graph.param.invalid", "expr.syntax", "expr.not_upstream"})
+_NEVER_RETRIED = frozenset({"node.cancelled", "input.params", "expr.syntax", "expr.not_upstream"})
 
 
-def describe(error: BaseException, node: NodeSpec, attempt: int) -> ErrorData:
-    """An exception as data. What nodes raise by accident becomes `node.crashed` with the exception's own words."""
-    if isinstance(error, PyAgentError):
-        found: ErrorData = plain(error.as_dict())
-    else:
-        text = str(error) or type(error).__name__
-        found = {
-            "code": "node.crashed",
-            "message": f"{type(error).__name__}: {text}",
-            "hint": "The node raised an error it does not declare; its log may say more.",
-        }
-    return {**found, "node": node.id, "attempt": attempt}
+def describe(error: Exception, node: NodeSpec, attempt: int, secrets: Sequence[str] = ()) -> ErrorData:
+    """An exception as data, secrets masked. What a node raises by accident becomes `node.crashed`."""
+    return {**plain(masked(as_error(error), secrets).as_dict()), "node": node.id, "attempt": attempt}
 
 
 def retry_delay(policy: RetrySpec | None, attempt: int, error: ErrorData, chance: float) -> timedelta | None:
     """How long to wait before the next try after try number `attempt` failed; None: no more tries.
 
-    `chance` is a random number in [0, 1) that the log holds; with jitter the pause is spread over [0.5, 1.5) of
+    `chance` is a number in [0, 1) that is the same in every replay; with jitter the pause is spread over [0.5, 1.5) of
     itself (AWS Architecture Blog, "Exponential Backoff and Jitter", 2015, gives the reasons).
     """
     if policy is None or attempt >= policy.attempts or error["code"] in _NEVER_RETRIED:

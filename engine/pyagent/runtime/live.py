@@ -93,6 +93,8 @@ class LiveRun:
     """Steps that became ready by a message or a timer, for the listener to start."""
     listening: bool = False
     outputs: dict[str, Any] | None = None
+    secrets: list[str] = field(default_factory=list[str])
+    """Values of credentials that steps have read: masked in whatever the run says."""
     waits_open: int = 0
     """Steps that ask LangGraph for an answer in this superstep."""
     waits_tried: int = 0

@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Any, cast
 
+from pyagent.errors import PyAgentError
+
 MASK = "••••"
 
 _SHAPES = re.compile(
@@ -29,3 +31,12 @@ def redact(value: Any, secrets: Sequence[str] = ()) -> Any:
     if isinstance(value, list | tuple):
         return [redact(part, secrets) for part in cast(list[Any], value)]
     return value
+
+
+def masked(error: PyAgentError, secrets: Sequence[str]) -> PyAgentError:
+    """The error with the secrets in its words masked; the same object."""
+    error.message = redact(error.message, secrets)
+    error.args = (error.message,)
+    error.hint = redact(error.hint, secrets)
+    error.details = redact(error.details, secrets)
+    return error

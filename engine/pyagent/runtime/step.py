@@ -17,12 +17,13 @@ from pyagent.runtime.journal import event
 from pyagent.runtime.live import LiveRun, Token, step_row
 from pyagent.runtime.log import Entry, Outputs, StepKey, timestamp
 from pyagent.runtime.program import NodeProgram, Program
+from pyagent.runtime.redact import masked
 from pyagent.runtime.state import Changes
 from pyagent.sdk.commands import Call, Command, Map, Stop, Wait
 from pyagent.sdk.each import run_each
 from pyagent.sdk.items import Item, Items, Result
 from pyagent.sdk.node import Effects
-from pyagent.sdk.outcome import ItemOutcome, as_error, failed_item, join_outcomes, mark, normalise
+from pyagent.sdk.outcome import ItemOutcome, failed_item, join_outcomes, mark, normalise
 from pyagent.sdk.params import NodeParams
 
 Returned = Result | Command
@@ -332,7 +333,7 @@ class Step:
         status = "failed" if outcome.error else "completed"
         data: dict[str, Any] = {"index": outcome.index, "status": status}
         if outcome.error:
-            data["error"] = outcome.error.as_dict()
+            data["error"] = masked(outcome.error, self.live.secrets).as_dict()
         made = {port: Items.of(items) for port, items in (outcome.outputs or {}).items()}
         self.live.record(Entry("step.item", self.key, data, made))
         if once:
@@ -453,13 +454,12 @@ class Step:
                 outputs.setdefault("error" if policy == "route" else ports[0], []).append(item)
         return {port: Items.of(made) for port, made in outputs.items()}
 
-    def _describe(self, raised: BaseException) -> ErrorData:
+    def _describe(self, raised: Exception) -> ErrorData:
+        secrets = self.live.secrets
         if isinstance(raised, ItemsFailed):
-            first = next(outcome.error for outcome in raised.outcomes if outcome.error is not None)
-            return {**describe(first, self.node.spec, self.attempt), "outcomes": raised.outcomes}
-        if isinstance(raised, ValidationError):
-            raised = as_error(raised, node_id=self.node.id, step=str(self.key))
-        return describe(raised, self.node.spec, self.attempt)
+            errors = [masked(outcome.error, secrets) for outcome in raised.outcomes if outcome.error is not None]
+            return {**describe(errors[0], self.node.spec, self.attempt), "outcomes": raised.outcomes}
+        return describe(raised, self.node.spec, self.attempt, secrets)
 
     async def _unknown(self, reason: str, *, lost: bool = False) -> Changes:
         """A `once` try whose outcome nobody knows (SEMANTICS 18). `lost`: its worker died, which uses up no try."""

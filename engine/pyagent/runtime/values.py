@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast, overload
 
@@ -11,12 +11,16 @@ from blake3 import blake3
 from pyagent.errors import ExpressionError
 from pyagent.runtime.expressions import EvaluationContext, Expressions, NodeView
 from pyagent.runtime.log import Outputs, StepKey
+from pyagent.runtime.program import Program
 from pyagent.runtime.state import FrameState, RunState
 from pyagent.sdk.items import Item, Items, ItemSource
-from pyagent.sdk.params import has_template
 
 _SKIPPED = "expr.skipped_node"
 """Told apart inside this module: an output that names a skipped node is null."""
+
+
+ExpressionsOf = Callable[[Program], Expressions]
+"""The expressions of a graph: each version has a context of its own."""
 
 
 class ItemViews(Sequence[Mapping[str, Any]]):
@@ -52,7 +56,7 @@ class Values:
     """Evaluates the templates of one run. Changes nothing."""
 
     def __init__(
-        self, state: RunState, expressions: Expressions, *, run_id: str, variables: Mapping[str, Any] | None = None
+        self, state: RunState, expressions: ExpressionsOf, *, run_id: str, variables: Mapping[str, Any] | None = None
     ) -> None:
         self._state = state
         self._expressions = expressions
@@ -72,7 +76,7 @@ class Values:
         kept = {name: value for name, value in node.spec.params.items() if name in node.literal}
         item = items[index] if index < len(items) else None
         context = self._context(key, now, item, index, ports)
-        return {**cast(dict[str, Any], self._expressions.evaluate(raw, context, field="with")), **kept}
+        return {**cast(dict[str, Any], self._of(key).evaluate(raw, context, field="with")), **kept}
 
     def writes(self, key: StepKey, items: Items, outputs: Outputs, now: datetime) -> dict[str, Any]:
         """The state writes of a step that is ending: `$json` is its first output item, else its first input item."""
@@ -82,7 +86,7 @@ class Values:
         made = next((found for found in outputs.values() if len(found)), items)
         item = made[0] if len(made) else None
         context = self._context(key, now, item, 0, {"in": made})
-        return cast(dict[str, Any], self._expressions.evaluate(write, context, field="write"))
+        return cast(dict[str, Any], self._of(key).evaluate(write, context, field="write"))
 
     def outputs(self, frame: str, now: datetime) -> dict[str, Any]:
         """The outputs of a graph that has ended. A template that names a skipped node is null (SEMANTICS 27).
@@ -107,20 +111,15 @@ class Values:
         values: dict[str, Any] = {}
         for name, template in templates.items():
             try:
-                values[name] = self._expressions.evaluate(template, context, field=f"outputs.{name}")
+                values[name] = self._expressions(found.program).evaluate(template, context, field=f"outputs.{name}")
             except ExpressionError as error:
                 if error.code != _SKIPPED:
                     raise
                 values[name] = None
         return values
 
-    def evaluate(self, template: Any, key: StepKey, now: datetime) -> Any:
-        """Any template as a step sees it."""
-        if not has_template(template):
-            return template
-        ports = self._state.inputs_of(key)
-        items = Items.concat(list(ports.values())) if ports else Items.of(())
-        return self._expressions.evaluate(template, self._context(key, now, items[0] if len(items) else None, 0, ports))
+    def _of(self, key: StepKey) -> Expressions:
+        return self._expressions(self._state.frames[key.frame].program)
 
     # -- the parts of a context ---------------------------------------------------------------------------------
 

@@ -157,6 +157,8 @@ def failed_item(
 ) -> Item:
     """The item that stands for a failure (SEMANTICS 20): `{…, error}`, or `{error, input}` for the port `error`."""
     said: JsonObject = {"code": error.code, "message": error.message, "node": node_id, "attempt": attempt}
+    if error.hint:
+        said["hint"] = error.hint
     json: JsonObject = {**item.json, "error": said} if on_error == "continue" else {"error": said, "input": item.json}
     return Item(json, item.binary, item.sources)
 
@@ -176,7 +178,11 @@ def as_error(error: Exception, *, node_id: str = "", step: str = "") -> PyAgentE
     elif isinstance(error, PyAgentError):
         found = error
     else:
-        found = NodeError(f"{type(error).__name__}: {error}".removesuffix(": "))
+        found = NodeError(
+            f"{type(error).__name__}: {error}".removesuffix(": "),
+            code="node.crashed",
+            hint="The node raised an error that it does not declare; its log may say more.",
+        )
         found.__cause__ = error
     where = found.where
     found.where = replace(where, node=where.node or node_id or None, step=where.step or step or None)

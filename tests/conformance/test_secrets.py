@@ -1,0 +1,59 @@
+"""Secrets do not reach logs, events, step rows or errors."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pyagent.runtime.engine import Engine
+from pyagent.sdk import Context, Items, NoParams, Registry, node
+from pyagent.store import open_store
+
+SECRET = "correct-horse-battery"
+GRAPH = """
+pyagent: 1
+id: leaky
+nodes:
+  - {id: leak, use: leaky.leak@1, on_error: continue}
+  - {id: end, use: leaky.fail@1}
+edges: [leak -> end]
+"""
+
+
+@node("leaky.leak", title="Leak", effects="idempotent")
+async def leak(items: Items, params: NoParams, ctx: Context) -> None:
+    """Says its credential in every way it can, and fails with it."""
+    password = (await ctx.credential("vault"))["password"]
+    ctx.log(f"it is {password}", also=password)
+    ctx.progress(0.5, password)
+    ctx.token(password)
+    raise ValueError(f"could not log in with {password}")
+
+
+@node("leaky.fail", title="Fail", effects="idempotent")
+async def fail(items: Items, params: NoParams, ctx: Context) -> None:
+    """Fails with what an earlier step read."""
+    raise RuntimeError(f"still {(await ctx.credential('vault'))['password']}")
+
+
+async def test_a_credential_is_masked_wherever_a_node_says_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYAGENT_CREDENTIAL_VAULT", json.dumps({"password": SECRET}))
+    registry = Registry({})
+    registry.add(leak)
+    registry.add(fail)
+    store = open_store(f"sqlite:///{tmp_path}/s.db")
+    await store.open()
+    try:
+        run = await Engine(store, registry=registry).run(GRAPH)
+        events = await store.read_events()
+        steps = await store.steps(run.id)
+        log = await store.read_log(run.id)
+    finally:
+        await store.close()
+
+    assert run.status == "failed"
+    assert "RuntimeError: still" in (run.error or {})["message"]
+    assert SECRET not in repr((run, events, steps, log))
+    assert {event.kind for event in events} >= {"step.log", "step.progress", "step.token", "step.failed", "run.failed"}
