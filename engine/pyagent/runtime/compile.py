@@ -35,11 +35,12 @@ from pyagent.graph.yaml import load_file, load_text
 from pyagent.runtime.channel import FINISH, START, Newest, ReadySteps, StepTask
 from pyagent.runtime.expressions import Expressions
 from pyagent.runtime.follow import Spawn, finish_frames, finish_run, run_step
+from pyagent.runtime.frames import Changes
 from pyagent.runtime.journal import NoJournal
 from pyagent.runtime.live import LiveRun
 from pyagent.runtime.log import Entry, StepKey, timestamp
 from pyagent.runtime.program import Program
-from pyagent.runtime.state import Changes, RunState
+from pyagent.runtime.state import RunState
 from pyagent.runtime.values import Values
 from pyagent.sdk.registry import Registry
 from pyagent.store.base import NewEvent

@@ -11,10 +11,10 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from pyagent.errors import PyAgentError, StoreError
+from pyagent.runtime.frames import Changes
 from pyagent.runtime.journal import event
 from pyagent.runtime.live import LiveRun
 from pyagent.runtime.log import Entry, StepKey, timestamp
-from pyagent.runtime.state import Changes
 from pyagent.runtime.step import Step, StepInterrupted
 
 Spawn = Callable[[StepKey], Awaitable[None]]

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from pyagent.errors import NodeCancelled, SetupError
+from pyagent.runtime.frames import Changes
 from pyagent.runtime.journal import Journal
 from pyagent.runtime.log import Entry, StepKey
-from pyagent.runtime.state import Changes, RunState
+from pyagent.runtime.state import RunState
 from pyagent.runtime.values import Values
 from pyagent.store.base import NewEvent, StepRecord
 

@@ -7,87 +7,20 @@ this module adds frames (maps, called graphs), outcomes, waits, state channels a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from pyagent.errors import PyAgentError, RunError
 from pyagent.runtime.failure import ErrorData, failed_outputs
-from pyagent.runtime.log import Entry, Outputs, StepKey, items_of, one_item
-from pyagent.runtime.program import FrameProgram, NodeProgram, Program
+from pyagent.runtime.frames import Changes, Expansion, FrameState, Outcome, expansion_outputs, leaf_items
+from pyagent.runtime.log import Entry, StepKey, one_item
+from pyagent.runtime.program import NodeProgram, Program
 from pyagent.runtime.reduce import Channels
-from pyagent.runtime.rules import Decisions, Delivery, Frame, Ready, StepId
+from pyagent.runtime.rules import Decisions, Delivery, Frame, Ready
 from pyagent.sdk.items import Item, Items, ItemSource
 
 LoadProgram = Callable[[str], Program]
 """A called graph's program by its hash."""
-
-
-@dataclass(slots=True)
-class Outcome:
-    """How a step ended."""
-
-    status: Literal["completed", "failed", "cancelled"]
-    outputs: Outputs
-    error: ErrorData | None = None
-
-
-@dataclass(slots=True)
-class FrameState:
-    """One execution of a set of nodes."""
-
-    name: str
-    program: Program
-    nodes: FrameProgram
-    rules: Frame
-    inputs: Mapping[str, Any]
-    """`$inputs` in this frame."""
-    entry: Items
-    """What the frame's start puts out."""
-    channels: Channels
-    parent: StepKey | None = None
-    element: int = 0
-    calls: bool = False
-    """The frame is a called graph, with outputs to evaluate and state of its own."""
-    steps: dict[str, list[StepKey]] = field(default_factory=dict[str, list[StepKey]])
-    """Ended steps by node, in the order of the log."""
-    closed: bool = False
-
-
-@dataclass(slots=True)
-class Expansion:
-    """A map's or call's step whose frames are being run."""
-
-    step: StepKey
-    kind: Literal["map", "call"]
-    elements: list[Items]
-    parallel: int
-    on_error: Literal["stop", "skip", "route"]
-    program: Program
-    nodes: FrameProgram
-    calls: bool
-    until: datetime | None = None
-    """When the node's `timeout` ends it."""
-    refused: Mapping[str, ErrorData] = field(default_factory=dict[str, ErrorData])
-    """Elements that do not fit the called graph's inputs."""
-    started: int = 0
-    ended: int = 0
-    results: dict[int, Items] = field(default_factory=dict[int, Items])
-    errors: dict[int, ErrorData] = field(default_factory=dict[int, ErrorData])
-
-
-@dataclass(slots=True)
-class Changes:
-    """What follows from one entry."""
-
-    ready: list[StepKey] = field(default_factory=list[StepKey])
-    skipped: list[StepKey] = field(default_factory=list[StepKey])
-    expanded: list[StepKey] = field(default_factory=list[StepKey])
-    """Map steps that ended with the entry."""
-    cancel: list[tuple[StepKey, str]] = field(default_factory=list[tuple[StepKey, str]])
-    """Running steps to cancel, and why: `loser` or `failed`."""
-    finished: list[str] = field(default_factory=list[str])
-    """Frames of graphs (the run's own, called ones) that ended and whose outputs are to be evaluated."""
 
 
 _PROGRESS = frozenset(
@@ -480,18 +413,7 @@ class RunState:
             self.awaiting[frame.name] = None
             changes.finished.append(frame.name)
         elif frame.parent is not None:
-            self._frame_result(frame.parent, frame.element, self._leaf_items(frame), changes)
-
-    def _leaf_items(self, frame: FrameState) -> Items:
-        """What the body's last nodes put out, in the order of the file (SEMANTICS 15)."""
-        parts = [
-            items
-            for node in frame.nodes.leaves
-            for key in sorted(frame.steps.get(node, ()))
-            for port, items in self.outcomes[key].outputs.items()
-            if port != "error"
-        ]
-        return Items.concat(parts) if parts else Items.of(())
+            self._frame_result(frame.parent, frame.element, leaf_items(frame, self.outcomes), changes)
 
     def _frame_outputs(self, step: StepKey, data: Mapping[str, Any], changes: Changes) -> None:
         expansion = self.expansions.get(step)
@@ -543,28 +465,11 @@ class RunState:
                 for name, value in inner.channels.writes:
                     if not self._write(frame, key, {name: value}, changes):
                         return
-        outputs = self._expansion_outputs(expansion, node)
+        outputs = expansion_outputs(expansion, node)
         self._keep(frame, key, Outcome("completed", outputs))
         changes.expanded.append(key)
         counts = {port: len(items) for port, items in outputs.items()}
         self._decide(frame, frame.rules.end_step(key.id, counts), changes)
-
-    def _expansion_outputs(self, expansion: Expansion, node: NodeProgram) -> Outputs:
-        found: list[Item] = []
-        offset = 0
-        for element, items in enumerate(expansion.elements):
-            sources = tuple(ItemSource(offset + number) for number in range(len(items)))
-            offset += len(items)
-            if (result := expansion.results.get(element)) is not None:
-                found.extend(Item(item.json, item.binary, sources) for item in result)
-        outputs: Outputs = {node.ports_out[0]: Items.of(found)} if found else {}
-        if expansion.on_error == "route" and expansion.errors:
-            errors = [
-                {"error": error, "input": [item.json for item in expansion.elements[element]]}
-                for element, error in sorted(expansion.errors.items())
-            ]
-            outputs["error"] = items_of(errors)
-        return outputs
 
     # -- failures -----------------------------------------------------------------------------------------------
 
@@ -637,6 +542,3 @@ class RunState:
 
 def _no_programs(_: str) -> Program:
     raise RunError("this run cannot call other graphs", code="run.no_graphs")
-
-
-__all__ = ["Changes", "Expansion", "FrameState", "Outcome", "RunState", "StepId"]

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from pydantic import ValidationError
 
-from pyagent.errors import InputError, NodeCancelled, NodeError, NodeTimeout, PyAgentError, StoreError
+from pyagent.errors import InputError, NodeError, NodeTimeout, PyAgentError, StoreError
 from pyagent.runtime.context import StepContext
 from pyagent.runtime.failure import ErrorData, describe, failed_outputs, retry_delay
+from pyagent.runtime.frames import Changes
 from pyagent.runtime.inputs import checked_inputs
 from pyagent.runtime.journal import event
+from pyagent.runtime.limits import bounded, unbounded
 from pyagent.runtime.live import LiveRun, Token, step_row
 from pyagent.runtime.log import Entry, Outputs, StepKey, timestamp
 from pyagent.runtime.program import NodeProgram, Program
 from pyagent.runtime.redact import masked
-from pyagent.runtime.state import Changes
 from pyagent.sdk.commands import Call, Command, Map, Stop, Wait
 from pyagent.sdk.each import run_each
 from pyagent.sdk.items import Item, Items, Result
@@ -110,42 +111,15 @@ class Step:
         if node.params is None and callable(node.type.effects) and node.spec.effects is None:
             self.effects = self._strictest_effects()
         if self.effects == "none":
-            return await (self._compute() if node.pure else self._act())
+            if not node.pure:
+                return await self._act()
+            self._tell_started()
+            return await unbounded(self._call(self._context(None)), self.token, grace=live.grace)
         await live.journal.settle()
         if live.limit is None:
             return await self._act()
         async with live.limit:
             return await self._act()
-
-    async def _compute(self) -> Returned:
-        """Call a node that only computes, in this task. A stop that is asked for cancels it after the grace time."""
-        task, loop = asyncio.current_task(), asyncio.get_running_loop()
-        timer: asyncio.TimerHandle | None = None
-        cancelled = False
-
-        def cancel() -> None:
-            nonlocal cancelled
-            cancelled = True
-            if task is not None:
-                task.cancel()
-
-        def stop() -> None:
-            nonlocal timer
-            timer = loop.call_later(min(0.2, self.live.grace), cancel)
-
-        self.token.stop = stop
-        self._tell_started()
-        try:
-            return await self._call(self._context(None))
-        except asyncio.CancelledError:
-            if not cancelled or task is None:
-                raise
-            task.uncancel()
-            raise NodeCancelled(f"the step was stopped: {self.token.reason}") from None
-        finally:
-            self.token.stop = None
-            if timer is not None:
-                timer.cancel()
 
     async def _act(self) -> Returned:
         """Call a node whose turn has come: its time begins here."""
@@ -157,7 +131,16 @@ class Step:
         deadline = datetime.now(UTC) + limit if limit else None
         context = self._context(deadline)
         self._tell_started()
-        return await self._bounded(self._call(context), context, deadline)
+        return await bounded(
+            self._call(context),
+            self.token,
+            grace=self.live.grace,
+            deadline=deadline,
+            timeout=limit,
+            idle=self.node.spec.idle_timeout,
+            heard=lambda: context.heard,
+            finishes=self.effects == "once",
+        )
 
     def _context(self, deadline: datetime | None) -> StepContext:
         return StepContext(
@@ -222,55 +205,6 @@ class Step:
                 # Of an item-wise node, whose other items may well be evaluated.
                 return ports
         return ports
-
-    async def _bounded(self, call: Awaitable[Returned], context: StepContext, deadline: datetime | None) -> Returned:
-        """Await the call within its time limits; a stop that is asked for cancels it after the grace time."""
-        task = asyncio.ensure_future(call)
-        # What a stopped call raises at its end is nobody's concern, and must not be printed as forgotten.
-        task.add_done_callback(lambda done: done.cancelled() or done.exception())
-        stop = asyncio.ensure_future(self.token.wait())
-        idle = self.node.spec.idle_timeout
-        try:
-            while True:
-                limits = [limit for limit in (deadline, context.heard + idle if idle else None) if limit]
-                left = (min(limits) - datetime.now(UTC)).total_seconds() if limits else None
-                done, _ = await asyncio.wait(
-                    {task, stop},
-                    timeout=max(0.0, left) if left is not None else None,
-                    return_when=asyncio.FIRST_COMPLETED,
-                )
-                if task in done:
-                    return task.result()
-                if stop in done:
-                    await self._give_grace(task)
-                    if self.effects == "once" and task.done() and not task.cancelled() and task.exception() is None:
-                        return task.result()
-                    raise NodeCancelled(f"the step was stopped: {self.token.reason}")
-                if deadline is not None and datetime.now(UTC) >= deadline:
-                    return await self._cut_off(task, self.node.spec.timeout, "timeout")
-                if idle is not None and datetime.now(UTC) >= context.heard + idle:
-                    return await self._cut_off(task, idle, "idle_timeout")
-        finally:
-            stop.cancel()
-            if not task.done():
-                task.cancel()
-                await asyncio.wait({task}, timeout=self.live.grace)
-
-    async def _cut_off(self, task: asyncio.Future[Returned], limit: timedelta | None, reason: str) -> Returned:
-        self.token.set(reason)
-        task.cancel()
-        await asyncio.wait({task}, timeout=self.live.grace)
-        seconds = limit.total_seconds() if limit else 0
-        what = "showed no progress for" if reason == "idle_timeout" else "took longer than"
-        raise NodeTimeout(f"the try {what} {seconds:g} s", details={"limit_seconds": seconds})
-
-    async def _give_grace(self, task: asyncio.Future[Returned]) -> None:
-        """A cancelled step may clean up: it is asked first, then cancelled. What acts once gets time to finish."""
-        patience = self.live.grace if self.effects == "once" else min(0.2, self.live.grace)
-        await asyncio.wait({task}, timeout=patience)
-        if not task.done():
-            task.cancel()
-            await asyncio.wait({task}, timeout=self.live.grace)
 
     async def _pause(self, error: ErrorData, delay: timedelta) -> None:
         """Record a failed try and wait before the next."""

@@ -10,9 +10,10 @@ from blake3 import blake3
 
 from pyagent.errors import ExpressionError
 from pyagent.runtime.expressions import EvaluationContext, Expressions, NodeView
+from pyagent.runtime.frames import FrameState
 from pyagent.runtime.log import Outputs, StepKey
 from pyagent.runtime.program import Program
-from pyagent.runtime.state import FrameState, RunState
+from pyagent.runtime.state import RunState
 from pyagent.sdk.items import Item, Items, ItemSource
 
 _SKIPPED = "expr.skipped_node"

@@ -1,0 +1,114 @@
+"""Awaits a node's function within its time limits, and stops it when that is asked for (SEMANTICS 17, 21)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+from pyagent.errors import NodeCancelled, NodeTimeout
+from pyagent.runtime.live import Token
+
+T = TypeVar("T")
+PATIENCE = 0.2
+"""Seconds that a step which was asked to stop gets before its task is cancelled."""
+
+
+async def unbounded(call: Awaitable[T], token: Token, *, grace: float) -> T:
+    """Await a call that only computes, in this very task. A stop that is asked for cancels it.
+
+    Raises `NodeCancelled` when it was stopped.
+    """
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    timer: asyncio.TimerHandle | None = None
+    cancelled = False
+
+    def cancel() -> None:
+        nonlocal cancelled
+        cancelled = True
+        if task is not None:
+            task.cancel()
+
+    def stop() -> None:
+        nonlocal timer
+        timer = loop.call_later(min(PATIENCE, grace), cancel)
+
+    token.stop = stop
+    try:
+        return await call
+    except asyncio.CancelledError:
+        if not cancelled or task is None:
+            raise
+        task.uncancel()
+        raise NodeCancelled(f"the step was stopped: {token.reason}") from None
+    finally:
+        token.stop = None
+        if timer is not None:
+            timer.cancel()
+
+
+async def bounded(
+    call: Awaitable[T],
+    token: Token,
+    *,
+    grace: float,
+    deadline: datetime | None,
+    timeout: timedelta | None,
+    idle: timedelta | None,
+    heard: Callable[[], datetime],
+    finishes: bool,
+) -> T:
+    """Await a call until its deadline, while it shows progress, and until a stop is asked for.
+
+    `heard` says when it last showed progress. `grace` is in seconds. With `finishes` (a `once` try) a stop leaves it
+    the whole grace time to come to its end, and that end counts. Raises `NodeTimeout`, `NodeCancelled`, and what the
+    call raises.
+    """
+    task = asyncio.ensure_future(call)
+    # What a stopped call raises at its end is nobody's concern, and must not be printed as forgotten.
+    task.add_done_callback(lambda done: done.cancelled() or done.exception())
+    stop = asyncio.ensure_future(token.wait())
+    try:
+        while True:
+            limits = [limit for limit in (deadline, heard() + idle if idle else None) if limit]
+            left = (min(limits) - datetime.now(UTC)).total_seconds() if limits else None
+            done, _ = await asyncio.wait(
+                {task, stop},
+                timeout=max(0.0, left) if left is not None else None,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if task in done:
+                return task.result()
+            if stop in done:
+                await _cancel(task, grace if finishes else min(PATIENCE, grace), grace)
+                if finishes and not task.cancelled() and task.done() and task.exception() is None:
+                    return task.result()
+                raise NodeCancelled(f"the step was stopped: {token.reason}")
+            now = datetime.now(UTC)
+            if deadline is not None and now >= deadline:
+                token.set("timeout")
+                await _cancel(task, 0, grace)
+                raise _too_long("took longer than", timeout)
+            if idle is not None and now >= heard() + idle:
+                token.set("idle_timeout")
+                await _cancel(task, 0, grace)
+                raise _too_long("showed no progress for", idle)
+    finally:
+        stop.cancel()
+        if not task.done():
+            await _cancel(task, 0, grace)
+
+
+async def _cancel(task: asyncio.Future[T], patience: float, grace: float) -> None:
+    """Give a task that was asked to stop some time to clean up, then cancel it and wait once more."""
+    if patience:
+        await asyncio.wait({task}, timeout=patience)
+    if not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=grace)
+
+
+def _too_long(what: str, limit: timedelta | None) -> NodeTimeout:
+    seconds = limit.total_seconds() if limit else 0
+    return NodeTimeout(f"the try {what} {seconds:g} s", details={"limit_seconds": seconds})
