@@ -34,7 +34,7 @@ test: setup ## fast tests
 
 .PHONY: integration
 integration: setup ## slow tests: real packages, real servers, kills
-	@$(BIN)/pytest -m integration
+	@$(BIN)/pytest -m integration -n 2 --dist loadfile
 
 .PHONY: lint
 lint: setup ## ruff, pyright, import contracts, clippy
