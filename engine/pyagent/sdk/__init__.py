@@ -1,6 +1,6 @@
 """All that a node may import."""
 
-from pyagent.errors import NodeCancelled, NodeError, NodeTimeout
+from pyagent.errors import InputError, NodeCancelled, NodeError, NodeTimeout, NotFound, SetupError, Where
 from pyagent.sdk.commands import Answer, Call, Command, LoopView, Map, Stop, Wait
 from pyagent.sdk.context import Blobs, CancelToken, Context
 from pyagent.sdk.items import BlobRef, Item, Items, ItemSource, JsonObject, Outputs, Result
@@ -17,6 +17,7 @@ __all__ = [
     "Command",
     "Context",
     "Effects",
+    "InputError",
     "Item",
     "ItemSource",
     "Items",
@@ -29,10 +30,13 @@ __all__ = [
     "NodeParams",
     "NodeTimeout",
     "NodeType",
+    "NotFound",
     "Outputs",
     "Registry",
     "Result",
+    "SetupError",
     "Stop",
     "Wait",
+    "Where",
     "node",
 ]

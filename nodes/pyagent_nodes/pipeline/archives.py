@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from pyagent.errors import NodeError
+from pyagent.sdk import NodeError
 from pyagent_nodes.pipeline.threads import Check
 
 JUNK = frozenset(

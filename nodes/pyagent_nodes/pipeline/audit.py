@@ -13,8 +13,7 @@ from typing import Any
 import httpx
 from pydantic import Field, TypeAdapter
 
-from pyagent.errors import NodeError
-from pyagent.sdk import Context, Item, Items, NodeParams, Outputs, node
+from pyagent.sdk import Context, Item, Items, NodeError, NodeParams, Outputs, node
 from pyagent.sdk.process import ProcessLimits, run_process
 from pyagent_nodes.pipeline import advisories, threads
 from pyagent_nodes.pipeline.archives import repository_files

@@ -9,8 +9,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from pyagent.errors import Where
-from pyagent.sdk import Blobs, Context, Item, Items, NodeParams, Outputs, node
+from pyagent.sdk import Blobs, Context, Item, Items, NodeParams, Outputs, Where, node
 from pyagent.sdk.process import run_process
 from pyagent_nodes.pipeline.archives import ArchiveLimits, pack, sha256_of
 from pyagent_nodes.pipeline.shapes import Blob, Source

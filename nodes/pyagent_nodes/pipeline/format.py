@@ -11,8 +11,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from pyagent.errors import NodeError
-from pyagent.sdk import Context, Item, Items, NodeParams, Outputs, node
+from pyagent.sdk import Context, Item, Items, NodeError, NodeParams, Outputs, node
 from pyagent.sdk.process import ProcessResult, run_process
 from pyagent_nodes.pipeline import patches
 from pyagent_nodes.pipeline.archives import repository_files

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from pyagent.errors import SetupError
+from pyagent.sdk import SetupError
 from pyagent.sdk.process import clean_environment
 
 CACHE_VARIABLES = re.compile(r"^(PIP_|UV_|XDG_CACHE_HOME$|(https?|all|no)_proxy$|REQUESTS_CA_BUNDLE$|SSL_CERT_)", re.I)

@@ -12,8 +12,7 @@ from pathlib import Path
 
 from pydantic import Field, TypeAdapter
 
-from pyagent.errors import NodeError, Where
-from pyagent.sdk import Context, Item, Items, NodeParams, Outputs, node
+from pyagent.sdk import Context, Item, Items, NodeError, NodeParams, Outputs, Where, node
 from pyagent.sdk.places import private_folder
 from pyagent_nodes.pipeline.archives import unpack
 from pyagent_nodes.pipeline.licences import LICENCES

@@ -12,8 +12,7 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
-from pyagent.errors import NodeError
-from pyagent.sdk import CancelToken
+from pyagent.sdk import CancelToken, NodeError
 from pyagent.sdk.places import cache_folder
 from pyagent.sdk.process import run_process
 from pyagent_nodes.pipeline.archives import sha256_of

@@ -7,8 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from pyagent.errors import Where
-from pyagent.sdk import Context, Item, Items, JsonObject, NodeError, NodeParams, NodeTimeout, Outputs, node
+from pyagent.sdk import Context, Item, Items, JsonObject, NodeError, NodeParams, NodeTimeout, Outputs, Where, node
 from pyagent_nodes.pipeline.results import compare, load_cases, save_run
 from pyagent_nodes.pipeline.shapes import Environment, Patch, Project, Source, Tests
 from pyagent_nodes.pipeline.suite import command_of, run_suite

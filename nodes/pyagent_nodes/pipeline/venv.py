@@ -19,8 +19,7 @@ from typing import Literal
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
-from pyagent.errors import NodeError
-from pyagent.sdk import Context
+from pyagent.sdk import Context, NodeError
 from pyagent.sdk.places import cache_folder
 from pyagent.sdk.process import ProcessResult, run_process
 from pyagent_nodes.pipeline.licences import LICENCES, read_licences
