@@ -53,3 +53,12 @@ async def test_the_examples_of_langgraph_print_what_they_say():
 
         assert result.ok, result.error_text
         assert result.text.splitlines() == expected
+
+
+def test_every_setting_that_the_engine_reads_stands_in_the_table():
+    engine = Path(__file__).parents[2] / "engine" / "pyagent"
+    texts = [path.read_text(encoding="utf-8") for path in engine.rglob("*.py")]
+    read = {name.rstrip("_") for text in texts for name in re.findall(r"\bPYAGENT_[A-Z_]+", text)}
+    _, _, settings = (GUIDES / "cli.md").read_text(encoding="utf-8").partition("\n## Settings\n")
+    told = {name.rstrip("_") for name in re.findall(r"^\| `(PYAGENT_[A-Z_]+)", settings, re.MULTILINE)}
+    assert read == told

@@ -139,7 +139,7 @@ class Settings(_Model):
     timeout: LongerThanZero | None = Field(default=None, description="Longest time a run may take, waits included")
     durability: Literal["sync", "exit"] = Field(default="sync", description="When outcomes are committed")
     parallel: Annotated[StrictInt, Field(ge=1, le=10_000)] | None = Field(
-        default=None, description="Steps that may run at once"
+        default=None, description="Steps with effects that may run at once; 64 if left out"
     )
     max_steps: Annotated[StrictInt, Field(ge=1)] = Field(default=100_000, description="Steps a run may have")
     timezone: Annotated[str, AfterValidator(_timezone)] | None = Field(
