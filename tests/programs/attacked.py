@@ -18,6 +18,8 @@ import psutil
 from pyagent.store.base import RunFilter
 from pyagent.store.location import open_store
 
+ESCAPE = "import os, time\nif os.fork() == 0:\n os.setsid()\n if os.fork() == 0:\n  time.sleep(600)\n os._exit(0)\n"
+"""Python that leaves a process which no parent and no session ends."""
 PYAGENT = str(Path(sys.executable).parent / "pyagent")
 
 
