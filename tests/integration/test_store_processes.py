@@ -44,13 +44,15 @@ async def opened():
 asyncio.run(opened())
 """
 WRITER = """
-    run, count = words
+    run, other, count = words
     lease = await store.claim(run, run, timedelta(minutes=1))
     say("ready")
     sys.stdin.readline()
+    theirs, seen = store.follow(run_id=other), 0
     for seq in range(1, int(count) + 1):
         await store.commit(lease, change(seq, run))
-        await asyncio.sleep(0.0005)  # as a step would: else each commits all of its own in one turn
+        while seen < seq - 10:  # else each commits all of its own in one turn
+            seen = (await anext(theirs))[-1].data["n"]
 """
 FOLLOWER = """
     left = int(words[0])
@@ -80,7 +82,7 @@ RIVAL = """
                 lease = await store.claim(run, owner, timedelta(seconds=30))
                 break
             except LeaseHeld:
-                await asyncio.sleep(0.001)
+                continue  # there is no event to wait for: a lease ends silently
         length = (await store.get_run(run)).log_length
         await store.commit(lease, change(length + 1, owner))
         await store.release(lease)
@@ -131,8 +133,8 @@ async def test_a_third_process_follows_two_that_commit_at_once(store: SqliteStor
     total = len(runs) * count * 2
     async with (
         process(FOLLOWER, store.path, str(total)) as follower,
-        process(WRITER, store.path, runs[0], str(count)) as one,
-        process(WRITER, store.path, runs[1], str(count)) as two,
+        process(WRITER, store.path, *runs, str(count)) as one,
+        process(WRITER, store.path, *reversed(runs), str(count)) as two,
     ):
         assert await line(follower) == "ready"
         here = asyncio.create_task(collect(store.follow(), total))

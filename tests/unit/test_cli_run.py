@@ -151,8 +151,9 @@ def test_a_graph_with_problems_ends_with_2_and_shows_every_line_in_question(comm
     (folder / "broken.yaml").write_text(broken.replace("id: greet\ninputs", "id: broken\ninputs"))
     code, _, err = command("run", "./broken.yaml")
     assert code == Exit.USAGE
-    assert "graph.node.unknown_type" in err or "Did you mean `data.set@1`?" in err
-    assert "expr.syntax" in err or "graph.expression" in err
+    assert "graph.node.unknown_type" in err
+    assert "Did you mean `data.set@1`?" in err
+    assert "graph.expr.syntax" in err
     assert "use: data.sett@1" in err
     assert "^" in err
 
