@@ -8,19 +8,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from pydantic import ValidationError
-
 from pyagent.errors import PyAgentError
 from pyagent.sdk.commands import Command
-from pyagent.sdk.context import Context
-from pyagent.sdk.items import Item, Items, JsonObject, Outputs, Result
+from pyagent.sdk.items import Item, JsonObject, Outputs, Result
 from pyagent.sdk.params import NodeParams
 
 Effects: TypeAlias = Literal["none", "idempotent", "once"]
 Returned: TypeAlias = Outputs | Result | Command | Sequence[Item] | None
-NodeFunction: TypeAlias = Callable[[Items, Any, Context], Awaitable[Returned]]
 ItemReturned: TypeAlias = Item | JsonObject | Sequence[Item] | Outputs | None
-ItemFunction: TypeAlias = Callable[[Item, Any, Context], Awaitable[ItemReturned]]
 NodeKind: TypeAlias = Literal["action", "trigger", "loop", "map", "call"]
 
 
@@ -141,4 +136,4 @@ def node(
     return decorate
 
 
-__all__ = ["Effects", "NodeDefinitionError", "NodeKind", "NodeType", "ValidationError", "node"]
+__all__ = ["Effects", "NodeDefinitionError", "NodeKind", "NodeType", "node"]

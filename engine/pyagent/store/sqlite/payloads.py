@@ -61,16 +61,6 @@ def remove_files(connection: sqlite3.Connection, files: BlobFiles, digests: Iter
     return removed
 
 
-def unreferenced(connection: sqlite3.Connection) -> list[str]:
-    """Digests of blobs that are kept for nobody."""
-    return [
-        row[0]
-        for row in connection.execute(
-            "SELECT digest FROM blobs b WHERE NOT EXISTS (SELECT 1 FROM blob_refs r WHERE r.digest = b.digest)"
-        )
-    ]
-
-
 def no_blob(digest: str) -> NotFound:
     """The error for a blob that is not kept."""
     return NotFound(f"There is no blob {digest}.", code="blob.not_found", details={"digest": digest})
