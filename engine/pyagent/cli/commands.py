@@ -12,6 +12,7 @@ import typer
 from pyagent.cli import graph
 from pyagent.cli.exits import Exit, exit_of_error
 from pyagent.errors import PyAgentError
+from pyagent.server import PORT
 
 app = typer.Typer(
     name="pyagent",
@@ -100,7 +101,7 @@ def run_command(
         bool, typer.Option("--serve", help="Show the run on a page and go on serving until Ctrl-C.")
     ] = False,
     host: Annotated[str, typer.Option(help="With --serve: address to listen on.")] = "127.0.0.1",
-    port: Annotated[int | None, typer.Option(help="With --serve: port; left out, a free one near 8642.")] = None,
+    port: Annotated[int | None, typer.Option(help=f"With --serve: port; left out, a free one near {PORT}.")] = None,
 ) -> None:
     """Run a graph and watch it.
 
@@ -247,7 +248,7 @@ def resolve_command(
 @app.command("serve")
 def serve_command(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int | None, typer.Option(help="Port; left out: 8642, or a free one above it.")] = None,
+    port: Annotated[int | None, typer.Option(help=f"Port; left out: {PORT}, or a free one above it.")] = None,
     no_work: Annotated[bool, typer.Option("--no-work", help="Only show; execute no runs.")] = False,
 ) -> None:
     """Serve the page and the API, and execute runs, until Ctrl-C."""
@@ -258,7 +259,7 @@ def serve_command(
 
 @app.command("open")
 def open_command(
-    port: Annotated[int, typer.Option(help="Port of the running server.")] = 8642,
+    port: Annotated[int, typer.Option(help="Port of the running server.")] = PORT,
     host: Annotated[str, typer.Option(help="Its address.")] = "127.0.0.1",
 ) -> None:
     """Print a new one-time link to the page of a server that is running."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -11,8 +11,9 @@ from pyagent.cli.exits import Exit
 from pyagent.cli.run import checked_document, strict_json, watch_run
 from pyagent.cli.session import open_engine
 from pyagent.cli.text import escape
-from pyagent.cli.watch import owner_alive
+from pyagent.cli.watch import STOPPED, owner_alive
 from pyagent.errors import InputError, LeaseHeld
+from pyagent.store.base import ENDED, HowSettled, OnceChoice
 
 if TYPE_CHECKING:
     from pyagent.runtime.engine import Engine
@@ -31,7 +32,7 @@ async def cancel(run_id: str, reason: str) -> Exit:
     """Ask a run to stop; one that nobody executes is ended here. Raises `NotFound`."""
     async with open_engine() as engine:
         run = await engine.store.get_run(run_id)
-        if run.status in ("completed", "failed", "cancelled"):
+        if run.status in ENDED:
             _console().print(f"The run {run.id} has ended already: {run.status}.")
             return Exit.DONE
         await engine.cancel(run.id, reason=reason)
@@ -44,7 +45,7 @@ async def pause(run_id: str) -> Exit:
     """Ask a run to start nothing new. Raises `NotFound`."""
     async with open_engine() as engine:
         run = await engine.store.get_run(run_id)
-        if run.status in ("completed", "failed", "cancelled"):
+        if run.status in ENDED:
             _console().print(f"The run {run.id} has ended already: {run.status}.")
             return Exit.DONE
         await engine.pause(run.id)
@@ -64,7 +65,7 @@ async def _settle(engine: Engine, run: Run) -> Run:
     while True:
         mark = engine.store.mark()
         run = await engine.store.get_run(run.id)
-        if run.status in ("completed", "failed", "cancelled", "paused") or loop.time() >= end:
+        if run.status in STOPPED or loop.time() >= end:
             return run
         if not owner_alive(run.lease_owner or ""):
             try:
@@ -95,7 +96,7 @@ async def fork(
     *,
     items: str | None,
     graph: str | None,
-    once: Literal["ask", "repeat", "reuse"],
+    once: OnceChoice,
     as_json: bool,
     detach: bool,
 ) -> Exit:
@@ -130,7 +131,7 @@ async def send_signal(name: str, *, key: str, run: str | None, value: str) -> Ex
     return Exit.DONE
 
 
-async def resolve(run_id: str, step: str, how: Literal["done", "retry", "failed"], *, items: str | None) -> Exit:
+async def resolve(run_id: str, step: str, how: HowSettled, *, items: str | None) -> Exit:
     """Settle an unknown outcome. Raises `NotFound`, `InputError`."""
     async with open_engine() as engine:
         given = parse_json(items, "--items") if items is not None else None

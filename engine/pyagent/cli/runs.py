@@ -19,6 +19,7 @@ from pyagent.cli.text import escape, plain
 from pyagent.cli.view import Labels, RunView, StepView, duration, now
 from pyagent.cli.watch import how_to_go_on
 from pyagent.errors import InputError
+from pyagent.store.base import ENDED
 
 if TYPE_CHECKING:
     from pyagent.store.base import Event, RunStatus, StepRecord
@@ -50,7 +51,7 @@ async def list_runs(
         began = run.started_at or run.created_at
         took = duration(((run.ended_at or datetime.now(UTC)) - began).total_seconds())
         status = mark(run.status).append(f" {run.status}")
-        ended = run.status in ("completed", "failed", "cancelled", "running")
+        ended = run.status in ENDED or run.status == "running"
         table.add_row(run.id, run.graph_id, status, f"{began.astimezone():%Y-%m-%d %H:%M:%S}", took if ended else "")
     console.print(table)
     return Exit.DONE

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
+from pyagent.store.base import ENDED
+
 if TYPE_CHECKING:
     from pyagent.graph.spec import GraphSpec
     from pyagent.runtime.library import GraphLibrary
@@ -185,7 +187,7 @@ class RunView:
         self.status = {"started": "running", "adopted": "running", "resumed": "running"}.get(kind, kind)
         if kind == "started":
             self.started_at = event.at
-        self.ended_at = event.at if kind in ("completed", "failed", "cancelled") else None
+        self.ended_at = event.at if kind in ENDED else None
 
     def waiting(self) -> list[StepView]:
         """Steps that wait for somebody or for a time."""

@@ -20,13 +20,15 @@ from pyagent.cli.streams import when_unread
 from pyagent.cli.text import escape
 from pyagent.cli.view import Labels, RunView, StepView
 from pyagent.errors import LeaseHeld, LeaseLost, NotFound, PyAgentError
+from pyagent.store.base import ENDED
 
 if TYPE_CHECKING:
     from pyagent.graph.spec import GraphSpec
     from pyagent.runtime.engine import Engine
     from pyagent.store.base import Run
 
-STOPPED = ("completed", "failed", "cancelled", "paused")
+STOPPED = ENDED | {"paused"}
+"""Statuses in which nobody works on a run, and it does not wait for anything by itself."""
 _ASKS = frozenset({"approval", "form", "webhook", "unknown", "signal"})
 """Waits that end only when somebody does something."""
 

@@ -1,1 +1,4 @@
 """The server: API, events and the page, for one user on loopback. `pyagent.server.serving.PageServer` runs it."""
+
+PORT = 8642
+"""The port of the page, where nothing else is said."""

@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pyagent.graph.show.style import STYLE
+from pyagent.server import PORT
 from pyagent.server.errors import Refused, error_response, unexpected
 from pyagent.server.security import Keys
 
@@ -137,7 +138,7 @@ class Guard:
                 return None
             return error_response(Refused("the request does not say where it comes from", code="server.origin"))
         if path == "/":
-            port = "" if self.port == 8642 else f" --port {self.port}"
+            port = "" if self.port == PORT else f" --port {self.port}"
             return HTMLResponse(_LOCKED.format(port=port), 401)
         return error_response(
             Refused(

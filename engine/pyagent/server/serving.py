@@ -14,11 +14,11 @@ import uvicorn
 
 from pyagent.errors import PyAgentError, SetupError
 from pyagent.runtime.engine import Engine
+from pyagent.server import PORT
 from pyagent.server.app import create_app
 from pyagent.server.context import ServerContext
 from pyagent.server.security import Keys
 
-PORT = 8642
 _NEAR = 20
 """Ports above the default one that are tried when none was asked for."""
 logger = logging.getLogger("pyagent.server")

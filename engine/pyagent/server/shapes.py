@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from pyagent.runtime.log import decode
-from pyagent.store.base import Event, Run, RunStatus, StepRecord, StepStatus
+from pyagent.store.base import Event, HowSettled, KeyPolicy, OnceChoice, Run, RunStatus, StepRecord, StepStatus
 
 _GRAPH_ID = "^[a-z][a-z0-9_]*$"
 """What the API takes for a graph. The engine also takes paths and whole files, from people at this machine."""
@@ -207,7 +207,7 @@ class StartRun(Shape):
     inputs: dict[str, Any] = Field(default_factory=dict)
     trigger: str = ""
     key: str | None = Field(None, description="Start key; the header Idempotency-Key says the same", max_length=200)
-    on_key: Literal["reject", "existing", "replace"] | None = Field(
+    on_key: KeyPolicy | None = Field(
         None, description="What to do when a run with the key is alive; with Idempotency-Key `existing`, else `reject`"
     )
     test: bool = Field(False, description="A test run: nodes with pins give their pinned data")
@@ -226,7 +226,7 @@ class Fork(Shape):
     step: str
     items: Any = None
     graph: str | None = Field(None, description="Go on with the current version of this graph", pattern=_GRAPH_ID)
-    once: Literal["ask", "repeat", "reuse"] = "ask"
+    once: OnceChoice = "ask"
 
 
 class AnswerStep(Shape):
@@ -248,7 +248,7 @@ class ResolveStep(Shape):
     """Settle a step whose outcome is unknown."""
 
     step: str = ""
-    how: Literal["done", "retry", "failed"]
+    how: HowSettled
     items: list[dict[str, Any]] | dict[str, list[dict[str, Any]]] | None = None
 
 

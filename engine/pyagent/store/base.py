@@ -28,6 +28,8 @@ RunStatus = Literal["queued", "running", "waiting", "paused", "completed", "fail
 ENDED: frozenset[RunStatus] = frozenset({"completed", "failed", "cancelled"})
 StepStatus = Literal["running", "waiting", "unknown", "completed", "failed", "skipped", "cancelled"]
 KeyPolicy = Literal["reject", "existing", "replace"]
+OnceChoice = Literal["ask", "repeat", "reuse"]
+HowSettled = Literal["done", "retry", "failed"]
 MessageKind = Literal["cancel", "pause", "resume", "drain", "signal", "answer", "resolve"]
 
 
