@@ -117,6 +117,7 @@ class NodeCancelled(NodeError):
     """The step was asked to stop: the run was cancelled, failed, or no longer needs it."""
 
     code = "node.cancelled"
+    hint = "If the step is still wanted, `pyagent resume` goes on with the run."
 
 
 class InputError(PyAgentError):

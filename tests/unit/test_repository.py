@@ -121,6 +121,44 @@ def test_every_module_says_its_subject_in_its_first_line() -> None:
     assert silent == []
 
 
+WITHOUT_HINTS_YET = ("runtime", "testing")
+
+
+def test_every_error_that_is_raised_says_what_to_do() -> None:
+    modules = {path: ast.parse(text_of(path)) for path in tracked("engine/*.py", "nodes/*.py")}
+    classes = {
+        part.name: part for tree in modules.values() for part in ast.walk(tree) if isinstance(part, ast.ClassDef)
+    }
+
+    def ancestors(name: str) -> list[ast.ClassDef]:
+        found = classes.get(name)
+        if found is None:
+            return []
+        return [found, *(up for base in found.bases if isinstance(base, ast.Name) for up in ancestors(base.id))]
+
+    def hinted(found: ast.ClassDef) -> bool:
+        """By a class attribute, or by an initializer of its own that passes one on."""
+        assigned = [target for part in found.body if isinstance(part, ast.Assign) for target in part.targets]
+        own = {target.id for target in assigned if isinstance(target, ast.Name)}
+        made = [part for part in found.body if isinstance(part, ast.FunctionDef) and part.name == "__init__"]
+        passed = [part.arg for method in made for part in ast.walk(method) if isinstance(part, ast.keyword)]
+        return "hint" in own or "hint" in passed
+
+    silent: list[str] = []
+    for path, tree in modules.items():
+        if set(path.relative_to(ROOT).parts) & set(WITHOUT_HINTS_YET):
+            continue
+        for call in ast.walk(tree):
+            if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+                continue
+            line = ancestors(call.func.id)
+            if not line or line[-1].name != "PyAgentError" or any(hinted(found) for found in line[:-1]):
+                continue
+            if not any(word.arg in ("hint", None) for word in call.keywords):
+                silent.append(f"{path.relative_to(ROOT)}:{call.lineno}: {call.func.id}")
+    assert silent == []
+
+
 def test_tracked_files_are_small() -> None:
     assert [str(path) for path in tracked() if path.stat().st_size > 1 << 20] == []
 

@@ -23,6 +23,7 @@ class NodeDefinitionError(PyAgentError):
     """A node type is declared wrongly; raised when its module is imported."""
 
     code = "node.definition"
+    hint = "Declare it as docs/guides/write-a-node.md shows: `async def` with items (or item), params and ctx."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -48,6 +48,7 @@ class ProcessError(NodeError):
     """A program could not be run, or ended badly."""
 
     code = "node.process"
+    hint = "Try the same command by hand, in the step's work directory."
 
 
 class ProcessNotFound(ProcessError):

@@ -104,10 +104,22 @@ def add_handlers(app: FastAPI) -> None:
     def http(_: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         if error.status_code == 405:
-            return error_response(Refused("this address does not take that method", code="server.method"))
+            return error_response(
+                Refused(
+                    "this address does not take that method",
+                    code="server.method",
+                    hint="/api/v1/openapi.json lists what there is.",
+                )
+            )
         if error.status_code == 404:
-            return error_response(NotFound("there is nothing at this address", code="server.not_found"))
-        return error_response(InputError(str(error.detail)))
+            return error_response(
+                NotFound(
+                    "there is nothing at this address",
+                    code="server.not_found",
+                    hint="/api/v1/openapi.json lists what there is.",
+                )
+            )
+        return error_response(InputError(str(error.detail), hint="/api/v1/openapi.json describes what fits."))
 
     def other(_: Request, error: Exception) -> Response:
         return error_response(unexpected(error))

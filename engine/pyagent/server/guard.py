@@ -136,7 +136,13 @@ class Guard:
             # SameSite keeps other sites out; a request that changes something also says that it is from our page.
             if method in _SAFE or origin is not None or headers.get("sec-fetch-site") == "same-origin":
                 return None
-            return error_response(Refused("the request does not say where it comes from", code="server.origin"))
+            return error_response(
+                Refused(
+                    "the request does not say where it comes from",
+                    code="server.origin",
+                    hint="Send `Origin`, or the token as `Authorization: Bearer …` instead of the cookie.",
+                )
+            )
         if path == "/":
             port = "" if self.port == PORT else f" --port {self.port}"
             return HTMLResponse(_LOCKED.format(port=port), 401)

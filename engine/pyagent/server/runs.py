@@ -111,7 +111,11 @@ async def draw_run(run_id: RunId, server: Server, frame: str = "") -> Response:
     run = await server.engine.store.get_run(run_id)
     frames = await _frames(server, run)
     if frame not in frames:
-        raise NotFound(f"the run has called no graph at {frame!r}", code="run.no_frame")
+        raise NotFound(
+            f"the run has called no graph at {frame!r}",
+            code="run.no_frame",
+            hint="`frames` of the run lists what it has called.",
+        )
     return picture(frames[frame], server)
 
 

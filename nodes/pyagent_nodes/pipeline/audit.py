@@ -42,6 +42,7 @@ class AuditFailed(NodeError):
     """A part of the audit could not be done; it is reported as not checked."""
 
     code = "pipeline.audit.failed"
+    hint = "The rest of the audit holds; this part can be done again by a fork from its step."
 
 
 class AuditParams(NodeParams):
@@ -114,7 +115,7 @@ async def _check_code(root: Path, params: AuditParams, ctx: Context) -> tuple[st
         cwd=root, timeout=params.timeout, cancel=ctx.cancel, grace=0.5, limits=ProcessLimits(output=64 << 20),
     )  # fmt: skip
     if result.timed_out:
-        raise AuditFailed(f"bandit did not end within {params.timeout:g} s")
+        raise AuditFailed(f"bandit did not end within {params.timeout:g} s", hint="Raise `timeout` of the step.")
     try:
         report = json.loads(result.stdout)
     except ValueError as error:
@@ -179,18 +180,28 @@ async def _check_dependencies(params: AuditParams, ctx: Context) -> tuple[str, l
     """Advisories for what is installed."""
     where = params.advisories
     if not where:
-        raise AuditFailed("no advisory source is configured")
+        raise AuditFailed("no advisory source is configured", hint="Give `advisories` a file or an address.")
     if params.environment is None:
-        raise AuditFailed("it is not known what is installed")
+        raise AuditFailed(
+            "it is not known what is installed", hint="Give `environment` the outcome of the step that made it."
+        )
     try:
         data = await _read(where, params.timeout, ctx)
         records = advisories.records_of(json.loads(data))
     except httpx.HTTPError as error:
-        raise AuditFailed(f"{where} cannot be reached: {error or type(error).__name__}") from error
+        raise AuditFailed(
+            f"{where} cannot be reached: {error or type(error).__name__}",
+            hint="Give `advisories` a file for work without network.",
+        ) from error
     except OSError as error:
-        raise AuditFailed(f"{where} cannot be read: {error.strerror}") from error
+        raise AuditFailed(
+            f"{where} cannot be read: {error.strerror}", hint="Give `advisories` a file that is there."
+        ) from error
     except ValueError as error:
-        raise AuditFailed(f"{where} is not a list of advisories in OSV's format: {error}") from error
+        raise AuditFailed(
+            f"{where} is not a list of advisories in OSV's format: {error}",
+            hint="Give `advisories` an export of osv.dev.",
+        ) from error
     installed = dict(line.split("==", 1) for line in params.environment.lock)
     found = list(advisories.match(records, {name: version.split(" ")[0] for name, version in installed.items()}))
     return f"{len(records)} advisories from {where}", found
@@ -227,7 +238,9 @@ async def _download(address: str, timeout: float) -> bytes:
 async def _check_licences(params: AuditParams, ctx: Context) -> tuple[str, list[Finding]]:
     """The metadata of what is installed."""
     if params.environment is None:
-        raise AuditFailed("it is not known what is installed")
+        raise AuditFailed(
+            "it is not known what is installed", hint="Give `environment` the outcome of the step that made it."
+        )
     licences = LICENCES.validate_json(await ctx.blobs.get(params.environment.licences.ref))
     found = [
         Finding(

@@ -30,6 +30,7 @@ class FetchError(NodeError):
     """The repository cannot be had (`pipeline.fetch.*`)."""
 
     code = "pipeline.fetch.failed"
+    hint = "Try it by hand: pip download --no-deps --no-binary :all: NAME==VERSION"
 
 
 class PackageNotFound(FetchError):

@@ -305,7 +305,10 @@ class Database:
             # SQLite keeps files beside the database, even to read it.
             return self._cannot_open(str(error)) if os.access(self.path.parent, os.W_OK) else self._read_only()
         if isinstance(error, sqlite3.ProgrammingError | sqlite3.IntegrityError | sqlite3.DataError):
-            return StoreError(f"The store refused a change: {error}.")
+            return StoreError(
+                f"The store refused a change: {error}.",
+                hint="This is a defect of whoever made the change; please report it.",
+            )
         return StoreUnavailable(
             f"The store {self.path} cannot be used: {error}.",
             hint="See whether its disk is mounted and in order.",

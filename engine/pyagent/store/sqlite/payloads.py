@@ -63,4 +63,9 @@ def remove_files(connection: sqlite3.Connection, files: BlobFiles, digests: Iter
 
 def no_blob(digest: str) -> NotFound:
     """The error for a blob that is not kept."""
-    return NotFound(f"There is no blob {digest}.", code="blob.not_found", details={"digest": digest})
+    return NotFound(
+        f"There is no blob {digest}.",
+        code="blob.not_found",
+        hint="It went with the last run that it belonged to.",
+        details={"digest": digest},
+    )

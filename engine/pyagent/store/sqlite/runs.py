@@ -30,7 +30,11 @@ def get_graph(connection: sqlite3.Connection, hash: str) -> GraphVersion:
     """The version with this hash. Raises `NotFound`."""
     row = connection.execute("SELECT graph_id, hash, text, created_at FROM graphs WHERE hash = ?", (hash,)).fetchone()
     if row is None:
-        raise NotFound(f"There is no graph version {hash}.", code="graph.not_found")
+        raise NotFound(
+            f"There is no graph version {hash}.",
+            code="graph.not_found",
+            hint="A version is kept once a run has used it: see `pyagent runs`.",
+        )
     return _version_of(row)
 
 
@@ -40,7 +44,11 @@ def latest_graph(connection: sqlite3.Connection, graph_id: str) -> GraphVersion:
         "SELECT graph_id, hash, text, created_at FROM graphs WHERE graph_id = ? ORDER BY put DESC LIMIT 1", (graph_id,)
     ).fetchone()
     if row is None:
-        raise NotFound(f"There is no graph {graph_id}.", code="graph.not_found")
+        raise NotFound(
+            f"There is no graph {graph_id}.",
+            code="graph.not_found",
+            hint="It is kept once a run has used it: see `pyagent runs`.",
+        )
     return _version_of(row)
 
 
