@@ -326,6 +326,10 @@ CASES = {
         "id: a\n    use: t.do@1\n    cache: {ttl: 1h}   #! graph.setting.unsupported\n"
         "    runs_on: {labels: [gpu]}   #! graph.setting.unsupported"
     ),
+    "a retry on a map": nodes(
+        "id: m\n    use: t.map@1\n    retry: {attempts: 2}   #! graph.setting.unsupported\n"
+        "    body: {nodes: [{id: inner, use: t.do@1}]}"
+    ),
     "a pin of no node": nodes("{id: a, use: t.do@1}")
     + "pins:\n  a: [{x: 1}]\n  b: [{x: 1}]   #! graph.pin.unknown_node\n",
     "a version of the format that is not known": "pyagent: 9   #! graph.version.unsupported\nid: demo\n",
