@@ -130,7 +130,7 @@ def _own_words(check: Check, level: Level, node: NodeSpec, found: NodeTypeInfo, 
     elif node.cache is not None:
         _not_yet(check, "cache", (*path, "cache"), "each step is executed", node.id)
     if node.retry is not None and node.retry.attempts > 1 and found.kind in ("map", "call"):
-        _not_yet(check, "retry", (*path, "retry"), "a map or a call is tried once; give its inner nodes a retry", node.id)
+        _not_yet(check, "retry", (*path, "retry"), "it is tried once; retry its inner nodes", node.id)
     if node.runs_on is not None:
         _not_yet(check, "runs_on", (*path, "runs_on"), "every peer may run the node", node.id)
     if found.kind == "trigger" and level.owner is not None:
