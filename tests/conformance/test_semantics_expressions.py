@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from engine_lab import SPLIT, Lab, graph, numbers
+from pyagent.graph.spec import GraphSpec
 
 LOOP = ["split -> loop", "loop.loop -> work", "work -> look", "look -> loop", "loop.done -> end"]
 
@@ -137,3 +138,22 @@ async def test_an_endless_expression_is_stopped(lab: Lab) -> None:
     run = await lab.run(graph({"a": {"value": "{{ (() => { while (true) {} })() }}"}}))
 
     assert (run.status, (run.error or {})["code"]) == ("failed", "expr.timeout")
+
+
+@pytest.mark.parametrize(("production", "mode"), [(True, "production"), (False, "test")])
+async def test_the_execution_says_whether_it_is_a_test(lab: Lab, production: bool, mode: str) -> None:
+    await lab.run(graph({"a": {"value": "{{ $execution.mode }}"}}), production=production)
+
+    assert lab.values["a"] == mode
+
+
+async def test_each_graph_version_evaluates_in_its_own_time_zone(lab: Lab) -> None:
+    seen: list[Any] = []
+    for zone in ("Europe/Berlin", "Asia/Tokyo"):
+        made = graph({"a": {"value": "{{ $now.zoneName }}"}}).model_dump(
+            by_alias=True, mode="json", exclude_defaults=True
+        )
+        await lab.run(GraphSpec.model_validate({**made, "settings": {"timezone": zone}}))
+        seen.append(lab.values["a"])
+
+    assert seen == ["Europe/Berlin", "Asia/Tokyo"]

@@ -107,7 +107,7 @@ async def _store() -> Finding:
 
 
 async def _disk() -> Finding:
-    from pyagent.runtime.live import scratch_root
+    from pyagent.runtime.scratch import scratch_root
     from pyagent.store.location import sqlite_path
 
     places = {"the store": sqlite_path().parent, "runs' scratch": scratch_root()}
@@ -125,7 +125,7 @@ async def _disk() -> Finding:
 
 
 async def _scratch() -> Finding:
-    from pyagent.runtime.live import scratch_root
+    from pyagent.runtime.scratch import scratch_root
 
     root = scratch_root()
     root.mkdir(parents=True, exist_ok=True, mode=0o700)

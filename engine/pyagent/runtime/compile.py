@@ -152,14 +152,14 @@ class CompiledGraph(Pregel[Any, Any, Any, Any]):
         self,
         program: Program,
         trigger: str,
-        make: Callable[[], LiveRun],
+        make: Callable[[], LiveRun] | None,
         *,
         checkpointer: BaseCheckpointSaver[Any] | None = None,
-        bound: LiveRun | None = None,
     ) -> None:
+        """`make` builds a run for each thread; None where the engine hands its runs to `driving`."""
         self.program = program
         program.root(trigger)
-        shared = _node(None) if bound is not None else None
+        shared = _node(None) if make is None else None
         nodes = {name: shared or _node(name) for name in program.nodes}
         super().__init__(
             nodes={**nodes, START: _start(trigger), FINISH: _node(FINISH)},
@@ -178,7 +178,8 @@ class CompiledGraph(Pregel[Any, Any, Any, Any]):
             name=program.graph.name or program.graph.id,
             auto_validate=False,
         )
-        self.channels[TASKS] = ReadySteps(make, bound)
+        if make is not None:
+            self.channels[TASKS] = ReadySteps(make)
 
     def driving(self, live: LiveRun) -> CompiledGraph:
         """The same graph, driving this run: what the engine invokes."""

@@ -262,7 +262,7 @@ class Engine:
         live = self._live(run, state, StoreJournal(self.store, lease, len(entries)), pinned)
         key = (program.hash, run.trigger)
         if key not in self._compiled:
-            self._compiled[key] = CompiledGraph(program, run.trigger, lambda: live, bound=live)
+            self._compiled[key] = CompiledGraph(program, run.trigger, None)
         means = Driven(store=self.store, lease=lease, ttl=self.lease, graphs=dict(pinned), cancel_run=self.cancel)
         return Driver(run, live, self._compiled[key], means)
 
@@ -319,7 +319,7 @@ class Engine:
             run_id=run.id,
             state=state,
             journal=journal,
-            values=Values(state, self._expressions_of, run_id=run.id),
+            values=Values(state, self._expressions_of, run_id=run.id, production=run.production),
             production=run.production,
             start_graph=start,
             resolve_graph=resolve,

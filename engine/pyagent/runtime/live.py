@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -12,13 +10,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pyagent.errors import NodeCancelled, SetupError
+from pyagent.errors import NodeCancelled
 from pyagent.runtime.frames import Changes
 from pyagent.runtime.journal import Journal
 from pyagent.runtime.log import Entry, StepKey
+from pyagent.runtime.scratch import remove_scratch, scratch_directory
 from pyagent.runtime.state import RunState
 from pyagent.runtime.values import Values
-from pyagent.store.base import NewEvent, StepRecord
+from pyagent.store.base import NewEvent, StepRecord, StepStatus
 
 StartGraph = Callable[[str, dict[str, Any], dict[str, Any]], Awaitable[str]]
 """Start a graph by id with inputs and options (`parent_step`, `on_parent`), and return the new run's id."""
@@ -149,15 +148,15 @@ class LiveRun:
         rows = list(steps)
         for key in changes.skipped:
             more.append(NewEvent(kind="step.skipped", step=str(key), at=now))
-            rows.append(_row(key, "skipped", ended_at=now))
+            rows.append(step_row(key, "skipped", ended_at=now))
         for key in changes.expanded:
             outcome = self.state.outcomes[key]
             counts = {port: len(items) for port, items in outcome.outputs.items()}
             more.append(NewEvent(kind=f"step.{outcome.status}", step=str(key), at=now, data={"items": counts}))
-            rows.append(_row(key, outcome.status, ended_at=now, items_out=counts, error=outcome.error))
+            rows.append(step_row(key, outcome.status, ended_at=now, items_out=counts, error=outcome.error))
         for key, _ in changes.cancel:
             if key not in self.running and key not in self.state.startable:
-                rows.append(_row(key, "cancelled", ended_at=now))
+                rows.append(step_row(key, "cancelled", ended_at=now))
         self.journal.add(entry, body, more, rows)
         if self.told is not None:
             for each in more:
@@ -180,7 +179,7 @@ class LiveRun:
         now = datetime.now(UTC)
         entry = Entry("step.ended", key, {"status": "cancelled", "reason": "loser"}, {})
         told = NewEvent(kind="step.cancelled", step=str(key), at=now, data={"reason": "loser", "unknown": False})
-        return self.record(entry, [told], [_row(key, "cancelled", ended_at=now)])
+        return self.record(entry, [told], [step_row(key, "cancelled", ended_at=now)])
 
     def claim(self, key: StepKey) -> Token:
         """Count a step as running, from before its task begins. One that can only lose is cancelled as it begins."""
@@ -214,34 +213,6 @@ class LiveRun:
         remove_scratch(self.run_id)
 
 
-def _row(key: StepKey, status: Any, **more: Any) -> StepRecord:
+def step_row(key: StepKey, status: StepStatus, **more: Any) -> StepRecord:
+    """The row of a step that lists and queries show."""
     return StepRecord(step=str(key), node=key.node, scope=".".join(map(str, key.scope)), status=status, **more)
-
-
-def scratch_root() -> Path:
-    """Where runs have their scratch directories: `PYAGENT_WORK`, else in the user's cache folder."""
-    if (chosen := os.environ.get("PYAGENT_WORK")) is not None:
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pyagent" / "work"
-
-
-def scratch_directory(run_id: str) -> Path:
-    """The run's scratch directory, made private if it was not there. Raises `SetupError` (`setup.work_folder`)."""
-    path = scratch_root() / run_id
-    try:
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise SetupError(
-            f"the folder for work trees cannot be made: {error.strerror} {path}",
-            code="setup.work_folder",
-            hint="Set PYAGENT_WORK to a folder that you can write, on a disk with some room.",
-        ) from None
-    return path
-
-
-def remove_scratch(run_id: str) -> None:
-    """Remove the run's scratch directory; what cannot be removed is left to the next clean-up."""
-    shutil.rmtree(scratch_root() / run_id, ignore_errors=True)
-
-
-step_row = _row

@@ -56,13 +56,11 @@ def view(item: Item) -> dict[str, Any]:
 class Values:
     """Evaluates the templates of one run. Changes nothing."""
 
-    def __init__(
-        self, state: RunState, expressions: ExpressionsOf, *, run_id: str, variables: Mapping[str, Any] | None = None
-    ) -> None:
+    def __init__(self, state: RunState, expressions: ExpressionsOf, *, run_id: str, production: bool = True) -> None:
         self._state = state
         self._expressions = expressions
         self._run_id = run_id
-        self._variables = variables or {}
+        self._execution = {"id": run_id, "mode": "production" if production else "test"}
 
     def chance(self, key: StepKey, salt: str = "") -> float:
         """A number in [0, 1) that is the same in every replay of the run."""
@@ -104,9 +102,9 @@ class Values:
             inputs=cast(Any, found.inputs),
             state=dict(found.channels),
             run={"id": self._run_id},
-            execution={"id": self._run_id, "mode": "manual"},
+            execution=self._execution,
             workflow=self._workflow(found),
-            vars=cast(Any, self._variables),
+            vars={},
             seed=self._seed(f"outputs/{frame}"),
         )
         values: dict[str, Any] = {}
@@ -140,9 +138,9 @@ class Values:
             inputs=cast(Any, frame.inputs),
             state=cast(Any, dict(frame.channels)),
             run={"id": self._run_id, "step": str(key)},
-            execution={"id": self._run_id, "mode": "manual"},
+            execution=self._execution,
             workflow=self._workflow(frame),
-            vars=cast(Any, self._variables),
+            vars={},
             scope=list(key.scope),
             prev_node=self._previous(key),
             seed=self._seed(f"{key}/{index}"),
