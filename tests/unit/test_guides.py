@@ -8,10 +8,13 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from pyagent.runtime.engine import Engine
 from pyagent.sdk import Registry
 from pyagent.sdk.process import run_process
+from pyagent.testing import MemoryStore
 
 GUIDES = Path(__file__).parents[2] / "docs" / "guides"
+CONCEPTS = GUIDES.parent / "concepts"
 
 
 def blocks(guide: str, language: str) -> list[str]:
@@ -62,3 +65,22 @@ def test_every_setting_that_the_engine_reads_stands_in_the_table():
     _, _, settings = (GUIDES / "cli.md").read_text(encoding="utf-8").partition("\n## Settings\n")
     told = {name.rstrip("_") for name in re.findall(r"^\| `(PYAGENT_[A-Z_]+)", settings, re.MULTILINE)}
     assert read == told
+
+
+async def test_the_graphs_of_the_graph_file_page_do_what_they_say():
+    text = (CONCEPTS / "graph-file.md").read_text(encoding="utf-8")
+    triage, pieces = [block for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if "nodes:" in block][:2]
+    store = MemoryStore()
+    await store.open()
+    engine = Engine(store)
+
+    urgent = await engine.run(triage, {"mail": {"id": 1, "score": 0.9}})
+    other = await engine.run(triage, {"mail": {"id": 2, "score": 0.1}})
+    waiting = await engine.run(pieces, {"list": [1, 2, 3]})
+    await engine.answer(waiting.id, "ask", {"approved": True})
+    kept = await engine.drive(waiting.id)
+
+    assert await engine.outputs(urgent.id) == {"verdict": "urgent"}
+    assert await engine.outputs(other.id) == {"verdict": None}
+    assert waiting.status == "waiting"
+    assert await engine.outputs(kept.id) == {"tens": [10, 20, 30], "batches": 3}
