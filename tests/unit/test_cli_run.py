@@ -124,7 +124,8 @@ def test_inputs_come_as_json_from_an_option_or_a_file(command: Command, folder: 
     [
         (["--input", "name"], "input.syntax"),
         (["--input", "times=many"], "input times: 'many' is not of type 'integer'"),
-        (["--input", "nome=x"], "The graph greet takes: name, times."),
+        (["--input", "nome=x"], "there is no input `nome`"),
+        (["--input", "nome=x"], "Did you mean `name`? The graph greet takes: name, times."),
         (["--input-json", "[1]"], "input.syntax"),
         (["--input-json", "@nowhere.json"], "input.syntax"),
     ],
@@ -176,6 +177,29 @@ def test_a_graph_that_cannot_be_read_ends_with_2(command: Command, folder: Path,
     assert code in err
 
 
+def test_a_graph_without_a_file_is_run_as_it_was_last_and_says_so(command: Command, folder: Path) -> None:
+    command("run", "greet")
+    (folder / "greet.yaml").unlink()
+    code, _, err = command("run", "greet")
+    assert code == Exit.DONE
+    assert "The graph greet as it was run last; no file of it is in" in err
+
+
+def test_graphs_are_checked_and_drawn_by_id_too(command: Command) -> None:
+    assert command("graph", "check", "greet")[0] == Exit.DONE
+    assert command("graph", "show", "greet")[0] == Exit.DONE
+    code, out, _ = command("graph", "check", "nothing")
+    assert code == Exit.FAILED
+    assert "This command takes a file or the id of a graph in" in out
+
+
+def test_a_step_inside_a_map_is_not_forked_and_the_hint_says_what_is(command: Command) -> None:
+    command("run", "greet")
+    code, _, err = command("fork", only_run(command)["id"], "each[0]/price")
+    assert code == Exit.USAGE
+    assert "fork the map's or the call's step" in err
+
+
 def test_json_gives_one_event_a_line_and_the_run_at_the_end(command: Command) -> None:
     code, out, _ = command("run", "greet", "--json")
     lines = [json.loads(line) for line in out.splitlines()]
@@ -206,6 +230,7 @@ def test_an_approved_run_is_finished_by_resume(command: Command) -> None:
     command("run", "ask")
     run = only_run(command)
     assert command("approve", run["id"], "--comment", "fine")[0] == Exit.DONE
+    assert f"is answered; go on with pyagent resume {run['id']}" in command("show", run["id"])[1]
     code, out, _ = command("resume", run["id"])
     assert code == Exit.DONE
     assert "✓ completed" in out
@@ -225,6 +250,7 @@ def test_approving_what_does_not_wait_is_refused(command: Command) -> None:
     code, _, err = command("approve", only_run(command)["id"])
     assert code == Exit.USAGE
     assert "run.not_waiting" in err
+    assert "has ended (completed): nothing in it waits" in err
 
 
 def test_a_signal_wakes_the_run_that_waits_for_its_name_and_key(command: Command) -> None:
@@ -232,7 +258,11 @@ def test_a_signal_wakes_the_run_that_waits_for_its_name_and_key(command: Command
     assert code == Exit.WAITING
     assert "pyagent signal go --key k" in out
     run = only_run(command)
-    assert command("signal", "go", "--key", "k", "--value", '{"a": 1}')[0] == Exit.DONE
+    assert "it is kept until one does" in command("signal", "go", "--key", "other")[1]
+    code, out, _ = command("signal", "go", "--key", "k", "--value", '{"a": 1}')
+    assert code == Exit.DONE
+    assert f"The run {run['id']} waits for it" in out
+    assert "is answered" in command("show", run["id"])[1]
     assert command("resume", run["id"])[0] == Exit.DONE
 
 
@@ -324,6 +354,9 @@ def test_a_run_is_found_by_the_beginning_of_its_id(command: Command) -> None:
     command("run", "greet")
     run = only_run(command)
     assert run["id"] in command("show", run["id"][:12])[1]
+    _, _, err = command("show", run["id"][:4])
+    assert "Give at least 6 characters" in err
+    assert run["id"] in err
     code, _, err = command("show", "zzzzzzzz")
     assert code == Exit.USAGE
     assert "not_found" in err

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from pyagent.cli.progress import LineScreen, TreeScreen
 from pyagent.cli.view import Labels, RunView, duration, parent_of
+from pyagent.cli.watch import how_to_go_on
 from pyagent.graph.yaml import load_text
 from pyagent.store.base import Event
 
@@ -49,6 +50,16 @@ def drawn(view: RunView, height: int = 40) -> str:
     with console.capture() as captured:
         console.print(screen)
     return captured.get()
+
+
+def test_the_way_to_settle_an_unknown_step_can_be_pasted_into_a_shell() -> None:
+    story = Story()
+    story.tell("step.unknown", "fetch", reason="its worker died")
+    [step] = story.view.waiting()
+    said = how_to_go_on("r1", step)
+    assert "pyagent resolve r1 fetch done[/]" in said
+    assert "|" not in said
+    assert "--items" in said
 
 
 @pytest.mark.parametrize(

@@ -190,7 +190,12 @@ def resume_command(
 def fork_command(
     run: RunId,
     step: Annotated[
-        str, typer.Argument(metavar="STEP", help="A step as `show` prints it, or a node: its newest step.")
+        str,
+        typer.Argument(
+            metavar="STEP",
+            help="A step as `show` prints it, or a node: its newest step. None inside of a map or a called graph: "
+            "fork the map's or the call's step.",
+        ),
     ],
     items: Annotated[
         str | None, typer.Option(metavar="JSON", help="Items the step is taken to have given, instead of executing it.")
@@ -236,7 +241,7 @@ def signal_command(
 def resolve_command(
     run: RunId,
     step: Annotated[str, typer.Argument(metavar="STEP", help="The step whose outcome nobody knows.")],
-    how: Annotated[How, typer.Argument(metavar="done|retry|failed", help="What became of it.")],
+    how: Annotated[How, typer.Argument(metavar="done|retry|failed", help="What became of it: one of the three.")],
     items: Annotated[str | None, typer.Option(metavar="JSON", help="For done: the items it gave.")] = None,
 ) -> None:
     """Settle a step whose outcome is unknown: it was done, is to be tried again, or failed."""

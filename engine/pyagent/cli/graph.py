@@ -12,7 +12,8 @@ import typer
 from rich.console import Console
 
 from pyagent.cli.messages import print_error, print_problems
-from pyagent.errors import GraphError
+from pyagent.cli.session import is_path
+from pyagent.errors import GraphError, Where
 
 if TYPE_CHECKING:
     from pyagent.graph.problems import Problem
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Check, format, describe and draw graph files.")
 
+Graphs = Annotated[
+    list[str],
+    typer.Argument(metavar="GRAPHS…", help="Graph files, or ids of graphs; `-` is the standard input."),
+]
 Files = Annotated[list[str], typer.Argument(metavar="FILES…", help="Graph files; `-` is the standard input.")]
 
 
@@ -48,7 +53,7 @@ def checker() -> GraphChecker:
 
 @app.command("check")
 def check_command(
-    files: Files,
+    files: Graphs,
     as_json: Annotated[
         bool, typer.Option("--json", help="Write the problems as JSON, one list for all files.")
     ] = False,
@@ -60,6 +65,7 @@ def check_command(
     for file in files:
         text = b""
         try:
+            file = _path(file)
             text = _read(file)
             problems = checks.check_text(text, file)
         except GraphError as error:
@@ -121,7 +127,9 @@ def schema_command(
 
 @app.command("show")
 def show_command(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="Graph file; `-` is the standard input.")],
+    file: Annotated[
+        str, typer.Argument(metavar="GRAPH", help="Graph file, or the id of a graph; `-` is the standard input.")
+    ],
     form: Annotated[Format, typer.Option("--format", "-f", help="What to write.")] = Format.text,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write instead of the screen.")] = None,
     direction: Annotated[Way, typer.Option("--direction", help="Which way an SVG runs.")] = Way.auto,
@@ -131,6 +139,7 @@ def show_command(
     from pyagent.graph.yaml import load_text
 
     try:
+        file = _path(file)
         spec = load_text(_read(file), file).spec
     except GraphError as error:
         print_error(error)
@@ -161,6 +170,27 @@ def _read(file: str) -> bytes:
     from pyagent.graph.yaml import read_file
 
     return read_file(file)
+
+
+def _path(graph: str) -> str:
+    """The file that is meant: a path, or the id of a graph in the folders that are searched.
+
+    Raises `GraphError` (`graph.file`), which names the folders.
+    """
+    if graph == "-" or is_path(graph) or Path(graph).exists():
+        return graph
+    from pyagent.runtime.library import GraphLibrary, graph_folders
+
+    library = GraphLibrary(graph_folders())
+    if (found := library.find(graph)) is not None:
+        return str(found.path)
+    folders = ", ".join(map(str, library.folders)) or "a folder of PYAGENT_GRAPHS"
+    raise GraphError(
+        f"there is neither a file nor a graph {graph}",
+        code="graph.file",
+        hint=f"This command takes a file or the id of a graph in {folders}.",
+        where=Where(file=graph),
+    )
 
 
 def _count(number: int, noun: str) -> str:

@@ -126,9 +126,34 @@ async def approve(run_id: str, step: str, *, approved: bool, comment: str) -> Ex
 async def send_signal(name: str, *, key: str, run: str | None, value: str) -> Exit:
     """Send a signal. Raises `NotFound`, `InputError`."""
     async with open_engine() as engine:
+        # Looked up first: a worker may take the signal in at once.
+        waiting = await _waits_for_signal(engine, name, key, run)
         await engine.signal(name, parse_json(value, "--value"), key=key, run_id=run)
-    _console().print(f"sent {escape(name)}" + (f" with key {escape(key)}" if key else ""))
+    console = _console()
+    console.print(f"sent {escape(name)}" + (f" with key {escape(key)}" if key else ""))
+    if waiting is None:
+        console.print("[dim]No run waits for it now; it is kept until one does.[/]")
+    else:
+        console.print(f"[dim]The run {waiting.id} waits for it.[/]")
+        _say_who_goes_on(waiting)
     return Exit.DONE
+
+
+async def _waits_for_signal(engine: Engine, name: str, key: str, run_id: str | None) -> Run | None:
+    """A run that waits for the signal."""
+    from pyagent.store.base import RunFilter
+
+    if run_id is not None:
+        candidates = [await engine.store.get_run(run_id)]
+    else:
+        candidates = await engine.store.list_runs(RunFilter(statuses=("waiting", "running"), limit=1000))
+    for run in candidates:
+        for record in await engine.store.steps(run.id):
+            wait = record.wait or {}
+            awaited = wait.get("kind"), wait.get("name", ""), wait.get("key", "")
+            if record.status == "waiting" and awaited == ("signal", name, key):
+                return run
+    return None
 
 
 async def resolve(run_id: str, step: str, how: HowSettled, *, items: str | None) -> Exit:
@@ -142,10 +167,13 @@ async def resolve(run_id: str, step: str, how: HowSettled, *, items: str | None)
 
 
 def _say_served(run: Run, what: str) -> None:
-    console = _console()
-    console.print(f"{run.id}: {what}")
+    _console().print(f"{run.id}: {what}")
+    _say_who_goes_on(run)
+
+
+def _say_who_goes_on(run: Run) -> None:
     if run.lease_owner is None:
-        console.print(_SERVED.format(run=run.id))
+        _console().print(_SERVED.format(run=run.id))
 
 
 def parse_json(text: str, option: str) -> Any:

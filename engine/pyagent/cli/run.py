@@ -14,7 +14,7 @@ from rich.console import Console
 from pyagent.cli.exits import Exit, exit_of_status
 from pyagent.cli.messages import error_console, print_error_data, print_problems
 from pyagent.cli.progress import MARKS
-from pyagent.cli.session import open_engine
+from pyagent.cli.session import is_path, open_engine
 from pyagent.cli.text import escape
 from pyagent.cli.view import duration
 from pyagent.cli.watch import Watch, how_to_go_on, owner_alive, with_signals
@@ -123,6 +123,11 @@ async def checked_document(engine: Engine, graph: str, *, quiet: bool = False) -
         problems = checker.check_text(read_file(error.where.file), error.where.file)
         error.details["problems"] = [problem.as_dict() for problem in problems]
         raise
+    if not is_path(graph) and engine.library.find(graph) is None:
+        folders = ", ".join(map(str, engine.library.folders)) or "any folder"
+        error_console().print(
+            f"[yellow]The graph {escape(graph)} as it was run last; no file of it is in {escape(folders)}[/]"
+        )
     warnings = checker.require(document)
     if warnings and not quiet:
         print_problems(warnings, error_console(), document.text)

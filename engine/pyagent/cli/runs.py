@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast, get_args
 
@@ -22,7 +22,7 @@ from pyagent.errors import InputError
 from pyagent.store.base import ENDED
 
 if TYPE_CHECKING:
-    from pyagent.store.base import Event, RunStatus, StepRecord
+    from pyagent.store.base import Event, Message, RunStatus, StepRecord
 
 
 async def list_runs(
@@ -76,6 +76,8 @@ async def show_run(run_id: str, *, follow: bool, log: bool, as_json: bool) -> Ex
                     print(event_line(event) if as_json else _event_text(event, labels))
             return exit_of_status(run.status)
         records = await engine.store.steps(run.id)
+        signals = [(str(wait.get("name", "")), str(wait.get("key", ""))) for wait in _signal_waits(records)]
+        messages = await engine.store.messages(run.id, signals)
     if as_json:
         found = run_json(run) | {"steps": [_step_json(record) for record in records]}
         print(json.dumps(found, ensure_ascii=False, indent=2))
@@ -85,8 +87,22 @@ async def show_run(run_id: str, *, follow: bool, log: bool, as_json: bool) -> Ex
     _print_steps(view, console)
     sum_up(run, console)
     for step in view.waiting():
-        console.print(how_to_go_on(run.id, step), soft_wrap=True)
+        console.print(how_to_go_on(run.id, step, answered=_answered(step, messages)), soft_wrap=True)
     return exit_of_status(run.status)
+
+
+def _signal_waits(records: Sequence[StepRecord]) -> list[Mapping[str, Any]]:
+    waits = [record.wait for record in records if record.status == "waiting" and record.wait]
+    return [wait for wait in waits if wait.get("kind") == "signal"]
+
+
+def _answered(step: StepView, messages: Sequence[Message]) -> bool:
+    """Whether what the step waits for is there, and no worker has taken it in yet."""
+    wait = step.wait or {}
+    if wait.get("kind") == "signal":
+        awaited = ("signal", wait.get("name", ""), wait.get("key", ""))
+        return any((message.kind, message.name, message.key) == awaited for message in messages)
+    return any(message.kind in ("answer", "resolve") and message.step == step.key for message in messages)
 
 
 def _print_steps(view: RunView, console: Console) -> None:

@@ -34,7 +34,7 @@ async def serve(*, host: str, port: int | None, work: bool) -> Exit:
             open_engine() as engine,
             serving(engine, token=server_token(), host=host, port=port, work=work) as server,
         ):
-            console.print(f"PyAgent is at [bold]{server.address}[/]. Ctrl-C stops it.")
+            console.print(f"PyAgent is at [bold]{server.address}[/] (Ctrl-C stops it)")
             console.print(f"Open this link, which works once: [bold]{server.link()}[/]")
             await interrupted.wait()
         return Exit.DONE
@@ -86,7 +86,9 @@ async def print_link(host: str, port: int) -> Exit:
             response = await client.post(f"{address}/api/v1/links", headers=headers)
     except httpx.HTTPError:
         raise SetupError(
-            f"no server answers at {address}", code="server.not_running", hint="Start one: pyagent serve"
+            f"no server answers at {address}",
+            code="server.not_running",
+            hint="Start one with `pyagent serve`, or name its port with --port.",
         ) from None
     if response.status_code != 201:
         raise SetupError(

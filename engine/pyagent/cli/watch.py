@@ -300,11 +300,13 @@ async def read_line(wanted: Callable[[], bool]) -> str | None:
         loop.remove_reader(sys.stdin)
 
 
-def how_to_go_on(run_id: str, step: StepView) -> str:
-    """What somebody can do about a waiting step. Rich markup."""
+def how_to_go_on(run_id: str, step: StepView, *, answered: bool = False) -> str:
+    """What somebody can do about a waiting step; `answered`: somebody has, and no worker took it in. Rich markup."""
     wait = step.wait or {}
     label = escape(step.label)
     short, key = run_id, escape(step.key)
+    if answered:
+        return f"[green]✓[/] {label} is answered; go on with [bold]pyagent resume {short}[/] (or pyagent serve)"
     match wait.get("kind"):
         case "approval":
             return (
@@ -314,7 +316,8 @@ def how_to_go_on(run_id: str, step: StepView) -> str:
         case "unknown":
             return (
                 f"[magenta]?[/] nobody knows whether {label} took place: "
-                f"[bold]pyagent resolve {short} {key} done|retry|failed[/]"
+                f"[bold]pyagent resolve {short} {key} done[/]  (or [bold]retry[/], or [bold]failed[/]; "
+                "with done, [bold]--items JSON[/] says what it gave)"
             )
         case "signal":
             more = f" --key {wait['key']}" if wait.get("key") else ""

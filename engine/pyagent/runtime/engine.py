@@ -456,6 +456,13 @@ class Engine:
         chosen = [record for record in found if step in (record.step, record.node)] if step else found
         if len(chosen) == 1:
             return chosen[0].step
+        if run.status in ENDED:
+            raise NotFound(
+                f"the run {run.id} has ended ({run.status}): nothing in it waits",
+                code="run.not_waiting",
+                hint=f"See how it ended: pyagent show {run.id}",
+                where=Where(step=step or None),
+            )
         names = ", ".join(record.step for record in found) or "none"
         what = "several steps could be meant" if chosen else "no such step waits for that"
         raise NotFound(

@@ -83,7 +83,10 @@ def _step(state: RunState, step: str) -> StepKey:
     if step in state.program.nodes:
         return newest_step(state, step)
     known = ", ".join(sorted({str(found) for found in state.deliveries})[:20])
-    raise NotFound(f"the run has no step {step!r}", code="run.no_step", hint=f"Its steps: {known}.")
+    hint = f"Its steps: {known}."
+    if key.frame:
+        hint = f"Steps inside a map or a called graph cannot be forked: fork the map's or the call's step. {hint}"
+    raise NotFound(f"the run has no step {step!r} to fork from", code="run.no_step", hint=hint)
 
 
 def _open(entry: Entry) -> bool:

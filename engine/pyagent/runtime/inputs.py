@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from pyagent.errors import InputError, Where
@@ -28,6 +29,15 @@ def checked_inputs(graph: GraphSpec, given: Mapping[str, Any]) -> dict[str, Any]
         return dict(given)
     from jsonschema import Draft202012Validator, ValidationError
 
+    for name in given:
+        if name not in graph.inputs:
+            near = get_close_matches(name, graph.inputs, n=1)
+            raise InputError(
+                f"there is no input `{name}`",
+                hint=(f"Did you mean `{near[0]}`? " if near else "")
+                + f"The graph {graph.id} takes: {', '.join(graph.inputs)}.",
+                where=Where(field=f"inputs.{name}"),
+            )
     defaults = {name: schema["default"] for name, schema in graph.inputs.items() if "default" in schema}
     values = {**defaults, **given}
     # jsonschema's annotations leave the method's type partly unknown.

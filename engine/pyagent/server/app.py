@@ -14,7 +14,7 @@ from pyagent import __version__
 from pyagent.server import events, graphs, reports, runs
 from pyagent.server.context import ServerContext, context_of
 from pyagent.server.errors import add_handlers
-from pyagent.server.guard import Guard
+from pyagent.server.guard import Guard, port_option
 from pyagent.server.security import SESSION_SECONDS
 from pyagent.server.shapes import Link
 
@@ -27,7 +27,7 @@ _USED = """<!doctype html><html lang="en"><meta charset="utf-8">
 <link rel="icon" href="/static/icon.svg">
 <link rel="stylesheet" href="/static/style.css"><body class="locked"><main><h1>PyAgent</h1>
 <p>This link has been used or is too old. Print a new one:</p>
-<pre>pyagent open --port {port}</pre></main></body></html>"""
+<pre>pyagent open{port}</pre></main></body></html>"""
 
 
 def create_app(context: ServerContext, *, hosts: Collection[str] = ()) -> ASGIApp:
@@ -63,7 +63,7 @@ def create_app(context: ServerContext, *, hosts: Collection[str] = ()) -> ASGIAp
         if once is None:
             return FileResponse(STATIC / "index.html", media_type="text/html")
         if not context_of(request).keys.use_link(once):
-            return HTMLResponse(_USED.format(port=context.port), 403)
+            return HTMLResponse(_USED.format(port=port_option(context.port)), 403)
         # A page of our own that goes on to `/`, not a redirect: a browser that followed the link from another site
         # would not send a strict cookie along a redirect.
         entered = HTMLResponse(_ENTERED)

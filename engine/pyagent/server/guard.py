@@ -45,6 +45,11 @@ _LOCKED = """<!doctype html><html lang="en"><meta charset="utf-8">
 <pre>pyagent open{port}</pre></main></body></html>"""
 
 
+def port_option(port: int) -> str:
+    """What `pyagent open` needs beside itself to find the server on this port."""
+    return "" if port == PORT else f" --port {port}"
+
+
 class Guard:
     """Lets through what comes from the user's own browser or programs, and answers everything else itself."""
 
@@ -144,8 +149,7 @@ class Guard:
                 )
             )
         if path == "/":
-            port = "" if self.port == PORT else f" --port {self.port}"
-            return HTMLResponse(_LOCKED.format(port=port), 401)
+            return HTMLResponse(_LOCKED.format(port=port_option(self.port)), 401)
         return error_response(
             Refused(
                 "who is asking?",

@@ -65,6 +65,9 @@ def _unknown_type(check: Check, node: NodeSpec, path: tuple[str | int, ...]) -> 
     uses = list(check.catalogue.uses())
     versions = sorted(use for use in uses if use.partition("@")[0] == node.use.type)
     hint = f"Installed: {', '.join(f'`{use}`' for use in versions)}." if versions else nearest(str(node.use), uses)
+    if not hint.startswith(("Installed", "Did you mean")):
+        more = "`pyagent node list` shows what is installed; docs/guides/write-a-node.md says how to add one."
+        hint = f"{hint} {more}".strip()
     what = "that version of the node type" if versions else "node type"
     check.report("graph.node.unknown_type", f"no {what} `{node.use}` is installed", path, hint=hint, node=node.id)
 

@@ -117,20 +117,28 @@ def get(connection: sqlite3.Connection, run_id: str) -> Run:
     """The run with this id or unique prefix. Raises `NotFound`."""
     select = f"SELECT {rows.RUN_COLUMNS} FROM runs r JOIN run_state s ON s.run = r.run"  # noqa: S608
     found = connection.execute(f"{select} WHERE r.id = ?", (run_id,)).fetchall()
+    # Ids sort by code point; no character comes after the last one.
+    end = run_id + "\U0010ffff"
     if not found and len(run_id) >= SHORTEST_PREFIX:
-        # Ids sort by code point; no character comes after the last one.
-        end = run_id + "\U0010ffff"
         found = connection.execute(f"{select} WHERE r.id > ? AND r.id < ? LIMIT 2", (run_id, end)).fetchall()
-    if not found:
-        raise rows.no_run(run_id)
-    if len(found) > 1:
+    if len(found) == 1:
+        return rows.run_of(found[0])
+    newest = "SELECT id FROM runs WHERE id > ? AND id < ? ORDER BY run DESC LIMIT 5"
+    candidates = [row[0] for row in connection.execute(newest, (run_id, end))] if run_id else []
+    if candidates and len(run_id) < SHORTEST_PREFIX:
+        raise NotFound(
+            f"{run_id} is too short to name a run.",
+            code="run.not_found",
+            hint=f"Give at least {SHORTEST_PREFIX} characters of the run's id. Begin so: {', '.join(candidates)}.",
+        )
+    if found:
         raise NotFound(
             f"Several runs begin with {run_id}.",
             code="run.ambiguous",
-            hint="Give more characters of the id.",
-            details={"runs": [row[0] for row in found]},
+            hint=f"Give more characters of the id. Begin so: {', '.join(candidates)}.",
+            details={"runs": candidates},
         )
-    return rows.run_of(found[0])
+    raise rows.no_run(run_id)
 
 
 def listed(connection: sqlite3.Connection, filter: RunFilter) -> list[Run]:
