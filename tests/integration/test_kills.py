@@ -132,15 +132,15 @@ class Workers:
         self.all.append(process)
         return process
 
-    async def take(self, run_id: str) -> Process:
-        """A worker that drives the run."""
+    async def take(self, run_id: str, *nodes: str) -> Process:
+        """A worker that drives the run, and kills itself where one of the nodes begins."""
         process = self.next or await self._spawn()
         self.next = await self._spawn()
         assert process.stdout is not None
         assert process.stdin is not None
         line = await asyncio.wait_for(process.stdout.readline(), PATIENCE)
         assert line == b"ready\n"
-        process.stdin.write(f"{run_id}\n".encode())
+        process.stdin.write(f"{' '.join([run_id, *nodes])}\n".encode())
         return process
 
     async def close(self) -> None:
@@ -164,6 +164,8 @@ class Kill:
     """Not before an event of this kind."""
     effect: str = ""
     """`before` or `after`: instead, die while an effect is asked for, before or after it took place."""
+    itself: bool = False
+    """The worker kills itself as one of the nodes begins: a short last step ends before anybody else could."""
 
 
 def node_of(step: str) -> str:
@@ -187,8 +189,8 @@ class Scene:
             kill = choose()
             if kill is not None and await self._without_progress(run) >= 3:
                 # One more would be a crash loop's fifth before long, which is another test's subject.
-                kill = replace(kill, after="step.completed", effect="") if kill.nodes else None
-            worker = await self.workers.take(run.id)
+                kill = replace(kill, after="step.completed", effect="") if kill.nodes and not kill.itself else None
+            worker = await self.workers.take(run.id, *(sorted(kill.nodes) if kill and kill.itself else ()))
             status = await self._drive(worker, run, kill)
             if status == "waiting":
                 await self._settle(run)
@@ -209,7 +211,8 @@ class Scene:
         aimed = self.effects if kill is not None and kill.effect else None
         if aimed is not None and kill is not None:
             await aimed.kill_next(1, before=kill.effect == "before")
-        moment = asyncio.create_task(self._moment(run, kill)) if kill is not None and kill.nodes else None
+        watched = kill is not None and kill.nodes and not kill.itself
+        moment = asyncio.create_task(self._moment(run, kill)) if kill is not None and watched else None
         family: dict[int, psutil.Process] = {}
         while not said.done() and not (moment is not None and moment.done()):
             # Who dies by an effect does so at any time: its children are those that it was seen with.
@@ -221,7 +224,7 @@ class Scene:
         line = (await asyncio.wait_for(said, PATIENCE)).decode().strip()
         if moment is not None and line:
             moment.cancel()
-        if line:
+        if line and not line.startswith("at "):
             if aimed is not None:
                 await aimed.kill_next(0, before=False)
             return line
@@ -230,6 +233,8 @@ class Scene:
         self.kills.append(kill)
         if moment is not None:
             self.reached[await moment] += 1
+        elif line:
+            self.reached[line.removeprefix("at ")] += 1
         _, alive = await asyncio.to_thread(psutil.wait_procs, list(family.values()), 10)
         assert not alive, f"children outlived their engine: {alive}"
         return ""
@@ -353,8 +358,7 @@ class Chooser:
             return Kill(effect=self.chance.choice(sorted(effects)))
         delay = self.chance.choice([0.0, self.chance.uniform(0.0, self.delay)])
         if 0 < len(wanted) <= 4:
-            # The last ones may be near the run's end: no later than their first event.
-            return Kill(frozenset(wanted))
+            return Kill(frozenset(wanted), itself=True)
         return Kill(frozenset(wanted) or self.all, self.chance.choice([1, 1, 2]), delay)
 
 

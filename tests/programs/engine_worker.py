@@ -1,7 +1,8 @@
 """An engine in a process of its own that drives one run, to be killed at any moment.
 
 Usage: `engine_worker.py STORE GRAPHS LEASE_SECONDS`. It prints `ready`, then drives each run whose id comes on its
-standard input until that run ends or waits, and prints the run's status. With PYAGENT_EFFECTS set to a port of
+standard input until that run ends or waits, and prints the run's status. Nodes named after the id: it prints `at NODE`
+and kills itself as a step of one of them begins. With PYAGENT_EFFECTS set to a port of
 `effect_server.py` it has a node `kill.post`, which asks that server for an effect.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +19,9 @@ from pathlib import Path
 from pyagent.errors import LeaseHeld
 from pyagent.runtime.engine import Engine
 from pyagent.runtime.library import GraphLibrary
+from pyagent.runtime.live import LiveRun
 from pyagent.sdk import Context, Item, NodeParams, Registry, node
+from pyagent.store.base import NewEvent, StepRecord
 
 
 class PostParams(NodeParams):
@@ -70,11 +74,28 @@ async def drive(engine: Engine, run_id: str) -> str:
             await engine.store.changed(0.05, mark)
 
 
+def die_at(nodes: list[str]) -> None:
+    """Have this process kill itself, saying where, when a step of one of the nodes begins."""
+    tell = LiveRun.tell
+
+    def tell_or_die(self: LiveRun, event: NewEvent, step: StepRecord | None = None) -> None:
+        node_id = event.step.rpartition("/")[2].partition("@")[0]
+        if event.kind == "step.started" and node_id in nodes:
+            print(f"at {node_id}", flush=True)
+            os.kill(os.getpid(), signal.SIGKILL)
+        tell(self, event, step)
+
+    LiveRun.tell = tell_or_die
+
+
 async def main(store: str, graphs: str, lease: str) -> None:
     options = {"registry": registry(), "library": GraphLibrary([Path(graphs)])}
     async with Engine.open(store, lease=timedelta(seconds=float(lease)), **options) as engine:
         print("ready", flush=True)
-        while run_id := (await asyncio.to_thread(sys.stdin.readline)).strip():
+        while words := (await asyncio.to_thread(sys.stdin.readline)).split():
+            run_id, *nodes = words
+            if nodes:
+                die_at(nodes)
             print(await drive(engine, run_id), flush=True)
 
 
