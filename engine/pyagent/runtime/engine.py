@@ -24,7 +24,7 @@ from pyagent.runtime.drive import DEFAULT_PARALLEL, Driven, Driver
 from pyagent.runtime.expressions import Expressions
 from pyagent.runtime.forking import fork_entries
 from pyagent.runtime.inputs import checked_inputs
-from pyagent.runtime.journal import StoreJournal, event, read_entries
+from pyagent.runtime.journal import StoreJournal, event, first_commit, read_entries
 from pyagent.runtime.library import GraphLibrary, find_graph
 from pyagent.runtime.live import LiveRun
 from pyagent.runtime.log import Entry, Outputs, StepKey, decode, encode
@@ -506,7 +506,8 @@ class Engine:
             writes=writes, now=datetime.now(UTC),
         )  # fmt: skip
         await self.store.put_graph(document.spec.id, new.hash, document.text)
-        run = await self.store.create_run(
+        # One transaction: a worker that claimed a fork without its log would do everything again.
+        return await self.store.create_run(
             NewRun(
                 id=_new_id(),
                 graph_id=document.spec.id,
@@ -520,15 +521,8 @@ class Engine:
                 labels=dict(source.labels),
             ),
             [event("run.forked", source=source.id, step=step, actor=actor)],
+            first_commit(kept, sorted(_blobs(kept))),
         )
-        lease = await self.store.claim(run.id, self.peer, self.lease)
-        journal = StoreJournal(self.store, lease, 0)
-        for entry in kept:
-            journal.add(entry, journal.encoded(entry))
-        journal.change("queued", release=True, refers=sorted(_blobs(kept)))
-        await journal.flush()
-        await journal.close()
-        return await self.store.get_run(run.id)
 
     # -- reading ------------------------------------------------------------------------------------------------
 

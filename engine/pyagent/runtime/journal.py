@@ -88,23 +88,7 @@ class StoreJournal:
         return bool(self._entries or self._events or self._steps or self._change or self._consumed)
 
     def encoded(self, entry: Entry) -> bytes:
-        body: dict[str, Any] = {"data": entry.data}
-        if entry.outputs is not None:
-            body["outputs"] = {port: [item.as_dict() for item in items] for port, items in entry.outputs.items()}
-        try:
-            encoded = encode(body)
-            if len(encoded) > BLOB_THRESHOLD and entry.outputs:
-                outputs = encode(body.pop("outputs"))
-                digest = blake3(outputs).hexdigest()
-                self._blobs[digest] = outputs
-                encoded = encode({**body, "blob": digest})
-        except TypeError as error:
-            raise NodeError(
-                f"what the step put out cannot be kept: {error}",
-                code="node.returned",
-                hint="Items hold JSON only: text, numbers up to 64 bits, true, false, null, lists and objects.",
-            ) from error
-        return encoded
+        return encoded_entry(entry, self._blobs)
 
     def add(self, entry: Entry, body: bytes, events: Sequence[NewEvent] = (), steps: Sequence[StepRecord] = ()) -> None:
         self._entries.append((entry, body))
@@ -206,6 +190,39 @@ class StoreJournal:
             self._timer = None
         if self._lingering is not None:
             await self._lingering
+
+
+def encoded_entry(entry: Entry, blobs: dict[str, bytes]) -> bytes:
+    """The entry as it is kept; large outputs are put into `blobs`. Raises `NodeError` (`node.returned`)."""
+    body: dict[str, Any] = {"data": entry.data}
+    if entry.outputs is not None:
+        body["outputs"] = {port: [item.as_dict() for item in items] for port, items in entry.outputs.items()}
+    try:
+        encoded = encode(body)
+        if len(encoded) > BLOB_THRESHOLD and entry.outputs:
+            outputs = encode(body.pop("outputs"))
+            digest = blake3(outputs).hexdigest()
+            blobs[digest] = outputs
+            encoded = encode({**body, "blob": digest})
+    except TypeError as error:
+        raise NodeError(
+            f"what the step put out cannot be kept: {error}",
+            code="node.returned",
+            hint="Items hold JSON only: text, numbers up to 64 bits, true, false, null, lists and objects.",
+        ) from error
+    return encoded
+
+
+def first_commit(entries: Sequence[Entry], refers: Sequence[str]) -> Commit:
+    """The entries that a new run begins with, as one commit. Raises `NodeError`."""
+    blobs: dict[str, bytes] = {}
+    records = [
+        LogRecord(
+            seq=number, kind=entry.kind, step=str(entry.step) if entry.step else "", body=encoded_entry(entry, blobs)
+        )
+        for number, entry in enumerate(entries, 1)
+    ]
+    return Commit(entries=records, blobs=list(blobs.items()), refers=refers, status="queued")
 
 
 async def read_entries(store: Store, run_id: str) -> list[Entry]:

@@ -293,8 +293,10 @@ class Store(Protocol):
         ...
 
     # runs
-    async def create_run(self, run: NewRun, events: Sequence[NewEvent] = ()) -> Run:
+    async def create_run(self, run: NewRun, events: Sequence[NewEvent] = (), first: Commit | None = None) -> Run:
         """Create a queued run; an id that exists raises `StoreError` `store.run_exists`.
+
+        `first` is committed in the same transaction, so that nobody can claim the run without it: a fork's log.
 
         With a start key that is taken, `reject` raises `KeyTaken`, `existing` returns the run that holds it, and
         `replace` posts a cancel message to that run and creates the new one, which holds the key from then on."""

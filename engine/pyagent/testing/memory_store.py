@@ -109,7 +109,7 @@ class MemoryStore:
 
     # runs
 
-    async def create_run(self, run: NewRun, events: Sequence[NewEvent] = ()) -> Run:
+    async def create_run(self, run: NewRun, events: Sequence[NewEvent] = (), first: Commit | None = None) -> Run:
         """Create a queued run; see the contract for start keys."""
         self._check_open()
         if run.id in self._runs:
@@ -157,9 +157,16 @@ class MemoryStore:
             adoptions=0,
         )
         self._runs[run.id] = _Kept(run=created, key_window=run.key_window)
+        if first is not None:
+            try:
+                lease = await self.claim(run.id, run.actor, timedelta(seconds=1))
+                await self.commit(lease, replace(first, release=True))
+            except BaseException:
+                del self._runs[run.id]
+                raise
         self._append_events(run.id, events, data)
         self._changes.notify()
-        return created
+        return self._runs[run.id].run
 
     def _key_holder(self, run: NewRun, now: datetime) -> Run | None:
         identity = self._keys.get((run.owner, run.graph_id, run.key or ""))

@@ -118,6 +118,21 @@ class StoreConformance(RunConformance):
             await store.get_blob(digest_of(blob))
         await store.commit(lease, Commit(**whole, consumed=[message]))
 
+    async def test_a_run_can_begin_with_a_log_that_nobody_sees_it_without(self, store: Store) -> None:
+        run = new_run()
+        created = await store.create_run(run, [], Commit(entries=[entry(1), entry(2)], status="queued"))
+
+        assert (created.log_length, created.status, created.lease_owner) == (2, "queued", None)
+        assert [record.seq for record in await store.read_log(run.id)] == [1, 2]
+        assert await store.claimable() == [run.id]
+
+    async def test_a_run_whose_first_commit_fails_is_not_there(self, store: Store) -> None:
+        run = new_run()
+        with pytest.raises(LogConflict):
+            await store.create_run(run, [], Commit(entries=[entry(2)], status="queued"))
+
+        assert await store.claimable() == []
+
     async def test_a_durable_commit_is_a_commit(self, store: Store) -> None:
         run, lease = await started(store)
         await store.commit(lease, Commit(entries=[entry(1)], durable=True))

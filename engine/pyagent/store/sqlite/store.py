@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -41,6 +42,8 @@ POLL_INTERVAL = 0.04
 """Seconds between looks for commits by other processes, while somebody waits for them."""
 PAGE = 1000
 """Rows of a long read after which other tasks get their turn."""
+_INSTANT = timedelta(seconds=1)
+"""How long a lease is that begins and ends within one transaction."""
 _LEFTOVER_AGE = 3600.0
 """Seconds after which a temporary file belongs to no living writer."""
 
@@ -105,9 +108,20 @@ class SqliteStore:
 
     # runs
 
-    async def create_run(self, run: NewRun, events: Sequence[NewEvent] = ()) -> Run:
+    async def create_run(self, run: NewRun, events: Sequence[NewEvent] = (), first: Commit | None = None) -> Run:
         """Create a queued run; see the contract for start keys."""
-        created = await self.database.write(lambda to: runs.create(to, run, events, self._clock()))
+        kept, large = self._prepared(first.blobs if first is not None else ())
+
+        def create(to: sqlite3.Connection) -> Run:
+            now = self._clock()
+            created = runs.create(to, run, events, now)
+            if first is None or created.id != run.id:
+                return created
+            lease = leases.claim(to, run.id, run.actor, _INSTANT, now)
+            commits.apply(to, lease, replace(first, release=True), kept, now)
+            return runs.get(to, run.id)
+
+        created = await self._write_beside(large, create)
         self._changes.notify()
         return created
 
@@ -152,15 +166,7 @@ class SqliteStore:
 
     async def commit(self, lease: Lease, commit: Commit) -> None:
         """Apply all of it or nothing. Raises `LeaseLost`, `LogConflict`, `MessageTaken`, `StoreFull`."""
-        kept: list[commits.KeptBlob] = []
-        large: dict[str, bytes] = {}
-        for digest, data in commit.blobs:
-            if len(data) >= FILE_THRESHOLD:
-                large[digest] = data
-                kept.append((digest, len(data), None))
-            else:
-                check_digest(digest, data)
-                kept.append((digest, len(data), codec.encode(data)))
+        kept, large = self._prepared(commit.blobs)
         await self._write_beside(
             large, lambda to: commits.apply(to, lease, commit, kept, self._clock()), durable=commit.durable
         )
@@ -291,6 +297,20 @@ class SqliteStore:
             await asyncio.sleep(0)
         await asyncio.to_thread(self._files.remove_leftovers, time.time() - _LEFTOVER_AGE)
         return removed
+
+    @staticmethod
+    def _prepared(blobs: Sequence[tuple[str, bytes]]) -> tuple[list[commits.KeptBlob], dict[str, bytes]]:
+        """New blobs as the transaction takes them, and the large ones that go into files before it."""
+        kept: list[commits.KeptBlob] = []
+        large: dict[str, bytes] = {}
+        for digest, data in blobs:
+            if len(data) >= FILE_THRESHOLD:
+                large[digest] = data
+                kept.append((digest, len(data), None))
+            else:
+                check_digest(digest, data)
+                kept.append((digest, len(data), codec.encode(data)))
+        return kept, large
 
     async def _write_beside(
         self, large: Mapping[str, bytes], change: Callable[[sqlite3.Connection], T], *, durable: bool = False
