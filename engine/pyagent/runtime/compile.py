@@ -257,7 +257,7 @@ async def _perform(live: LiveRun, todo: StepTask) -> None:
     if spawn is not None and live.awaits and not live.listening:
         await start_listener(live)
     if todo.mode == "finish":
-        await finish_frames(live, Changes(finished=live.unfinished), spawn)
+        await finish_frames(live, Changes(finished=live.unfinished))
         return
     if key is None:
         return

@@ -40,7 +40,7 @@ async def run_step(live: LiveRun, key: StepKey, spawn: Spawn | None) -> None:
 
 async def follow(live: LiveRun, changes: Changes, spawn: Spawn | None) -> StepKey | None:
     """Deal with what an entry brought about; returns a pure step that the caller should run next in its own task."""
-    await finish_frames(live, changes, spawn)
+    await finish_frames(live, changes)
     state = live.state
     if state.ending or state.paused:
         return None
@@ -61,7 +61,7 @@ async def follow(live: LiveRun, changes: Changes, spawn: Spawn | None) -> StepKe
     return None
 
 
-async def finish_frames(live: LiveRun, changes: Changes, spawn: Spawn | None) -> None:
+async def finish_frames(live: LiveRun, changes: Changes) -> None:
     """Evaluate the outputs of graphs that have ended; what a called graph's end brings about is added to `changes`."""
     while changes.finished:
         name = changes.finished.pop(0)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Literal, NamedTuple
 
 import orjson
 
@@ -131,11 +131,6 @@ def decode(body: bytes) -> Any:
 def timestamp(value: datetime) -> str:
     """A time as the log writes it."""
     return value.isoformat()
-
-
-def as_item(value: Any) -> Item:
-    """A JSON object as an item; other values are wrapped as `{"value": …}`."""
-    return Item(cast(dict[str, Any], value) if isinstance(value, dict) else {"value": value})
 
 
 def one_item(json: Mapping[str, Any]) -> Items:
