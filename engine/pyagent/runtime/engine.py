@@ -22,7 +22,7 @@ from pyagent.graph.yaml import Document, dump, load_file, load_text
 from pyagent.runtime.compile import CompiledGraph
 from pyagent.runtime.drive import DEFAULT_PARALLEL, Driven, Driver
 from pyagent.runtime.expressions import Expressions
-from pyagent.runtime.forking import fork_entries
+from pyagent.runtime.forking import blobs_of, fork_entries
 from pyagent.runtime.inputs import checked_inputs
 from pyagent.runtime.journal import StoreJournal, event, first_commit, read_entries
 from pyagent.runtime.library import GraphLibrary, find_graph
@@ -521,7 +521,7 @@ class Engine:
                 labels=dict(source.labels),
             ),
             [event("run.forked", source=source.id, step=step, actor=actor)],
-            first_commit(kept, sorted(_blobs(kept))),
+            first_commit(kept, sorted(blobs_of(kept))),
         )
 
     # -- reading ------------------------------------------------------------------------------------------------
@@ -530,6 +530,13 @@ class Engine:
         """The run's log."""
         run = await self.store.get_run(run_id)
         return await read_entries(self.store, run.id)
+
+    async def replay(self, run_id: str) -> tuple[RunState, list[Entry]]:
+        """A run's state before its first entry, and the entries to apply to it."""
+        run = await self.store.get_run(run_id)
+        entries = await read_entries(self.store, run.id)
+        await self._pinned(entries)
+        return RunState(await self._load_version(run.graph_hash), self._programs.__getitem__), entries
 
     async def outputs(self, run_id: str) -> Any:
         """The outputs of a completed run."""
@@ -552,17 +559,6 @@ _new_id = run_id
 def _test_version(spec: GraphSpec) -> str:
     """A test run is pinned to the graph's pins, too, which its hash leaves out."""
     return blake3(encode({"graph": spec.hash(), "pins": spec.to_data().get("pins", {})})).hexdigest()
-
-
-def _blobs(entries: Sequence[Entry]) -> set[str]:
-    """Digests of the binaries that items of these entries have."""
-    return {
-        ref.digest
-        for entry in entries
-        for items in (entry.outputs or {}).values()
-        for item in items
-        for ref in (item.binary or {}).values()
-    }
 
 
 def _calls(program: Program) -> list[str]:

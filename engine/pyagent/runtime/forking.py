@@ -89,6 +89,17 @@ def _step(state: RunState, step: str) -> StepKey:
     raise NotFound(f"the run has no step {step!r} to fork from", code="run.no_step", hint=hint)
 
 
+def blobs_of(entries: Sequence[Entry]) -> set[str]:
+    """Digests of the binaries that items of these entries have."""
+    return {
+        ref.digest
+        for entry in entries
+        for items in (entry.outputs or {}).values()
+        for item in items
+        for ref in (item.binary or {}).values()
+    }
+
+
 def _open(entry: Entry) -> bool:
     """A failed or cancelled outcome that stopped the run is not one to keep."""
     return entry.kind == "step.ended" and entry.data["status"] != "completed" and not entry.data.get("handled")
