@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pyagent.errors import StoreError
@@ -248,9 +249,22 @@ class RunFilter:
     graph_id: str | None = None
     statuses: Sequence[RunStatus] = ()
     owner: str | None = None
+    key: str | None = None
+    """The start key, as it is."""
+    text: str = ""
+    """Part of the id, the graph's id, the start key, the trigger or the actor; A to Z in either case."""
+    since: datetime | None = None
+    """Created at this time or later."""
+    until: datetime | None = None
+    """Created before this time."""
     before: str | None = None
     """Only runs created before this one (its id): the next page."""
     limit: int = 50
+
+
+def lowered(text: str) -> str:
+    """The text with A to Z as a to z and everything else as it is, as every store compares it."""
+    return "".join(letter.lower() if letter.isascii() else letter for letter in text)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -290,6 +304,10 @@ class Store(Protocol):
 
     async def latest_graph(self, graph_id: str) -> GraphVersion:
         """The version put last. Raises `NotFound`."""
+        ...
+
+    async def graph_versions(self, graph_id: str, limit: int = 50) -> list[GraphVersion]:
+        """The graph's versions, the one put last first; none for an unknown graph."""
         ...
 
     # runs
@@ -396,8 +414,22 @@ class Store(Protocol):
         for an unknown run, and `StoreError` `store.blob_digest` if the digest (`blobs.digest_of`) does not fit."""
         ...
 
+    async def put_blob_file(self, run_id: str, path: Path) -> tuple[str, int]:
+        """As `put_blob`, for a file's content, of which only a piece at a time is in memory; returns its digest and
+        its size in bytes. Raises `NotFound` for an unknown run, and `OSError` if the file cannot be read."""
+        ...
+
     async def get_blob(self, digest: str) -> bytes:
-        """Raises `NotFound`."""
+        """The whole content. Raises `NotFound`."""
+        ...
+
+    async def blob_size(self, digest: str) -> int:
+        """Bytes of the content, before compression. Raises `NotFound`."""
+        ...
+
+    async def read_blob(self, digest: str, start: int, end: int) -> bytes:
+        """The content from byte `start` up to, without, byte `end`, less where it ends before that. Raises `NotFound`,
+        and `ValueError` for a negative place."""
         ...
 
     def langgraph_saver(self) -> BaseCheckpointSaver[str]:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pyagent.errors import LeaseHeld, LeaseLost, NotFound, StoreError
@@ -29,8 +30,9 @@ from pyagent.store.base import (
     RunFilter,
     StepRecord,
     StoreUnavailable,
+    lowered,
 )
-from pyagent.store.blobs import check_digest
+from pyagent.store.blobs import check_digest, check_range, digest_of
 from pyagent.store.changes import Changes
 
 if TYPE_CHECKING:
@@ -106,6 +108,12 @@ class MemoryStore:
             if version.graph_id == graph_id:
                 return version
         raise NotFound(f"There is no graph {graph_id}.", code="graph.not_found")
+
+    async def graph_versions(self, graph_id: str, limit: int = 50) -> list[GraphVersion]:
+        """The graph's versions, the one put last first."""
+        self._check_open()
+        found = [version for version in reversed(self._graphs.values()) if version.graph_id == graph_id]
+        return found[: max(limit, 0)]
 
     # runs
 
@@ -205,6 +213,10 @@ class MemoryStore:
             if (filter.graph_id is None or run.graph_id == filter.graph_id)
             and (filter.owner is None or run.owner == filter.owner)
             and (not filter.statuses or run.status in filter.statuses)
+            and (filter.key is None or run.key == filter.key)
+            and (filter.since is None or run.created_at >= filter.since)
+            and (filter.until is None or run.created_at < filter.until)
+            and _mentions(run, filter.text)
         ]
         return found[: max(filter.limit, 0)]
 
@@ -478,6 +490,21 @@ class MemoryStore:
             raise _no_blob(digest)
         return self._blobs[digest]
 
+    async def put_blob_file(self, run_id: str, path: Path) -> tuple[str, int]:
+        """Keep a file's content; here it is in memory as a whole. Raises `NotFound`, `OSError`."""
+        data = path.read_bytes()
+        await self.put_blob(run_id, digest_of(data), data)
+        return digest_of(data), len(data)
+
+    async def blob_size(self, digest: str) -> int:
+        """Bytes of the content. Raises `NotFound`."""
+        return len(await self.get_blob(digest))
+
+    async def read_blob(self, digest: str, start: int, end: int) -> bytes:
+        """A range of the content. Raises `NotFound`."""
+        check_range(start, end)
+        return (await self.get_blob(digest))[start:end]
+
     def langgraph_saver(self) -> InMemorySaver:
         """LangGraph's own checkpointer in memory; the same one each time."""
         if self._saver is None:
@@ -512,3 +539,9 @@ def _no_run(run_id: str) -> NotFound:
 
 def _no_blob(digest: str) -> NotFound:
     return NotFound(f"There is no blob {digest}.", code="blob.not_found", details={"digest": digest})
+
+
+def _mentions(run: Run, text: str) -> bool:
+    """Whether one of the fields that `RunFilter.text` is about has it as a part."""
+    wanted = lowered(text)
+    return any(wanted in lowered(field or "") for field in (run.id, run.graph_id, run.key, run.trigger, run.actor))

@@ -60,6 +60,16 @@ class RunConformance:
         with pytest.raises(NotFound):
             await store.latest_graph("unknown")
 
+    async def test_the_versions_of_a_graph_are_listed_with_the_one_put_last_first(self, store: Store) -> None:
+        for graph_id, hash in (("triage", "hash-1"), ("other", "hash-o"), ("triage", "hash-2"), ("triage", "hash-1")):
+            await store.put_graph(graph_id, hash, f"text of {hash}")
+        assert [(one.hash, one.text) for one in await store.graph_versions("triage")] == [
+            ("hash-1", "text of hash-1"),
+            ("hash-2", "text of hash-2"),
+        ]
+        assert [one.hash for one in await store.graph_versions("triage", 1)] == ["hash-1"]
+        assert await store.graph_versions("unknown") == []
+
     # runs
 
     async def test_a_created_run_is_queued_and_keeps_all_it_was_given(self, store: Store) -> None:
@@ -120,6 +130,26 @@ class RunConformance:
         assert [one.id for one in found] == [run.id]
         assert len(await store.list_runs(RunFilter(graph_id="a"))) == 2
         assert len(await store.list_runs(RunFilter(statuses=("queued",)))) == 2
+
+    async def test_runs_are_listed_by_key_text_and_time(self, store: Store) -> None:
+        first = await store.create_run(new_run(graph_id="mail", key="Order 7% É", actor="ann"))
+        second = await store.create_run(new_run(graph_id="other", key="b", trigger="hook"))
+
+        async def ids(**chosen: Any) -> list[str]:
+            return [run.id for run in await store.list_runs(RunFilter(**chosen))]
+
+        assert await ids(key="Order 7% É") == [first.id]
+        assert await ids(key="order 7% É") == []
+        for text in ("ORDER 7%", "É", "mAIl", "ann", first.id.upper()):
+            assert first.id in await ids(text=text), text
+        assert await ids(text="hook") == [second.id]
+        for text in ("order_7", "é", "mailann", "nothing"):
+            assert await ids(text=text) == [], text
+        assert await ids(since=first.created_at) == [second.id, first.id]
+        assert await ids(until=first.created_at) == []
+        later = second.created_at + timedelta(seconds=1)
+        assert await ids(since=later) == []
+        assert await ids(until=later) == [second.id, first.id]
 
     async def test_times_follow_the_status(self, store: Store) -> None:
         run, lease = await started(store)

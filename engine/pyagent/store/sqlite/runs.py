@@ -9,7 +9,7 @@ from typing import Any
 
 from pyagent.errors import LeaseHeld, NotFound, StoreError
 from pyagent.store import codec
-from pyagent.store.base import GraphVersion, KeyTaken, NewEvent, NewRun, Run, RunFilter, StepRecord
+from pyagent.store.base import GraphVersion, KeyTaken, NewEvent, NewRun, Run, RunFilter, StepRecord, lowered
 from pyagent.store.sqlite import checkpoints, payloads, rows, streams
 
 SHORTEST_PREFIX = 6
@@ -50,6 +50,15 @@ def latest_graph(connection: sqlite3.Connection, graph_id: str) -> GraphVersion:
             hint="It is kept once a run has used it: see `pyagent runs`.",
         )
     return _version_of(row)
+
+
+def graph_versions(connection: sqlite3.Connection, graph_id: str, limit: int) -> list[GraphVersion]:
+    """The graph's versions, the one put last first."""
+    found = connection.execute(
+        "SELECT graph_id, hash, text, created_at FROM graphs WHERE graph_id = ? ORDER BY put DESC LIMIT ?",
+        (graph_id, max(limit, 0)),
+    )
+    return [_version_of(row) for row in found]
 
 
 def _version_of(row: tuple[Any, ...]) -> GraphVersion:
@@ -151,6 +160,19 @@ def listed(connection: sqlite3.Connection, filter: RunFilter) -> list[Run]:
     if filter.owner is not None:
         where.append("r.owner = ?")
         values.append(filter.owner)
+    if filter.key is not None:
+        where.append("r.key = ?")
+        values.append(filter.key)
+    if filter.text:
+        columns = ("r.id", "r.graph_id", "coalesce(r.key, '')", "r.trigger", "r.actor")
+        where.append(f"({' OR '.join(f'instr(lower({column}), ?) > 0' for column in columns)})")
+        values.extend([lowered(filter.text)] * len(columns))
+    if filter.since is not None:
+        where.append("r.created_at >= ?")
+        values.append(rows.stamp(filter.since))
+    if filter.until is not None:
+        where.append("r.created_at < ?")
+        values.append(rows.stamp(filter.until))
     if filter.statuses:
         where.append(f"s.status IN ({', '.join('?' * len(filter.statuses))})")
         values.extend(filter.statuses)

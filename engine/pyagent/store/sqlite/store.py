@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -10,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from pyagent.errors import StoreError
 from pyagent.store import codec
@@ -28,7 +29,7 @@ from pyagent.store.base import (
     RunFilter,
     StepRecord,
 )
-from pyagent.store.blobs import FILE_THRESHOLD, BlobFiles, check_digest
+from pyagent.store.blobs import FILE_THRESHOLD, BlobFiles, check_digest, check_range, digest_of
 from pyagent.store.changes import Changes
 from pyagent.store.sqlite import commits, leases, payloads, rows, runs, streams
 from pyagent.store.sqlite.database import BUSY_LIMIT, Database, Synchronous
@@ -105,6 +106,10 @@ class SqliteStore:
     async def latest_graph(self, graph_id: str) -> GraphVersion:
         """The version put last. Raises `NotFound`."""
         return await self.database.read(lambda of: runs.latest_graph(of, graph_id))
+
+    async def graph_versions(self, graph_id: str, limit: int = 50) -> list[GraphVersion]:
+        """The graph's versions, the one put last first."""
+        return await self.database.read(lambda of: runs.graph_versions(of, graph_id, limit))
 
     # runs
 
@@ -266,20 +271,44 @@ class SqliteStore:
         if not large:
             check_digest(digest, data)
         stored = None if large else codec.encode(data)
-
-        def keep(to: sqlite3.Connection) -> None:
-            number = rows.run_number(to, run_id)
-            payloads.keep(to, digest, len(data), stored)
-            payloads.refer(to, number, digest)
-
+        keep = partial(_keep_blob, run_id=run_id, digest=digest, size=len(data), stored=stored)
         await self._write_beside(large, keep)
+
+    async def put_blob_file(self, run_id: str, path: Path) -> tuple[str, int]:
+        """Keep a file's content, that the run refers to from now on. Raises `NotFound`, `StoreError`, `OSError`."""
+        with path.open("rb") as source:
+            start = await asyncio.to_thread(source.read, FILE_THRESHOLD)
+            if len(start) < FILE_THRESHOLD:
+                digest = digest_of(start)
+                await self.put_blob(run_id, digest, start)
+                return digest, len(start)
+            await self.database.read(lambda of: rows.run_number(of, run_id))
+            while True:
+                source.seek(0)
+                digest, size = await asyncio.to_thread(self._copy_file, source)
+                keep = partial(_keep_blob, run_id=run_id, digest=digest, size=size, stored=None)
+                with contextlib.suppress(_FileGone):  # the last run that had the same content was deleted meanwhile
+                    await self.database.write(partial(self._with_files, change=keep, digests=[digest]))
+                    return digest, size
 
     async def get_blob(self, digest: str) -> bytes:
         """Raises `NotFound`, and `StoreError` when the bytes are damaged."""
         stored = await self.database.read(lambda of: payloads.find(of, digest))
         if stored is not None:
             return codec.decode(stored)
-        return await asyncio.to_thread(self._read_file, digest)
+        return await asyncio.to_thread(self._read_file, digest, self._files.read)
+
+    async def blob_size(self, digest: str) -> int:
+        """Bytes of the content. Raises `NotFound`."""
+        return await self.database.read(lambda of: payloads.size(of, digest))
+
+    async def read_blob(self, digest: str, start: int, end: int) -> bytes:
+        """A range of the content. Raises `NotFound`, and `StoreError` when the bytes are damaged."""
+        check_range(start, end)
+        stored = await self.database.read(lambda of: payloads.find(of, digest))
+        if stored is not None:
+            return codec.decode(stored)[start:end]
+        return await asyncio.to_thread(self._read_file, digest, partial(self._files.read_range, start=start, end=end))
 
     def langgraph_saver(self) -> StoreSaver:
         """LangGraph's checkpointer over the same file, usable as long as the store is open."""
@@ -317,14 +346,10 @@ class SqliteStore:
     ) -> T:
         """Write the large blobs to files, then run the transaction that makes them known."""
 
-        def with_files(connection: sqlite3.Connection) -> T:
-            if gone := [digest for digest in large if not self._files.path(digest).exists()]:
-                raise _FileGone(gone)
-            return change(connection)
-
         if not large:
             return await self.database.write(change, durable=durable)
         missing = list(large)
+        with_files = partial(self._with_files, change=change, digests=missing)
         while True:
             for digest in missing:
                 await asyncio.to_thread(self._write_file, digest, large[digest])
@@ -333,16 +358,28 @@ class SqliteStore:
             except _FileGone as gone:  # its last run was deleted meanwhile
                 missing = gone.digests
 
+    def _with_files(
+        self, connection: sqlite3.Connection, change: Callable[[sqlite3.Connection], T], digests: Sequence[str]
+    ) -> T:
+        if gone := [digest for digest in digests if not self._files.path(digest).exists()]:
+            raise _FileGone(gone)
+        return change(connection)
+
     def _write_file(self, digest: str, data: bytes) -> None:
-        check_digest(digest, data)
         try:
-            self._files.write(digest, codec.encode(data))
+            self._files.write(digest, data)
         except OSError as error:
             raise self.database.translate(error) from error
 
-    def _read_file(self, digest: str) -> bytes:
+    def _copy_file(self, source: BinaryIO) -> tuple[str, int]:
         try:
-            data = codec.decode(self._files.read(digest))
+            return self._files.copy(source)
+        except OSError as error:
+            raise self.database.translate(error) from error
+
+    def _read_file(self, digest: str, read: Callable[[str], bytes]) -> bytes:
+        try:
+            return read(digest)
         except FileNotFoundError as error:
             raise StoreError(
                 f"The file of blob {digest} is gone.",
@@ -351,8 +388,12 @@ class SqliteStore:
             ) from error
         except OSError as error:
             raise self.database.translate(error) from error
-        check_digest(digest, data)
-        return data
+
+
+def _keep_blob(to: sqlite3.Connection, run_id: str, digest: str, size: int, stored: bytes | None) -> None:
+    number = rows.run_number(to, run_id)
+    payloads.keep(to, digest, size, stored)
+    payloads.refer(to, number, digest)
 
 
 class _FileGone(Exception):
