@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from pyagent_nodes.pipeline.threads import Check
+from pyagent.sdk.threads import Check
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from pyagent.sdk import NodeError
-from pyagent_nodes.pipeline.threads import Check
+from pyagent.sdk.threads import Check
 
 JUNK = frozenset(
     {

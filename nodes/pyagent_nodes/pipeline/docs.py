@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from pydantic import Field
 
 from pyagent.sdk import Context, Item, Items, NodeParams, Outputs, node
+from pyagent.sdk.threads import Check, in_thread
 from pyagent_nodes.pipeline.apidoc import Api, read_api
 from pyagent_nodes.pipeline.apidoc_html import Renderer
 from pyagent_nodes.pipeline.shapes import Blob, Docs, Patch, Project, Source
-from pyagent_nodes.pipeline.threads import Check, in_thread
 from pyagent_nodes.pipeline.workspace import open_tree
 
 

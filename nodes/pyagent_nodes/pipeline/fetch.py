@@ -11,10 +11,10 @@ from pydantic import Field, StringConstraints
 
 from pyagent.sdk import Blobs, Context, Item, Items, NodeParams, Outputs, Where, node
 from pyagent.sdk.process import run_process
+from pyagent.sdk.threads import in_thread
 from pyagent_nodes.pipeline.archives import ArchiveLimits, pack, sha256_of
 from pyagent_nodes.pipeline.shapes import Blob, Source
 from pyagent_nodes.pipeline.sources import FetchError, PackageNotFound, Requirement, download
-from pyagent_nodes.pipeline.threads import in_thread
 from pyagent_nodes.pipeline.workspace import source_folder, unpack_source
 
 PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg", "tox.ini", "requirements.txt", "Pipfile")

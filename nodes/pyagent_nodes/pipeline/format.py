@@ -13,13 +13,13 @@ from pydantic import Field
 
 from pyagent.sdk import Context, Item, Items, NodeError, NodeParams, Outputs, node
 from pyagent.sdk.process import ProcessResult, run_process
+from pyagent.sdk.threads import Check, in_thread
 from pyagent_nodes.pipeline import patches
 from pyagent_nodes.pipeline.archives import repository_files
 from pyagent_nodes.pipeline.changes import describe_patch
 from pyagent_nodes.pipeline.programs import find_program
 from pyagent_nodes.pipeline.project import read_toml
 from pyagent_nodes.pipeline.shapes import Source
-from pyagent_nodes.pipeline.threads import Check, in_thread
 from pyagent_nodes.pipeline.workspace import open_source, open_tree_with, read_text
 
 _SUFFIXES = (".py", ".pyi")

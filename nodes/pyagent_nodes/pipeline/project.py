@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from pyagent.sdk.threads import Check
 from pyagent_nodes.pipeline.archives import repository_files
 from pyagent_nodes.pipeline.requirements import TestNeeds, read_ini, test_needs
 from pyagent_nodes.pipeline.shapes import Project
-from pyagent_nodes.pipeline.threads import Check
 
 LANGUAGES = {
     ".py": "Python", ".pyi": "Python", ".pyx": "Cython", ".c": "C", ".h": "C", ".cpp": "C++", ".cc": "C++",

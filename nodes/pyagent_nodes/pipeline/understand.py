@@ -7,9 +7,9 @@ import time
 from pydantic import Field
 
 from pyagent.sdk import Context, Item, Items, NodeParams, Outputs, node
+from pyagent.sdk.threads import in_thread
 from pyagent_nodes.pipeline.project import read_project
 from pyagent_nodes.pipeline.shapes import Source
-from pyagent_nodes.pipeline.threads import in_thread
 from pyagent_nodes.pipeline.workspace import open_source
 
 

@@ -11,10 +11,10 @@ import tempfile
 from pathlib import Path
 
 from pyagent.sdk import Context
+from pyagent.sdk.threads import in_thread
 from pyagent_nodes.pipeline import patches
 from pyagent_nodes.pipeline.archives import ArchiveLimits, unpack
 from pyagent_nodes.pipeline.shapes import Patch, Source
-from pyagent_nodes.pipeline.threads import in_thread
 
 _STATE = ".patch"
 

@@ -7,7 +7,8 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from pyagent.sdk import CancelToken, NodeCancelled
+from pyagent.errors import NodeCancelled
+from pyagent.sdk.context import CancelToken
 
 T = TypeVar("T")
 Check = Callable[[], None]
