@@ -36,6 +36,10 @@ test: setup ## fast tests
 integration: setup ## slow tests: real packages, real servers, kills
 	@$(BIN)/pytest -m integration -n 2 --dist loadfile
 
+.PHONY: bench
+bench: setup ## how fast it is beside its peers, measured in the same run (ONLY="P1 P2")
+	@PYTHONPATH=tests $(BIN)/python -m bench $(ONLY)
+
 .PHONY: lint
 lint: setup ## ruff, pyright, import contracts, clippy
 	@scripts/lint
