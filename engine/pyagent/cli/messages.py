@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
@@ -14,6 +13,7 @@ from rich.console import Console
 
 from pyagent.cli.text import escape
 from pyagent.errors import PyAgentError, Where
+from pyagent.settings import DEBUG
 
 if TYPE_CHECKING:
     from pyagent.graph.problems import Problem
@@ -26,7 +26,7 @@ def error_console() -> Console:
 
 def debugging() -> bool:
     """Whether PYAGENT_DEBUG asks for tracebacks."""
-    return os.environ.get("PYAGENT_DEBUG", "") not in ("", "0")
+    return DEBUG.flag()
 
 
 def print_error(error: BaseException, console: Console | None = None, *, as_json: bool = False) -> None:

@@ -16,10 +16,9 @@ from typing import Any, Literal, cast
 
 from blake3 import blake3
 
-from pyagent.errors import GraphError, InputError, LeaseHeld, LeaseLost, NotFound, PyAgentError, RunError, Where
+from pyagent.errors import InputError, LeaseHeld, LeaseLost, NotFound, PyAgentError, RunError, Where
 from pyagent.graph.spec import GraphSpec
 from pyagent.graph.yaml import Document, dump, load_file, load_text
-from pyagent.runtime.compile import CompiledGraph
 from pyagent.runtime.drive import DEFAULT_PARALLEL, Driven, Driver
 from pyagent.runtime.expressions import Expressions
 from pyagent.runtime.forking import blobs_of, fork_entries
@@ -31,8 +30,10 @@ from pyagent.runtime.log import Entry, Outputs, StepKey, decode, encode
 from pyagent.runtime.program import Program
 from pyagent.runtime.state import RunState
 from pyagent.runtime.values import Values
+from pyagent.runtime.versions import Versions
 from pyagent.sdk.items import Items
 from pyagent.sdk.registry import Registry
+from pyagent.settings import CREDENTIAL
 from pyagent.store.base import ENDED, Commit, KeyPolicy, Lease, NewEvent, NewRun, Run, Store, StoreUnavailable
 from pyagent.store.location import open_store
 
@@ -69,8 +70,7 @@ class Engine:
         self.peer = peer or f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
         self.lease = lease
         self.owner = owner
-        self._programs: dict[str, Program] = {}
-        self._compiled: dict[tuple[str, str], CompiledGraph] = {}
+        self._versions = Versions(self.registry, self.library, store)
         self._expressions: dict[str, Expressions] = {}
         self._drivers: dict[str, Driver] = {}
         self._driving: set[str] = set()
@@ -85,6 +85,11 @@ class Engine:
             yield cls(store, **options)
         finally:
             await store.close()
+
+    def use_registry(self, registry: Registry) -> None:
+        """Take other node types, as new code of them. A run that is being driven keeps those it was taken up with."""
+        self.registry = registry
+        self._versions = Versions(registry, self.library, self.store)
 
     # -- starting -----------------------------------------------------------------------------------------------
 
@@ -130,7 +135,7 @@ class Engine:
         Raises `GraphError` if the graph does not hold together, `InputError` if the inputs do not fit, `KeyTaken`.
         """
         spec, text = await self._read(graph)
-        program = self._program(spec, None if production or not spec.pins else _test_version(spec))
+        program = self._versions.program(spec, None if production or not spec.pins else _test_version(spec))
         chosen = program.trigger(trigger)
         program.root(chosen)
         values = checked_inputs(spec, inputs or {})
@@ -251,60 +256,23 @@ class Engine:
             await self.store.commit(lease, commit)
 
     async def _driver(self, run: Run, lease: Lease) -> Driver:
-        version = await self.store.get_graph(run.graph_hash)
-        known = self._programs.get(run.graph_hash)
-        program = known or self._program(load_text(version.text).spec, run.graph_hash)
+        versions = self._versions
+        program = await versions.load(run.graph_hash)
         entries = await read_entries(self.store, run.id)
-        pinned = await self._pinned(entries) if entries else await self._pin(program)
-        state = RunState(program, self._programs.__getitem__)
+        pinned = await versions.pinned(entries) if entries else await versions.pin(program)
+        state = RunState(program, versions.loaded)
         for entry in entries:
             state.apply(entry)
-        live = self._live(run, state, StoreJournal(self.store, lease, len(entries)), pinned)
-        key = (program.hash, run.trigger)
-        if key not in self._compiled:
-            self._compiled[key] = CompiledGraph(program, run.trigger, None)
+        live = self._live(run, state, StoreJournal(self.store, lease, len(entries)), pinned, versions)
         means = Driven(store=self.store, lease=lease, ttl=self.lease, graphs=dict(pinned), cancel_run=self.cancel)
-        return Driver(run, live, self._compiled[key], means)
+        return Driver(run, live, versions.compiled(program, run.trigger), means)
 
-    async def _pin(self, program: Program) -> dict[str, str]:
-        """The versions of the graphs that this one calls, and that those call, as they are now (SEMANTICS 23).
-
-        One that is named by an expression is pinned when it is called; one that cannot be read fails its call.
-        """
-        pinned: dict[str, str] = {}
-        open_ = [program]
-        while open_:
-            for graph_id in _calls(open_.pop()):
-                if graph_id not in pinned:
-                    with suppress(NotFound, GraphError):
-                        pinned[graph_id] = await self._keep_newest(graph_id)
-                        open_.append(self._programs[pinned[graph_id]])
-        return pinned
-
-    async def _pinned(self, entries: Sequence[Entry]) -> dict[str, str]:
-        """The versions of called graphs that the log names, loaded."""
-        pinned: dict[str, str] = {}
-        for entry in entries:
-            if entry.kind == "run.started":
-                pinned |= entry.data.get("graphs", {})
-            elif entry.kind == "step.expanded" and (called := entry.data.get("graph")):
-                pinned.setdefault(entry.data["graph_id"], called)
-                await self._load_version(called)
-        for hash in pinned.values():
-            await self._load_version(hash)
-        return pinned
-
-    async def _keep_newest(self, graph_id: str) -> str:
-        """The hash of the graph's newest version, which is kept. Raises `NotFound`, `GraphError`."""
-        document = await find_graph(self.library, self.store, graph_id)
-        program = self._program(document.spec)
-        await self.store.put_graph(graph_id, program.hash, document.text)
-        return program.hash
-
-    def _live(self, run: Run, state: RunState, journal: StoreJournal, pinned: dict[str, str]) -> LiveRun:
+    def _live(
+        self, run: Run, state: RunState, journal: StoreJournal, pinned: dict[str, str], versions: Versions
+    ) -> LiveRun:
         async def resolve(graph_id: str) -> str:
             if graph_id not in pinned:
-                pinned[graph_id] = await self._keep_newest(graph_id)
+                pinned[graph_id] = await versions.keep_newest(graph_id)
             return pinned[graph_id]
 
         async def start(graph: str, inputs: dict[str, Any], options: dict[str, Any]) -> str:
@@ -326,20 +294,6 @@ class Engine:
             credentials=_credential,
             default_parallel=DEFAULT_PARALLEL,
         )
-
-    def _program(self, spec: GraphSpec, version: str | None = None) -> Program:
-        """The graph ready to run, under its hash or the version that a run is pinned to."""
-        version = version or spec.hash()
-        known = self._programs.get(version)
-        if known is None:
-            known = self._programs[version] = Program(spec, self.registry)
-            known.hash = version
-        return known
-
-    async def _load_version(self, hash: str) -> Program:
-        if hash not in self._programs:
-            self._program(load_text((await self.store.get_graph(hash)).text).spec, hash)
-        return self._programs[hash]
 
     def _expressions_of(self, program: Program) -> Expressions:
         """One context for each graph version's expressions: its globals are never another graph's."""
@@ -489,12 +443,13 @@ class Engine:
         (`run.fork_once`) that names them.
         """
         source = await self.store.get_run(run_id)
-        old = await self._load_version(source.graph_hash)
+        versions = self._versions
+        old = await versions.load(source.graph_hash)
         entries = await read_entries(self.store, source.id)
-        await self._pinned(entries)
+        await versions.pinned(entries)
         text = (await self.store.get_graph(source.graph_hash)).text
         document = await self.document(graph) if graph is not None else load_text(text)
-        new = self._program(document.spec) if graph is not None else old
+        new = versions.program(document.spec) if graph is not None else old
 
         def writes(state: RunState, key: StepKey, outputs: Outputs) -> Mapping[str, Any]:
             values = Values(state, self._expressions_of, run_id=source.id)
@@ -502,7 +457,7 @@ class Engine:
             return values.writes(key, given, outputs, datetime.now(UTC))
 
         kept = fork_entries(
-            entries, step, items=items, once=once, old=old, new=new, load=self._programs.__getitem__,
+            entries, step, items=items, once=once, old=old, new=new, load=versions.loaded,
             writes=writes, now=datetime.now(UTC),
         )  # fmt: skip
         await self.store.put_graph(document.spec.id, new.hash, document.text)
@@ -535,8 +490,9 @@ class Engine:
         """A run's state before its first entry, and the entries to apply to it."""
         run = await self.store.get_run(run_id)
         entries = await read_entries(self.store, run.id)
-        await self._pinned(entries)
-        return RunState(await self._load_version(run.graph_hash), self._programs.__getitem__), entries
+        versions = self._versions
+        await versions.pinned(entries)
+        return RunState(await versions.load(run.graph_hash), versions.loaded), entries
 
     async def outputs(self, run_id: str) -> Any:
         """The outputs of a completed run."""
@@ -561,23 +517,13 @@ def _test_version(spec: GraphSpec) -> str:
     return blake3(encode({"graph": spec.hash(), "pins": spec.to_data().get("pins", {})})).hexdigest()
 
 
-def _calls(program: Program) -> list[str]:
-    """Ids of the graphs that the graph's steps call in its own run, where no expression says so."""
-    named = [
-        node.spec.params.get("graph")
-        for node in program.nodes.values()
-        if node.type.kind in ("call", "map") and node.spec.params.get("wait", True) is not False
-    ]
-    return [graph for graph in named if isinstance(graph, str) and "{{" not in graph]
-
-
 async def _credential(name: str) -> dict[str, str]:
     """A credential from the environment. Raises `NotFound` (`credential.not_found`)."""
-    variable = f"PYAGENT_CREDENTIAL_{name.upper()}"
     with suppress(ValueError):
-        found = decode(os.environ.get(variable, "").encode())
+        found = decode((CREDENTIAL.given(name.upper()) or "").encode())
         if isinstance(found, dict):
             return {str(key): str(value) for key, value in cast(dict[str, Any], found).items()}
+    variable = CREDENTIAL.name + name.upper()
     raise NotFound(
         f"there is no credential {name!r}",
         code="credential.not_found",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from pyagent.errors import GraphError, NotFound
 from pyagent.graph.spec import GraphSpec
 from pyagent.graph.yaml import Document, load_file, load_text
+from pyagent.settings import GRAPHS
 from pyagent.store.base import Store
 
 SUFFIXES = (".yaml", ".yml")
@@ -29,11 +29,11 @@ class GraphFile:
 
 def graph_folders() -> list[Path]:
     """Where graphs are looked for: the folders of PYAGENT_GRAPHS, `graphs` here, and those that come with PyAgent."""
-    given = [Path(part).expanduser() for part in os.environ.get("PYAGENT_GRAPHS", "").split(os.pathsep) if part]
     package = Path(__file__).resolve().parents[1]
     # in a wheel, in a working copy
     ready = [package / "ready_graphs", package.parents[1] / "graphs"]
-    return list(dict.fromkeys(path.absolute() for path in [*given, Path("graphs"), *ready] if _is_folder(path)))
+    folders = [*GRAPHS.paths(), Path("graphs"), *ready]
+    return list(dict.fromkeys(path.absolute() for path in folders if _is_folder(path)))
 
 
 def _is_folder(path: Path) -> bool:

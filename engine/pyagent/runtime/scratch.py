@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
 from pyagent.errors import SetupError
 from pyagent.sdk.places import cache_path, private_folder
+from pyagent.settings import WORK
 
 
 def scratch_root() -> Path:
     """Where runs have their scratch directories: `PYAGENT_WORK`, else in the user's cache folder."""
-    if (chosen := os.environ.get("PYAGENT_WORK")) is not None:
-        return Path(chosen)
-    return cache_path() / "work"
+    return WORK.path() or cache_path() / "work"
 
 
 def scratch_directory(run_id: str) -> Path:

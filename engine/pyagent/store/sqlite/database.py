@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from pyagent.errors import SetupError, StoreError
+from pyagent.settings import SQLITE_SYNCHRONOUS
 from pyagent.store.base import StoreFull, StoreUnavailable
 from pyagent.store.files import private_file, private_folder
 from pyagent.store.sqlite import schema
@@ -355,11 +356,4 @@ def _transact(connection: sqlite3.Connection, change: Callable[[sqlite3.Connecti
 
 
 def _synchronous_setting() -> Synchronous:
-    value = os.environ.get("PYAGENT_SQLITE_SYNCHRONOUS", "normal").lower()
-    if value == "normal" or value == "full":
-        return value
-    raise SetupError(
-        f"PYAGENT_SQLITE_SYNCHRONOUS is {value!r}.",
-        code="setup.setting",
-        hint="Use `normal` (a power cut may lose the last commits) or `full` (each commit is flushed to the disk).",
-    )
+    return "full" if SQLITE_SYNCHRONOUS.text() == "full" else "normal"

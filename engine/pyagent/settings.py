@@ -1,0 +1,163 @@
+"""Every environment variable that PyAgent reads: its name, type, default and meaning, and the one way to read it.
+
+This module imports the standard library and `pyagent.errors` only, and does nothing at import. A variable that is not
+declared here is read nowhere: a test walks the sources and holds it so. `pyagent settings` and
+docs/reference/settings.md are made of these declarations.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import unquote
+
+from pyagent.errors import SetupError, StoreError
+
+Kind = Literal["text", "path", "paths", "choice", "number", "flag", "json"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Setting:
+    """One environment variable."""
+
+    name: str
+    """Its name; with `family`, what its name begins with."""
+    kind: Kind
+    description: str
+    """What it decides, in one sentence without a full stop."""
+    default: str = ""
+    """Taken where the variable is not set, or empty."""
+    told_default: str = ""
+    """What the default means, where `default` is empty or found out."""
+    choices: tuple[str, ...] = ()
+    family: bool = False
+    """A prefix: each variable that begins so is one."""
+    secret: bool = False
+    """Its value is never shown."""
+
+    def given(self, rest: str = "") -> str | None:
+        """The variable as it is set (of a family, the one that ends in `rest`), or None; an empty one is not set."""
+        return os.environ.get(self.name + rest) or None
+
+    def text(self) -> str:
+        """The value, or the default. Raises `SetupError` (`setup.setting`) for what is none of the choices."""
+        value = self.given()
+        if value is None:
+            return self.default
+        if self.choices and (value := value.lower()) not in self.choices:
+            raise self._wrong(value, f"Use one of: {', '.join(self.choices)}.")
+        return value
+
+    def flag(self) -> bool:
+        """Whether it is on: anything but `0`, `no`, `off` and `false`."""
+        return self.text().lower() not in ("", "0", "no", "off", "false")
+
+    def number(self) -> float:
+        """The value as a number. Raises `SetupError` (`setup.setting`)."""
+        try:
+            return float(self.text())
+        except ValueError:
+            raise self._wrong(self.text(), "Give a number.") from None
+
+    def path(self) -> Path | None:
+        """The path, or None where none is set."""
+        value = self.text()
+        return Path(value).expanduser() if value else None
+
+    def paths(self) -> list[Path]:
+        """The paths, in order; `:` separates them (`;` on Windows)."""
+        return [Path(part).expanduser() for part in self.text().split(os.pathsep) if part]
+
+    def _wrong(self, value: str, hint: str) -> SetupError:
+        return SetupError(f"{self.name} is {value!r}", code="setup.setting", hint=hint)
+
+
+STORE = Setting(
+    name="PYAGENT_STORE",
+    kind="text",
+    description="Where runs are kept: a path, or `sqlite:///absolute/path`",
+    told_default="`pyagent/pyagent.db` in the user's data folder (`XDG_DATA_HOME`)",
+)
+GRAPHS = Setting(
+    name="PYAGENT_GRAPHS",
+    kind="paths",
+    description="Folders of graph files, searched before `graphs` in the working directory and those that come "
+    "with PyAgent",
+)
+NODES = Setting(
+    name="PYAGENT_NODES",
+    kind="paths",
+    description="Folders of node types that need no packaging: `FOLDER/domain/name.py`; they win over installed ones",
+)
+WORK = Setting(
+    name="PYAGENT_WORK",
+    kind="path",
+    description="Where runs have their work directories",
+    told_default="`pyagent/work` in the user's cache folder (`XDG_CACHE_HOME`)",
+)
+CREDENTIAL = Setting(
+    name="PYAGENT_CREDENTIAL_",
+    kind="json",
+    family=True,
+    secret=True,
+    description="A credential that nodes ask for by name, such as `PYAGENT_CREDENTIAL_MAIL`: a JSON object of texts",
+)
+SQLITE_SYNCHRONOUS = Setting(
+    name="PYAGENT_SQLITE_SYNCHRONOUS",
+    kind="choice",
+    default="normal",
+    choices=("normal", "full"),
+    description="`normal`: a power cut may lose the last commits; `full`: each commit is flushed to the disk",
+)
+DEBUG = Setting(name="PYAGENT_DEBUG", kind="flag", default="0", description="Whether errors come with a traceback")
+
+SETTINGS: tuple[Setting, ...] = (STORE, GRAPHS, NODES, WORK, CREDENTIAL, SQLITE_SYNCHRONOUS, DEBUG)
+"""All of them, in the order in which they are told."""
+
+
+def shown(setting: Setting) -> list[Mapping[str, Any]]:
+    """What a setting is now, without secrets: `{name, value, from, kind, default, description}`; of a family, each."""
+    names = sorted(name for name in os.environ if name.startswith(setting.name)) if setting.family else [setting.name]
+    return [
+        {
+            "name": name,
+            "value": ("set" if setting.secret else os.environ[name]) if os.environ.get(name) else setting.default,
+            "from": "environment" if os.environ.get(name) else "default",
+            "kind": setting.kind,
+            "default": setting.default or setting.told_default.replace("`", ""),
+            "description": setting.description,
+        }
+        for name in names or [f"{setting.name}<NAME>"]
+    ]
+
+
+def data_folder() -> Path:
+    """The user's data folder (`XDG_DATA_HOME`)."""
+    home = os.environ.get("XDG_DATA_HOME", "")
+    # The specification of the variable: a relative path is to be ignored.
+    return Path(home) if home.startswith("/") else Path("~/.local/share").expanduser()
+
+
+def store_file(url: str | None = None) -> Path:
+    """The SQLite file that an address means. None: PYAGENT_STORE, else `pyagent/pyagent.db` in the data folder.
+
+    Takes a path, `sqlite:///absolute/path` (a fourth slash is no matter) or `sqlite:relative/path`. Raises `StoreError`
+    `store.unknown_scheme`.
+    """
+    address = url or STORE.text()
+    if not address:
+        return data_folder() / "pyagent" / "pyagent.db"
+    scheme, colon, rest = address.partition(":")
+    if not colon or "/" in scheme or "\\" in scheme or len(scheme) == 1:
+        return Path(address).expanduser()
+    if scheme != "sqlite" or (rest.startswith("//") and not rest.startswith("///")) or rest in ("", "///"):
+        raise StoreError(
+            f"{address!r} is no address of a store.",
+            code="store.unknown_scheme",
+            hint="Set PYAGENT_STORE to a path or to sqlite:///absolute/path, or unset it for the default.",
+        )
+    path = unquote(rest)
+    return Path("/" + path.lstrip("/") if path.startswith("/") else path).expanduser()
