@@ -142,6 +142,26 @@ async def test_migrations_run_once_in_order_and_whole(tmp_path: Path, monkeypatc
         assert connection.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'more'").fetchone() == (0,)
 
 
+async def test_a_database_that_the_first_schema_made_is_brought_up_to_date_and_keeps_its_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    current = schema.MIGRATIONS
+    monkeypatch.setattr(schema, "MIGRATIONS", current[:1])
+    store = SqliteStore(tmp_path / "pyagent.db")
+    await store.open()
+    run = await store.create_run(new_run())
+    await store.put_graph("triage", "hash-1", "text")
+    await store.close()
+    monkeypatch.setattr(schema, "MIGRATIONS", current)
+
+    await store.open()
+
+    assert await store.get_run(run.id) == run
+    assert await store.activations() == []
+    assert (await store.activate("triage", "hash-1")).graph_id == "triage"
+    await store.close()
+
+
 async def test_queries_of_every_commit_use_an_index(store: SqliteStore) -> None:
     def plans(connection: sqlite3.Connection) -> list[str]:
         queries = [

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pyagent.store.base import (
     ENDED,
+    Activation,
+    ClaimTaken,
     Commit,
     Event,
     GraphVersion,
@@ -30,6 +32,8 @@ from pyagent.store.location import default_path, open_store
 
 __all__ = [
     "ENDED",
+    "Activation",
+    "ClaimTaken",
     "Commit",
     "Event",
     "GraphVersion",

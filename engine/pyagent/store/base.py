@@ -54,6 +54,13 @@ class MessageTaken(StoreError):
     hint = "Read the messages again and decide anew."
 
 
+class ClaimTaken(StoreError):
+    """Another active graph has a name that a graph claims: two webhooks with one address."""
+
+    code = "store.claim_taken"
+    hint = "Change the address in one of them, or deactivate the other graph."
+
+
 class StoreFull(StoreError):
     """The disk is full; nothing of the commit was kept."""
 
@@ -278,6 +285,23 @@ class GraphVersion:
     created_at: datetime
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Activation:
+    """A graph that the world may start: its triggers are live, in the version that was activated."""
+
+    graph_id: str
+    graph_hash: str
+    actor: str
+    at: datetime
+    """When this version was activated."""
+    since: datetime
+    """Since when the graph has been active without a break, in whatever version."""
+    claims: Sequence[str] = ()
+    """Names that no other active graph may have: its webhooks' addresses."""
+    problems: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
+    """`PyAgentError.as_dict()` of triggers that do not work now, by node."""
+
+
 class Store(Protocol):
     """What the runtime needs of a store. All methods raise `StoreUnavailable` when it cannot be reached."""
 
@@ -308,6 +332,26 @@ class Store(Protocol):
 
     async def graph_versions(self, graph_id: str, limit: int = 50) -> list[GraphVersion]:
         """The graph's versions, the one put last first; none for an unknown graph."""
+        ...
+
+    async def activate(
+        self, graph_id: str, graph_hash: str, *, claims: Sequence[str] = (), actor: str = "local"
+    ) -> Activation:
+        """Let the world start this version, in place of the one that is active; problems are forgotten.
+
+        Raises `NotFound` if the version is not kept, `ClaimTaken` if another active graph has one of the claims."""
+        ...
+
+    async def deactivate(self, graph_id: str) -> bool:
+        """Let the world start the graph no more; False if it was not active."""
+        ...
+
+    async def activations(self) -> list[Activation]:
+        """What is active, by graph id."""
+        ...
+
+    async def set_problem(self, graph_id: str, node: str, problem: Mapping[str, Any] | None) -> None:
+        """Keep why a trigger does not work; None: it works. Without effect for a graph that is not active."""
         ...
 
     # runs

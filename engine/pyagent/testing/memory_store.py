@@ -14,6 +14,8 @@ from pyagent.errors import LeaseHeld, LeaseLost, NotFound, StoreError
 from pyagent.store import codec
 from pyagent.store.base import (
     ENDED,
+    Activation,
+    ClaimTaken,
     Commit,
     Event,
     GraphVersion,
@@ -63,6 +65,7 @@ class MemoryStore:
         self._clock = clock
         self._open = False
         self._graphs: dict[str, GraphVersion] = {}
+        self._active: dict[str, Activation] = {}
         self._runs: dict[str, _Kept] = {}
         self._keys: dict[tuple[str, str, str], str] = {}
         self._events: list[Event] = []
@@ -114,6 +117,47 @@ class MemoryStore:
         self._check_open()
         found = [version for version in reversed(self._graphs.values()) if version.graph_id == graph_id]
         return found[: max(limit, 0)]
+
+    async def activate(
+        self, graph_id: str, graph_hash: str, *, claims: Sequence[str] = (), actor: str = "local"
+    ) -> Activation:
+        """Let the world start this version. Raises `NotFound` and `ClaimTaken`."""
+        await self.get_graph(graph_hash)
+        for other in self._active.values():
+            if other.graph_id != graph_id and (taken := sorted(set(claims) & set(other.claims))):
+                raise ClaimTaken(
+                    f"The active graph {other.graph_id} has {taken[0]} already.",
+                    details={"graph": other.graph_id, "claims": taken},
+                )
+        now = self._clock()
+        since = self._active[graph_id].since if graph_id in self._active else now
+        made = Activation(
+            graph_id=graph_id, graph_hash=graph_hash, actor=actor, at=now, since=since, claims=tuple(claims)
+        )
+        self._active[graph_id] = made
+        self._changes.notify()
+        return made
+
+    async def deactivate(self, graph_id: str) -> bool:
+        """Let the world start the graph no more; False if it was not active."""
+        self._check_open()
+        found = self._active.pop(graph_id, None)
+        self._changes.notify()
+        return found is not None
+
+    async def activations(self) -> list[Activation]:
+        """What is active, by graph id."""
+        self._check_open()
+        return [self._active[graph_id] for graph_id in sorted(self._active)]
+
+    async def set_problem(self, graph_id: str, node: str, problem: Mapping[str, Any] | None) -> None:
+        """Keep why a trigger does not work; None: it works."""
+        self._check_open()
+        if (active := self._active.get(graph_id)) is not None:
+            problems = {name: kept for name, kept in active.problems.items() if name != node}
+            if problem is not None:
+                problems[node] = _json_copy(problem)
+            self._active[graph_id] = replace(active, problems=problems)
 
     # runs
 

@@ -16,6 +16,7 @@ from pyagent.store.base import (
     RunFilter,
     Store,
 )
+from pyagent.testing.store_activations import ActivationConformance
 from pyagent.testing.store_parts import (
     MINUTE,
     OVER,
@@ -27,7 +28,7 @@ from pyagent.testing.store_parts import (
 )
 
 
-class RunConformance:
+class RunConformance(ActivationConformance):
     """Graphs, runs, start keys, leases, and who is to be taken next."""
 
     @pytest.fixture

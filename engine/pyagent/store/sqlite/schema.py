@@ -173,7 +173,19 @@ CREATE TABLE checkpoint_writes (
 ) STRICT;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
+_ACTIVATIONS = """
+CREATE TABLE activations (
+  graph_id TEXT PRIMARY KEY,
+  graph_hash TEXT NOT NULL REFERENCES graphs (hash),
+  actor TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  since INTEGER NOT NULL,
+  claims TEXT NOT NULL,  -- one a line
+  problems BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _ACTIVATIONS)
 """Script n takes the schema from version n to n + 1. Scripts that have been released are never edited."""
 
 

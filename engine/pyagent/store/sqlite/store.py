@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO, TypeVar
 from pyagent.errors import StoreError
 from pyagent.store import codec
 from pyagent.store.base import (
+    Activation,
     Commit,
     Event,
     GraphVersion,
@@ -31,7 +32,7 @@ from pyagent.store.base import (
 )
 from pyagent.store.blobs import FILE_THRESHOLD, BlobFiles, check_digest, check_range, digest_of
 from pyagent.store.changes import Changes
-from pyagent.store.sqlite import commits, leases, payloads, rows, runs, streams
+from pyagent.store.sqlite import activations, commits, leases, payloads, rows, runs, streams
 from pyagent.store.sqlite.database import BUSY_LIMIT, Database, Synchronous
 
 if TYPE_CHECKING:
@@ -110,6 +111,30 @@ class SqliteStore:
     async def graph_versions(self, graph_id: str, limit: int = 50) -> list[GraphVersion]:
         """The graph's versions, the one put last first."""
         return await self.database.read(lambda of: runs.graph_versions(of, graph_id, limit))
+
+    async def activate(
+        self, graph_id: str, graph_hash: str, *, claims: Sequence[str] = (), actor: str = "local"
+    ) -> Activation:
+        """Let the world start this version. Raises `NotFound` and `ClaimTaken`."""
+        made = await self.database.write(
+            lambda to: activations.activate(to, graph_id, graph_hash, claims, actor, self._clock())
+        )
+        self._changes.notify()
+        return made
+
+    async def deactivate(self, graph_id: str) -> bool:
+        """Let the world start the graph no more; False if it was not active."""
+        found = await self.database.write(lambda to: activations.deactivate(to, graph_id))
+        self._changes.notify()
+        return found
+
+    async def activations(self) -> list[Activation]:
+        """What is active, by graph id."""
+        return await self.database.read(activations.listed)
+
+    async def set_problem(self, graph_id: str, node: str, problem: Mapping[str, Any] | None) -> None:
+        """Keep why a trigger does not work; None: it works."""
+        await self.database.write(lambda to: activations.set_problem(to, graph_id, node, problem))
 
     # runs
 
