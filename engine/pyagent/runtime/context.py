@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +20,7 @@ from pyagent.sdk.context import Level
 from pyagent.sdk.items import BlobRef, Items
 from pyagent.sdk.outcome import loop_view
 from pyagent.sdk.params import NodeParams
+from pyagent.store.blobs import CHUNK
 
 P = TypeVar("P", bound=NodeParams)
 
@@ -27,17 +29,33 @@ class RunBlobs:
     """`pyagent.sdk.Blobs` over the run's journal."""
 
     def __init__(self, live: LiveRun) -> None:
-        self._live = live
+        self._journal = live.journal
 
     async def put(self, data: bytes | Path, *, name: str = "", media_type: str = "") -> BlobRef:
-        content = data.read_bytes() if isinstance(data, Path) else data
-        digest = blake3(content).hexdigest()
-        await self._live.journal.keep(digest, content)
+        if isinstance(data, Path):
+            digest, size = await self._journal.keep_file(data)
+        else:
+            digest, size = blake3(data).hexdigest(), len(data)
+            await self._journal.keep(digest, data)
         label = name or (data.name if isinstance(data, Path) else "")
-        return BlobRef(digest, len(content), label, media_type or "application/octet-stream")
+        return BlobRef(digest, size, label, media_type or "application/octet-stream")
 
     async def get(self, ref: BlobRef) -> bytes:
-        return await self._live.journal.fetch(ref.digest)
+        return await self.read(ref, 0, ref.size)
+
+    async def read(self, ref: BlobRef, start: int, end: int) -> bytes:
+        return await self._journal.fetch(ref.digest, start, end)
+
+    async def iter(self, ref: BlobRef, size: int = CHUNK) -> AsyncIterator[bytes]:
+        start = 0
+        while piece := await self.read(ref, start, start + size):
+            yield piece
+            start += len(piece)
+
+    async def save(self, ref: BlobRef, path: Path) -> None:
+        with path.open("wb") as file:
+            async for piece in self.iter(ref):
+                await asyncio.to_thread(file.write, piece)
 
 
 class StepContext:

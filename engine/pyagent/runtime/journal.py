@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 from blake3 import blake3
 
-from pyagent.errors import NodeError, PyAgentError
+from pyagent.errors import NodeError, NotFound, PyAgentError
 from pyagent.runtime.log import Entry, decode, encode
 from pyagent.store.base import Commit, Lease, LogRecord, MessageTaken, NewEvent, RunStatus, StepRecord, Store
 
@@ -52,8 +53,12 @@ class Journal(Protocol):
         """Keep a node's blob."""
         ...
 
-    async def fetch(self, digest: str) -> bytes:
-        """The reverse of `keep`. Raises `NotFound`."""
+    async def keep_file(self, path: Path) -> tuple[str, int]:
+        """Keep a file's content; its digest and its size in bytes. Raises `OSError`."""
+        ...
+
+    async def fetch(self, digest: str, start: int, end: int) -> bytes:
+        """A range of what was kept. Raises `NotFound`."""
         ...
 
 
@@ -164,8 +169,11 @@ class StoreJournal:
     async def keep(self, digest: str, data: bytes) -> None:
         await self.store.put_blob(self.lease.run_id, digest, data)
 
-    async def fetch(self, digest: str) -> bytes:
-        return await self.store.get_blob(digest)
+    async def keep_file(self, path: Path) -> tuple[str, int]:
+        return await self.store.put_blob_file(self.lease.run_id, path)
+
+    async def fetch(self, digest: str, start: int, end: int) -> bytes:
+        return await self.store.read_blob(digest, start, end)
 
     def _linger(self) -> None:
         if self._timer is None:
@@ -272,5 +280,17 @@ class NoJournal:
     async def keep(self, digest: str, data: bytes) -> None:
         self._blobs[digest] = data
 
-    async def fetch(self, digest: str) -> bytes:
-        return self._blobs[digest]
+    async def keep_file(self, path: Path) -> tuple[str, int]:
+        content = await asyncio.to_thread(path.read_bytes)
+        digest = blake3(content).hexdigest()
+        self._blobs[digest] = content
+        return digest, len(content)
+
+    async def fetch(self, digest: str, start: int, end: int) -> bytes:
+        if digest not in self._blobs:
+            raise NotFound(
+                f"There is no blob {digest}.",
+                code="blob.not_found",
+                hint="Blobs of a graph that LangGraph's own API runs live as long as that run's process.",
+            )
+        return self._blobs[digest][start:end]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
@@ -41,11 +41,26 @@ class Blobs(Protocol):
     """Content-addressed payloads, stored once and committed with the step."""
 
     async def put(self, data: bytes | Path, *, name: str = "", media_type: str = "") -> BlobRef:
-        """Keep the bytes, or the file's content, and return its reference."""
+        """Keep the bytes, or the file's content, and return its reference. Of a file only a piece at a time is in
+        memory, whatever its size. Raises `OSError` if the file cannot be read."""
         ...
 
     async def get(self, ref: BlobRef) -> bytes:
-        """The content. Raises `NotFound` if it was deleted."""
+        """The whole content. Raises `NotFound` if it was deleted."""
+        ...
+
+    async def read(self, ref: BlobRef, start: int, end: int) -> bytes:
+        """The content from byte `start` up to, without, byte `end`, less where it ends before that. Raises
+        `NotFound`."""
+        ...
+
+    def iter(self, ref: BlobRef, size: int = 1 << 20) -> AsyncIterator[bytes]:
+        """The content in pieces of `size` bytes, one at a time in memory. Raises `NotFound`."""
+        ...
+
+    async def save(self, ref: BlobRef, path: Path) -> None:
+        """Write the content into a file, a piece at a time: for libraries that want a file to seek in. Raises
+        `NotFound`, `OSError`."""
         ...
 
 

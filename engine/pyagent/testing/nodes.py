@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -76,13 +76,29 @@ class TestBlobs:
         content = data if isinstance(data, bytes) else await asyncio.to_thread(data.read_bytes)
         digest = blake3(content).hexdigest()
         self.contents[digest] = content
-        return BlobRef(digest, len(content), name, media_type or "application/octet-stream")
+        label = name or (data.name if isinstance(data, Path) else "")
+        return BlobRef(digest, len(content), label, media_type or "application/octet-stream")
 
     async def get(self, ref: BlobRef) -> bytes:
         """The content. Raises `NotFound`."""
         if ref.digest not in self.contents:
             raise NotFound(f"no blob {ref.digest}", code="blob.not_found")
         return self.contents[ref.digest]
+
+    async def read(self, ref: BlobRef, start: int, end: int) -> bytes:
+        """A range of the content. Raises `NotFound`."""
+        return (await self.get(ref))[start:end]
+
+    async def iter(self, ref: BlobRef, size: int = 1 << 20) -> AsyncIterator[bytes]:
+        """The content in pieces. Raises `NotFound`."""
+        content = await self.get(ref)
+        for start in range(0, len(content), size):
+            yield content[start : start + size]
+
+    async def save(self, ref: BlobRef, path: Path) -> None:
+        """Write the content into a file. Raises `NotFound`, `OSError`."""
+        content = await self.get(ref)
+        await asyncio.to_thread(path.write_bytes, content)
 
 
 class TestContext:

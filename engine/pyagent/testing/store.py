@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -353,6 +354,39 @@ class StoreConformance(RunConformance):
         with pytest.raises(NotFound) as caught:
             await store.get_blob(digest_of(b"unknown"))
         assert caught.value.code == "blob.not_found"
+
+    @pytest.mark.parametrize("size", [0, 100, 65_536, 3_000_000])
+    async def test_a_files_content_is_a_blob_as_any_other(self, store: Store, tmp_path: Path, size: int) -> None:
+        run, _ = await started(store)
+        content = random_bytes(size, 3)
+        path = tmp_path / "content"
+        path.write_bytes(content)
+        assert await store.put_blob_file(run.id, path) == (digest_of(content), size)
+        assert await store.put_blob_file(run.id, path) == (digest_of(content), size)
+        assert await store.get_blob(digest_of(content)) == content
+        with pytest.raises(NotFound):
+            await store.put_blob_file("unknown", path)
+        with pytest.raises(FileNotFoundError):
+            await store.put_blob_file(run.id, tmp_path / "none")
+
+    @pytest.mark.parametrize("size", [0, 100, 70_000, 3_000_000])
+    async def test_a_range_of_a_blob_is_read_without_the_rest(self, store: Store, size: int) -> None:
+        run, _ = await started(store)
+        content = random_bytes(size // 2, 4) + b"x" * (size - size // 2)
+        digest = digest_of(content)
+        await store.put_blob(run.id, digest, content)
+        assert await store.blob_size(digest) == size
+        places = [0, 1, size // 2, size - 1, size, size + 1, 1 << 20, (1 << 20) + 1, 2 << 20]
+        for start in places:
+            for end in places:
+                if start >= 0 and end >= 0:
+                    assert await store.read_blob(digest, start, end) == content[start:end]
+        with pytest.raises(ValueError, match="no range"):
+            await store.read_blob(digest, -1, 1)
+        for missing in (store.blob_size(digest_of(b"unknown")), store.read_blob(digest_of(b"unknown"), 0, 1)):
+            with pytest.raises(NotFound) as caught:
+                await missing
+            assert caught.value.code == "blob.not_found"
 
     async def test_a_blob_whose_digest_does_not_fit_is_refused(self, store: Store) -> None:
         run, lease = await started(store)

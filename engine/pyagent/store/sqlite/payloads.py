@@ -33,6 +33,14 @@ def find(connection: sqlite3.Connection, digest: str) -> bytes | None:
     return row[0]
 
 
+def size(connection: sqlite3.Connection, digest: str) -> int:
+    """Bytes of a blob's content. Raises `NotFound`."""
+    row = connection.execute("SELECT size FROM blobs WHERE digest = ?", (digest,)).fetchone()
+    if row is None:
+        raise no_blob(digest)
+    return row[0]
+
+
 def forget(connection: sqlite3.Connection, digests: Iterable[str]) -> list[str]:
     """Delete those of the blobs that nobody refers to; returns the ones whose bytes are in files."""
     in_files: list[str] = []
