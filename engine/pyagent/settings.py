@@ -112,9 +112,16 @@ SQLITE_SYNCHRONOUS = Setting(
     choices=("normal", "full"),
     description="`normal`: a power cut may lose the last commits; `full`: each commit is flushed to the disk",
 )
+ALLOW_PRIVATE = Setting(
+    name="PYAGENT_ALLOW_PRIVATE",
+    kind="text",
+    description="What of this machine and its networks nodes may reach: hosts, addresses and networks with commas "
+    "between them, each perhaps with a port (`localhost:8080, 10.1.0.0/16, *.office.example`); `*` is all",
+    told_default="nothing: nodes reach public addresses only",
+)
 DEBUG = Setting(name="PYAGENT_DEBUG", kind="flag", default="0", description="Whether errors come with a traceback")
 
-SETTINGS: tuple[Setting, ...] = (STORE, GRAPHS, NODES, WORK, CREDENTIAL, SQLITE_SYNCHRONOUS, DEBUG)
+SETTINGS: tuple[Setting, ...] = (STORE, GRAPHS, NODES, WORK, CREDENTIAL, SQLITE_SYNCHRONOUS, ALLOW_PRIVATE, DEBUG)
 """All of them, in the order in which they are told."""
 
 
