@@ -119,9 +119,40 @@ ALLOW_PRIVATE = Setting(
     "between them, each perhaps with a port (`localhost:8080, 10.1.0.0/16, *.office.example`); `*` is all",
     told_default="nothing: nodes reach public addresses only",
 )
+RATE_STARTS = Setting(
+    name="PYAGENT_RATE_STARTS",
+    kind="text",
+    default="3000/1m",
+    description="How many runs a client of the server may start in which time; `off` is any number",
+)
+RATE_WEBHOOKS = Setting(
+    name="PYAGENT_RATE_WEBHOOKS",
+    kind="text",
+    default="3000/1m",
+    description="How many webhook calls of a client the server takes in which time; `off` is any number",
+)
+RATE_FAILURES = Setting(
+    name="PYAGENT_RATE_FAILURES",
+    kind="text",
+    default="30/1m",
+    description="How many wrong tokens, links and forms of a client the server answers in which time; `off` is any "
+    "number",
+)
 DEBUG = Setting(name="PYAGENT_DEBUG", kind="flag", default="0", description="Whether errors come with a traceback")
 
-SETTINGS: tuple[Setting, ...] = (STORE, GRAPHS, NODES, WORK, CREDENTIAL, SQLITE_SYNCHRONOUS, ALLOW_PRIVATE, DEBUG)
+SETTINGS: tuple[Setting, ...] = (
+    STORE,
+    GRAPHS,
+    NODES,
+    WORK,
+    CREDENTIAL,
+    SQLITE_SYNCHRONOUS,
+    ALLOW_PRIVATE,
+    RATE_STARTS,
+    RATE_WEBHOOKS,
+    RATE_FAILURES,
+    DEBUG,
+)
 """All of them, in the order in which they are told."""
 
 
