@@ -27,6 +27,19 @@ class GraphFile:
         return self.document.spec
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BrokenFile:
+    """A file that should hold a graph and does not."""
+
+    path: Path
+    error: GraphError
+
+    @property
+    def id(self) -> str:
+        """What the graph would be called, by the file's name."""
+        return self.path.stem
+
+
 def graph_folders() -> list[Path]:
     """Where graphs are looked for: the folders of PYAGENT_GRAPHS, `graphs` here, and those that come with PyAgent."""
     package = Path(__file__).resolve().parents[1]
@@ -49,10 +62,14 @@ class GraphLibrary:
 
     def __init__(self, folders: Sequence[Path] = ()) -> None:
         self.folders = list(folders)
-        self._read: dict[Path, tuple[int, GraphFile]] = {}
+        self._read: dict[Path, tuple[tuple[int, ...], GraphFile]] = {}
 
     def files(self) -> Iterator[GraphFile]:
         """Every readable graph file, by folder and name; files that are no graphs are passed over."""
+        return (found for found in self.entries() if isinstance(found, GraphFile))
+
+    def entries(self) -> Iterator[GraphFile | BrokenFile]:
+        """Every graph file, by folder and name, with those that are broken."""
         seen: set[str] = set()
         for folder in self.folders:
             for path in sorted(folder.glob("*")) if folder.is_dir() else ():
@@ -60,7 +77,9 @@ class GraphLibrary:
                     continue
                 try:
                     found = self.read(path)
-                except GraphError:
+                except GraphError as error:
+                    if path.stem not in seen:
+                        yield BrokenFile(path=path, error=error)
                     continue
                 if found.spec.id not in seen:
                     seen.add(found.spec.id)
@@ -69,14 +88,28 @@ class GraphLibrary:
     def read(self, path: Path) -> GraphFile:
         """One file, parsed again when it has changed. Raises `GraphError`."""
         try:
-            changed = path.stat().st_mtime_ns
+            stat = path.stat()
+            # Two writes may have the same time; a file that replaces another is another.
+            changed = (stat.st_mtime_ns, stat.st_ino, stat.st_size)
         except OSError:
-            changed = 0
+            changed = ()
         known = self._read.get(path)
         if known is None or known[0] != changed:
             known = (changed, GraphFile(path=path, document=load_file(path)))
             self._read[path] = known
         return known[1]
+
+    def path_of(self, graph_id: str) -> Path | None:
+        """Where the graph with this id is kept; of a broken file the name counts."""
+        named = (folder / f"{graph_id}{suffix}" for folder in self.folders for suffix in SUFFIXES)
+        for path in named:
+            if path.is_file():
+                try:
+                    if self.read(path).spec.id == graph_id:
+                        return path
+                except GraphError:
+                    return path
+        return next((found.path for found in self.files() if found.spec.id == graph_id), None)
 
     def find(self, graph_id: str) -> GraphFile | None:
         """The file of the graph with this id."""

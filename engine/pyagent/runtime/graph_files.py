@@ -1,0 +1,290 @@
+"""Graph files are written: only over the text that the writer has seen, whole or not at all, inside the library."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import tempfile
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from blake3 import blake3
+
+from pyagent.errors import GraphError, NotFound, Where
+from pyagent.graph.yaml import Document, decode, load_text, read_file
+from pyagent.runtime.library import GraphLibrary
+
+_TRIES = 5
+"""Times that a save begins anew because the file changed under it."""
+BaseText = Callable[[str], Awaitable[str | None]]
+"""The text with a hash, if somebody has kept it."""
+
+
+class GraphConflict(GraphError):
+    """The file has been changed since the text that a save is based on, in the same places."""
+
+    code = "graph.conflict"
+    hint = "Settle each conflict, and save again based on the file as it is now."
+
+
+class GraphExists(GraphError):
+    """There is a graph with this id already."""
+
+    code = "graph.exists"
+    hint = "Give the graph another id, or save over the one there is, based on its text."
+
+
+class GraphReadOnly(GraphError):
+    """The file cannot be written where it is."""
+
+    code = "graph.read_only"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GraphText:
+    """A graph file's text as it is, sensible or not."""
+
+    path: Path
+    text: str
+
+    @property
+    def hash(self) -> str:
+        """`text_hash` of the text."""
+        return text_hash(self.text)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Saved:
+    """What a save has left in the file."""
+
+    document: Document
+    merged: bool
+    """The file had been changed elsewhere: `document` holds both changes."""
+
+    @property
+    def hash(self) -> str:
+        """`text_hash` of the file's text."""
+        return text_hash(self.document.text)
+
+
+def text_hash(text: str) -> str:
+    """BLAKE3 of a file's text, to the byte: unlike the hash that runs are pinned to, comments and layout count."""
+    return blake3(text.encode()).hexdigest()
+
+
+def read_text(library: GraphLibrary, graph_id: str) -> GraphText:
+    """The text of the graph's file, also of one that is broken. Raises `NotFound` (`graph.not_found`), `GraphError`."""
+    path = library.path_of(graph_id)
+    if path is None:
+        raise NotFound(
+            f"there is no file of the graph {graph_id!r}",
+            code="graph.not_found",
+            hint=f"Folders searched: {', '.join(map(str, library.folders)) or 'none'}.",
+        )
+    return GraphText(path=path, text=decode(read_file(path), str(path)))
+
+
+async def save_graph(
+    library: GraphLibrary, graph_id: str, text: str, *, base: str, base_text: BaseText | None = None
+) -> Saved:
+    """Write a graph's file. `base` is the `text_hash` of the text that the editor started from.
+
+    If the file has changed since, both changes are merged; `base_text` finds the text they have in common. Raises
+    `GraphConflict` where they do not go together (`graph.conflict`; `details` has `theirs`, `hash` and `conflicts`) or
+    their common text is unknown (`graph.base_unknown`); nothing is written then. Raises `NotFound`, `GraphError` for
+    a text that is no graph, and `GraphReadOnly`.
+    """
+    document = _document(graph_id, text)
+    for _ in range(_TRIES):
+        current = await asyncio.to_thread(read_text, library, graph_id)
+        merged = current.hash != base
+        if current.text == document.text:
+            return Saved(document=_load(graph_id, document.text, current.path), merged=False)
+        saved = document if not merged else await _merged(graph_id, document, current, base, base_text)
+        if await asyncio.to_thread(_replace, library, current.path, saved.text, current.hash):
+            return Saved(document=_load(graph_id, saved.text, current.path), merged=merged)
+    raise GraphConflict(f"the file of {graph_id} changes all the time", hint="Save again when nobody else writes it.")
+
+
+def create_graph(library: GraphLibrary, text: str) -> Document:
+    """A new file `<id>.yaml` in the library's first folder that can be written.
+
+    Raises `GraphError` for a text that is no graph, `GraphExists`, `GraphReadOnly`.
+    """
+    document = load_text(text)
+    graph_id = document.spec.id
+    if library.path_of(graph_id) is not None:
+        raise GraphExists(f"there is a graph {graph_id!r} already")
+    folder = next((folder for folder in library.folders if _may_write(folder)), None)
+    if folder is None:
+        raise GraphReadOnly(
+            "no folder of graphs can be written", hint="Make a folder `graphs`, or name one by PYAGENT_GRAPHS."
+        )
+    path = folder / f"{graph_id}.yaml"
+    with _locked(folder), _refused(path):
+        written = _written(path, text, 0o644)
+        try:
+            # Unlike a rename, a link fails where there is a file meanwhile.
+            os.link(written, path)
+        except FileExistsError:
+            raise GraphExists(f"there is a file {path.name} already", where=Where(file=str(path))) from None
+        finally:
+            Path(written).unlink(missing_ok=True)
+    return load_text(text, str(path))
+
+
+def delete_graph(library: GraphLibrary, graph_id: str, *, base: str) -> GraphText:
+    """Remove the graph's file, if it still has the text whose `text_hash` is `base`; returns what it held.
+
+    Raises `NotFound`, `GraphConflict`, `GraphReadOnly`.
+    """
+    current = read_text(library, graph_id)
+    target = _target(library, current.path)
+    with _locked(target.parent), _refused(current.path):
+        if read_text(library, graph_id).hash != base:
+            raise _changed(current, graph_id)
+        current.path.unlink()
+    return current
+
+
+async def _merged(graph_id: str, ours: Document, theirs: GraphText, base: str, base_text: BaseText | None) -> Document:
+    common = await base_text(base) if base_text is not None else None
+    if common is None:
+        raise GraphConflict(
+            f"the file of {graph_id} has been changed, and the text that you started from is not known here",
+            code="graph.base_unknown",
+            hint="Send the text that you started from as `base_text`, or save based on the file as it is now.",
+            where=Where(file=str(theirs.path)),
+            details={"theirs": theirs.text, "hash": theirs.hash, "conflicts": []},
+        )
+    from pyagent.graph.merge import merge
+
+    result = await asyncio.to_thread(merge, common, ours.text, theirs.text)
+    if result.conflicts:
+        raise _changed(theirs, graph_id, [_conflict(found) for found in result.conflicts])
+    return _document(graph_id, result.text)
+
+
+def _conflict(found: Any) -> dict[str, Any]:
+    return {"path": found.path, "base": found.base, "ours": found.ours, "theirs": found.theirs}
+
+
+def _changed(theirs: GraphText, graph_id: str, conflicts: list[dict[str, Any]] | None = None) -> GraphConflict:
+    places = ", ".join(str(found["path"]) for found in conflicts or [])
+    return GraphConflict(
+        f"the file of {graph_id} has been changed since" + (f", in the same places: {places}" if places else ""),
+        where=Where(file=str(theirs.path)),
+        details={"theirs": theirs.text, "hash": theirs.hash, "conflicts": conflicts or []},
+    )
+
+
+def _document(graph_id: str, text: str) -> Document:
+    return _load(graph_id, text, None)
+
+
+def _load(graph_id: str, text: str, path: Path | None) -> Document:
+    document = load_text(text, str(path) if path else None)
+    if document.spec.id != graph_id:
+        raise GraphError(
+            f"the text is of the graph {document.spec.id!r}, not of {graph_id!r}",
+            code="graph.id.changed",
+            hint="A graph's id stays; to have a graph with another id, make a new one.",
+            where=document.where(("id",)),
+        )
+    return document
+
+
+def _replace(library: GraphLibrary, path: Path, text: str, expected: str) -> bool:
+    """Write the text over the file if that still has the expected one."""
+    target = _target(library, path)
+    with _locked(target.parent), _refused(path):
+        if text_hash(decode(read_file(target), str(target))) != expected:
+            return False
+        Path(_written(target, text, target.stat().st_mode & 0o777)).replace(target)
+        return True
+
+
+def _target(library: GraphLibrary, path: Path) -> Path:
+    """The file that is meant: where a link leads. Raises `GraphReadOnly` if that is not in the library."""
+    try:
+        target = path.resolve(strict=True)
+    except (OSError, RuntimeError):
+        target = None
+    inside = target is not None and any(target.is_relative_to(folder.resolve()) for folder in library.folders)
+    if target is None or not inside or not target.is_file():
+        raise GraphReadOnly(
+            f"{path.name} is a link out of the folders of graphs",
+            hint="Put the file itself into the folder.",
+            where=Where(file=str(path)),
+        )
+    if not _may_write(target.parent):
+        raise GraphReadOnly(
+            f"{path.name} comes with PyAgent or lies in a folder that cannot be written",
+            hint="Copy it into a folder of your own, named by PYAGENT_GRAPHS: that copy is then found first.",
+            where=Where(file=str(path)),
+        )
+    return target
+
+
+def _may_write(folder: Path) -> bool:
+    # An installed package is no place for a person's work: the next update replaces it.
+    return os.access(folder, os.W_OK) and folder.name != "ready_graphs"
+
+
+def _written(path: Path, text: str, mode: int) -> str:
+    """A new file beside `path` that holds the text, on the disk."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(text.encode())
+            file.flush()
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return name
+
+
+@contextmanager
+def _locked(folder: Path) -> Generator[None]:
+    """One writer at a time in a folder, among all processes of PyAgent."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+        with suppress(OSError):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _refused(path: Path) -> Generator[None]:
+    """What the system refuses, as an error of ours."""
+    try:
+        yield
+    except OSError as error:
+        raise GraphReadOnly(
+            f"the file cannot be written: {error.strerror or error}",
+            hint="Check the folder's permissions and the disk.",
+            where=Where(file=str(path)),
+        ) from error
+
+
+__all__ = [
+    "GraphConflict",
+    "GraphExists",
+    "GraphReadOnly",
+    "GraphText",
+    "Saved",
+    "create_graph",
+    "delete_graph",
+    "read_text",
+    "save_graph",
+    "text_hash",
+]
