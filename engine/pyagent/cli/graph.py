@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +13,7 @@ import typer
 from rich.console import Console
 
 from pyagent.cli.messages import print_error, print_problems
-from pyagent.cli.session import is_path
+from pyagent.cli.session import folder_of, is_path
 from pyagent.errors import GraphError, Where
 
 if TYPE_CHECKING:
@@ -44,11 +45,12 @@ class Way(StrEnum):
     right = "right"
 
 
-def checker() -> GraphChecker:
-    """The checks with the node types that are installed; imported when they are needed."""
+def checker(graphs: Sequence[str] = ()) -> GraphChecker:
+    """The checks with the node types that are installed, or lie beside these graphs; imported when they are needed."""
     from pyagent.runtime.checking import GraphChecker
+    from pyagent.sdk.registry import Registry
 
-    return GraphChecker()
+    return GraphChecker(Registry.installed([folder for graph in graphs for folder in folder_of(graph)]))
 
 
 @app.command("check")
@@ -60,7 +62,7 @@ def check_command(
 ) -> None:
     """Say everything that is wrong with graph files. Exit code 1 if there is an error; warnings alone give 0."""
     console = Console(soft_wrap=True, highlight=False)
-    checks = checker()
+    checks = checker(files)
     found: list[Problem] = []
     for file in files:
         text = b""
@@ -148,7 +150,7 @@ def show_command(
         Console().print(show.tree(spec))
         return
     if form is Format.svg:
-        drawn = show.svg(spec, checker().catalogue, direction=direction.value)
+        drawn = show.svg(spec, checker([file]).catalogue, direction=direction.value)
     else:
         drawn = show.mermaid(spec) if form is Format.mermaid else show.text(spec)
     if output is None:

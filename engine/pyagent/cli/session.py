@@ -17,12 +17,17 @@ async def open_engine(graph: str | None = None) -> AsyncGenerator[Engine]:
     """The engine on the store of PYAGENT_STORE. The folder of `graph`, if that is a file, is searched first."""
     from pyagent.runtime.engine import Engine
     from pyagent.runtime.library import GraphLibrary, graph_folders
+    from pyagent.sdk.registry import Registry
 
-    folders = graph_folders()
-    if graph is not None and is_path(graph):
-        folders = list(dict.fromkeys([Path(graph).absolute().parent, *folders]))
-    async with Engine.open(library=GraphLibrary(folders)) as engine:
+    beside = folder_of(graph)
+    folders = list(dict.fromkeys([*beside, *graph_folders()]))
+    async with Engine.open(library=GraphLibrary(folders), registry=Registry.installed(beside)) as engine:
         yield engine
+
+
+def folder_of(graph: str | None) -> list[Path]:
+    """The folder of a graph that is given as a file: the graphs it calls and its nodes are looked for there."""
+    return [Path(graph).absolute().parent] if graph is not None and is_path(graph) else []
 
 
 def server_token() -> str:
