@@ -7,11 +7,13 @@ rare styles (anchors, comments inside brackets): the caller reads it again and c
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from typing import Any, NamedTuple, cast
 
-from pyagent.graph.yaml_emit import block, entry, one_line, scalar
+from pyagent.graph.identity import same
+from pyagent.graph.yaml_emit import Piece, block, entry, one_line, scalar
 from pyagent.graph.yaml_format import shape
 from pyagent.graph.yaml_tree import Path, Tree
 
@@ -24,9 +26,15 @@ class _Splice(NamedTuple):
     text: str
 
 
-def edit(text: str, tree: Tree, old: dict[str, Any], new: dict[str, Any]) -> str:
-    """`text`, whose canonical data is `old` and whose tree is `tree`, changed so that it says `new`."""
-    editor = _Editor(text if text.endswith("\n") else text + "\n")
+Shape = Callable[[Any, Path], Piece]
+
+
+def edit(text: str, tree: Tree, old: dict[str, Any], new: dict[str, Any], shape: Shape = shape) -> str:
+    """`text`, whose canonical data is `old` and whose tree is `tree`, changed so that it says `new`.
+
+    `shape` gives what is to be written for a value of `new` and its path.
+    """
+    editor = _Editor(text if text.endswith("\n") else text + "\n", shape)
     editor.change(tree, old, new, ())
     pieces: list[str] = []
     position = 0
@@ -51,6 +59,7 @@ class _Step:
 @dataclass(slots=True)
 class _Editor:
     text: str
+    shape: Shape
     splices: list[_Splice] = field(default_factory=list[_Splice])
 
     def change(self, tree: Tree, old: Any, new: Any, path: Path) -> None:
@@ -62,7 +71,7 @@ class _Editor:
             self.replace(tree, new, path)
             return
         for step in steps:
-            if step.at is None or step.old == step.value:
+            if step.at is None or same(step.old, step.value):
                 continue
             item = tree.items[step.at]
             here = (*path, step.key)
@@ -83,7 +92,7 @@ class _Editor:
     def replace(self, tree: Tree, value: Any, path: Path, *, flow: bool | None = None) -> None:
         """Write `value` where `tree` stands."""
         inside = tree.style == "flow" if flow is None else flow
-        part = shape(value, path)
+        part = self.shape(value, path)
         end = self.end(tree)
         written = one_line(part, flow=inside)
         if not inside and part.kind != "scalar" and part.items and not self.commented(end) and not part.inline:
@@ -96,7 +105,7 @@ class _Editor:
         end = max(self.end(tree), colon)
         same_line = tree.line == key.line and tree.start > colon
         gap = self.text[colon : tree.start] if same_line else " "
-        part = shape(value, path)
+        part = self.shape(value, path)
         if flow or self.commented(end):
             self.splices.append(_Splice(colon, end, gap + one_line(part, flow=flow)))
             return
@@ -127,10 +136,12 @@ class _Editor:
             if index > last >= 0:
                 # what comes last comes last, also where the file has an order of its own
                 previous = len(tree.items) - 1
-            part = shape(step.value, (*path, step.key))
+            part = self.shape(step.value, (*path, step.key))
             head = f"{scalar(str(step.key), flow=True)}:" if tree.kind == "mapping" else "-"
+            above = [" " * column + line if line else "" for line in part.before]
             lines = entry(head, part, column)
             if previous is not None:
+                lines = [*above, *lines]
                 position = self.line_end(self.end(tree.items[previous]))
                 self.splices.append(_Splice(position, position, "\n".join(lines) + "\n"))
                 continue
@@ -140,6 +151,7 @@ class _Editor:
                 joined = "\n".join(lines).lstrip() + "\n" + " " * column
                 self.splices.append(_Splice(start, start, joined))
             else:
+                lines = [*above, *lines]
                 position = self.lead(line, start - line) if path else line
                 self.splices.append(_Splice(position, position, "\n".join(lines) + "\n"))
 

@@ -38,7 +38,7 @@ def fmt(text: str, file: str | None = None) -> str:
     tree = parse(text.removeprefix("\ufeff"), file)
     written = _write(text.removeprefix("\ufeff"), tree, keep_aliases=True)
     try:
-        same = parse(written).value == _canonical(tree.value)
+        same = parse(written).value == canonical(tree.value)
     except GraphError:
         same = False
     # an alias may have come before its anchor; then each is written out
@@ -125,17 +125,18 @@ def _is_duration(path: Path) -> bool:
     return False
 
 
-def _canonical(value: Any, path: Path = ()) -> Any:
+def canonical(value: Any, path: Path = ()) -> Any:
+    """The data at `path` in the one spelling of edges and durations; explicit defaults stay."""
     if isinstance(value, dict):
-        return {key: _canonical(item, (*path, key)) for key, item in cast("dict[str, Any]", value).items()}
+        return {key: canonical(item, (*path, key)) for key, item in cast("dict[str, Any]", value).items()}
     if isinstance(value, list):
-        return [_canonical(item, (*path, index)) for index, item in enumerate(cast("list[Any]", value))]
+        return [canonical(item, (*path, index)) for index, item in enumerate(cast("list[Any]", value))]
     return spelling(path, value)
 
 
 def _write(text: str, tree: Tree, *, keep_aliases: bool) -> str:
     found = remarks(text, tree)
-    root = _Shaper(found, keep_aliases).shape(tree, ())
+    root = Shaper(found, keep_aliases).shape(tree, ())
     if root.items and tree.items:
         # what stands at the top of the file stays there, whichever key comes first now
         first = root.items[root.keys.index(tree.keys[0].value)]
@@ -147,8 +148,8 @@ def _write(text: str, tree: Tree, *, keep_aliases: bool) -> str:
     return "\n".join(lines) + "\n"
 
 
-class _Shaper:
-    """Turns the tree into what is to be written."""
+class Shaper:
+    """Turns a tree into what is to be written, with the remarks that belong to it."""
 
     def __init__(self, found: dict[int, Remarks], keep_aliases: bool) -> None:
         self.found = found
