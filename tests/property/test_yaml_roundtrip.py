@@ -211,7 +211,7 @@ def test_any_text_is_read_or_refused_with_a_place(text: str) -> None:
 class _AnyType:
     """A type that is there for every `use`."""
 
-    kind, title, icon, each_item, ports_in = "action", "Any", "box", False, ("in",)
+    kind, title, icon, each_item, live, ports_in = "action", "Any", "box", False, False, ("in",)
 
     def ports_out(self, params: object) -> list[str]:
         return ["out", "done"]

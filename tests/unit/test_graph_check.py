@@ -26,6 +26,7 @@ class FakeType:
     kind: str = "action"
     each_item: bool = False
     ports_in: tuple[str, ...] = ("in",)
+    live: bool = False
     outs: tuple[str, ...] = ("out",)
     params: Mapping[str, bool] = field(default_factory=dict[str, bool])
     """Name: whether it is required."""
@@ -65,6 +66,7 @@ class FakeType:
 
 TYPES = {
     "t.start@1": FakeType(kind="trigger", ports_in=()),
+    "t.clock@1": FakeType(kind="trigger", live=True, ports_in=(), params={"cron": True}),
     "t.do@1": FakeType(params={"a": False, "b": False, "count": False}),
     "t.need@1": FakeType(params={"url": True}),
     "t.switch@1": FakeType(params={"rules": True}, each_item=True),
@@ -304,6 +306,9 @@ CASES = {
     + edges("s -> j", "t -> j"),
     "a trigger in a body": nodes(
         "id: m\n    use: t.map@1\n    body:\n      nodes:\n        - {id: s, use: t.start@1}   #! graph.trigger.in_body"
+    ),
+    "an expression where no run is yet": nodes(
+        "id: s\n    use: t.clock@1\n    with:\n      cron: \"{{ $vars.when }}\"   #! graph.trigger.expression"
     ),
     "an edge into a body": nodes(
         "{id: a, use: t.do@1}", "id: m\n    use: t.map@1\n    body:\n      nodes:\n        - {id: inner, use: t.do@1}"

@@ -27,6 +27,7 @@ class CheckedType:
         self._type = node_type
         self.kind: str = node_type.kind
         self.each_item = node_type.each_item
+        self.live = node_type.live
         self.title = node_type.title
         self.icon = node_type.icon
         self.ports_in: Sequence[str] = node_type.ports_in

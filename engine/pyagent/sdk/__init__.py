@@ -7,6 +7,7 @@ from pyagent.sdk.items import BlobRef, Item, Items, ItemSource, JsonObject, Outp
 from pyagent.sdk.node import Effects, NodeType, node
 from pyagent.sdk.params import NodeParams, NoParams
 from pyagent.sdk.registry import Registry
+from pyagent.sdk.sources import Endpoint, Occurrence, SourceContext
 
 __all__ = [
     "Answer",
@@ -17,6 +18,7 @@ __all__ = [
     "Command",
     "Context",
     "Effects",
+    "Endpoint",
     "InputError",
     "Item",
     "ItemSource",
@@ -31,10 +33,12 @@ __all__ = [
     "NodeTimeout",
     "NodeType",
     "NotFound",
+    "Occurrence",
     "Outputs",
     "Registry",
     "Result",
     "SetupError",
+    "SourceContext",
     "Stop",
     "Wait",
     "Where",

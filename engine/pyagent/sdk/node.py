@@ -12,6 +12,7 @@ from pyagent.errors import PyAgentError
 from pyagent.sdk.commands import Command
 from pyagent.sdk.items import Item, JsonObject, Outputs, Result
 from pyagent.sdk.params import NodeParams
+from pyagent.sdk.sources import Endpoint, Source, Upcoming
 
 Effects: TypeAlias = Literal["none", "idempotent", "once"]
 Returned: TypeAlias = Outputs | Result | Command | Sequence[Item] | None
@@ -48,6 +49,19 @@ class NodeType:
     concurrency: int
     """For `each_item`: how many items at once."""
     function: Callable[..., Awaitable[Any]]
+    makes_items: bool = False
+    """Its items come from no input item in particular, so they need no lineage: a reader, a report, a generator."""
+    source: Source | None = None
+    """For a trigger: what tells when the world starts the graph."""
+    upcoming: Upcoming | None = None
+    """For a trigger whose next times are known."""
+    endpoint: Callable[[Any], Endpoint] | None = None
+    """For a trigger that is started by requests: where they are taken."""
+
+    @property
+    def live(self) -> bool:
+        """Whether the world starts graphs here, outside of any run: the parameters then are as they are written."""
+        return self.source is not None or self.endpoint is not None
 
     @property
     def use(self) -> str:
@@ -91,13 +105,19 @@ def node(
     effects: Effects | Callable[[Any], Effects] = "once",
     each_item: bool = False,
     concurrency: int = 1,
+    makes_items: bool = False,
+    source: Source | None = None,
+    upcoming: Upcoming | None = None,
+    endpoint: Callable[[Any], Endpoint] | None = None,
 ) -> Callable[[Callable[..., Awaitable[Any]]], NodeType]:
     """Declare a node type.
 
     The function is `async def f(items: Items, params: Params, ctx: Context) -> Outputs | Result | Command`, or with
     `each_item=True` `async def f(item: Item, params: Params, ctx: Context)` returning a JSON object, an item, several
     items, items by port, or None for nothing. `ports_out` and `effects` may be functions of the parameters.
-    `effects` left out means `once`: the engine then never repeats a try by itself.
+    `effects` left out means `once`: the engine then never repeats a try by itself. `makes_items`: what it gives comes
+    from no input item in particular; otherwise the conformance kit wants to know from which. `source` and `upcoming`,
+    or `endpoint`, say how the world starts a graph at a trigger (`pyagent.sdk.sources`).
 
     Raises `NodeDefinitionError` when the declaration does not hold together.
     """
@@ -112,6 +132,8 @@ def node(
         positional = list(inspect.signature(function).parameters)
         if len(positional) != 3:
             raise NodeDefinitionError(f"the function of {name} must take (items, params, ctx)")
+        if (source or upcoming or endpoint) and kind != "trigger":
+            raise NodeDefinitionError(f"{name} is no trigger, so nothing can start it", hint="Say kind='trigger'.")
         model = hints.get(positional[1])
         if not (isinstance(model, type) and issubclass(model, NodeParams)):
             raise NodeDefinitionError(
@@ -132,6 +154,10 @@ def node(
             each_item=each_item,
             concurrency=concurrency,
             function=function,
+            makes_items=makes_items,
+            source=source,
+            upcoming=upcoming,
+            endpoint=endpoint,
         )
 
     return decorate

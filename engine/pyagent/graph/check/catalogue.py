@@ -45,6 +45,11 @@ class NodeTypeInfo(Protocol):
         ...
 
     @property
+    def live(self) -> bool:
+        """Whether it is a trigger that the world starts: outside of a run no expression has a value."""
+        ...
+
+    @property
     def ports_in(self) -> Sequence[str]:
         """Input ports; the first is the default one; none for triggers; `*` among them allows any name."""
         ...

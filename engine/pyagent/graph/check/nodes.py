@@ -7,6 +7,7 @@ from typing import Any
 
 from pyagent.graph.check.catalogue import NodeTypeInfo, ParamIssue
 from pyagent.graph.check.context import ERROR_PORT, Check, Level
+from pyagent.graph.check.expressions import templates
 from pyagent.graph.problems import nearest
 from pyagent.graph.spec import Edge, NodeSpec
 
@@ -57,6 +58,8 @@ def check_nodes(check: Check) -> None:
                 continue
             for issue in found.param_issues(node.params):
                 _param(check, node, issue, (*path, "with"))
+            if found.live:
+                _static(check, node, (*path, "with"))
             _body(check, node, found, path)
             _own_words(check, level, node, found, path)
 
@@ -92,6 +95,17 @@ def _param(check: Check, node: NodeSpec, issue: ParamIssue, path: tuple[str | in
         node=node.id,
         key=issue.kind == "unknown",
     )
+
+
+def _static(check: Check, node: NodeSpec, path: tuple[str | int, ...]) -> None:
+    for place, _ in templates(node.params, path):
+        check.report(
+            "graph.trigger.expression",
+            f"`{node.use}` starts runs, so no expression has a value in its parameters yet",
+            place,
+            hint="Write the value itself.",
+            node=node.id,
+        )
 
 
 def _keys(check: Check, path: tuple[str | int, ...]) -> list[Any]:
