@@ -129,8 +129,9 @@ class Engine:
         parent_run: str | None = None,
         parent_step: str | None = None,
         labels: Mapping[str, str] | None = None,
+        blobs: Sequence[tuple[str, bytes]] = (),
     ) -> Run:
-        """Queue a run of the graph; `drive` or `work` executes it.
+        """Queue a run of the graph; `drive` or `work` executes it. `blobs`: payloads that the inputs name, by digest.
 
         Raises `GraphError` if the graph does not hold together, `InputError` if the inputs do not fit, `KeyTaken`.
         """
@@ -156,7 +157,8 @@ class Engine:
             actor=actor,
             labels=dict(labels or {}),
         )
-        return await self.store.create_run(new, [event("run.queued", graph=spec.id, actor=actor)])
+        first = Commit(blobs=blobs) if blobs else None
+        return await self.store.create_run(new, [event("run.queued", graph=spec.id, actor=actor)], first)
 
     async def run(self, graph: GraphLike, inputs: Mapping[str, Any] | None = None, **options: Any) -> Run:
         """Start a run and drive it here until it ends or waits. Options as for `start`."""
@@ -291,7 +293,7 @@ class Engine:
             production=run.production,
             start_graph=start,
             resolve_graph=resolve,
-            credentials=_credential,
+            credentials=read_credential,
             default_parallel=DEFAULT_PARALLEL,
         )
 
@@ -517,7 +519,7 @@ def _test_version(spec: GraphSpec) -> str:
     return blake3(encode({"graph": spec.hash(), "pins": spec.to_data().get("pins", {})})).hexdigest()
 
 
-async def _credential(name: str) -> dict[str, str]:
+async def read_credential(name: str) -> dict[str, str]:
     """A credential from the environment. Raises `NotFound` (`credential.not_found`)."""
     with suppress(ValueError):
         found = decode((CREDENTIAL.given(name.upper()) or "").encode())
