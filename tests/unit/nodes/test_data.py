@@ -8,7 +8,6 @@ from pydantic import ValidationError
 from pyagent.sdk import BlobRef, Item, NodeError, Registry
 from pyagent.testing import run_node
 from pyagent_nodes.data.aggregate import aggregate
-from pyagent_nodes.data.filter import filter_
 from pyagent_nodes.data.set import set_
 from pyagent_nodes.data.split import split
 
@@ -75,24 +74,6 @@ class TestSet:
         run = await run_node(set_, [{"n": number} for number in range(20_000)], {"fields": {"a.b": 1}})
         assert len(run.json()) == 20_000
         assert run.json()[-1] == {"n": 19_999, "a": {"b": 1}}
-
-
-class TestFilter:
-    async def test_items_stay_or_go_to_rest_in_order_with_their_lineage(self):
-        items = [{"n": number} for number in range(5)]
-        run = await run_node(filter_, items, lambda json, _: {"when": json["n"] in (1, 4)})
-        assert run.json("out") == [{"n": 1}, {"n": 4}]
-        assert run.sources("out") == [[1], [4]]
-        assert run.sources("rest") == [[0], [2], [3]]
-
-    async def test_a_condition_that_is_no_condition_fails_its_item_alone(self):
-        def params(json, _):
-            return {"when": json["w"]}
-
-        run = await run_node(filter_, [{"w": True}, {"w": []}], params, on_error="route")
-        assert run.json("out") == [{"w": True}]
-        assert run.json("error")[0]["error"]["code"] == "input.params"
-        assert run.json("error")[0]["input"] == {"w": []}
 
 
 class TestAggregate:

@@ -11,6 +11,7 @@ from pyagent.sdk import Answer, BlobRef, Call, Item, ItemSource, Map, NodeError,
 from pyagent.testing import run_node
 from pyagent_nodes.flow.approve import approve
 from pyagent_nodes.flow.fail import fail
+from pyagent_nodes.flow.filter import filter_
 from pyagent_nodes.flow.graph import graph
 from pyagent_nodes.flow.if_ import if_
 from pyagent_nodes.flow.loop import loop
@@ -27,7 +28,8 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    "name", ["manual", "if", "switch", "merge", "loop", "map", "graph", "wait", "approve", "stop", "fail", "noop"]
+    "name",
+    ["manual", "if", "filter", "switch", "merge", "loop", "map", "graph", "wait", "approve", "stop", "fail", "noop"],
 )
 def test_each_type_is_found_by_its_name_alone_says_what_it_does_and_has_no_effects(name):
     found = Registry({"flow": "pyagent_nodes.flow"}).get(f"flow.{name}@1")
@@ -49,6 +51,24 @@ async def test_noop_passes_items_binaries_and_lineage():
     run = await run_node(noop, [Item({"a": 1}, {"f": BlobRef("0" * 64, 3)}), {"a": 2}])
     assert run.outputs["out"][0].binary == {"f": BlobRef("0" * 64, 3)}
     assert run.sources() == [[0], [1]]
+
+
+class TestFilter:
+    async def test_items_stay_or_go_to_rest_in_order_with_their_lineage(self):
+        items = [{"n": number} for number in range(5)]
+        run = await run_node(filter_, items, lambda json, _: {"when": json["n"] in (1, 4)})
+        assert run.json("out") == [{"n": 1}, {"n": 4}]
+        assert run.sources("out") == [[1], [4]]
+        assert run.sources("rest") == [[0], [2], [3]]
+
+    async def test_a_condition_that_is_no_condition_fails_its_item_alone(self):
+        def params(json, _):
+            return {"when": json["w"]}
+
+        run = await run_node(filter_, [{"w": True}, {"w": []}], params, on_error="route")
+        assert run.json("out") == [{"w": True}]
+        assert run.json("error")[0]["error"]["code"] == "input.params"
+        assert run.json("error")[0]["input"] == {"w": []}
 
 
 class TestIf:
