@@ -191,10 +191,10 @@ def _shapes(sources: list[_Version], data: Data) -> Callable[[Any, Path], Piece]
 
 def _by_identity(data: Data, path: Path) -> Path:
     """A place in a file's data as a path by identity, nodes by id and edges by what they are."""
-    here: Any = data
+    here = cast("Any", data)
     found: Path = ()
     for index, part in enumerate(path):
-        here = cast("Any", here)[part]
+        here = here[part]
         listed = path[index - 1] if index and isinstance(part, int) else None
         if listed == "nodes" and isinstance(here, dict) and isinstance(name := cast("Data", here).get("id"), str):
             found = ("nodes", name)

@@ -43,6 +43,7 @@ _CONSTANTS: dict[str, Any] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
+_MARKERS = re.compile(r"^<{7}( .*)?$|^={7}$|^>{7}( .*)?$", re.MULTILINE)
 _NUMBER_START = frozenset("+-.0123456789")
 
 
@@ -106,8 +107,8 @@ def field_of(path: Path) -> str:
 def parse(text: str, file: str | None = None) -> Tree:
     """The tree of `text`, a mapping.
 
-    Raises `GraphError` (`graph.yaml`) with line and column if the text is not YAML, holds several documents, names a
-    key twice, or passes the limits above.
+    Raises `GraphError` with line and column: `graph.yaml` if the text is not YAML, holds several documents, names a key
+    twice, or passes the limits above; `graph.conflict` if it holds the markers of a merge that nobody has resolved.
     """
     return _Builder(text, file).build()
 
@@ -131,13 +132,16 @@ class _Builder:
         self.root: Tree | None = None
         self.anchors: dict[str, tuple[Tree, int]] = {}
 
-    def fail(self, message: str, line: int, column: int, hint: str = "") -> NoReturn:
+    def fail(self, message: str, line: int, column: int, hint: str = "", code: str = "graph.yaml") -> NoReturn:
         where = Where(file=self.file, line=line + 1, column=column + 1)
-        raise GraphError(message, code="graph.yaml", hint=hint, where=where)
+        raise GraphError(message, code=code, hint=hint, where=where)
 
     def build(self) -> Tree:
         if len(self.text) > MAX_CHARACTERS:
             self.fail(f"the text is longer than {MAX_CHARACTERS:,} characters", 0, 0, "Split the graph into several.")
+        # a mark inside brackets or quotes would be read as text
+        if "<<<<<<<" in self.text and ">>>>>>>" in self.text:
+            self.conflicts()
         for event in self.events():
             self.take(event)
         if self.root is None or self.root.kind != "mapping":
@@ -149,6 +153,32 @@ class _Builder:
                 "Begin with `pyagent: 1`, `id:` and `nodes:`.",
             )
         return self.root
+
+    def conflicts(self) -> None:
+        """Refuse a text with the markers of a merge."""
+        places: list[int] = []
+        names: list[str] = []
+        expected = "<"
+        text = self.text.replace("\r\n", "\n")
+        for mark in _MARKERS.finditer(text):
+            if mark[0][0] != expected:
+                continue
+            if expected == "<":
+                places.append(text.count("\n", 0, mark.start()))
+                # `pyagent graph merge` writes the name of what is in conflict two spaces behind that of the side
+                names.append(mark[0].partition("  ")[2])
+            expected = {"<": "=", "=": ">", ">": "<"}[expected]
+        if not places or expected != "<":
+            return
+        lines = [f"line {line + 1}{f' ({name})' if name else ''}" for line, name in zip(places, names, strict=True)]
+        more = f" and {len(lines) - 5} more" if len(lines) > 5 else ""
+        self.fail(
+            f"a merge left {len(lines)} conflict{'s' * (len(lines) != 1)} open: {', '.join(lines[:5])}{more}",
+            places[0],
+            0,
+            "Keep one of the two parts at each `<<<<<<<`, `=======`, `>>>>>>>`, or both as one, and remove these lines.",
+            "graph.conflict",
+        )
 
     def events(self) -> Iterator[yaml.Event]:
         try:
