@@ -1,0 +1,212 @@
+"""Which graphs the world may start: activating a version, and its triggers ready to be served."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from pyagent.errors import GraphError, Where
+from pyagent.graph.spec import GraphSpec, NodeSpec
+from pyagent.graph.yaml import Document, load_text
+from pyagent.runtime.checking import GraphChecker
+from pyagent.runtime.engine import FOREVER, Engine, GraphLike, run_id
+from pyagent.runtime.inputs import checked_inputs
+from pyagent.runtime.journal import event
+from pyagent.runtime.log import encode
+from pyagent.sdk.node import NodeType
+from pyagent.sdk.params import NodeParams
+from pyagent.sdk.sources import Endpoint, Occurrence
+from pyagent.store.base import Activation, ClaimTaken, Commit, NewRun, Run, RunFilter
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveTrigger:
+    """A trigger node of a graph version that the world starts."""
+
+    graph: GraphSpec
+    node: NodeSpec
+    type: NodeType
+    params: NodeParams
+    activation: Activation | None = None
+    """None for a version that is only being looked at."""
+
+    @property
+    def timezone(self) -> str:
+        """The graph's time zone, else UTC."""
+        return self.graph.settings.timezone or "UTC"
+
+    @cached_property
+    def endpoint(self) -> Endpoint | None:
+        """Where it takes requests, if it does."""
+        return self.type.endpoint(self.params) if self.type.endpoint is not None else None
+
+    def key(self, occurrence: str) -> str:
+        """The start key of an occurrence."""
+        return f"{self.node.id}/{occurrence}"
+
+
+def live_triggers(engine: Engine, graph: GraphSpec, activation: Activation | None = None) -> list[LiveTrigger]:
+    """The nodes of the graph at which the world starts it. Raises `GraphError` where they are not what they were."""
+    found: list[LiveTrigger] = []
+    for node in graph.nodes:
+        node_type = engine.registry.get(str(node.use))
+        if node_type is None or not node_type.live:
+            continue
+        try:
+            params = node_type.validate_params(node.params)
+        except ValueError as error:  # pydantic's: the node type has changed since the graph was activated
+            raise GraphError(
+                f"the parameters do not fit {node.use}: {error}",
+                code="graph.param.invalid",
+                where=Where(node=node.id),
+                hint="Correct the graph and activate it again.",
+            ) from error
+        found.append(LiveTrigger(graph=graph, node=node, type=node_type, params=params, activation=activation))
+    return found
+
+
+async def activate(engine: Engine, graph: GraphLike, *, actor: str = "local") -> Activation:
+    """Let the world start the graph as it is now, in place of the version that is active.
+
+    Raises `GraphError` if it may not run, starts nowhere by itself (`trigger.none`), or has a webhook's address twice
+    or one that another active graph has (`trigger.address_taken`).
+    """
+    document = await engine.document(graph)
+    GraphChecker(engine.registry).require(document)
+    spec = document.spec
+    triggers = live_triggers(engine, spec)
+    if not triggers:
+        raise GraphError(
+            f"nothing in the world starts the graph {spec.id}",
+            code="trigger.none",
+            hint="Give it a trigger such as `flow.schedule` or `flow.webhook`, or start it with `pyagent run`.",
+        )
+    claims: dict[str, str] = {}
+    for trigger in triggers:
+        for claim in trigger.endpoint.claims if trigger.endpoint is not None else ():
+            if claim in claims:
+                raise GraphError(
+                    f"{claims[claim]} and {trigger.node.id} take requests at the same address: {claim}",
+                    code="trigger.address_taken",
+                    where=Where(node=trigger.node.id, field="with.path"),
+                    hint="Change the path or the methods of one of them.",
+                )
+            claims[claim] = trigger.node.id
+    hash = spec.hash()
+    await engine.store.put_graph(spec.id, hash, document.text)
+    try:
+        return await engine.store.activate(spec.id, hash, claims=list(claims), actor=actor)
+    except ClaimTaken as taken:
+        raise GraphError(
+            f"the active graph {taken.details['graph']} takes requests at the same address: "
+            f"{', '.join(taken.details['claims'])}",
+            code="trigger.address_taken",
+            where=Where(node=claims[taken.details["claims"][0]], field="with.path"),
+            hint=f"Change the path in one of them, or run `pyagent deactivate {taken.details['graph']}`.",
+            details=taken.details,
+        ) from taken
+
+
+async def deactivate(engine: Engine, graph_id: str) -> bool:
+    """Let the world start the graph no more; its runs go on. False if it was not active."""
+    return await engine.store.deactivate(graph_id)
+
+
+class ActiveGraphs:
+    """The active graphs' triggers; each version is read once."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._documents: dict[str, Document] = {}
+        self._triggers: dict[str, tuple[Activation, list[LiveTrigger]]] = {}
+
+    async def triggers(self) -> list[LiveTrigger]:
+        """Every live trigger, by graph and place in the file. What cannot be read any more is told as a problem."""
+        activations = await self.engine.store.activations()
+        found: dict[str, tuple[Activation, list[LiveTrigger]]] = {}
+        for activation in activations:
+            known = self._triggers.get(activation.graph_id)
+            if known is None or known[0] != activation:
+                known = (activation, await self._read(activation))
+            found[activation.graph_id] = known
+        self._triggers = found
+        hashes = {activation.graph_hash for activation in activations}
+        self._documents = {hash: kept for hash, kept in self._documents.items() if hash in hashes}
+        return [trigger for _, triggers in found.values() for trigger in triggers]
+
+    async def _read(self, activation: Activation) -> list[LiveTrigger]:
+        try:
+            if (document := self._documents.get(activation.graph_hash)) is None:
+                document = load_text((await self.engine.store.get_graph(activation.graph_hash)).text)
+                self._documents[activation.graph_hash] = document
+            return live_triggers(self.engine, document.spec, activation)
+        except GraphError as error:
+            if not activation.problems:
+                await self.engine.store.set_problem(activation.graph_id, error.where.node or "", error.as_dict())
+            return []
+
+
+async def start_occurrence(
+    engine: Engine,
+    trigger: LiveTrigger,
+    occurrence: Occurrence,
+    *,
+    blobs: Sequence[tuple[str, bytes]] = (),
+    keyed: bool = True,
+) -> Run:
+    """Start the run of an occurrence in the version that is active; one that has been started is returned as it is.
+
+    `keyed` False: nobody can see this occurrence a second time. Raises `InputError`, `StoreError`.
+    """
+    assert trigger.activation is not None
+    graph = trigger.graph
+    return await engine.store.create_run(
+        NewRun(
+            id=run_id(),
+            graph_id=graph.id,
+            graph_hash=trigger.activation.graph_hash,
+            trigger=trigger.node.id,
+            inputs=encode(inputs_of(graph, occurrence)),
+            key=trigger.key(occurrence.key) if keyed else None,
+            key_policy="existing",
+            key_window=FOREVER,
+            owner=engine.owner,
+            actor=trigger.type.name,
+        ),
+        [event("run.queued", graph=graph.id, actor=trigger.type.name)],
+        Commit(blobs=blobs) if blobs else None,
+    )
+
+
+def inputs_of(graph: GraphSpec, occurrence: Occurrence) -> dict[str, Any]:
+    """The run's inputs: those of the occurrence, and what the graph wants to know of its facts."""
+    facts: Mapping[str, Any] = occurrence.facts
+    if graph.inputs:
+        facts = {name: value for name, value in facts.items() if name in graph.inputs}
+    return checked_inputs(graph, {**facts, **occurrence.inputs})
+
+
+async def has_started(engine: Engine, graph_id: str, key: str) -> bool:
+    """Whether a run of the graph has this start key."""
+    return bool(await engine.store.list_runs(RunFilter(graph_id=graph_id, owner=engine.owner, key=key, limit=1)))
+
+
+async def last_run(engine: Engine, trigger: LiveTrigger) -> Run | None:
+    """The newest run that the trigger has started, among the graph's last ones."""
+    runs = await engine.store.list_runs(RunFilter(graph_id=trigger.graph.id, owner=engine.owner, limit=100))
+    return next((run for run in runs if run.production and run.trigger == trigger.node.id), None)
+
+
+__all__ = [
+    "ActiveGraphs",
+    "LiveTrigger",
+    "activate",
+    "deactivate",
+    "has_started",
+    "inputs_of",
+    "last_run",
+    "live_triggers",
+    "start_occurrence",
+]
