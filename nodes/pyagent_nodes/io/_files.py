@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 
-from pyagent.sdk import NodeError
+from pyagent.sdk import BlobRef, Item, NodeError
 
 
 class FileError(NodeError):
@@ -90,3 +90,15 @@ def resolve(path: str, base: Path) -> Path:
         return base / Path(path).expanduser()
     except RuntimeError as error:
         raise FileMissing(f"{path}: {error}") from error
+
+
+def binary_of(item: Item, name: str) -> BlobRef:
+    """The item's binary of that name. Raises `NodeError` (`node.binary_missing`)."""
+    ref = (item.binary or {}).get(name)
+    if ref is None:
+        raise NodeError(
+            f"the item holds no binary {name!r}",
+            code="node.binary_missing",
+            hint=f"It holds: {', '.join(item.binary or {}) or 'none'}.",
+        )
+    return ref

@@ -13,7 +13,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from pyagent.sdk import Context, Item, NodeError, NodeParams, node
-from pyagent_nodes.io._files import BadEncoding, WrongKind, file_error, resolve
+from pyagent_nodes.io._files import BadEncoding, WrongKind, binary_of, file_error, resolve
 
 
 class WriteFileParams(NodeParams):
@@ -60,14 +60,7 @@ async def write_file(item: Item, params: WriteFileParams, ctx: Context) -> Item:
 
 async def _bytes(item: Item, params: WriteFileParams, ctx: Context) -> bytes:
     if params.as_ == "binary":
-        ref = (item.binary or {}).get(params.binary)
-        if ref is None:
-            raise NodeError(
-                f"the item holds no binary {params.binary!r}",
-                code="node.binary_missing",
-                hint=f"It holds: {', '.join(item.binary or {}) or 'none'}.",
-            )
-        return await ctx.blobs.get(ref)
+        return await ctx.blobs.get(binary_of(item, params.binary))
     if params.as_ == "json":
         value = item.json if params.content is None else params.content
         try:
