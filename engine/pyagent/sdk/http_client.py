@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
@@ -138,7 +138,7 @@ class _Shared(httpx.AsyncBaseTransport):
             await self._transport.aclose()
 
 
-async def read_within(response: httpx.Response, most: int) -> AsyncIterator[bytes]:
+async def read_within(response: httpx.Response, most: int) -> AsyncGenerator[bytes]:
     """The body of a streamed response, decoded, in pieces of at most 256 KiB.
 
     Raises `BodyTooLarge` once it is larger than `most` bytes, before or after decoding, `BadCoding`, and httpx's
