@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from pyagent.errors import PyAgentError, SetupError, StoreError
-from pyagent.store import Commit, StoreFull, StoreUnavailable
+from pyagent.store import Commit, StoreFull, StoreUnavailable, codec
 from pyagent.store.blobs import digest_of
 from pyagent.store.sqlite import SqliteStore, StoreBusy, schema
 from pyagent.testing.store import OVER, entry, event, new_run, random_bytes, started
@@ -149,14 +149,30 @@ async def test_a_database_that_the_first_schema_made_is_brought_up_to_date_and_k
     monkeypatch.setattr(schema, "MIGRATIONS", current[:1])
     store = SqliteStore(tmp_path / "pyagent.db")
     await store.open()
-    run = await store.create_run(new_run())
     await store.put_graph("triage", "hash-1", "text")
     await store.close()
+    with closing(sqlite3.connect(store.path)) as old:
+        old.execute(
+            "INSERT INTO runs VALUES"
+            " (1, 'old', 'triage', 'hash-1', '', ?, 1, 'k', 0, NULL, NULL, NULL, 'o', 'a', 1, ?, 7)",
+            (codec.encode(b'{"mail": 1}'), codec.encode_json({"team": "a"})),
+        )
+        old.execute("INSERT INTO run_state (run, updated_at) VALUES (1, 8)")
+        old.commit()
     monkeypatch.setattr(schema, "MIGRATIONS", current)
 
     await store.open()
 
-    assert await store.get_run(run.id) == run
+    run = await store.get_run("old")
+    assert (run.inputs, run.key, run.owner, run.labels, run.status) == (
+        b'{"mail": 1}',
+        "k",
+        "o",
+        {"team": "a"},
+        "queued",
+    )
+    assert (run.continues, run.continued_as, run.slot) == (None, None, None)
+    assert await store.claimable() == ["old"]
     assert await store.activations() == []
     assert (await store.activate("triage", "hash-1")).graph_id == "triage"
     await store.close()

@@ -34,6 +34,13 @@ HowSettled = Literal["done", "retry", "failed"]
 MessageKind = Literal["cancel", "pause", "resume", "drain", "signal", "answer", "resolve"]
 
 
+class SlotTaken(StoreError):
+    """As many runs with this slot as may be at work are (`settings.concurrency`): the run waits for its turn."""
+
+    code = "store.slot_taken"
+    hint = "It begins when one of them has ended; `pyagent runs` shows them."
+
+
 class LogConflict(StoreError):
     """The entries of a commit do not follow the stored log."""
 
@@ -95,6 +102,11 @@ class NewRun:
     parent_run: str | None = None
     parent_step: str | None = None
     forked_from: str | None = None
+    continues: str | None = None
+    """The run whose successor this one is; set by `Successor` alone."""
+    slot: str | None = None
+    """Runs with the same slot take turns (`settings.concurrency`): at most `slots` of them are at work or wait."""
+    slots: int = 1
     owner: str = "local"
     actor: str = "local"
     semantics: int = 1
@@ -115,6 +127,12 @@ class Run:
     parent_run: str | None
     parent_step: str | None
     forked_from: str | None
+    continues: str | None
+    """The run that this one is the successor of."""
+    continued_as: str | None
+    """The run's successor, begun as it ended."""
+    slot: str | None
+    slots: int
     owner: str
     actor: str
     semantics: int
@@ -244,9 +262,26 @@ class Commit:
     error: Mapping[str, Any] | None = None
     release: bool = False
     """Give the lease back in the same transaction."""
+    successor: Successor | None = None
+    """A run that begins as this one ends, in the same transaction: either both happen or neither."""
     durable: bool = False
     """Survive a power cut, too, before the commit returns (a flush of the disk, some milliseconds): for what the world
     outside must not see twice, such as the beginning of a `once` try. Every commit survives the process's death."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Successor:
+    """A run that takes the place of the one that is committed to (SEMANTICS 12, `flow.restart`).
+
+    Its `continues` is that run. It takes over the start key, if that run still holds it, whatever the key's policy, and
+    the messages that nobody has consumed: a signal or a cancel on its way to the old run reaches the new one.
+    """
+
+    run: NewRun
+    """`key` and `continues` are set by the store."""
+    events: Sequence[NewEvent] = ()
+    first: Commit
+    """As for `create_run`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -382,7 +417,9 @@ class Store(Protocol):
 
     # leases
     async def claim(self, run_id: str, owner: str, ttl: timedelta) -> Lease:
-        """Take the run for `owner`. Raises `LeaseHeld` if another owner's lease has not expired, and `NotFound`.
+        """Take the run for `owner`. Raises `LeaseHeld` if another owner's lease has not expired, `NotFound`, and
+        `SlotTaken` for a queued run whose turn has not come: runs with the same slot begin in the order of creation,
+        and hold it until they have ended.
 
         An owner that claims again gets a new token, which ends its own old lease: as after an expired one, the lease
         is `adopted`, and `adoptions` counts it until the next commit."""
@@ -398,14 +435,15 @@ class Store(Protocol):
         ...
 
     async def claimable(self, limit: int = 100) -> list[str]:
-        """Runs that somebody should take: queued; running with an expired lease or none; waiting or paused without
-        a living lease whose timer is due or that have a message they have not seen (`Commit.seen`), or a waiting step
-        that an unaddressed signal is for. Oldest first."""
+        """Runs that somebody should take: queued, if it is their turn (`SlotTaken`); running with an expired lease or
+        none; waiting or paused without a living lease whose timer is due or that have a message they have not seen
+        (`Commit.seen`), or a waiting step that an unaddressed signal is for. Oldest first."""
         ...
 
     # log and commit
     async def commit(self, lease: Lease, commit: Commit) -> None:
-        """Apply all of it or nothing. Raises `LeaseLost`, `LogConflict`, `MessageTaken`, `StoreFull`."""
+        """Apply all of it or nothing. Raises `LeaseLost`, `LogConflict`, `MessageTaken`, `StoreFull`, and what
+        `create_run` raises for a `successor`."""
         ...
 
     async def read_log(self, run_id: str, after: int = 0) -> list[LogRecord]:
@@ -423,8 +461,13 @@ class Store(Protocol):
         key: str = "",
         body: bytes = b"null",
         actor: str = "local",
+        sent_by: str | None = None,
+        once: str = "",
     ) -> int:
-        """Leave a message and return its id. Raises `NotFound` for an unknown run."""
+        """Leave a message and return its id. Raises `NotFound` for an unknown run.
+
+        With `once`, a word of the sending run `sent_by`, the same word again leaves nothing and returns the first
+        message's id, consumed or not; forgotten when that run is deleted."""
         ...
 
     async def messages(self, run_id: str, signals: Sequence[tuple[str, str]] = ()) -> list[Message]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -11,14 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pyagent.errors import LeaseHeld, LeaseLost, NotFound, StoreError
-from pyagent.store import codec
 from pyagent.store.base import (
     ENDED,
-    Activation,
-    ClaimTaken,
     Commit,
     Event,
-    GraphVersion,
     KeyTaken,
     Lease,
     LogConflict,
@@ -30,12 +26,12 @@ from pyagent.store.base import (
     NewRun,
     Run,
     RunFilter,
+    SlotTaken,
     StepRecord,
-    StoreUnavailable,
     lowered,
 )
 from pyagent.store.blobs import check_digest, check_range, digest_of
-from pyagent.store.changes import Changes
+from pyagent.testing.memory_graphs import MemoryGraphs, json_copy
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.memory import InMemorySaver
@@ -52,9 +48,11 @@ class _Kept:
     log: list[LogRecord] = field(default_factory=list[LogRecord])
     steps: dict[str, StepRecord] = field(default_factory=dict[str, StepRecord])
     blobs: set[str] = field(default_factory=set[str])
+    posted: dict[str, int] = field(default_factory=dict[str, int])
+    """Messages that the run has sent once, by their word."""
 
 
-class MemoryStore:
+class MemoryStore(MemoryGraphs):
     """A fake of the store for tests: it keeps the contract (the same suite runs on it) in this process's memory.
 
     Nothing survives the process, and no other process sees it. `clock` is the store's clock: give your own to test
@@ -62,10 +60,7 @@ class MemoryStore:
     """
 
     def __init__(self, *, clock: Callable[[], datetime] = partial(datetime.now, UTC)) -> None:
-        self._clock = clock
-        self._open = False
-        self._graphs: dict[str, GraphVersion] = {}
-        self._active: dict[str, Activation] = {}
+        super().__init__(clock)
         self._runs: dict[str, _Kept] = {}
         self._keys: dict[tuple[str, str, str], str] = {}
         self._events: list[Event] = []
@@ -73,7 +68,6 @@ class MemoryStore:
         self._messages: dict[int, Message] = {}
         self._message_id = 0
         self._blobs: dict[str, bytes] = {}
-        self._changes = Changes()
         self._saver: InMemorySaver | None = None
 
     async def open(self) -> None:
@@ -89,76 +83,6 @@ class MemoryStore:
         """The store's clock, in UTC."""
         return self._clock()
 
-    # graphs
-
-    async def put_graph(self, graph_id: str, hash: str, text: str) -> None:
-        """Keep a version and make it the graph's latest; the text that came first with a hash stays."""
-        self._check_open()
-        version = self._graphs.pop(hash, None)
-        self._graphs[hash] = version or GraphVersion(graph_id=graph_id, hash=hash, text=text, created_at=self._clock())
-
-    async def get_graph(self, hash: str) -> GraphVersion:
-        """Raises `NotFound`."""
-        self._check_open()
-        if hash not in self._graphs:
-            raise NotFound(f"There is no graph version {hash}.", code="graph.not_found")
-        return self._graphs[hash]
-
-    async def latest_graph(self, graph_id: str) -> GraphVersion:
-        """The version put last. Raises `NotFound`."""
-        self._check_open()
-        for version in reversed(self._graphs.values()):
-            if version.graph_id == graph_id:
-                return version
-        raise NotFound(f"There is no graph {graph_id}.", code="graph.not_found")
-
-    async def graph_versions(self, graph_id: str, limit: int = 50) -> list[GraphVersion]:
-        """The graph's versions, the one put last first."""
-        self._check_open()
-        found = [version for version in reversed(self._graphs.values()) if version.graph_id == graph_id]
-        return found[: max(limit, 0)]
-
-    async def activate(
-        self, graph_id: str, graph_hash: str, *, claims: Sequence[str] = (), actor: str = "local"
-    ) -> Activation:
-        """Let the world start this version. Raises `NotFound` and `ClaimTaken`."""
-        await self.get_graph(graph_hash)
-        for other in self._active.values():
-            if other.graph_id != graph_id and (taken := sorted(set(claims) & set(other.claims))):
-                raise ClaimTaken(
-                    f"The active graph {other.graph_id} has {taken[0]} already.",
-                    details={"graph": other.graph_id, "claims": taken},
-                )
-        now = self._clock()
-        since = self._active[graph_id].since if graph_id in self._active else now
-        made = Activation(
-            graph_id=graph_id, graph_hash=graph_hash, actor=actor, at=now, since=since, claims=tuple(claims)
-        )
-        self._active[graph_id] = made
-        self._changes.notify()
-        return made
-
-    async def deactivate(self, graph_id: str) -> bool:
-        """Let the world start the graph no more; False if it was not active."""
-        self._check_open()
-        found = self._active.pop(graph_id, None)
-        self._changes.notify()
-        return found is not None
-
-    async def activations(self) -> list[Activation]:
-        """What is active, by graph id."""
-        self._check_open()
-        return [self._active[graph_id] for graph_id in sorted(self._active)]
-
-    async def set_problem(self, graph_id: str, node: str, problem: Mapping[str, Any] | None) -> None:
-        """Keep why a trigger does not work; None: it works."""
-        self._check_open()
-        if (active := self._active.get(graph_id)) is not None:
-            problems = {name: kept for name, kept in active.problems.items() if name != node}
-            if problem is not None:
-                problems[node] = _json_copy(problem)
-            self._active[graph_id] = replace(active, problems=problems)
-
     # runs
 
     async def create_run(self, run: NewRun, events: Sequence[NewEvent] = (), first: Commit | None = None) -> Run:
@@ -167,7 +91,7 @@ class MemoryStore:
         if run.id in self._runs:
             raise StoreError(f"There is a run {run.id} already.", code="store.run_exists")
         now = self._clock()
-        data = [_json_copy(event.data) for event in events]
+        data = [json_copy(event.data) for event in events]
         if run.key is not None:
             holder = self._key_holder(run, now)
             if holder is not None:
@@ -191,6 +115,10 @@ class MemoryStore:
             parent_run=run.parent_run,
             parent_step=run.parent_step,
             forked_from=run.forked_from,
+            continues=run.continues,
+            continued_as=None,
+            slot=run.slot,
+            slots=run.slots,
             owner=run.owner,
             actor=run.actor,
             semantics=run.semantics,
@@ -211,7 +139,7 @@ class MemoryStore:
         self._runs[run.id] = _Kept(run=created, key_window=run.key_window)
         if first is not None:
             try:
-                lease = await self.claim(run.id, run.actor, timedelta(seconds=1))
+                lease = self._claim(run.id, run.actor, timedelta(seconds=1))
                 await self.commit(lease, replace(first, release=True))
             except BaseException:
                 del self._runs[run.id]
@@ -288,8 +216,26 @@ class MemoryStore:
     # leases
 
     async def claim(self, run_id: str, owner: str, ttl: timedelta) -> Lease:
-        """Take the run for `owner`. Raises `LeaseHeld` and `NotFound`."""
+        """Take the run for `owner`. Raises `LeaseHeld`, `SlotTaken` and `NotFound`."""
         self._check_open()
+        if not self._in_turn(self._kept(run_id).run):
+            raise SlotTaken(f"Run {run_id} waits for its turn.", details={"run": run_id})
+        return self._claim(run_id, owner, ttl)
+
+    def _in_turn(self, run: Run) -> bool:
+        """Whether a run need not let others with its slot go first: those at work, and those created before it."""
+        if run.slot is None or run.status != "queued" or run.lease_owner is not None:
+            return True
+        first = 0
+        before = True
+        for other in (kept.run for kept in self._runs.values()):
+            if other.id == run.id:
+                before = False
+            elif other.slot == run.slot and other.status not in ENDED:
+                first += before or other.status != "queued" or other.lease_owner is not None
+        return first < run.slots
+
+    def _claim(self, run_id: str, owner: str, ttl: timedelta) -> Lease:
         kept = self._kept(run_id)
         holder = kept.run.lease_owner
         if holder is not None and holder != owner and not self._lease_expired(kept.run):
@@ -332,6 +278,8 @@ class MemoryStore:
     def _is_claimable(self, kept: _Kept, now: datetime) -> bool:
         run = kept.run
         if run.status in ENDED or (run.lease_owner is not None and not self._lease_expired(run)):
+            return False
+        if not self._in_turn(run):
             return False
         if run.status in ("queued", "running") or (run.wake_at is not None and run.wake_at <= now):
             return True
@@ -382,17 +330,21 @@ class MemoryStore:
             message = self._messages.get(identity)
             if message is None or message.run_id not in (None, run.id):
                 raise MessageTaken(f"Message {identity} is consumed already.", details={"message": identity})
-        data = [_json_copy(event.data) for event in commit.events]
+        data = [json_copy(event.data) for event in commit.events]
         steps = [
             replace(
                 step,
-                items_out=_json_copy(step.items_out),
-                error=None if step.error is None else _json_copy(step.error),
-                wait=None if step.wait is None else _json_copy(step.wait),
+                items_out=json_copy(step.items_out),
+                error=None if step.error is None else json_copy(step.error),
+                wait=None if step.wait is None else json_copy(step.wait),
             )
             for step in commit.steps
         ]
         changes = self._state_changes(run, commit)
+        if (successor := commit.successor) is not None:
+            await self.create_run(replace(successor.run, key=None, continues=run.id), successor.events, successor.first)
+            self._take_over(kept, self._runs[successor.run.id])
+            changes["continued_as"] = successor.run.id
         # Nothing below fails: the commit is whole.
         kept.run = replace(run, **changes)
         kept.seen = max(kept.seen, commit.seen)
@@ -404,6 +356,16 @@ class MemoryStore:
             del self._messages[identity]
         self._append_events(run.id, commit.events, data)
         self._changes.notify()
+
+    def _take_over(self, old: _Kept, new: _Kept) -> None:
+        """The start key, and the messages that nobody has consumed, are the successor's."""
+        for key, identity in self._keys.items():
+            if identity == old.run.id:
+                self._keys[key] = new.run.id
+                new.run = replace(new.run, key=old.run.key)
+        for identity, message in self._messages.items():
+            if message.run_id == old.run.id:
+                self._messages[identity] = replace(message, run_id=new.run.id)
 
     def _state_changes(self, run: Run, commit: Commit) -> dict[str, Any]:
         now = self._clock()
@@ -420,7 +382,7 @@ class MemoryStore:
         if commit.outputs is not None:
             changes["outputs"] = commit.outputs
         if commit.error is not None:
-            changes["error"] = _json_copy(commit.error)
+            changes["error"] = json_copy(commit.error)
         if commit.release:
             changes |= {"lease_owner": None, "lease_expires_at": None}
         return changes
@@ -442,10 +404,15 @@ class MemoryStore:
         key: str = "",
         body: bytes = b"null",
         actor: str = "local",
+        sent_by: str | None = None,
+        once: str = "",
     ) -> int:
-        """Leave a message and return its id. Raises `NotFound` for an unknown run."""
+        """Leave a message and return its id; see the contract for `once`. Raises `NotFound` for an unknown run."""
         self._check_open()
-        identity = self._post(run_id, kind, step, name, key, body, actor)
+        posted = self._kept(sent_by).posted if sent_by is not None and once else {}
+        if once in posted:
+            return posted[once]
+        identity = posted[once] = self._post(run_id, kind, step, name, key, body, actor)
         self._changes.notify()
         return identity
 
@@ -566,15 +533,6 @@ class MemoryStore:
         if run_id not in self._runs:
             raise _no_run(run_id)
         return self._runs[run_id]
-
-    def _check_open(self) -> None:
-        if not self._open:
-            raise StoreUnavailable("The store is not open.", hint="Call `await store.open()` first.")
-
-
-def _json_copy(value: Mapping[str, Any]) -> dict[str, Any]:
-    """What a real store would give back: no object is shared with the caller, and all of it is JSON."""
-    return codec.decode_json(codec.encode_json(value))
 
 
 def _no_run(run_id: str) -> NotFound:

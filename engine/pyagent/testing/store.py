@@ -209,6 +209,20 @@ class StoreConformance(RunConformance):
         with pytest.raises(NotFound):
             await store.post("unknown", "cancel")
 
+    async def test_a_message_that_a_run_sends_once_is_left_once(self, store: Store) -> None:
+        run, lease = await started(store)
+        sender, _ = await started(store)
+        first = await store.post(run.id, "signal", name="paid", sent_by=sender.id, once="a")
+        assert await store.post(run.id, "signal", name="paid", sent_by=sender.id, once="a") == first
+        await store.commit(lease, Commit(consumed=[first]))
+        assert await store.post(run.id, "signal", name="paid", sent_by=sender.id, once="a") == first
+        assert await store.messages(run.id) == []
+        other = await store.post(run.id, "signal", name="paid", sent_by=sender.id, once="b")
+        own = await store.post(run.id, "signal", name="paid", sent_by=run.id, once="a")
+        assert [message.id for message in await store.messages(run.id)] == [other, own]
+        with pytest.raises(NotFound):
+            await store.post(run.id, "signal", name="paid", sent_by="unknown", once="a")
+
     async def test_unaddressed_signals_are_found_by_name_and_key(self, store: Store) -> None:
         run, _ = await started(store)
         other, _ = await started(store)

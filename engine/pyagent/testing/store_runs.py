@@ -16,7 +16,6 @@ from pyagent.store.base import (
     RunFilter,
     Store,
 )
-from pyagent.testing.store_activations import ActivationConformance
 from pyagent.testing.store_parts import (
     MINUTE,
     OVER,
@@ -26,9 +25,10 @@ from pyagent.testing.store_parts import (
     started,
     step,
 )
+from pyagent.testing.store_succession import SuccessionConformance
 
 
-class RunConformance(ActivationConformance):
+class RunConformance(SuccessionConformance):
     """Graphs, runs, start keys, leases, and who is to be taken next."""
 
     @pytest.fixture

@@ -14,7 +14,7 @@ from pyagent_nodes.data.split import split
 FILE = BlobRef("0" * 64, 3, "f")
 
 
-@pytest.mark.parametrize("name", ["set", "filter", "aggregate", "split"])
+@pytest.mark.parametrize("name", ["set", "aggregate", "split"])
 def test_each_type_is_found_by_its_name_alone_says_what_it_does_and_has_no_effects(name):
     found = Registry({"data": "pyagent_nodes.data"}).get(f"data.{name}")
     assert found is not None

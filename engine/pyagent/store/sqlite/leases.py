@@ -6,12 +6,22 @@ import sqlite3
 from datetime import datetime, timedelta
 
 from pyagent.errors import LeaseHeld, LeaseLost
-from pyagent.store.base import Lease
+from pyagent.store.base import Lease, SlotTaken
 from pyagent.store.sqlite import rows
 
+_NO_TURN = (
+    "(s.slot IS NOT NULL AND s.status = 'queued' AND s.lease_owner IS NULL AND s.slots <="
+    " (SELECT count(*) FROM run_state o WHERE o.slot = s.slot AND o.run != s.run"
+    " AND o.status IN ('queued', 'running', 'waiting', 'paused')"
+    " AND (o.status != 'queued' OR o.lease_owner IS NOT NULL OR o.run < s.run)))"
+)
+"""Whether a queued run `s` must let others with its slot go first: those at work, and those created before it."""
 
-def claim(connection: sqlite3.Connection, run_id: str, owner: str, ttl: timedelta, now: datetime) -> Lease:
-    """Take the run for the owner. Raises `LeaseHeld` and `NotFound`."""
+
+def claim(
+    connection: sqlite3.Connection, run_id: str, owner: str, ttl: timedelta, now: datetime, *, in_turn: bool = True
+) -> Lease:
+    """Take the run for the owner. Raises `LeaseHeld`, `SlotTaken` and `NotFound`."""
     row = connection.execute(
         "SELECT s.run, s.lease_owner, s.lease_token, s.lease_expires_at, s.adoptions"
         " FROM runs r JOIN run_state s ON s.run = r.run WHERE r.id = ?",
@@ -21,6 +31,10 @@ def claim(connection: sqlite3.Connection, run_id: str, owner: str, ttl: timedelt
         raise rows.no_run(run_id)
     number, holder, token, expires_at, adoptions = row
     adopted = holder is not None
+    if in_turn and not adopted:
+        query = f"SELECT 1 FROM run_state s WHERE s.run = ? AND {_NO_TURN}"  # noqa: S608
+        if connection.execute(query, (number,)).fetchone():
+            raise SlotTaken(f"Run {run_id} waits for its turn.", details={"run": run_id})
     if adopted and holder != owner and expires_at > rows.stamp(now):
         raise LeaseHeld(
             f"{holder} holds run {run_id} until {rows.moment(expires_at).isoformat()}.", details={"owner": holder}
@@ -75,9 +89,10 @@ def claimable(connection: sqlite3.Connection, now: datetime, limit: int) -> list
     return [
         row[0]
         for row in connection.execute(
-            "SELECT r.id FROM run_state s JOIN runs r ON r.run = s.run"
+            "SELECT r.id FROM run_state s JOIN runs r ON r.run = s.run"  # noqa: S608
             " WHERE s.status IN ('queued', 'running', 'waiting', 'paused')"
             " AND (s.lease_owner IS NULL OR s.lease_expires_at <= :now)"
+            f" AND NOT {_NO_TURN}"
             " AND (s.status IN ('queued', 'running') OR s.wake_at <= :now"
             "  OR EXISTS (SELECT 1 FROM messages m WHERE m.run = s.run AND m.id > s.seen)"
             "  OR EXISTS (SELECT 1 FROM messages m JOIN steps t ON t.signal_name = m.name AND t.signal_key = m.key"

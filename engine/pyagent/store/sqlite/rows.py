@@ -19,10 +19,11 @@ RUN_FIELDS = tuple(field.name for field in fields(Run))
 _STATE_FIELDS = frozenset(
     {
         *("status", "started_at", "ended_at", "updated_at", "wake_at", "outputs", "error", "log_length"),
-        *("lease_owner", "lease_expires_at", "adoptions"),
+        *("lease_owner", "lease_expires_at", "adoptions", "slot", "slots"),
     }
 )
-RUN_COLUMNS = ", ".join(f"{'s' if name in _STATE_FIELDS else 'r'}.{name}" for name in RUN_FIELDS)
+_MADE = {"continued_as": "(SELECT n.id FROM runs n WHERE n.continues = r.id)"}
+RUN_COLUMNS = ", ".join(_MADE.get(name) or f"{'s' if name in _STATE_FIELDS else 'r'}.{name}" for name in RUN_FIELDS)
 """The columns of a run `r` with its state `s`, in the order of `Run`'s fields."""
 
 

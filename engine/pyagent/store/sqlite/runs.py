@@ -78,20 +78,23 @@ def create(connection: sqlite3.Connection, run: NewRun, events: Sequence[NewEven
         if run.key_policy == "reject":
             raise KeyTaken(f"Run {holder.id} ({holder.status}) holds the key {run.key!r}.", details={"run": holder.id})
         if holder.ended_at is None:
-            streams.post(connection, holder.id, "cancel", "", "", "", b"null", run.actor, now)
+            streams.post(connection, holder.id, "cancel", now, actor=run.actor)
     stamped = rows.stamp(now)
     number = connection.execute(
         "INSERT INTO runs (id, graph_id, graph_hash, trigger, inputs, production, key, key_window, parent_run,"
-        " parent_step, forked_from, owner, actor, semantics, labels, created_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " parent_step, forked_from, continues, owner, actor, semantics, labels, created_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             *(run.id, run.graph_id, run.graph_hash, run.trigger, codec.encode(run.inputs), run.production, run.key),
             *(run.key_window // rows.MICROSECOND, run.parent_run, run.parent_step, run.forked_from),
-            *(run.owner, run.actor, run.semantics, codec.encode_json(run.labels), stamped),
+            *(run.continues, run.owner, run.actor, run.semantics, codec.encode_json(run.labels), stamped),
         ),
     ).lastrowid
     assert number is not None
-    connection.execute("INSERT INTO run_state (run, updated_at) VALUES (?, ?)", (number, stamped))
+    connection.execute(
+        "INSERT INTO run_state (run, updated_at, slot, slots) VALUES (?, ?, ?, ?)",
+        (number, stamped, run.slot, run.slots),
+    )
     if run.key is not None:
         connection.execute(
             "INSERT INTO start_keys (owner, graph_id, key, run) VALUES (?, ?, ?, ?)"

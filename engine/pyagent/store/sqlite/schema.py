@@ -185,7 +185,24 @@ CREATE TABLE activations (
 ) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _ACTIVATIONS)
+_SUCCESSION = """
+ALTER TABLE runs ADD COLUMN continues TEXT;
+CREATE UNIQUE INDEX runs_by_continues ON runs (continues) WHERE continues IS NOT NULL;
+
+ALTER TABLE run_state ADD COLUMN slot TEXT;
+ALTER TABLE run_state ADD COLUMN slots INTEGER NOT NULL DEFAULT 1;
+CREATE INDEX runs_by_slot ON run_state (slot, run)
+  WHERE slot IS NOT NULL AND status IN ('queued', 'running', 'waiting', 'paused');
+
+CREATE TABLE posted (  -- messages that a run sends once, whatever becomes of its tries
+  run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
+  once TEXT NOT NULL,
+  message INTEGER NOT NULL,
+  PRIMARY KEY (run, once)
+) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _ACTIVATIONS, _SUCCESSION)
 """Script n takes the schema from version n to n + 1. Scripts that have been released are never edited."""
 
 

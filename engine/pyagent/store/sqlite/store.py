@@ -7,7 +7,6 @@ import contextlib
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -32,7 +31,7 @@ from pyagent.store.base import (
 )
 from pyagent.store.blobs import FILE_THRESHOLD, BlobFiles, check_digest, check_range, digest_of
 from pyagent.store.changes import Changes
-from pyagent.store.sqlite import activations, commits, leases, payloads, rows, runs, streams
+from pyagent.store.sqlite import activations, commits, leases, payloads, rows, runs, streams, succession
 from pyagent.store.sqlite.database import BUSY_LIMIT, Database, Synchronous
 
 if TYPE_CHECKING:
@@ -44,8 +43,6 @@ POLL_INTERVAL = 0.04
 """Seconds between looks for commits by other processes, while somebody waits for them."""
 PAGE = 1000
 """Rows of a long read after which other tasks get their turn."""
-_INSTANT = timedelta(seconds=1)
-"""How long a lease is that begins and ends within one transaction."""
 _LEFTOVER_AGE = 3600.0
 """Seconds after which a temporary file belongs to no living writer."""
 
@@ -141,17 +138,9 @@ class SqliteStore:
     async def create_run(self, run: NewRun, events: Sequence[NewEvent] = (), first: Commit | None = None) -> Run:
         """Create a queued run; see the contract for start keys."""
         kept, large = self._prepared(first.blobs if first is not None else ())
-
-        def create(to: sqlite3.Connection) -> Run:
-            now = self._clock()
-            created = runs.create(to, run, events, now)
-            if first is None or created.id != run.id:
-                return created
-            lease = leases.claim(to, run.id, run.actor, _INSTANT, now)
-            commits.apply(to, lease, replace(first, release=True), kept, now)
-            return runs.get(to, run.id)
-
-        created = await self._write_beside(large, create)
+        created = await self._write_beside(
+            large, lambda to: succession.create(to, run, events, first, kept, self._clock())
+        )
         self._changes.notify()
         return created
 
@@ -197,9 +186,16 @@ class SqliteStore:
     async def commit(self, lease: Lease, commit: Commit) -> None:
         """Apply all of it or nothing. Raises `LeaseLost`, `LogConflict`, `MessageTaken`, `StoreFull`."""
         kept, large = self._prepared(commit.blobs)
-        await self._write_beside(
-            large, lambda to: commits.apply(to, lease, commit, kept, self._clock()), durable=commit.durable
-        )
+        successor = commit.successor
+        begun, more = self._prepared(successor.first.blobs if successor is not None else ())
+
+        def apply(to: sqlite3.Connection) -> None:
+            now = self._clock()
+            commits.apply(to, lease, commit, kept, now)
+            if successor is not None:
+                succession.succeed(to, lease, successor, begun, now)
+
+        await self._write_beside({**large, **more}, apply, durable=commit.durable)
         self._changes.notify()
 
     async def read_log(self, run_id: str, after: int = 0) -> list[LogRecord]:
@@ -226,11 +222,16 @@ class SqliteStore:
         key: str = "",
         body: bytes = b"null",
         actor: str = "local",
+        sent_by: str | None = None,
+        once: str = "",
     ) -> int:
-        """Leave a message and return its id. Raises `NotFound` for an unknown run."""
+        """Leave a message and return its id; see the contract for `once`. Raises `NotFound` for an unknown run."""
         identity = await self.database.write(
-            lambda to: streams.post(to, run_id, kind, step, name, key, body, actor, self._clock())
-        )
+            lambda to: streams.post(
+                to, run_id, kind, self._clock(), step=step, name=name, key=key, body=body, actor=actor,
+                sent_by=sent_by, once=once,
+            )
+        )  # fmt: skip
         self._changes.notify()
         return identity
 

@@ -49,20 +49,30 @@ def post(
     connection: sqlite3.Connection,
     run_id: str | None,
     kind: MessageKind,
-    step: str,
-    name: str,
-    key: str,
-    body: bytes,
-    actor: str,
     now: datetime,
+    *,
+    step: str = "",
+    name: str = "",
+    key: str = "",
+    body: bytes = b"null",
+    actor: str = "local",
+    sent_by: str | None = None,
+    once: str = "",
 ) -> int:
     """Leave a message. Raises `NotFound` for an unknown run."""
+    sender = rows.run_number(connection, sent_by) if sent_by is not None and once else None
+    if sender is not None:
+        query = "SELECT message FROM posted WHERE run = ? AND once = ?"
+        if (posted := connection.execute(query, (sender, once)).fetchone()) is not None:
+            return posted[0]
     number = None if run_id is None else rows.run_number(connection, run_id)
     identity = connection.execute(
         "INSERT INTO messages (run, kind, step, name, key, body, actor, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (number, kind, step, name, key, codec.encode(body), actor, rows.stamp(now)),
     ).lastrowid
     assert identity is not None
+    if sender is not None:
+        connection.execute("INSERT INTO posted (run, once, message) VALUES (?, ?, ?)", (sender, once, identity))
     return identity
 
 
