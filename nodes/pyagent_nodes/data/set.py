@@ -66,12 +66,10 @@ def _converted(value: Any, wanted: Type, path: str) -> Any:
             found = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         case "number" | "integer":
             found = number_in(value) if isinstance(value, str) else int(value) if isinstance(value, bool) else value
-            if isinstance(found, float) and (not math.isfinite(found) or (wanted == "integer" and found % 1)):
-                found = MISSING
-            elif not isinstance(found, int | float):
+            if not isinstance(found, int | float) or not math.isfinite(found):
                 found = MISSING
             elif wanted == "integer":
-                found = int(found) if -(2**63) <= found < 2**64 else MISSING
+                found = MISSING if found % 1 or not -(2**63) <= found < 2**64 else int(found)
         case "boolean":
             found = value if isinstance(value, bool) else _TRUTHS.get(str(value).strip().lower(), MISSING)
         case "list" | "object":
