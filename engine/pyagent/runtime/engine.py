@@ -19,6 +19,7 @@ from blake3 import blake3
 from pyagent.errors import InputError, LeaseHeld, LeaseLost, NotFound, PyAgentError, RunError, Where
 from pyagent.graph.spec import GraphSpec
 from pyagent.graph.yaml import Document, dump, load_file, load_text
+from pyagent.runtime.answers import checked_answer
 from pyagent.runtime.drive import DEFAULT_PARALLEL, Driven, Driver
 from pyagent.runtime.expressions import Expressions
 from pyagent.runtime.forking import blobs_of, fork_entries
@@ -34,23 +35,25 @@ from pyagent.runtime.versions import Versions
 from pyagent.sdk.items import Items
 from pyagent.sdk.registry import Registry
 from pyagent.settings import CREDENTIAL
-from pyagent.store.base import ENDED, Commit, KeyPolicy, Lease, NewEvent, NewRun, Run, Store, StoreUnavailable
+from pyagent.store.base import (
+    ENDED,
+    Commit,
+    KeyPolicy,
+    Lease,
+    NewEvent,
+    NewRun,
+    Run,
+    StepRecord,
+    Store,
+    StoreUnavailable,
+)
 from pyagent.store.location import open_store
 
 LEASE = timedelta(seconds=10)
 FOREVER = timedelta(days=100 * 365)
 """For start keys that must not be used a second time."""
 MAX_RUNS = 32
-GraphLike = GraphSpec | Document | Path | str
-"""A graph: a model, a document, a path, an id of the library, or YAML text."""
-
-
-def run_id() -> str:
-    """A new run's id: sorts by time, 20 characters."""
-    return f"{int(time.time() * 1000):011x}{secrets.token_hex(5)[:9]}"
-
-
-class Engine:
+class Engine(Requests):
     """Runs graphs durably on one store."""
 
     def __init__(
@@ -95,18 +98,7 @@ class Engine:
 
     async def document(self, graph: GraphLike) -> Document:
         """The graph as a document. Raises `GraphError`, `NotFound`."""
-        if isinstance(graph, Document):
-            return graph
-        if isinstance(graph, GraphSpec):
-            return load_text(dump(graph))
-        if isinstance(graph, Path):
-            return load_file(graph)
-        if "\n" in graph:
-            return load_text(graph)
-        path = Path(graph)
-        if path.suffix in (".yaml", ".yml") or os.sep in graph:
-            return load_file(path)
-        return await find_graph(self.library, self.store, graph)
+        return read_graph(graph) or await find_graph(self.library, self.store, str(graph))
 
     async def _read(self, graph: GraphLike) -> tuple[GraphSpec, str]:
         """The graph and its YAML text."""
@@ -142,7 +134,7 @@ class Engine:
         values = checked_inputs(spec, inputs or {})
         await self.store.put_graph(spec.id, program.hash, text)
         new = NewRun(
-            id=run_id(),
+            id=new_run_id(),
             graph_id=spec.id,
             graph_hash=program.hash,
             trigger=chosen,
@@ -329,158 +321,6 @@ class Engine:
             lease = await self.store.claim(run_id, self.peer, self.lease)
             await self.store.commit(lease, Commit(events=[said], release=True))
 
-    # -- requests -----------------------------------------------------------------------------------------------
-
-    async def cancel(self, run_id: str, *, reason: str = "", actor: str = "local") -> None:
-        """Ask a run to stop; its steps get a grace time. A run that has ended stays as it is."""
-        run = await self.store.get_run(run_id)
-        await self.store.post(run.id, "cancel", body=encode({"reason": reason}), actor=actor)
-
-    async def pause(self, run_id: str, *, actor: str = "local") -> None:
-        """Ask a run to start nothing new until it is resumed."""
-        run = await self.store.get_run(run_id)
-        await self.store.post(run.id, "pause", actor=actor)
-
-    async def resume(self, run_id: str, *, actor: str = "local") -> Run:
-        """Let a paused, failed or cancelled run go on; a run whose worker died is taken over by `drive`.
-
-        Raises `RunError` (`run.completed`) if it has completed.
-        """
-        run = await self.store.get_run(run_id)
-        if run.status == "completed":
-            raise RunError(
-                f"the run {run.id} has completed", code="run.completed", hint="`pyagent fork` runs part of it again."
-            )
-        if run.status in ("running", "paused", "failed", "cancelled"):
-            # A running one may have been asked to pause a moment ago.
-            await self.store.post(run.id, "resume", actor=actor)
-        if run.status in ("failed", "cancelled"):
-            # A run that has ended is nobody's to take; a paused one with a message is.
-            with suppress(LeaseHeld):
-                lease = await self.store.claim(run.id, self.peer, self.lease)
-                await self.store.commit(lease, Commit(status="paused", release=True))
-        return run
-
-    async def answer(self, run_id: str, step: str, value: Any, *, actor: str = "local") -> None:
-        """Answer a waiting step: for an approval `{"approved": bool, "comment": str}`.
-
-        `step` may be empty where only one waits. Raises `NotFound` (`run.not_waiting`) if none does.
-        """
-        run = await self.store.get_run(run_id)
-        chosen = await self._waiting(run, step, ("approval", "form", "webhook"))
-        await self.store.post(run.id, "answer", step=chosen, body=encode(value), actor=actor)
-
-    async def signal(
-        self, name: str, value: Any = None, *, key: str = "", run_id: str | None = None, actor: str = "local"
-    ) -> None:
-        """Send a signal, to one run or to whichever waits for its name and key; it is kept if it comes before.
-
-        Raises `NotFound`, `InputError` (`run.signal_name`) without a name, `RunError` (`run.completed`).
-        """
-        if not name:
-            raise InputError("a signal has a name", code="run.signal_name", hint="Give the name that the wait awaits.")
-        run = await self.store.get_run(run_id) if run_id else None
-        if run is not None and run.status == "completed":
-            raise RunError(
-                f"the run {run.id} has completed: nothing in it can wait for a signal",
-                code="run.completed",
-                hint="Leave the run out to send it to whichever run waits.",
-            )
-        await self.store.post(run.id if run else None, "signal", name=name, key=key, body=encode(value), actor=actor)
-
-    async def resolve(
-        self,
-        run_id: str,
-        step: str,
-        how: Literal["done", "retry", "failed"],
-        *,
-        items: Sequence[Mapping[str, Any]] | Mapping[str, Any] | None = None,
-        actor: str = "local",
-    ) -> None:
-        """Settle a step whose outcome is unknown: done (with the items it gave), to be tried again, or failed."""
-        run = await self.store.get_run(run_id)
-        chosen = await self._waiting(run, step, ("unknown",))
-        body = {"how": how, "items": items}
-        await self.store.post(run.id, "resolve", step=chosen, body=encode(body), actor=actor)
-
-    async def _waiting(self, run: Run, step: str, kinds: Sequence[str]) -> str:
-        found = [
-            record
-            for record in await self.store.steps(run.id)
-            if record.status in ("waiting", "unknown") and (record.wait or {}).get("kind") in kinds
-        ]
-        chosen = [record for record in found if step in (record.step, record.node)] if step else found
-        if len(chosen) == 1:
-            return chosen[0].step
-        if run.status in ENDED:
-            raise NotFound(
-                f"the run {run.id} has ended ({run.status}): nothing in it waits",
-                code="run.not_waiting",
-                hint=f"See how it ended: pyagent show {run.id}",
-                where=Where(step=step or None),
-            )
-        names = ", ".join(record.step for record in found) or "none"
-        what = "several steps could be meant" if chosen else "no such step waits for that"
-        raise NotFound(
-            f"{what} in the run {run.id}",
-            code="run.not_waiting",
-            hint=f"Steps that wait: {names}.",
-            where=Where(step=step or None),
-        )
-
-    async def fork(
-        self,
-        run_id: str,
-        step: str,
-        *,
-        items: Any = None,
-        graph: GraphLike | None = None,
-        once: Literal["ask", "repeat", "reuse"] = "ask",
-        actor: str = "local",
-    ) -> Run:
-        """A new run that keeps every outcome of `run_id` which does not descend from `step` (SEMANTICS 24).
-
-        `items` become the step's outcome; without them the step is executed again. `graph` runs on another version.
-        `once`: what to do with `once` steps that the source had done below the step; `ask` raises `InputError`
-        (`run.fork_once`) that names them.
-        """
-        source = await self.store.get_run(run_id)
-        versions = self._versions
-        old = await versions.load(source.graph_hash)
-        entries = await read_entries(self.store, source.id)
-        await versions.pinned(entries)
-        text = (await self.store.get_graph(source.graph_hash)).text
-        document = await self.document(graph) if graph is not None else load_text(text)
-        new = versions.program(document.spec) if graph is not None else old
-
-        def writes(state: RunState, key: StepKey, outputs: Outputs) -> Mapping[str, Any]:
-            values = Values(state, self._expressions_of, run_id=source.id)
-            given = Items.concat(list(state.inputs_of(key).values()))
-            return values.writes(key, given, outputs, datetime.now(UTC))
-
-        kept = fork_entries(
-            entries, step, items=items, once=once, old=old, new=new, load=versions.loaded,
-            writes=writes, now=datetime.now(UTC),
-        )  # fmt: skip
-        await self.store.put_graph(document.spec.id, new.hash, document.text)
-        # One transaction: a worker that claimed a fork without its log would do everything again.
-        return await self.store.create_run(
-            NewRun(
-                id=_new_id(),
-                graph_id=document.spec.id,
-                graph_hash=new.hash,
-                trigger=source.trigger,
-                inputs=source.inputs,
-                production=source.production,
-                forked_from=source.id,
-                owner=self.owner,
-                actor=actor,
-                labels=dict(source.labels),
-            ),
-            [event("run.forked", source=source.id, step=step, actor=actor)],
-            first_commit(kept, sorted(blobs_of(kept))),
-        )
-
     # -- reading ------------------------------------------------------------------------------------------------
 
     async def log(self, run_id: str) -> list[Entry]:
@@ -510,8 +350,6 @@ class Engine:
                 return run
             await self.store.changed(1.0, mark)
 
-
-_new_id = run_id
 
 
 def _test_version(spec: GraphSpec) -> str:
