@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 from pyagent.errors import PyAgentError
 from pyagent.sdk.commands import Command
 from pyagent.sdk.items import Item, JsonObject, Outputs, Result
-from pyagent.sdk.params import NodeParams
+from pyagent.sdk.params import NodeParams, parameter_schema
 from pyagent.sdk.sources import Endpoint, Source, Upcoming
 
 Effects: TypeAlias = Literal["none", "idempotent", "once"]
@@ -82,7 +82,7 @@ class NodeType:
 
     def schema(self) -> dict[str, Any]:
         """JSON Schema of the parameters."""
-        return self.params.model_json_schema(by_alias=True)
+        return parameter_schema(self.params)
 
     def validate_params(self, values: Mapping[str, Any]) -> NodeParams:
         """The parameters as a model. Raises pydantic's `ValidationError`."""
@@ -128,7 +128,13 @@ def node(
             raise NodeDefinitionError(f"{name!r} is not a node name", hint="Use `domain.name` in lower case.")
         if not inspect.iscoroutinefunction(function):
             raise NodeDefinitionError(f"the function of {name} is not `async def`")
-        hints = typing.get_type_hints(function)
+        try:
+            hints = typing.get_type_hints(function)
+        except NameError as error:
+            raise NodeDefinitionError(
+                f"the function of {name} is annotated with what is not there: {error}",
+                hint="Define the parameters' model at the top of the module, before the function.",
+            ) from None
         positional = list(inspect.signature(function).parameters)
         if len(positional) != 3:
             raise NodeDefinitionError(f"the function of {name} must take (items, params, ctx)")

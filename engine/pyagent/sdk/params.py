@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from pyagent.graph.duration import format_duration
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -23,6 +26,17 @@ class NodeParams(BaseModel):
 
 class NoParams(NodeParams):
     """For nodes without parameters."""
+
+
+def parameter_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """The model's JSON Schema, with durations among its defaults as graph files write them."""
+    from pydantic.json_schema import GenerateJsonSchema
+
+    class Schema(GenerateJsonSchema):
+        def encode_default(self, dft: Any) -> Any:
+            return format_duration(dft) if isinstance(dft, timedelta) else super().encode_default(dft)
+
+    return model.model_json_schema(by_alias=True, schema_generator=Schema)
 
 
 def has_template(value: Any) -> bool:

@@ -126,10 +126,20 @@ class Registry:
                 except NodeDefinitionError as error:
                     self.broken.append(error)
             return
-        root = importlib.import_module(place)
+        if (root := self._imported(place)) is None:
+            return
         yield root
-        for found in pkgutil.walk_packages(getattr(root, "__path__", []), prefix=f"{place}."):
-            yield importlib.import_module(found.name)
+        for found in pkgutil.walk_packages(getattr(root, "__path__", []), prefix=f"{place}.", onerror=lambda _: None):
+            if (module := self._imported(found.name)) is not None:
+                yield module
+
+    def _imported(self, name: str) -> ModuleType | None:
+        """The module of an installed package; None where it cannot be imported, which hides no other's types."""
+        try:
+            return importlib.import_module(name)
+        except Exception as error:
+            self.broken.append(_not_importable(name, error))
+            return None
 
     def _collect(self, module: ModuleType) -> None:
         for value in vars(module).values():
@@ -159,10 +169,16 @@ def _local_module(folder: Path, path: Path) -> ModuleType:
         raise
     except Exception as error:
         line = _line_in(error, path)
-        raise NodeDefinitionError(
-            f"{path}{f':{line}' if line else ''} cannot be imported: {type(error).__name__}: {error}",
-            hint="Correct the module; `pyagent node check PATH` looks at it alone.",
-        ) from error
+        raise _not_importable(f"{path}{f':{line}' if line else ''}", error) from error
+
+
+def _not_importable(what: str, error: Exception) -> NodeDefinitionError:
+    found = NodeDefinitionError(
+        f"{what} cannot be imported: {type(error).__name__}: {error}",
+        hint="Correct the module; `pyagent node check PATH` looks at it alone.",
+    )
+    found.__cause__ = error
+    return found
 
 
 def _line_in(error: BaseException, path: Path) -> int | None:

@@ -4,6 +4,20 @@ The suites need pytest and are imported by their modules: `pyagent.testing.store
 """
 
 from pyagent.testing.memory_store import MemoryStore
+from pyagent.testing.node_cases import CaseRecorder, NodeCase
+from pyagent.testing.node_conformance import NodeFinding, declared_findings, node_findings
 from pyagent.testing.nodes import NodeRun, TestBlobs, TestCancelToken, TestContext, run_node
 
-__all__ = ["MemoryStore", "NodeRun", "TestBlobs", "TestCancelToken", "TestContext", "run_node"]
+__all__ = [
+    "CaseRecorder",
+    "MemoryStore",
+    "NodeCase",
+    "NodeFinding",
+    "NodeRun",
+    "TestBlobs",
+    "TestCancelToken",
+    "TestContext",
+    "declared_findings",
+    "node_findings",
+    "run_node",
+]

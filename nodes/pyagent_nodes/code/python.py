@@ -41,7 +41,8 @@ class PythonParams(NodeParams):
 
 
 # What the code does is not known: the engine must not repeat it by itself. A graph can say `effects: none`.
-@node("code.python", title="Python", icon="code", effects="once")
+# Nor can it say which item a result came from, where it was given all of them.
+@node("code.python", title="Python", icon="code", effects="once", makes_items=True)
 async def python(items: Items, params: PythonParams, ctx: Context) -> list[Item]:
     """Run Python code on the items, in a process of its own with limits on time, memory, processes and files.
 
