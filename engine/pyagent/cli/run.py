@@ -14,11 +14,12 @@ from rich.console import Console
 from pyagent.cli.exits import Exit, exit_of_status
 from pyagent.cli.messages import error_console, print_error_data, print_problems
 from pyagent.cli.progress import MARKS
-from pyagent.cli.session import is_path, open_engine
+from pyagent.cli.session import open_engine
 from pyagent.cli.text import escape
 from pyagent.cli.view import duration
 from pyagent.cli.watch import Watch, how_to_go_on, owner_alive, with_signals
 from pyagent.errors import InputError, StoreError, Where
+from pyagent.graph.source import is_path
 
 if TYPE_CHECKING:
     from pyagent.graph.spec import GraphSpec

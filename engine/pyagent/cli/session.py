@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from pyagent.graph.source import is_path
 
 if TYPE_CHECKING:
     from pyagent.runtime.engine import Engine
@@ -36,8 +37,3 @@ def server_token() -> str:
     from pyagent.store.location import sqlite_path
 
     return read_token(token_file(sqlite_path()))
-
-
-def is_path(graph: str) -> bool:
-    """Whether a graph is given as a file rather than by its id."""
-    return graph.endswith((".yaml", ".yml")) or os.sep in graph

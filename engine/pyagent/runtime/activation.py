@@ -8,13 +8,15 @@ from functools import cached_property
 from typing import Any
 
 from pyagent.errors import GraphError, Where
+from pyagent.graph.source import GraphLike
 from pyagent.graph.spec import GraphSpec, NodeSpec
 from pyagent.graph.yaml import Document, load_text
 from pyagent.runtime.checking import GraphChecker
-from pyagent.runtime.engine import FOREVER, Engine, GraphLike, run_id
+from pyagent.runtime.engine import FOREVER, Engine
 from pyagent.runtime.inputs import checked_inputs
 from pyagent.runtime.journal import event
 from pyagent.runtime.log import encode
+from pyagent.runtime.requests import new_run_id
 from pyagent.sdk.node import NodeType
 from pyagent.sdk.params import NodeParams
 from pyagent.sdk.sources import Endpoint, Occurrence
@@ -164,7 +166,7 @@ async def start_occurrence(
     graph = trigger.graph
     return await engine.store.create_run(
         NewRun(
-            id=run_id(),
+            id=new_run_id(),
             graph_id=graph.id,
             graph_hash=trigger.activation.graph_hash,
             trigger=trigger.node.id,

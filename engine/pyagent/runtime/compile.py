@@ -30,8 +30,9 @@ from langgraph.pregel._write import ChannelWriteTupleEntry
 from langgraph.types import Send, interrupt
 
 from pyagent.errors import NotFound, PyAgentError, RunError, Where
+from pyagent.graph.source import read_graph
 from pyagent.graph.spec import GraphSpec
-from pyagent.graph.yaml import load_file, load_text
+from pyagent.graph.yaml import load_file
 from pyagent.runtime.channel import FINISH, START, Newest, ReadySteps, StepTask
 from pyagent.runtime.expressions import Expressions
 from pyagent.runtime.follow import Spawn, finish_frames, finish_run, run_step
@@ -85,7 +86,9 @@ def compile(
 
     Raises `GraphError` when the graph does not hold together.
     """
-    spec = graph if isinstance(graph, GraphSpec) else _load(graph)
+    # A model is run as it is, and a name without a suffix is a file too: there are no ids here.
+    document = None if isinstance(graph, GraphSpec) else read_graph(graph) or load_file(Path(graph))
+    spec = document.spec if document is not None else cast(GraphSpec, graph)
     program = Program(spec, registry or Registry.installed())
     others = {called.hash(): Program(called, registry or Registry.installed()) for called in (graphs or {}).values()}
     pinned = {called.graph.id: hash for hash, called in others.items()}
@@ -119,12 +122,6 @@ def compile(
         )
 
     return CompiledGraph(program, program.trigger(trigger), make, checkpointer=checkpointer)
-
-
-def _load(graph: str | Path) -> GraphSpec:
-    if isinstance(graph, Path) or "\n" not in graph:
-        return load_file(graph).spec
-    return load_text(graph).spec
 
 
 async def _no_engine(graph: str, inputs: dict[str, Any], options: dict[str, Any]) -> str:

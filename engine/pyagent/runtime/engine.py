@@ -4,35 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
 import socket
-import time
 import uuid
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any, Literal, cast
+from datetime import timedelta
+from typing import Any, cast
 
 from blake3 import blake3
 
-from pyagent.errors import InputError, LeaseHeld, LeaseLost, NotFound, PyAgentError, RunError, Where
+from pyagent.errors import InputError, LeaseHeld, LeaseLost, NotFound, PyAgentError
+from pyagent.graph.source import GraphLike, read_graph
 from pyagent.graph.spec import GraphSpec
-from pyagent.graph.yaml import Document, dump, load_file, load_text
-from pyagent.runtime.answers import checked_answer
+from pyagent.graph.yaml import Document, dump
 from pyagent.runtime.drive import DEFAULT_PARALLEL, Driven, Driver
 from pyagent.runtime.expressions import Expressions
-from pyagent.runtime.forking import blobs_of, fork_entries
 from pyagent.runtime.inputs import checked_inputs
-from pyagent.runtime.journal import StoreJournal, event, first_commit, read_entries
+from pyagent.runtime.journal import StoreJournal, event, read_entries
 from pyagent.runtime.library import GraphLibrary, find_graph
 from pyagent.runtime.live import LiveRun
-from pyagent.runtime.log import Entry, Outputs, StepKey, decode, encode
+from pyagent.runtime.log import Entry, StepKey, decode, encode
 from pyagent.runtime.program import Program
+from pyagent.runtime.requests import Requests, new_run_id
 from pyagent.runtime.state import RunState
 from pyagent.runtime.values import Values
 from pyagent.runtime.versions import Versions
-from pyagent.sdk.items import Items
 from pyagent.sdk.registry import Registry
 from pyagent.settings import CREDENTIAL
 from pyagent.store.base import (
@@ -43,7 +39,6 @@ from pyagent.store.base import (
     NewEvent,
     NewRun,
     Run,
-    StepRecord,
     Store,
     StoreUnavailable,
 )
@@ -53,6 +48,8 @@ LEASE = timedelta(seconds=10)
 FOREVER = timedelta(days=100 * 365)
 """For start keys that must not be used a second time."""
 MAX_RUNS = 32
+
+
 class Engine(Requests):
     """Runs graphs durably on one store."""
 
@@ -349,7 +346,6 @@ class Engine(Requests):
             if run.status in ENDED or run.status in ("waiting", "paused"):
                 return run
             await self.store.changed(1.0, mark)
-
 
 
 def _test_version(spec: GraphSpec) -> str:
