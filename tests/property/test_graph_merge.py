@@ -88,9 +88,7 @@ def test_what_only_one_side_changed_is_that_sides(base: Data, changed: Data) -> 
 
 @SETTINGS
 @given(graphs(), graphs(), graphs())
-def test_a_merge_without_conflicts_loads_and_one_with_conflicts_names_them(
-    base: Data, ours: Data, theirs: Data
-) -> None:
+def test_a_clean_merge_loads_and_another_names_its_conflicts(base: Data, ours: Data, theirs: Data) -> None:
     result = merge(*map(remarked, (base, ours, theirs)))
     if result.clean:
         load_text(result.text)

@@ -1,4 +1,4 @@
-"""`pyagent graph …`: check, format, describe and draw graph files."""
+"""`pyagent graph …`: check, format, compare, merge, describe and draw graph files."""
 
 from __future__ import annotations
 
@@ -12,15 +12,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from pyagent.cli.editor import install_editor_command
+from pyagent.cli.git import install_git_command
 from pyagent.cli.messages import print_error, print_problems
-from pyagent.cli.session import folder_of, is_path
+from pyagent.cli.session import folder_of
+from pyagent.cli.versions import diff_command, merge_command
 from pyagent.errors import GraphError, Where
+from pyagent.graph.source import is_path
 
 if TYPE_CHECKING:
     from pyagent.graph.problems import Problem
     from pyagent.runtime.checking import GraphChecker
 
-app = typer.Typer(no_args_is_help=True, help="Check, format, describe and draw graph files.")
+app = typer.Typer(no_args_is_help=True, help="Check, format, compare, merge and draw graph files.")
+app.command("diff")(diff_command)
+app.command("merge")(merge_command)
+app.command("install-git")(install_git_command)
+app.command("install-editor")(install_editor_command)
 
 Graphs = Annotated[
     list[str],

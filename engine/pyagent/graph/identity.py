@@ -10,6 +10,7 @@ import json
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, cast
 
 from pyagent.graph.yaml_tree import Path
@@ -20,6 +21,15 @@ LEVEL = "@level"
 Data = dict[str, Any]
 EdgeKey = tuple[str, int]
 """An edge in its canonical spelling, and how many of the same stand before it."""
+
+
+class Nothing(Enum):
+    """What stands where there is no value; null is a value."""
+
+    ABSENT = "absent"
+
+
+ABSENT = Nothing.ABSENT
 
 _PLAIN = re.compile(r"[A-Za-z_][\w-]*")
 

@@ -14,8 +14,8 @@ from typing import Any, Literal, cast
 
 from pyagent.errors import GraphError
 from pyagent.graph.diff3 import chunks
-from pyagent.graph.identity import LEVEL, Data, dotted, in_file, positions, same
-from pyagent.graph.merge_data import ABSENT, Found, merge_data
+from pyagent.graph.identity import ABSENT, LEVEL, Data, dotted, in_file, positions, same
+from pyagent.graph.merge_data import Found, merge_data
 from pyagent.graph.yaml import BOM
 from pyagent.graph.yaml_comments import remarks
 from pyagent.graph.yaml_edit import edit
@@ -191,10 +191,10 @@ def _shapes(sources: list[_Version], data: Data) -> Callable[[Any, Path], Piece]
 
 def _by_identity(data: Data, path: Path) -> Path:
     """A place in a file's data as a path by identity, nodes by id and edges by what they are."""
-    here = cast("Any", data)
+    here: Any = data
     found: Path = ()
     for index, part in enumerate(path):
-        here = here[part]
+        here = cast("dict[str | int, Any]", here)[part]
         listed = path[index - 1] if index and isinstance(part, int) else None
         if listed == "nodes" and isinstance(here, dict) and isinstance(name := cast("Data", here).get("id"), str):
             found = ("nodes", name)

@@ -9,24 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Any, Literal, NamedTuple, cast
 
 from pyagent.graph.diff3 import chunks
-from pyagent.graph.identity import LEVEL, Data, EdgeKey, Flat, flatten, same, unflatten
+from pyagent.graph.identity import ABSENT, LEVEL, Data, EdgeKey, Flat, flatten, same, unflatten
 from pyagent.graph.parts import Edge, parse_edge
 from pyagent.graph.yaml_tree import Path
 
 Clash = Literal["changed", "added", "deleted", "dangling", "order"]
-
-
-class Nothing(Enum):
-    """What stands where there is no value; null is a value."""
-
-    ABSENT = "absent"
-
-
-ABSENT = Nothing.ABSENT
 
 
 class Pair(NamedTuple):
