@@ -11,15 +11,18 @@ from typing import Any, TypeVar
 from blake3 import blake3
 
 from pyagent.errors import NodeError
+from pyagent.runtime.expressions import EvaluationContext
 from pyagent.runtime.journal import event
 from pyagent.runtime.live import LiveRun, Token
 from pyagent.runtime.log import StepKey, plain
 from pyagent.runtime.redact import redact
+from pyagent.runtime.values import view
 from pyagent.sdk.commands import Answer, LoopView
 from pyagent.sdk.context import Level
-from pyagent.sdk.items import BlobRef, Items
+from pyagent.sdk.items import BlobRef, Item, Items
 from pyagent.sdk.outcome import loop_view
 from pyagent.sdk.params import NodeParams
+from pyagent.sdk.script import ScriptLimits, ScriptMode
 from pyagent.store.blobs import CHUNK
 
 P = TypeVar("P", bound=NodeParams)
@@ -166,6 +169,31 @@ class StepContext:
         found = await self._live.credentials(name)
         self._live.secrets.extend(value for value in found.values() if len(value) >= 4)
         return found
+
+    async def javascript(
+        self, code: str, items: Items, *, mode: ScriptMode = "all", limits: ScriptLimits | None = None
+    ) -> list[Any]:
+        from pyagent.runtime.script import run_script
+
+        values = self._live.values
+
+        def context(index: int, item: Item | None) -> EvaluationContext:
+            return values.script_context(self._key, index, self.ports, item, self.now)
+
+        if mode == "each":
+            given = ((view(item), context(index, item)) for index, item in enumerate(items))
+        else:
+            first = next(iter(items), None)
+            given = iter([([view(item) for item in items], context(0, first))])
+        return await run_script(
+            code,
+            given,
+            mode=mode,
+            timezone=self._frame.program.graph.settings.timezone or "UTC",
+            limits=limits or ScriptLimits(),
+            cancel=self.cancel,
+            log=self.log,
+        )
 
     async def run_graph(self, graph: str, inputs: Mapping[str, Any]) -> str:
         options = {"parent_run": self._live.run_id, "parent_step": str(self._key)}

@@ -165,7 +165,7 @@ class Expressions:
             )
         except ScriptError as error:
             raise expression_error(error, expression) from None
-        return _loads(value) if type(value) is bytes else value
+        return decoded(value) if type(value) is bytes else value
 
     def _engine(self) -> tuple[Engine, dict[str, int]]:
         """This thread's engine, and the numbers of the programs it has compiled."""
@@ -195,13 +195,13 @@ def _argument(value: Any, keys: tuple[str, ...] | None) -> Any:
     if keys is not None and isinstance(value, dict):
         found = cast("dict[str, Any]", value)
         value = {key: found[key] for key in keys if key in found}
-    return value if value is None or isinstance(value, bool | int | float) else _dumps(value)
+    return value if value is None or isinstance(value, bool | int | float) else encoded(value)
 
 
 def _answer(context: EvaluationContext, kind: str, name: str, which: str, port: str) -> bytes | None:
     """Answers the engine's reads of items; None is undefined."""
     found = context.items_of(kind, name, which, port)
-    return None if found is None else _dumps(found)
+    return None if found is None else encoded(found)
 
 
 def _plain(value: object) -> object:
@@ -213,7 +213,8 @@ def _plain(value: object) -> object:
     raise TypeError(f"{type(value).__name__} is no JSON value")
 
 
-def _dumps(value: object) -> bytes:
+def encoded(value: object) -> bytes:
+    """A value as the JSON that the engine reads."""
     try:
         return orjson.dumps(value, default=_plain)
     except TypeError:
@@ -221,7 +222,8 @@ def _dumps(value: object) -> bytes:
         return json.dumps(value, default=_plain).encode()
 
 
-def _loads(value: bytes) -> JsonValue:
+def decoded(value: bytes) -> JsonValue:
+    """The value of JSON that the engine gave."""
     try:
         return orjson.loads(value)
     except orjson.JSONDecodeError:

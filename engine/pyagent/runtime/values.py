@@ -77,6 +77,12 @@ class Values:
         context = self._context(key, now, item, index, ports)
         return {**cast(dict[str, Any], self._of(key).evaluate(raw, context, field="with")), **kept}
 
+    def script_context(
+        self, key: StepKey, index: int, ports: Mapping[str, Items], item: Item | None, now: datetime
+    ) -> EvaluationContext:
+        """What a script of the step can read while it works on `item`."""
+        return self._context(key, now, item, index, ports)
+
     def writes(self, key: StepKey, items: Items, outputs: Outputs, now: datetime) -> dict[str, Any]:
         """The state writes of a step that is ending: `$json` is its first output item, else its first input item."""
         write = self._state.node(key).spec.write

@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol, TypeVar
 from pyagent.sdk.commands import Answer, LoopView
 from pyagent.sdk.items import BlobRef, Items
 from pyagent.sdk.params import NodeParams
+from pyagent.sdk.script import ScriptLimits, ScriptMode
 
 P = TypeVar("P", bound=NodeParams)
 Level = Literal["debug", "info", "warning", "error"]
@@ -155,6 +156,16 @@ class Context(Protocol):
 
     async def credential(self, name: str) -> Mapping[str, str]:
         """The credential's fields. Raises `NotFound`."""
+        ...
+
+    async def javascript(
+        self, code: str, items: Items, *, mode: ScriptMode = "all", limits: ScriptLimits | None = None
+    ) -> list[Any]:
+        """Run the body of a JavaScript function in the expression engine; what it returned, as JSON, for all or each.
+
+        It sees `items` (or `item`), `console`, and what expressions of the step see; it can only compute, and its
+        clock and random numbers are the step's. Raises `ScriptFailed`, `NodeCancelled`.
+        """
         ...
 
     async def run_graph(self, graph: str, inputs: Mapping[str, Any]) -> str:

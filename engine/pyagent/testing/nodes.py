@@ -20,6 +20,7 @@ from pyagent.sdk.items import BlobRef, Item, Items, JsonObject, Result
 from pyagent.sdk.node import NodeType
 from pyagent.sdk.outcome import ItemOutcome, OnError, join_outcomes, loop_view, mark, normalise
 from pyagent.sdk.params import NodeParams
+from pyagent.sdk.script import ScriptLimits, ScriptMode
 
 P = TypeVar("P", bound=NodeParams)
 Given: TypeAlias = Item | Mapping[str, Any]
@@ -189,6 +190,45 @@ class TestContext:
         if name not in self._credentials:
             raise NotFound(f"no credential {name!r}", code="credential.not_found")
         return self._credentials[name]
+
+    async def javascript(
+        self, code: str, items: Items, *, mode: ScriptMode = "all", limits: ScriptLimits | None = None
+    ) -> list[Any]:
+        """Run the code as the engine does, in UTC and with the same random numbers each time; there are no nodes."""
+        from pyagent.runtime.expressions import EvaluationContext
+        from pyagent.runtime.script import run_script
+        from pyagent.runtime.values import ItemViews, view
+
+        def context(index: int, item: Item | None) -> EvaluationContext:
+            return EvaluationContext(
+                now=self.now,
+                json=item.json if item is not None else {},
+                items={port: ItemViews(given) for port, given in self.ports.items()},
+                item_index=index,
+                inputs=dict(self.inputs),
+                state=dict(self.state),
+                run={"id": self.run_id, "step": self.step},
+                execution={"id": self.run_id, "mode": "test"},
+                workflow={"id": self.graph_id, "name": self.graph_id, "active": True},
+                vars={},
+                scope=[],
+                seed=index,
+                node_id=self.node_id,
+            )
+
+        if mode == "each":
+            given = ((view(item), context(index, item)) for index, item in enumerate(items))
+        else:
+            given = iter([([view(item) for item in items], context(0, next(iter(items), None)))])
+        return await run_script(
+            code,
+            given,
+            mode=mode,
+            timezone="UTC",
+            limits=limits or ScriptLimits(),
+            cancel=self.cancel,
+            log=self.log,
+        )
 
     async def run_graph(self, graph: str, inputs: Mapping[str, Any]) -> str:
         """Add to `started` and return a made-up run id."""

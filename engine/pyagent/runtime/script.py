@@ -1,0 +1,225 @@
+"""Scripts in the expression language: the body of a function, run in an engine and a thread of its own.
+
+A script sees what expressions see, under limits of its own, and `items` (or `item`) and `console`; the clock and
+`Math.random()` are those of its step, so it gives the same in a replay.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import islice
+from typing import Any, cast
+
+from pyagent.runtime import _luxon
+from pyagent.runtime._core import Engine, ScriptError
+from pyagent.runtime.expression_context import EvaluationContext, NodeView
+from pyagent.runtime.expression_template import Expression
+from pyagent.runtime.expressions import decoded, encoded
+from pyagent.sdk.context import CancelToken, Level
+from pyagent.sdk.script import ScriptFailed, ScriptLimits, ScriptMode
+
+Log = Callable[..., None]
+"""`ctx.log`."""
+
+_BATCH = 200
+"""Items worked on in one visit to the thread."""
+
+_CONSOLE = "\0console "
+"""Before what `console` says; it goes the way of reads of nodes, of which none has such a name."""
+
+# The first line is ours, so the code's lines are one further down. The code is a function inside a function: it may
+# declare `items`, `$json` and the like itself, as programs written for n8n do.
+_HEADER = (
+    "((read, host, given, each) => {"
+    "const said = (value) => typeof value === 'string' ? value : value instanceof Error ? String(value)"
+    " : typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value);"
+    "const say = (level) => (...values) => { read('\\0console ' + level + ' ' + values.map(said).join(' ')).first(); };"
+    "const console = Object.freeze({log: say('info'), info: say('info'), debug: say('debug'),"
+    " warn: say('warning'), error: say('error')});"
+    "const [item, items] = each ? [given.json, undefined] : [undefined, given.map((one) => one.json)];"
+    "const $json = each ? given.json : items[0] ?? {};"
+    "const $binary = (each ? given : given[0])?.binary;"
+    "const pick = (which, own) => (port) => port === undefined && !each ? own() : host[which](port);"
+    "const $input = Object.freeze({all: pick('all', () => given), first: pick('first', () => given[0]),"
+    " last: pick('last', () => given[given.length - 1]), item: each ? given : given[0]});"
+    "return (function () {\n"
+)
+_FOOTER = "\n})(); })($, $input, __given, __each)"
+
+
+class Script:
+    """One program; for one thread at a time."""
+
+    def __init__(self, code: str, mode: ScriptMode, timezone: str, limits: ScriptLimits) -> None:
+        """Raises `ScriptFailed` if the code does not parse."""
+        self._code = code
+        self._mode: ScriptMode = mode
+        self._limits = limits
+        _, names, _, _, self._random, self._dates = Expression(code, 1, 1).analysis
+        roots = Expression(code, 1, 1).arguments
+        parameters = Expression(code, 1, 1).parameters
+        # The header gives the current item itself, whole.
+        self._roots = [
+            (parameter, attribute)
+            for parameter, (attribute, _) in zip(parameters, roots, strict=True)
+            if parameter not in ("$json", "$binary")
+        ]
+        try:
+            self._engine = Engine(timezone=timezone, time_limit=limits.seconds, memory_limit=limits.memory)
+            if names & {"$now", "$today"}:
+                self._engine.provide_luxon(_luxon.source())
+            self._program = self._compile()
+        except ScriptError as error:
+            raise self._failed(error, None) from None
+
+    def _compile(self) -> int:
+        source = f"{_HEADER}{self._code}{_FOOTER}"
+        parameters = [*(name for name, _ in self._roots), "__given", "__each"]
+        try:
+            return self._engine.compile(source, parameters)
+        except ScriptError as error:
+            if error.args[0] != "needs_luxon":
+                raise
+        self._engine.provide_luxon(_luxon.source())
+        return self._engine.compile(source, parameters)
+
+    def run(self, given: Any, context: EvaluationContext, say: Callable[[Level, str], None], index: int | None) -> Any:
+        """What the code returns for `given`: an item, or a list of them. Raises `ScriptFailed`."""
+        arguments = tuple(_argument(getattr(context, attribute)) for _, attribute in self._roots)
+        try:
+            value = self._engine.run(
+                self._program,
+                (*arguments, encoded(given), self._mode == "each"),
+                False,
+                context.now.timestamp() * 1000.0 if self._dates else 0.0,
+                context.seed if self._random else 0,
+                partial(_answer, context, say),
+            )
+        except ScriptError as error:
+            raise self._failed(error, index) from None
+        return decoded(value) if type(value) is bytes else value
+
+    def _failed(self, error: ScriptError, item: int | None) -> ScriptFailed:
+        kind, message, line, _ = error.args
+        last = len(self._code.rstrip().split("\n"))
+        line = line - 1 if line else None
+        if line is not None and (line > last or message == "the expression is not complete"):
+            line, message = last, "the code is not complete, or has a bracket too many"
+        if line is not None and line < 1:
+            line = None
+        message = message.replace("the expression", "the code").replace("an expression", "code")
+        hint = "Correct the code."
+        if kind == "timeout":
+            hint = "Raise `timeout`, or give it less to do."
+        elif kind == "memory":
+            hint = "Raise `memory`, or work on fewer items (mode `each`)."
+        elif kind == "syntax" and "await" in self._code:
+            hint = "Code here only computes: there are no promises, so no `await`, and no requests; use io.http."
+        codes = {"timeout": "node.timeout", "memory": "node.code_memory"}
+        return ScriptFailed(message, code=codes.get(kind, "node.code_failed"), hint=hint, line=line, item=item)
+
+
+async def run_script(
+    code: str,
+    given: Iterable[tuple[Any, EvaluationContext]],
+    *,
+    mode: ScriptMode,
+    timezone: str,
+    limits: ScriptLimits,
+    cancel: CancelToken,
+    log: Log,
+) -> list[Any]:
+    """What the code returned for each of `given`: what it works on, and what it can read meanwhile.
+
+    Raises `ScriptFailed`, what reading another node raises, and `NodeCancelled` at once when `cancel` asks for it;
+    the thread then ends by its time limit at the latest.
+    """
+    loop = asyncio.get_running_loop()
+    lines = 0
+
+    def say(level: Level, text: str) -> None:
+        nonlocal lines
+        lines += 1
+        if lines <= limits.lines:
+            loop.call_soon_threadsafe(partial(log, text, level=level))
+        elif lines == limits.lines + 1:
+            loop.call_soon_threadsafe(partial(log, f"more than {limits.lines} lines; the rest is left out"))
+
+    script: Script | None = None
+
+    def work(batch: Sequence[tuple[Any, EvaluationContext]], start: int) -> list[Any]:
+        nonlocal script
+        if script is None:
+            script = Script(code, mode, timezone, limits)
+        found: list[Any] = []
+        for index, (value, context) in enumerate(batch, start):
+            if cancel.cancelled:
+                break
+            found.append(script.run(value, context, say, index if mode == "each" else None))
+        return found
+
+    async def turn(batch: Sequence[tuple[Any, EvaluationContext]], start: int) -> list[Any]:
+        working = asyncio.ensure_future(asyncio.to_thread(work, batch, start))
+        asked = asyncio.ensure_future(cancel.wait())
+        try:
+            await asyncio.wait({working, asked}, return_when=asyncio.FIRST_COMPLETED)
+            cancel.check()
+            return await working
+        finally:
+            asked.cancel()
+            # Nobody waits for a thread that is left behind: what it raises is nobody's.
+            working.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    waiting = iter(given)
+    made: list[Any] = []
+    first = True
+    while (batch := [(value, _on_loop(context, loop)) for value, context in islice(waiting, _BATCH)]) or first:
+        first = False
+        made += await turn(batch, len(made))
+    return made
+
+
+def _on_loop(context: EvaluationContext, loop: asyncio.AbstractEventLoop) -> EvaluationContext:
+    """The context for use in another thread: nodes are looked up where the run's state lives."""
+    find = context.node
+    if find is None:
+        return context
+
+    def node(name: str) -> NodeView | None:
+        def look() -> NodeView | None:
+            view = find(name)
+            return None if view is None else NodeView(items=list(view.items), item=view.item)
+
+        view = _called(look, loop)
+        if view is None or view.item is None:
+            return view
+        item = view.item
+        return NodeView(items=view.items, item=lambda: _called(item, loop))
+
+    return replace(context, node=node)
+
+
+def _called(function: Callable[[], Any], loop: asyncio.AbstractEventLoop) -> Any:
+    async def call() -> Any:
+        return function()
+
+    return asyncio.run_coroutine_threadsafe(call(), loop).result()
+
+
+def _argument(value: Any) -> Any:
+    return value if value is None or isinstance(value, bool | int | float) else encoded(value)
+
+
+def _answer(
+    context: EvaluationContext, say: Callable[[Level, str], None], kind: str, name: str, which: str, port: str
+) -> bytes | None:
+    """Answers the engine's reads of items, and takes what `console` says."""
+    if kind == "node" and name.startswith(_CONSOLE):
+        level, _, text = name.removeprefix(_CONSOLE).partition(" ")
+        say(cast("Level", level), text)
+        return None
+    found = context.items_of(kind, name, which, port)
+    return None if found is None else encoded(found)
