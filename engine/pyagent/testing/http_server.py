@@ -65,6 +65,7 @@ class HttpServer:
     def __init__(self) -> None:
         self.requests: list[HttpRequest] = []
         """All requests so far."""
+        self._came = threading.Condition()
         self._routes: list[tuple[str, re.Pattern[str], Route]] = []
         handler = type("Handler", (_Handler,), {"owner": self})
         self._server = _Server(("127.0.0.1", 0), handler)
@@ -92,6 +93,11 @@ class HttpServer:
         """The requests to this path so far."""
         return [request for request in self.requests if request.path == path]
 
+    def wait(self, path: str, count: int = 1, timeout: float = 30) -> bool:
+        """Wait until so many requests to this path came, at most `timeout` seconds; False if they did not."""
+        with self._came:
+            return self._came.wait_for(lambda: len(self.asked(path)) >= count, timeout)
+
     def __enter__(self) -> Self:
         self._thread.start()
         return self
@@ -103,7 +109,9 @@ class HttpServer:
 
     def answer(self, request: HttpRequest) -> HttpReply:
         """Record the request and find its answer."""
-        self.requests.append(request)
+        with self._came:
+            self.requests.append(request)
+            self._came.notify_all()
         allowed: list[str] = []
         for method, pattern, function in self._routes:
             if (found := pattern.fullmatch(request.path)) is None:

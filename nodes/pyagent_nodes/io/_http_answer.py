@@ -243,7 +243,11 @@ async def items_of(answer: Answer, value: Any, item: Item, params: HttpParams, c
     elif kind == "json" and (found := rows_of(value, params)) is not None and (params.into is None or params.split):
         rows = found
     else:
-        rows = [{"content": value} if kind == "text" and params.into is None else {} if value is None else value]
+        rows = [
+            value if params.into is not None or kind == "binary" else {"content": value} if kind == "text" else value
+        ]
+        if rows == [None] and params.into is None:
+            rows = [{}]
     return [Item(_json(row, item, params), made.binary, made.sources) for row in rows]
 
 

@@ -167,6 +167,9 @@ def transport_error(error: httpx.HTTPError | httpx.InvalidURL, where: str) -> Ht
             return HttpNoConnection(f"no connection to {where}: {words}")
         case httpx.UnsupportedProtocol() | httpx.InvalidURL():
             return HttpBadAddress(f"{where} cannot be asked: {words}")
+        case httpx.RemoteProtocolError() if "location header" in words:
+            # httpx looks at the address of a redirect, also when it is not to follow it.
+            return HttpRedirect(f"{where} redirects to an address that is not valid")
         case httpx.LocalProtocolError():
             return HttpBadRequest(f"the request to {where} cannot be sent: {words}")
         case _:

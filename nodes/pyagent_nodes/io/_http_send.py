@@ -69,6 +69,7 @@ class Sender:
         Raises `HttpError`, `AddressBlocked`, `HostUnknown`, `BodyTooLarge`, `BadCoding`; for a request that must not
         be repeated `HttpUnknown` where it is not known whether it was done.
         """
+        least = 0.0
         while True:
             try:
                 async with asyncio.timeout(self._params.timeouts.whole.total_seconds()):
@@ -79,9 +80,12 @@ class Sender:
                 return answer
             pause = _retry_after(answer) if answer.status in (429, 503) else None
             answer.discard()
+            # A server that always says "now" is not asked without end.
+            pause = None if pause is None else max(pause, least)
             if pause is None or pause > self._patience:
                 raise self._refused(answer, pause)
             self._patience -= pause
+            least = least * 2 or 1.0
             self._ctx.log(f"{request.shown} is busy, trying again in {pause:g} s", status=answer.status)
             await self._wait(pause, f"waiting for {request.url.host}")
 
