@@ -13,6 +13,7 @@ from pyagent.graph.check import Fault, ParamIssue, Problem, Reading, check, chec
 from pyagent.graph.yaml import Document
 from pyagent.graph.yaml_tree import Path
 from pyagent.runtime.expressions import Expression, check_syntax, is_template, parse
+from pyagent.sdk.fields import literal_fields
 from pyagent.sdk.node import NodeType
 from pyagent.sdk.params import has_template, lenient
 from pyagent.sdk.registry import Registry
@@ -72,7 +73,7 @@ class CheckedType:
             return ParamIssue(
                 path=path, kind="unknown", message="is not known", known=_names(self._type.params, location[:-1])
             )
-        if has_template(value):
+        if has_template(value) and next(iter(location), None) not in literal_fields(self._type.params):
             return None
         text = message.replace("Input should be", "must be").removeprefix("Value error, ")
         return ParamIssue(path=path, kind="invalid", message=text)

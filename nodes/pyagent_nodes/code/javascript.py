@@ -35,7 +35,7 @@ class JavascriptParams(NodeParams):
     )
 
 
-@node("code.javascript", title="JavaScript", icon="braces", effects="none")
+@node("code.javascript", title="JavaScript", icon="braces", effects="none", makes_items=True)
 async def javascript(items: Items, params: JavascriptParams, ctx: Context) -> list[Item]:
     """Run JavaScript on the items, in the engine that evaluates expressions.
 

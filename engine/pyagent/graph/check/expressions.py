@@ -20,7 +20,8 @@ def check_expressions(check: Check, *, upstream: bool) -> None:
     for place in check.spec.places():
         level = check.level_of[place.node.id]
         for path, text in templates(place.node.params, (*place.path, "with")):
-            checker.template(text, path, place.node, level)
+            if not _is_literal(check, place.node, str(path[len(place.path) + 1])):
+                checker.template(text, path, place.node, level)
         for path, text in templates(place.node.write, (*place.path, "write")):
             checker.template(text, path, place.node, level)
     for path, text in templates(check.spec.outputs, ("outputs",)):
@@ -28,6 +29,15 @@ def check_expressions(check: Check, *, upstream: bool) -> None:
     if check.spec.settings.concurrency is not None:
         for path, text in templates(check.spec.settings.concurrency.key, ("settings", "concurrency", "key")):
             checker.template(text, path, None, check.levels[0])
+
+
+def _is_literal(check: Check, node: NodeSpec, parameter: str) -> bool:
+    """Whether the parameter is taken as written, so that `{{` in it is no expression."""
+    found = check.type_of(node)
+    if found is None:
+        return False
+    properties: dict[str, Any] = found.schema().get("properties", {})
+    return properties.get(parameter, {}).get("expressions") is False
 
 
 def templates(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
