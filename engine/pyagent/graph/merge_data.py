@@ -237,6 +237,17 @@ class _Graphs:
 
     def settle(self) -> bool:
         """Give what hangs in the air to the side that it comes from; False when nothing more does."""
+        for name in self.contested:
+            for variant, side in zip(self.nodes, self.sides, strict=True):
+                variant.pop(name, None)
+                if name in side.nodes:
+                    variant[name] = side.nodes[name]
+        for index, side in enumerate(self.sides):
+            for level, found in self.edges[index].items():
+                mine = set(side.edges.get(level, ()))
+                touched = {edge for edge in found | mine if self.contested.intersection(_ends(edge))}
+                found -= touched - mine
+                found |= touched & mine
         known = len(self.contested)
         for variant, edges in zip(self.nodes, self.edges, strict=True):
             for name, node in list(variant.items()):
@@ -251,17 +262,6 @@ class _Graphs:
                     for end in _ends(edge):
                         if not _at(variant, end, level) and self.was_whole(level, edge, end):
                             self.contest(end)
-        for name in self.contested:
-            for variant, side in zip(self.nodes, self.sides, strict=True):
-                variant.pop(name, None)
-                if name in side.nodes:
-                    variant[name] = side.nodes[name]
-        for index, side in enumerate(self.sides):
-            for level, found in self.edges[index].items():
-                mine = set(side.edges.get(level, ()))
-                touched = {edge for edge in found | mine if self.contested.intersection(_ends(edge))}
-                found -= touched - mine
-                found |= touched & mine
         return len(self.contested) > known
 
     def was_whole(self, level: str, edge: EdgeKey, end: str) -> bool:
