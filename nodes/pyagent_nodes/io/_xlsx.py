@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import math
 import re
@@ -171,7 +172,7 @@ def _merged(page: Any, label: str) -> dict[int, list[tuple[int, int, int, int]]]
         for _, element in iterparse(source):
             if element.tag.endswith("}mergeCell"):
                 region = range_boundaries(element.get("ref"))
-                left, top, right, bottom = (part or 1 for part in region)
+                left, top, right, bottom = (int(part or 1) for part in region)
                 count, rows = count + 1, rows + bottom - top + 1
                 if count > _MERGES or rows > _ROWS:
                     raise ParseTooLarge(f"{label} has more than {_MERGES} merged regions", hint="Set `merged: first`.")
@@ -241,8 +242,8 @@ def write_xlsx(
     """
     from openpyxl import Workbook
     from openpyxl.cell import WriteOnlyCell
-    from openpyxl.styles import Font, PatternFill
     from openpyxl.utils import get_column_letter
+    from openpyxl.utils.exceptions import IllegalCharacterError
 
     book = Workbook(write_only=True)
     page: Any = book.create_sheet(sheet)
@@ -271,28 +272,41 @@ def write_xlsx(
             return cell
         return value
 
-    if header:
-        cells: list[Any] = []
-        for column in columns:
-            cell = WriteOnlyCell(page, value=column)
-            cell.data_type = "s"
-            cell.font = Font(bold=True)
-            cell.fill = PatternFill("solid", fgColor="FFEFEFEF")
-            cells.append(cell)
-        page.append(cells)
-    for number, row in enumerate(rows, 2):
-        if number % 256 == 0:
-            check()
-        if number > _ROWS:
-            raise ValueError(f"a sheet holds {_ROWS} rows")
-        page.append([made(value) for value in row])
-    raw = io.BytesIO()
-    book.save(raw)
+    try:
+        if header:
+            page.append([_heading(page, column) for column in columns])
+        for number, row in enumerate(rows, 2):
+            if number % 256 == 0:
+                check()
+            if number > _ROWS:
+                raise ValueError(f"a sheet holds {_ROWS} rows")
+            try:
+                page.append([made(value) for value in row])
+            except IllegalCharacterError as error:
+                raise ValueError(f"item {number - 2} holds a control character") from error
+        raw = io.BytesIO()
+        book.save(raw)
+    except BaseException:
+        with contextlib.suppress(Exception):  # what was begun is thrown away
+            page.close()
+            page._writer.cleanup()
+        raise
     return _settled(raw.getvalue())
 
 
+def _heading(page: Any, column: str) -> Any:
+    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.styles import Font, PatternFill
+
+    cell: Any = WriteOnlyCell(page, value=column)
+    cell.data_type = "s"
+    cell.font = Font(bold=True)
+    cell.fill = PatternFill("solid", fgColor="FFEFEFEF")
+    return cell
+
+
 def _moment(text: str) -> date | datetime | None:
-    """An ISO date or time of a year that Excel knows, without its zone in UTC; None for any other text."""
+    """An ISO date or time that Excel knows (from 1900 on, without zone); None for any other text."""
     try:
         if _DATE.fullmatch(text):
             found = date.fromisoformat(text)

@@ -216,7 +216,8 @@ class TestSpreadsheet:
 
         content = workbook(fill)
         assert await parsed(content, "a.xlsx", range="B2:C3") == [{"a": 1, "b": 2}]
-        assert (await parsed(content, "a.xlsx", range="B:C", skip=1, sheet="Data"))[1:] == [{"a": 3, "b": 4}]
+        assert (await parsed(content, "a.xlsx", range="B:C", sheet="Data"))[1:] == [{"a": 3, "b": 4}]
+        assert (await parsed(content, "a.xlsx", skip=1))[0] == {"column_1": None, "a": 1, "b": 2}
         assert await parsed(content, "a.xlsx", sheet=2, header=False) == [{"column_1": "c"}]
         assert (await error_of(content, "a.xlsx", sheet="None")).code == "node.parse_sheet"
         assert (await error_of(content, "a.xlsx", sheet=3)).code == "node.parse_sheet"

@@ -1,0 +1,233 @@
+"""`io.make_file`: items become one file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from pyagent.sdk import Context, Item, Items, JsonObject, NodeError, NodeParams, node
+from pyagent.sdk.fields import FieldPath, read_field, with_field
+from pyagent.sdk.threads import Check, in_thread
+from pyagent_nodes.io._csv import is_formula, write_csv
+from pyagent_nodes.io._files import BadEncoding
+from pyagent_nodes.io._parsing import Format
+
+_MEDIA_TYPES: dict[Format, str] = {
+    "csv": "text/csv",
+    "json": "application/json",
+    "jsonl": "application/x-ndjson",
+    "yaml": "application/yaml",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "text": "text/plain",
+}
+_ENDINGS: dict[Format, str] = {"text": "txt"}
+
+
+class MakeFileParams(NodeParams):
+    """Parameters of `io.make_file`."""
+
+    format: Format = Field(description="What the file is")
+    name: str = Field("", description="Its name; left out: `file` and the format's ending", examples=["report.csv"])
+    binary: str = Field("file", min_length=1, description="The name under which the new item holds the file")
+    fields: list[FieldPath] | None = Field(
+        None, description="Only these fields, in this order; left out: all, in the order in which they come up"
+    )
+    list_: bool = Field(
+        True, alias="list", description="JSON, YAML: a list of the items; false: the only item itself, or nothing"
+    )
+    indent: int | None = Field(2, ge=0, le=16, description="JSON: spaces a level; null: all on one line")
+    text: FieldPath = Field("text", description="Text: the field whose texts are written, one after the other")
+    separator: str = Field("\n", description="Text: what stands between them")
+    header: bool = Field(True, description="CSV, XLSX: begin with the names of the columns")
+    nested: Literal["json", "columns"] = Field(
+        "json", description="CSV, XLSX: objects and lists become JSON text; `columns`: objects become `a.b` columns"
+    )
+    formulas: Literal["guard", "allow", "fail"] = Field(
+        "guard",
+        description="CSV, XLSX: texts that a spreadsheet program would run as formulas. `guard`: CSV gets a `'` before "
+        "them, XLSX marks them as text; `allow`: as they are; `fail`: an error",
+    )
+    delimiter: str = Field(",", min_length=1, max_length=1, description="CSV: what stands between cells")
+    bom: bool = Field(False, description="CSV, text: begin with a byte order mark, by which Excel knows UTF-8")
+    encoding: str = Field("utf-8", description="CSV, text")
+    sheet: str = Field("Sheet1", min_length=1, max_length=31, description="XLSX: the sheet's name")
+    freeze: bool = Field(True, description="XLSX: the header stays in sight")
+    widths: dict[str, float] = Field(
+        default_factory=dict, description="XLSX: widths of columns in characters", examples=[{"name": 30}]
+    )
+    dates: bool = Field(True, description="XLSX: ISO dates and times without zone become Excel's dates")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if any(character in self.name for character in "/\\\0"):
+            raise ValueError("`name` is a file's name without folders")
+        if any(not 0 < width <= 255 for width in self.widths.values()):
+            raise ValueError("`widths` are between 0 and 255")
+        return self
+
+
+@node("io.make_file", title="Make a file", icon="file-plus-2", effects="none")
+async def make_file(items: Items, params: MakeFileParams, ctx: Context) -> list[Item]:
+    """Make one file of all items: CSV, JSON, JSON lines, YAML, XLSX, or plain text.
+
+    The new item holds the file as a binary and says `{name, media_type, size, rows}`; it comes from all items. The
+    same items give the same bytes. In YAML and JSON, nothing is lost; in CSV every value is text.
+    """
+    content, rows = await in_thread(lambda check: _made(items, params, check), ctx.cancel)
+    name = params.name or f"file.{_ENDINGS.get(params.format, params.format)}"
+    media_type = _MEDIA_TYPES[params.format]
+    ref = await ctx.blobs.put(content, name=name, media_type=media_type)
+    said: JsonObject = {"name": name, "media_type": media_type, "size": len(content), "rows": rows}
+    sources = tuple(source for item in items for source in item.sources)
+    return [Item(said, {params.binary: ref}, sources)]
+
+
+def _made(items: Items, params: MakeFileParams, check: Check) -> tuple[bytes, int]:
+    try:
+        return _content(items, params, check), len(items)
+    except UnicodeEncodeError as error:
+        raise BadEncoding(f"{params.encoding} has no {error.object[error.start]!r}") from error
+    except LookupError as error:
+        raise BadEncoding(f"there is no encoding {params.encoding!r}") from error
+    except (TypeError, ValueError) as error:
+        raise NodeError(
+            f"the items cannot be written as {params.format}: {error}",
+            code="node.make_file",
+            hint="Choose `fields`, or change the values before.",
+        ) from error
+
+
+def _content(items: Items, params: MakeFileParams, check: Check) -> bytes:
+    if params.format in ("csv", "xlsx"):
+        return _table(items, params, check)
+    values = _values(items, params, check)
+    if params.format == "text":
+        texts: list[str] = []
+        for item in items:
+            found = read_field(item.json, params.text)
+            if not isinstance(found, str):
+                raise ValueError(f"item {len(texts)} has no text in {params.text!r}")
+            texts.append(found)
+        text = params.separator.join(texts)
+        return (("\ufeff" if params.bom else "") + text).encode(params.encoding)
+    if params.format == "jsonl":
+        return b"".join((json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n").encode() for value in values)
+    whole: Any = list(values)
+    if not params.list_:
+        if len(whole) > 1:
+            raise ValueError(f"there are {len(whole)} items, and `list` is false")
+        whole = whole[0] if whole else None
+    if params.format == "json":
+        return (json.dumps(whole, ensure_ascii=False, indent=params.indent, allow_nan=False) + "\n").encode()
+    import yaml
+
+    # Without aliases, and dumped through JSON, so that only what JSON knows is written.
+    dumper = type("Plain", (yaml.SafeDumper,), {"ignore_aliases": lambda self, data: True})
+    plain = json.loads(json.dumps(whole, allow_nan=False))
+    return yaml.dump(plain, Dumper=dumper, allow_unicode=True, sort_keys=False, width=120).encode()
+
+
+def _values(items: Items, params: MakeFileParams, check: Check) -> Iterator[JsonObject]:
+    for number, item in enumerate(items):
+        if number % 1024 == 0:
+            check()
+        if params.fields is None:
+            yield item.json
+            continue
+        chosen: JsonObject = {}
+        for path in params.fields:
+            chosen = with_field(chosen, path, read_field(item.json, path, None))
+        yield chosen
+
+
+def _table(items: Items, params: MakeFileParams, check: Check) -> bytes:
+    columns, row_of = _columns(items, params, check)
+
+    def rows() -> Iterator[list[Any]]:
+        for number, item in enumerate(items):
+            if number % 1024 == 0:
+                check()
+            yield [_cell(value) for value in row_of(item.json)]
+
+    def guard(text: str) -> str:
+        if params.formulas == "allow" or not is_formula(text):
+            return text
+        if params.formulas == "fail":
+            raise ValueError(f"{text[:40]!r} would be a formula")
+        return f"'{text}"
+
+    if params.format == "csv":
+        return write_csv(
+            rows(),
+            columns,
+            header=params.header,
+            delimiter=params.delimiter,
+            encoding=params.encoding,
+            bom=params.bom,
+            guard=guard,
+        )
+    from pyagent_nodes.io._xlsx import write_xlsx
+
+    def checked() -> Iterator[list[Any]]:
+        for row in rows():
+            if params.formulas == "fail":
+                for value in row:
+                    if isinstance(value, str) and value.startswith("="):
+                        guard(value)
+            yield row
+
+    return write_xlsx(
+        checked(),
+        columns,
+        sheet=params.sheet,
+        header=params.header,
+        freeze=params.freeze,
+        widths=params.widths,
+        dates=params.dates,
+        formulas=params.formulas == "allow",
+        check=check,
+    )
+
+
+def _columns(
+    items: Items, params: MakeFileParams, check: Check
+) -> tuple[Sequence[str], Callable[[JsonObject], list[Any]]]:
+    """The names of the columns, and what gives an item's cells."""
+    flat = _flat if params.nested == "columns" else _same
+    if params.fields is not None:
+        paths = params.fields
+        return list(paths), lambda json: [read_field(json, path, None) for path in paths]
+    names: dict[str, None] = {}
+    for number, item in enumerate(items):
+        if number % 1024 == 0:
+            check()
+        names.update(dict.fromkeys(flat(item.json)))
+
+    def row_of(json: JsonObject) -> list[Any]:
+        found = flat(json)
+        return [found.get(name) for name in names]
+
+    return list(names), row_of
+
+
+def _same(json: JsonObject) -> JsonObject:
+    return json
+
+
+def _flat(json: JsonObject, prefix: str = "") -> JsonObject:
+    found: JsonObject = {}
+    for name, value in json.items():
+        if isinstance(value, dict) and value:
+            found |= _flat(value, f"{prefix}{name}.")
+        else:
+            found[f"{prefix}{name}"] = value
+    return found
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return value
