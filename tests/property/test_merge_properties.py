@@ -211,7 +211,6 @@ def test_comments_of_both_sides_survive(base: Data, rows: set[int]) -> None:
 
 def with_remarks(text: str, rows: set[int], name: str) -> str:
     lines = text.rstrip("\n").split("\n")
-    lines = text.rstrip("\n").split("\n")
     for row, line in enumerate(lines):
         # not in a text of several lines, nor behind a value that may be one
         if row in rows and re.match(r" *(- )?(id|use|layout|nodes|n\d): ?", line):
