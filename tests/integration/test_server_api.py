@@ -246,7 +246,7 @@ def test_the_token_is_private_and_stays(tmp_path: Path) -> None:
 
 async def test_graphs_are_listed_with_what_a_form_needs(client: httpx.AsyncClient) -> None:
     listed = (await client.get("/api/v1/graphs")).json()
-    assert {graph["id"] for graph in listed} == {"greet", "ask", "trust", "caller", "reporting"}
+    assert {graph["id"] for graph in listed["graphs"]} == {"greet", "ask", "trust", "caller", "reporting"}
     graph = (await client.get("/api/v1/graphs/greet")).json()
     assert graph["name"] == "Greet somebody"
     assert graph["inputs_schema"]["properties"]["name"]["default"] == "you"

@@ -94,9 +94,10 @@ async def save_graph(
     """Write a graph's file. `base` is the `text_hash` of the text that the editor started from.
 
     If the file has changed since, both changes are merged; `base_text` finds the text they have in common. Raises
-    `GraphConflict` where they do not go together (`graph.conflict`; `details` has `theirs`, `hash` and `conflicts`) or
-    their common text is unknown (`graph.base_unknown`); nothing is written then. Raises `NotFound`, `GraphError` for
-    a text that is no graph, and `GraphReadOnly`.
+    `GraphConflict` where they do not go together (`graph.conflict`; `details` has the texts `ours`, `theirs`,
+    `with_ours` and `with_theirs`, the `hash` of theirs, and the `conflicts`), or where their common text is unknown
+    (`graph.base_unknown`); nothing is written then. Raises `NotFound`, `GraphError` for a text that is no graph, and
+    `GraphReadOnly`.
     """
     document = _document(graph_id, text)
     for _ in range(_TRIES):
@@ -165,20 +166,19 @@ async def _merged(graph_id: str, ours: Document, theirs: GraphText, base: str, b
 
     result = await asyncio.to_thread(merge, common, ours.text, theirs.text)
     if result.conflicts:
-        raise _changed(theirs, graph_id, [_conflict(found) for found in result.conflicts])
+        more = {"ours": ours.text, "with_ours": result.with_ours, "with_theirs": result.with_theirs}
+        raise _changed(theirs, graph_id, [found.as_dict() for found in result.conflicts], **more)
     return _document(graph_id, result.text)
 
 
-def _conflict(found: Any) -> dict[str, Any]:
-    return {"path": found.path, "base": found.base, "ours": found.ours, "theirs": found.theirs}
-
-
-def _changed(theirs: GraphText, graph_id: str, conflicts: list[dict[str, Any]] | None = None) -> GraphConflict:
+def _changed(
+    theirs: GraphText, graph_id: str, conflicts: list[dict[str, Any]] | None = None, **more: str
+) -> GraphConflict:
     places = ", ".join(str(found["path"]) for found in conflicts or [])
     return GraphConflict(
         f"the file of {graph_id} has been changed since" + (f", in the same places: {places}" if places else ""),
         where=Where(file=str(theirs.path)),
-        details={"theirs": theirs.text, "hash": theirs.hash, "conflicts": conflicts or []},
+        details={"theirs": theirs.text, "hash": theirs.hash, "conflicts": conflicts or [], **more},
     )
 
 

@@ -11,13 +11,26 @@ from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from pyagent import __version__
-from pyagent.server import events, graphs, reports, runs
+from pyagent.server import (
+    blobs,
+    events,
+    forms,
+    graph_saving,
+    graphs,
+    health,
+    nodes,
+    reports,
+    requests,
+    runs,
+    sockets,
+)
 from pyagent.server.context import ServerContext, context_of
 from pyagent.server.errors import add_handlers
 from pyagent.server.guard import Guard, port_option
+from pyagent.server.openapi import describe, operation_id
 from pyagent.server.security import SESSION_SECONDS
-from pyagent.server.shapes import Link
 
+_PARTS = (health, graphs, graph_saving, runs, requests, events, sockets, nodes, blobs, forms, reports)
 STATIC = Path(__file__).parent / "static"
 _ENTERED = """<!doctype html><html lang="en"><meta charset="utf-8"><title>PyAgent</title>
 <link rel="icon" href="/static/icon.svg">
@@ -39,24 +52,15 @@ def create_app(context: ServerContext, *, hosts: Collection[str] = ()) -> ASGIAp
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
         redirect_slashes=False,
+        generate_unique_id_function=operation_id,
     )
+    app.openapi = lambda: describe(app)
     app.state.context = context
     add_handlers(app)
-    for part in (graphs, runs, events, reports):
+    for part in _PARTS:
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    guard = Guard(app, keys=context.keys, port=context.port, hosts=hosts)
-
-    @app.get("/healthz", tags=["server"])
-    async def healthz() -> dict[str, str]:  # pyright: ignore[reportUnusedFunction]
-        """Whether the server answers and reaches its store."""
-        await context.engine.store.last_cursor()
-        return {"status": "ok", "version": __version__}
-
-    @app.post("/api/v1/links", tags=["server"], status_code=201)
-    async def new_link() -> Link:  # pyright: ignore[reportUnusedFunction]
-        """A link that opens the page once."""
-        return Link(path=f"/?once={context.keys.new_link()}")
+    guard = Guard(app, keys=context.keys, port=context.port, hosts=hosts, limits=context.limits)
 
     @app.get("/", include_in_schema=False)
     async def page(request: Request, once: str | None = None) -> Response:  # pyright: ignore[reportUnusedFunction]

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from fastapi import Request
 
 from pyagent.runtime.engine import Engine
+from pyagent.server.limits import Limits
 from pyagent.server.security import Keys
+from pyagent.server.texts import GivenTexts
 
 
 @dataclass(kw_only=True)
@@ -18,6 +20,12 @@ class ServerContext:
     engine: Engine
     keys: Keys
     port: int = 0
+    texts: GivenTexts = field(default_factory=GivenTexts)
+    forms: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """One form is answered at a time, so that none is answered twice."""
+    limits: Limits = field(default_factory=Limits)
+    working: asyncio.Task[None] | None = None
+    """What executes runs here; None for a server that only shows them."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set before the server stops: streams end, so that their readers come back to the next one."""
 

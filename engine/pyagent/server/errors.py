@@ -36,6 +36,14 @@ _BY_CODE = {
     "server.host": 421,
     "server.too_large": 413,
     "server.method": 405,
+    "server.too_many": 429,
+    "server.range": 416,
+    "graph.conflict": 409,
+    "graph.base_unknown": 409,
+    "graph.base_missing": 428,
+    "graph.exists": 409,
+    "graph.read_only": 409,
+    "form.closed": 410,
 }
 _BY_CLASS: tuple[tuple[type[PyAgentError], int], ...] = (
     (NotFound, 404),
@@ -65,7 +73,12 @@ def status_of(error: PyAgentError) -> int:
 def error_response(error: PyAgentError, headers: dict[str, str] | None = None) -> Response:
     """The error as a response."""
     body = json.dumps(error.as_dict(), ensure_ascii=False, default=str)
-    return Response(body, status_of(error), headers, media_type="application/json")
+    more = dict(headers or {})
+    if "size" in error.details and error.code == "server.range":
+        more["Content-Range"] = f"bytes */{error.details['size']}"
+    if retry_after := error.details.get("retry_after"):
+        more["Retry-After"] = str(retry_after)
+    return Response(body.encode("utf-8", "replace"), status_of(error), more, media_type="application/json")
 
 
 def unexpected(error: Exception) -> PyAgentError:

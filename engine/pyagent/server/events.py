@@ -3,41 +3,77 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import StreamingResponse
 
 from pyagent.server.context import ServerContext, context_of
+from pyagent.server.openapi import errors, streams
 from pyagent.server.runs import RunId
 from pyagent.server.shapes import Cursor, EventPage, EventView
 from pyagent.store.base import Event
 
 HEARTBEAT = 15.0
-"""Seconds without an event after which the stream says that it is alive."""
+"""Seconds without an event after which a stream says that it is alive."""
+LAST_CURSOR = 2**63 - 1
 router = APIRouter(prefix="/api/v1", tags=["events"])
 Server = Annotated[ServerContext, Depends(context_of)]
-After = Annotated[int, Query(ge=0, description="Cursor of the last event that was seen")]
-LastSeen = Annotated[str | None, Header(alias="Last-Event-ID")]
-Kinds = Annotated[str, Query(description="Only kinds that begin like this, such as `run.`")]
+After = Annotated[int, Query(ge=0, le=LAST_CURSOR, description="Cursor of the last event that was seen")]
+LastSeen = Annotated[str | None, Header(alias="Last-Event-ID", description="As `after`; the later one counts")]
+Kinds = Annotated[str, Query(max_length=100, description="Only kinds that begin like this, such as `run.`")]
+Limit = Annotated[int, Query(ge=1, le=1000, description="Events that a page looks at")]
 
 
-@router.get("/runs/{run_id}/events", response_model=EventPage)
-async def run_events(
-    run_id: RunId, request: Request, server: Server, after: After = 0, kinds: Kinds = "", last_event_id: LastSeen = None
+@router.get("/runs/{run_id}/events", response_model=EventPage, responses=errors(404) | streams("text/event-stream"))
+async def list_run_events(
+    run_id: RunId,
+    request: Request,
+    server: Server,
+    after: After = 0,
+    kinds: Kinds = "",
+    limit: Limit = 1000,
+    last_event_id: LastSeen = None,
 ) -> Any:
     """A run's events: a stream for `Accept: text/event-stream`, else a page."""
     run = await server.engine.store.get_run(run_id)
-    return await _events(request, server, _cursor(after, last_event_id), kinds, run.id)
+    return await _events(request, server, _cursor(after, last_event_id), kinds, run.id, limit)
 
 
-@router.get("/events", response_model=EventPage)
-async def all_events(
-    request: Request, server: Server, after: After = 0, kinds: Kinds = "", last_event_id: LastSeen = None
+@router.get("/runs/{run_id}/logs", responses=errors(404))
+async def list_run_logs(
+    run_id: RunId, server: Server, after: After = 0, step: str = "", limit: Limit = 1000
+) -> EventPage:
+    """What the run's nodes have said (`step.log`), oldest first; `step` chooses one step."""
+    run = await server.engine.store.get_run(run_id)
+    found: list[Event] = []
+    while len(found) < limit:
+        page = await server.engine.store.read_events(after, run.id, 1000)
+        for event in page:
+            after = event.cursor
+            if event.kind == "step.log" and step in ("", event.step):
+                found.append(event)
+                if len(found) == limit:
+                    break
+        if len(page) < 1000:
+            break
+    return EventPage(events=[EventView.of(event) for event in found], next=after)
+
+
+@router.get("/events", response_model=EventPage, responses=streams("text/event-stream"))
+async def list_events(
+    request: Request,
+    server: Server,
+    after: After = 0,
+    kinds: Kinds = "",
+    limit: Limit = 1000,
+    last_event_id: LastSeen = None,
 ) -> Any:
     """The events of all runs: a stream for `Accept: text/event-stream`, else a page."""
-    return await _events(request, server, _cursor(after, last_event_id), kinds, None)
+    return await _events(request, server, _cursor(after, last_event_id), kinds, None, limit)
 
 
 @router.get("/cursor")
@@ -48,44 +84,68 @@ async def last_cursor(server: Server) -> Cursor:
 
 def _cursor(after: int, last_event_id: str | None) -> int:
     """A browser that comes back says in the header where it was; that is later than what its address says."""
-    return max(after, int(last_event_id)) if last_event_id and last_event_id.isdigit() else after
+    if last_event_id and last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) < 19:
+        return max(after, int(last_event_id))
+    return after
 
 
-async def _events(request: Request, server: ServerContext, after: int, kinds: str, run_id: str | None) -> Any:
+async def _events(
+    request: Request, server: ServerContext, after: int, kinds: str, run_id: str | None, limit: int
+) -> Any:
     if "text/event-stream" in request.headers.get("accept", ""):
         stream = _stream(server, after, kinds, run_id)
         return StreamingResponse(stream, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
-    found = await server.engine.store.read_events(after, run_id, 1000)
+    found = await server.engine.store.read_events(after, run_id, limit)
     shown = [EventView.of(event) for event in found if event.kind.startswith(kinds)]
     return EventPage(events=shown, next=found[-1].cursor if found else after)
 
 
-async def _stream(server: ServerContext, after: int, kinds: str, run_id: str | None) -> AsyncIterator[str]:
-    """Events as they are committed, each with its cursor, until the reader leaves or the server stops."""
-    yield "retry: 1000\n\n"
-    batches = server.engine.store.follow(after, run_id)
-    stopping = asyncio.create_task(server.stopping.wait())
-    following: asyncio.Task[Sequence[Event]] | None = None
+async def batches(
+    server: ServerContext, after: int, kinds: str, run_id: str | None
+) -> AsyncGenerator[Sequence[EventView]]:
+    """Events as they are committed, until the server stops; an empty batch after `HEARTBEAT` seconds without any.
 
-    async def following_batch() -> Sequence[Event]:
-        return await anext(batches)
+    Only what the reader asks for is read: one that is slow holds no more than a batch in memory, and no run waits.
+    """
+    following = server.engine.store.follow(after, run_id)
+    stopping = asyncio.create_task(server.stopping.wait())
+    next_: asyncio.Task[Sequence[Event]] | None = None
+
+    async def read() -> Sequence[Event]:
+        return await anext(following)
 
     try:
         while not server.stopping.is_set():
-            following = following or asyncio.create_task(following_batch())
-            await asyncio.wait({following, stopping}, timeout=HEARTBEAT, return_when=asyncio.FIRST_COMPLETED)
-            if not following.done():
-                yield ": alive\n\n"
+            next_ = next_ or asyncio.create_task(read())
+            await asyncio.wait({next_, stopping}, timeout=HEARTBEAT, return_when=asyncio.FIRST_COMPLETED)
+            if not next_.done():
+                yield ()
                 continue
-            batch, following = following.result(), None
-            yield "".join(_message(event) for event in batch if event.kind.startswith(kinds)) or ": alive\n\n"
+            batch, next_ = next_.result(), None
+            yield [EventView.of(event) for event in batch if event.kind.startswith(kinds)]
     finally:
-        tasks: list[asyncio.Task[Any]] = [task for task in (following, stopping) if task is not None]
+        tasks: list[asyncio.Task[Any]] = [task for task in (next_, stopping) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _message(event: Event) -> str:
+def notice(kind: str, cursor: int, **data: Any) -> EventView:
+    """A message of the stream itself, in the shape of an event: `stream.alive`, `stream.stopping`, `stream.error`."""
+    return EventView(cursor=cursor, run_id="", kind=kind, step="", at=datetime.now(UTC), data=data)
+
+
+async def _stream(server: ServerContext, after: int, kinds: str, run_id: str | None) -> AsyncGenerator[str]:
+    yield "retry: 1000\n\n"
+    async with aclosing(batches(server, after, kinds, run_id)) as found:
+        async for batch in found:
+            if batch:
+                after = batch[-1].cursor
+            yield "".join(_message(event) for event in batch) or ": alive\n\n"
+    # An event of another name: a page that knows it not comes back by itself all the same, by `retry`.
+    yield f"event: stopping\ndata: {notice('stream.stopping', after).model_dump_json()}\n\n"
+
+
+def _message(event: EventView) -> str:
     # JSON has no line breaks of its own, so one data line holds it all.
-    return f"id: {event.cursor}\ndata: {EventView.of(event).model_dump_json()}\n\n"
+    return f"id: {event.cursor}\ndata: {event.model_dump_json()}\n\n"

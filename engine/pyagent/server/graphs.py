@@ -1,55 +1,112 @@
-"""Routes about graphs: the library's files, their forms and their pictures."""
+"""Routes about graphs: the library's files, their forms, their pictures and their versions."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import Response
 
+from pyagent.errors import NotFound
+from pyagent.graph.problems import Problem
 from pyagent.graph.spec import GraphSpec
 from pyagent.graph.yaml import Document
 from pyagent.runtime.checking import GraphChecker
+from pyagent.runtime.graph_files import read_text
+from pyagent.runtime.library import BrokenFile, GraphFile
 from pyagent.server.context import ServerContext, context_of
-from pyagent.server.shapes import GraphDetails, GraphSummary
+from pyagent.server.graph_shapes import (
+    HASH,
+    CheckedGraph,
+    CheckGraph,
+    GraphDetails,
+    GraphPage,
+    GraphSummary,
+    ProblemView,
+    VersionList,
+    VersionView,
+)
+from pyagent.server.openapi import content, errors
+from pyagent.server.shapes import GRAPH_ID
 
 router = APIRouter(prefix="/api/v1/graphs", tags=["graphs"])
 Server = Annotated[ServerContext, Depends(context_of)]
-GraphId = Annotated[str, Path(pattern="^[a-z][a-z0-9_]*$")]
+GraphId = Annotated[str, Path(pattern=GRAPH_ID, max_length=200)]
+Version = Annotated[str, Path(pattern=HASH)]
 
 
 @router.get("")
-async def list_graphs(server: Server) -> list[GraphSummary]:
-    """The graphs that can be run."""
-    return [GraphSummary.model_validate(_summary(found.document)) for found in server.engine.library.files()]
-
-
-@router.get("/{graph_id}")
-async def show_graph(graph_id: GraphId, server: Server) -> GraphDetails:
-    """One graph."""
-    document = await server.engine.document(graph_id)
-    spec = document.spec
-    checker = GraphChecker(server.engine.registry)
-    triggers = [
-        node.id for node in spec.nodes if (found := checker.catalogue.get(str(node.use))) and found.kind == "trigger"
+async def list_graphs(
+    server: Server,
+    search: Annotated[str, Query(max_length=200, description="Part of the id, name or description")] = "",
+    after: Annotated[str, Query(max_length=500, description="`next` of the page before")] = "",
+    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+) -> GraphPage:
+    """The graphs there are, by id, with the files that should be graphs and are none."""
+    entries = await asyncio.to_thread(lambda: list(server.engine.library.entries()))
+    found = {entry.id: _broken(entry) for entry in entries if isinstance(entry, BrokenFile)}
+    found |= {entry.spec.id: summary_of(entry.document) for entry in entries if isinstance(entry, GraphFile)}
+    wanted = search.casefold()
+    chosen = [
+        graph
+        for _, graph in sorted(found.items())
+        if graph.id > after and wanted in f"{graph.id}\n{graph.name}\n{graph.description}".casefold()
     ]
-    return GraphDetails.model_validate(
-        _summary(document)
-        | {
-            "hash": spec.hash(),
-            "inputs_schema": spec.inputs_schema(),
-            "triggers": triggers,
-            "spec": spec.to_data(),
-            "text": document.text,
-            "problems": [problem.as_dict() for problem in checker.check(document)],
-        }
+    return GraphPage(graphs=chosen[:limit], next=chosen[limit - 1].id if len(chosen) > limit else None)
+
+
+@router.post("/check")
+async def check_graph(body: CheckGraph, server: Server) -> CheckedGraph:
+    """What is wrong with a text, each problem with its line. Nothing is kept."""
+    problems = await asyncio.to_thread(GraphChecker(server.engine.registry).check_text, body.text)
+    return CheckedGraph(
+        ok=all(problem.severity != "error" for problem in problems), problems=[_problem(one) for one in problems]
     )
 
 
-@router.get("/{graph_id}/svg", response_class=Response)
+@router.get("/{graph_id}", responses=errors(404))
+async def show_graph(graph_id: GraphId, server: Server, response: Response) -> GraphDetails:
+    """One graph. `ETag` is what a save must be based on."""
+    return details_of(await server.engine.document(graph_id), server, response)
+
+
+@router.get("/{graph_id}/text", response_class=Response, responses=errors(404) | content("text/yaml", "The file"))
+async def read_graph_text(graph_id: GraphId, server: Server) -> Response:
+    """The graph's file as it is, also where it is broken. `ETag` is what a save must be based on."""
+    found = await asyncio.to_thread(read_text, server.engine.library, graph_id)
+    etag = f'"{server.texts.keep(found.text)}"'
+    return Response(found.text.encode(), headers={"ETag": etag}, media_type="text/yaml")
+
+
+@router.get("/{graph_id}/svg", response_class=Response, responses=errors(404) | content("image/svg+xml", "A picture"))
 async def draw_graph(graph_id: GraphId, server: Server) -> Response:
     """The graph as a picture."""
     return picture((await server.engine.document(graph_id)).spec, server)
+
+
+@router.get("/{graph_id}/versions")
+async def list_graph_versions(
+    graph_id: GraphId, server: Server, limit: Annotated[int, Query(ge=1, le=500)] = 50
+) -> VersionList:
+    """The versions that the store keeps: those that were saved here, and those that runs have used."""
+    found = await server.engine.store.graph_versions(graph_id, limit)
+    return VersionList(
+        versions=[VersionView(graph=one.graph_id, hash=one.hash, created_at=one.created_at) for one in found]
+    )
+
+
+@router.get("/{graph_id}/versions/{version}", responses=errors(404))
+async def show_graph_version(graph_id: GraphId, version: Version, server: Server) -> VersionView:
+    """A version with its text."""
+    found = await server.engine.store.get_graph(version)
+    if found.graph_id != graph_id:
+        raise NotFound(
+            f"the version is none of the graph {graph_id!r}",
+            code="graph.not_found",
+            hint=f"It is one of {found.graph_id}.",
+        )
+    return VersionView(graph=found.graph_id, hash=found.hash, created_at=found.created_at, text=found.text)
 
 
 def picture(spec: GraphSpec, server: ServerContext) -> Response:
@@ -59,12 +116,46 @@ def picture(spec: GraphSpec, server: ServerContext) -> Response:
     return Response(svg(spec, GraphChecker(server.engine.registry).catalogue), media_type="image/svg+xml")
 
 
-def _summary(document: Document) -> dict[str, object]:
+def details_of(document: Document, server: ServerContext, response: Response, *, merged: bool = False) -> GraphDetails:
+    """A graph as an editor needs it; the text is remembered, so that what is saved over it can be merged."""
     spec = document.spec
-    return {
-        "id": spec.id,
-        "name": spec.name or spec.id,
-        "description": spec.description or "",
-        "nodes": sum(1 for _ in spec.places()),
-        "file": document.file or "",
-    }
+    checker = GraphChecker(server.engine.registry)
+    triggers = [
+        node.id for node in spec.nodes if (found := checker.catalogue.get(str(node.use))) and found.kind == "trigger"
+    ]
+    hash = server.texts.keep(document.text)
+    response.headers["ETag"] = f'"{hash}"'
+    return GraphDetails(
+        **summary_of(document).model_dump(),
+        hash=spec.hash(),
+        text_hash=hash,
+        inputs_schema=spec.inputs_schema(),
+        triggers=triggers,
+        spec=spec.to_data(),
+        text=document.text,
+        problems=[_problem(problem) for problem in checker.check(document)],
+        merged=merged,
+    )
+
+
+def summary_of(document: Document) -> GraphSummary:
+    """A graph in a list."""
+    spec = document.spec
+    return GraphSummary(
+        id=spec.id,
+        name=spec.name or spec.id,
+        description=spec.description or "",
+        nodes=sum(1 for _ in spec.places()),
+        file=document.file or "",
+    )
+
+
+def _broken(found: BrokenFile) -> GraphSummary:
+    problem = _problem(Problem.of(found.error))
+    return GraphSummary(
+        id=found.id, name=found.path.name, description="", nodes=0, file=str(found.path), problem=problem
+    )
+
+
+def _problem(problem: Problem) -> ProblemView:
+    return ProblemView.model_validate(problem.as_dict())

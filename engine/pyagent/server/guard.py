@@ -5,22 +5,29 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Collection
+from contextlib import suppress
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pyagent.graph.show.style import STYLE
 from pyagent.server import PORT
 from pyagent.server.errors import Refused, error_response, unexpected
+from pyagent.server.limits import Limits, TooMany, client_of
 from pyagent.server.security import Keys
 
 MAX_BODY = 8 * 1024 * 1024
 """Bytes that a request may carry."""
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+SOCKET_TOKEN = "bearer."  # noqa: S105  what the subprotocol that carries the token begins with
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_OPEN_PATHS = frozenset({"/healthz", "/readyz"})
+_OPEN = ("/static/", "/reports/", "/forms/")
+"""Where requests need no token: what is there asks for a key of its own, or is nobody's secret."""
 _PICTURE = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 # Scripts and styles come from this server alone; the one inline style is that of drawn graphs.
 _POLICY = (
@@ -53,10 +60,13 @@ def port_option(port: int) -> str:
 class Guard:
     """Lets through what comes from the user's own browser or programs, and answers everything else itself."""
 
-    def __init__(self, app: ASGIApp, *, keys: Keys, port: int, hosts: Collection[str] = ()) -> None:
+    def __init__(
+        self, app: ASGIApp, *, keys: Keys, port: int, hosts: Collection[str] = (), limits: Limits | None = None
+    ) -> None:
         """`hosts`: names beside loopback that the server may be called by."""
         self.app = app
         self.keys = keys
+        self.limits = limits or Limits()
         self.port = port
         self.hosts = LOOPBACK | {host.lower() for host in hosts}
 
@@ -71,8 +81,10 @@ class Guard:
             await self.app(scope, receive, send)
             return
         if scope["type"] != "http":
-            # Nothing here speaks WebSocket; what might one day must first be checked as requests are.
-            await send({"type": "websocket.close", "code": 1008})
+            if self._lets_socket_in(scope):
+                await self.app(scope, receive, send)
+            else:
+                await send({"type": "websocket.close", "code": 1008})
             return
         started = False
 
@@ -107,37 +119,69 @@ class Guard:
     def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
         method, path = str(scope["method"]), str(scope["path"])
-        host = headers.get("host", "")
-        # A page elsewhere can point its own name at 127.0.0.1; the name then stands in Host.
-        if (urlsplit(f"//{host}").hostname or "").lower() not in self.hosts:
-            return error_response(
-                Refused(
-                    f"the server does not go by the name {host!r}",
-                    code="server.host",
-                    hint="Use http://127.0.0.1, or start it with --host.",
-                )
-            )
-        origin = headers.get("origin")
-        if origin is not None and origin.lower() not in (f"http://{host.lower()}", f"https://{host.lower()}"):
-            return error_response(
-                Refused(
-                    f"requests from {origin} are not taken", code="server.origin", hint="Use this server's own page."
-                )
-            )
+        if (elsewhere := self._elsewhere(headers)) is not None:
+            return error_response(elsewhere)
         length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > MAX_BODY:
+        if not (length.isascii() and length.isdigit() and len(length) < 20) or int(length) > MAX_BODY:
             return _too_large()
-        if path == "/healthz" or path.startswith(("/static/", "/reports/")):
+        if path in _OPEN_PATHS or path.startswith(_OPEN):
             return None
         if path == "/" and "once=" in scope.get("query_string", b"").decode("latin-1"):
             return None
-        return self._unauthorized(headers, method, path, origin)
+        return self._unauthorized(scope, headers, method, path)
 
-    def _unauthorized(self, headers: Headers, method: str, path: str, origin: str | None) -> Response | None:
+    def _elsewhere(self, headers: Headers) -> Refused | None:
+        """What is wrong with where the request says it goes and comes from."""
+        host = headers.get("host", "")
+        # A page elsewhere can point its own name at 127.0.0.1; the name then stands in Host.
+        if (urlsplit(f"//{host}").hostname or "").lower() not in self.hosts:
+            return Refused(
+                f"the server does not go by the name {host!r}",
+                code="server.host",
+                hint="Use http://127.0.0.1, or start it with --host.",
+            )
+        origin = headers.get("origin")
+        if origin is not None and origin.lower() not in (f"http://{host.lower()}", f"https://{host.lower()}"):
+            return Refused(
+                f"requests from {origin} are not taken", code="server.origin", hint="Use this server's own page."
+            )
+        return None
+
+    def _lets_socket_in(self, scope: Scope) -> bool:
+        """Whether a WebSocket may be opened; one that shows no key may, and must send it first (`sockets`)."""
+        headers = Headers(scope=scope)
+        if self._elsewhere(headers) is not None:
+            return False
+        offered = [part.strip() for part in headers.get("sec-websocket-protocol", "").split(",")]
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        tokens = [part.removeprefix(SOCKET_TOKEN) for part in offered if part.startswith(SOCKET_TOKEN)]
+        tokens += [given.strip()] if scheme.lower() == "bearer" else []
+        if any(self.keys.is_token(token) for token in tokens):
+            scope["pyagent.who"] = "token"
+            return True
+        session = _cookie(headers.get("cookie", ""), self.cookie)
+        # Browsers open WebSockets to anywhere with cookies, and always say from where.
+        if headers.get("origin") is not None and self.keys.is_session(session):
+            scope["pyagent.who"] = f"session {session[:40]}"
+            return True
+        if tokens:
+            with suppress(TooMany):
+                self.limits.failures.take(f"client {client_of(HTTPConnection(scope))}")
+        return not tokens and not self.failed_too_often(scope)
+
+    def failed_too_often(self, scope: Scope) -> bool:
+        """Whether the client has shown so many wrong keys that no more are looked at."""
+        return self.limits.failures.wait(f"client {client_of(HTTPConnection(scope))}") > 0
+
+    def _unauthorized(self, scope: Scope, headers: Headers, method: str, path: str) -> Response | None:
         scheme, _, given = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and self.keys.is_token(given.strip()):
+            scope["pyagent.who"] = "token"
             return None
-        if self.keys.is_session(_cookie(headers.get("cookie", ""), self.cookie)):
+        session = _cookie(headers.get("cookie", ""), self.cookie)
+        if self.keys.is_session(session):
+            scope["pyagent.who"] = f"session {session[:40]}"
+            origin = headers.get("origin")
             # SameSite keeps other sites out; a request that changes something also says that it is from our page.
             if method in _SAFE or origin is not None or headers.get("sec-fetch-site") == "same-origin":
                 return None
@@ -148,6 +192,12 @@ class Guard:
                     hint="Send `Origin`, or the token as `Authorization: Bearer …` instead of the cookie.",
                 )
             )
+        if given:
+            # The right key opens always: whoever guesses wrongly on this machine locks nobody out.
+            try:
+                self.limits.failures.take(f"client {client_of(HTTPConnection(scope))}")
+            except TooMany as error:
+                return error_response(error)
         if path == "/":
             return HTMLResponse(_LOCKED.format(port=port_option(self.port)), 401)
         return error_response(

@@ -12,6 +12,7 @@ from fastapi.responses import FileResponse, Response
 from pyagent.errors import NotFound
 from pyagent.runtime.log import decode
 from pyagent.server.context import ServerContext, context_of
+from pyagent.server.openapi import content, errors
 from pyagent.server.security import Keys
 from pyagent.store.base import Run
 
@@ -49,7 +50,11 @@ def report_address(run: Run, keys: Keys) -> str | None:
     return None if page is None else f"/reports/{run.id}/{keys.report_key(run.id)}/{page.name}"
 
 
-@router.get("/reports/{run_id}/{key}/{path:path}", response_class=Response)
+@router.get(
+    "/reports/{run_id}/{key}/{path:path}",
+    response_class=Response,
+    responses=errors(404) | content("text/html", "A page or file of the report"),
+)
 async def read_report(run_id: str, key: str, path: str, server: Server) -> Response:
     """A file of a run's report. The key is in the address, so that its pages need no cookie."""
     missing = NotFound("there is no such file in the report", code="report.not_found", hint="It may have been deleted.")

@@ -1,4 +1,4 @@
-"""Routes about runs: start, list, show, and requests to them."""
+"""Routes about runs: start, list, show, and what their steps were given and gave."""
 
 from __future__ import annotations
 
@@ -7,37 +7,37 @@ from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, Header, Path, Query
 from fastapi.responses import Response
+from pydantic import AwareDatetime
 
-from pyagent.errors import InputError, NotFound, Where
+from pyagent.errors import InputError, NotFound, RunError, Where
 from pyagent.graph.spec import GraphSpec
 from pyagent.graph.yaml import load_text
 from pyagent.runtime.checking import GraphChecker
 from pyagent.runtime.inputs import checked_inputs, needed_consents
+from pyagent.runtime.inspect import step_data
 from pyagent.runtime.log import decode
 from pyagent.server.context import ServerContext, context_of
+from pyagent.server.form_address import form_path
 from pyagent.server.graphs import picture
+from pyagent.server.limits import limited
+from pyagent.server.openapi import content, errors
 from pyagent.server.reports import report_address
-from pyagent.server.shapes import (
-    AnswerStep,
-    Cancel,
-    Fork,
-    FrameView,
-    ResolveStep,
-    RunDetails,
-    RunPage,
-    RunSummary,
-    SendSignal,
-    StartRun,
-    StepView,
-)
-from pyagent.store.base import Run, RunFilter, RunStatus
+from pyagent.server.security import Keys
+from pyagent.server.shapes import FrameView, RunDetails, RunPage, RunSummary, StartRun, StepView
+from pyagent.server.step_shapes import MAX_ITEMS, StepDetails
+from pyagent.store.base import ENDED, Run, RunFilter, RunStatus, StepRecord
 
 router = APIRouter(prefix="/api/v1", tags=["runs"])
 Server = Annotated[ServerContext, Depends(context_of)]
 RunId = Annotated[str, Path(pattern="^[0-9a-z]{6,40}$")]
 
 
-@router.post("/runs", status_code=201)
+@router.post(
+    "/runs",
+    status_code=201,
+    responses=errors(404, 409),
+    dependencies=[Depends(limited(lambda limits: limits.starts))],
+)
 async def start_run(
     body: StartRun,
     server: Server,
@@ -70,24 +70,37 @@ async def start_run(
     return RunSummary.of(run)
 
 
-@router.get("/runs")
+@router.get("/runs", responses=errors(404))
 async def list_runs(
     server: Server,
-    graph: str | None = None,
+    graph: Annotated[str | None, Query(max_length=200, description="Id of the graph")] = None,
     status: Annotated[list[RunStatus] | None, Query()] = None,
-    before: str | None = None,
+    key: Annotated[str | None, Query(max_length=200, description="The start key, as it is")] = None,
+    text: Annotated[
+        str, Query(max_length=200, description="Part of the id, the graph's id, the key, the trigger or the actor")
+    ] = "",
+    since: Annotated[AwareDatetime | None, Query(description="Created at this time or later")] = None,
+    until: Annotated[AwareDatetime | None, Query(description="Created before this time")] = None,
+    before: Annotated[str | None, Query(max_length=40, description="`next` of the page before")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> RunPage:
     """Runs, newest first."""
     chosen = RunFilter(
-        graph_id=graph, statuses=cast("Sequence[RunStatus]", status or ()), before=before, limit=limit + 1
+        graph_id=graph,
+        statuses=cast("Sequence[RunStatus]", status or ()),
+        key=key,
+        text=text,
+        since=since,
+        until=until,
+        before=before,
+        limit=limit + 1,
     )
     found = await server.engine.store.list_runs(chosen)
     shown = found[:limit]
     return RunPage(runs=[RunSummary.of(run) for run in shown], next=shown[-1].id if len(found) > limit else None)
 
 
-@router.get("/runs/{run_id}")
+@router.get("/runs/{run_id}", responses=errors(404))
 async def show_run(run_id: RunId, server: Server) -> RunDetails:
     """A run with its steps."""
     store = server.engine.store
@@ -98,14 +111,44 @@ async def show_run(run_id: RunId, server: Server) -> RunDetails:
     return RunDetails.build(
         run,
         name=frames[""].name or frames[""].id,
-        steps=[StepView.of(record) for record in await store.steps(run.id)],
+        steps=[step_view(run, record, server.keys) for record in await store.steps(run.id)],
         frames=[_frame(name, spec) for name, spec in frames.items()],
         report=report_address(run, server.keys),
         cursor=cursor,
     )
 
 
-@router.get("/runs/{run_id}/svg", response_class=Response)
+@router.delete("/runs/{run_id}", status_code=204, responses=errors(404, 409))
+async def delete_run(run_id: RunId, server: Server) -> None:
+    """Delete all data of a run that has ended, for good. Payloads that other runs refer to stay."""
+    run = await server.engine.store.get_run(run_id)
+    if run.status not in ENDED:
+        raise RunError(
+            f"the run {run.id} has not ended ({run.status})",
+            code="run.alive",
+            hint="Cancel it first.",
+        )
+    await server.engine.store.delete_run(run.id)
+
+
+@router.get("/runs/{run_id}/steps/{step:path}", responses=errors(404))
+async def show_step(
+    run_id: RunId,
+    step: Annotated[str, Path(max_length=1000, description="`frame/node@scope`, or a node: its step that began last")],
+    server: Server,
+    offset: Annotated[int, Query(ge=0, le=2**53, description="Index of the first item that is shown")] = 0,
+    limit: Annotated[int, Query(ge=0, le=MAX_ITEMS, description="Items of each port that are shown at most")] = 50,
+    port: Annotated[str | None, Query(max_length=200, description="Only this port's items")] = None,
+) -> StepDetails:
+    """A step with what it was given and what it gave: items by port, each with the items that it came from."""
+    found = await step_data(server.engine, run_id, step)
+    view = step_view(found.run, found.record, server.keys)
+    return StepDetails.build(view, found, offset=offset, limit=limit, port=port)
+
+
+@router.get(
+    "/runs/{run_id}/svg", response_class=Response, responses=errors(404) | content("image/svg+xml", "A picture")
+)
 async def draw_run(run_id: RunId, server: Server, frame: str = "") -> Response:
     """The graph of a run, or of a graph that it called, in the version that it runs on."""
     run = await server.engine.store.get_run(run_id)
@@ -119,74 +162,9 @@ async def draw_run(run_id: RunId, server: Server, frame: str = "") -> Response:
     return picture(frames[frame], server)
 
 
-@router.post("/runs/{run_id}/cancel")
-async def cancel_run(run_id: RunId, server: Server, body: Cancel | None = None) -> RunSummary:
-    """Stop a run for good."""
-    await server.engine.cancel(run_id, reason=body.reason if body else "")
-    return await _summary(server, run_id)
-
-
-@router.post("/runs/{run_id}/pause")
-async def pause_run(run_id: RunId, server: Server) -> RunSummary:
-    """Start no more steps until the run is resumed."""
-    await server.engine.pause(run_id)
-    return await _summary(server, run_id)
-
-
-@router.post("/runs/{run_id}/resume")
-async def resume_run(run_id: RunId, server: Server) -> RunSummary:
-    """Go on with a paused, failed or cancelled run."""
-    return RunSummary.of(await server.engine.resume(run_id))
-
-
-@router.post("/runs/{run_id}/fork", status_code=201)
-async def fork_run(run_id: RunId, body: Fork, server: Server) -> RunSummary:
-    """Run again from a step, as a new run."""
-    graph = None
-    if body.graph is not None:
-        graph = await server.engine.document(body.graph)
-        GraphChecker(server.engine.registry).require(graph)
-    return RunSummary.of(await server.engine.fork(run_id, body.step, items=body.items, graph=graph, once=body.once))
-
-
-@router.post("/runs/{run_id}/answer")
-async def answer_run(run_id: RunId, body: AnswerStep, server: Server) -> RunSummary:
-    """Answer a step that waits for a person."""
-    await server.engine.answer(run_id, body.step, body.value)
-    return await _summary(server, run_id)
-
-
-@router.post("/runs/{run_id}/signal")
-async def signal_run(run_id: RunId, body: SendSignal, server: Server) -> RunSummary:
-    """Send a signal to one run."""
-    await server.engine.signal(body.name, body.value, key=body.key, run_id=run_id)
-    return await _summary(server, run_id)
-
-
-@router.post("/signals", status_code=202)
-async def send_signal(body: SendSignal, server: Server) -> dict[str, str]:
-    """Send a signal to whichever run waits for it, now or later."""
-    await server.engine.signal(body.name, body.value, key=body.key)
-    return {"sent": body.name}
-
-
-@router.post("/runs/{run_id}/resolve")
-async def resolve_run(run_id: RunId, body: ResolveStep, server: Server) -> RunSummary:
-    """Settle a step whose outcome is unknown."""
-    await server.engine.resolve(run_id, body.step, body.how, items=body.items)
-    return await _summary(server, run_id)
-
-
-@router.get("/blobs/{digest}", response_class=Response)
-async def read_blob(digest: Annotated[str, Path(pattern="^[0-9a-f]{64}$")], server: Server) -> Response:
-    """A payload by its digest, as it is."""
-    data = await server.engine.store.get_blob(digest)
-    headers = {"Content-Disposition": f'attachment; filename="{digest[:16]}"'}
-    return Response(data, headers=headers, media_type="application/octet-stream")
-
-
-async def _summary(server: ServerContext, run_id: str) -> RunSummary:
-    return RunSummary.of(await server.engine.store.get_run(run_id))
+def step_view(run: Run, record: StepRecord, keys: Keys) -> StepView:
+    """A step as it stands, with the address of the form by which anybody may answer it."""
+    return StepView.of(record, form=form_path(run, record, keys))
 
 
 async def _frames(server: ServerContext, run: Run) -> dict[str, GraphSpec]:

@@ -118,5 +118,11 @@ class Keys:
         """Whether the key opens the run's report."""
         return hmac.compare_digest(key.encode(), self.report_key(run_id).encode())
 
+    # so does a form's: whoever is sent it may answer that one question
+
+    def form_key(self, run_id: str, step: str, wait: str) -> str:
+        """The key in the address of a form: 32 characters for the step, 32 for the one wait of it."""
+        return self._sign("form", run_id, step)[:32] + self._sign("wait", run_id, step, wait)[:32]
+
     def _sign(self, *parts: str) -> str:
         return hmac.new(self._token.encode(), "\0".join(parts).encode(), hashlib.sha256).hexdigest()

@@ -1,4 +1,4 @@
-"""What the API takes and gives, as pydantic models: the source of its OpenAPI description."""
+"""What the API takes and gives about runs, as pydantic models: the source of its OpenAPI description."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pyagent.runtime.log import decode
 from pyagent.store.base import Event, HowSettled, KeyPolicy, OnceChoice, Run, RunStatus, StepRecord, StepStatus
 
-_GRAPH_ID = "^[a-z][a-z0-9_]*$"
+GRAPH_ID = "^[a-z][a-z0-9_]*$"
 """What the API takes for a graph. The engine also takes paths and whole files, from people at this machine."""
 
 
@@ -18,31 +18,6 @@ class Shape(BaseModel):
     """Base of the models: frozen, unknown fields refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class GraphSummary(Shape):
-    """A graph of the library."""
-
-    id: str
-    name: str
-    description: str
-    nodes: int
-    file: str
-
-
-class GraphDetails(GraphSummary):
-    """A graph with all that a form and a picture need."""
-
-    hash: str
-    inputs_schema: dict[str, Any]
-    """JSON Schema of a run's inputs; `consent` beside an input's type says what its value makes the machine do."""
-    triggers: list[str]
-    spec: dict[str, Any]
-    """The graph file as data."""
-    text: str
-    """The graph file."""
-    problems: list[dict[str, Any]]
-    """What `pyagent graph check` says."""
 
 
 class RunSummary(Shape):
@@ -107,9 +82,11 @@ class StepView(Shape):
     items_out: dict[str, int]
     error: dict[str, Any] | None
     wait: dict[str, Any] | None
+    form: str | None = None
+    """While the step waits for a person: the path of a page on this server by which whoever has it may answer once."""
 
     @classmethod
-    def of(cls, record: StepRecord) -> StepView:
+    def of(cls, record: StepRecord, *, form: str | None = None) -> StepView:
         """The view of a store's row."""
         return cls(
             step=record.step,
@@ -122,6 +99,7 @@ class StepView(Shape):
             items_out=dict(record.items_out),
             error=dict(record.error) if record.error else None,
             wait=dict(record.wait) if record.wait else None,
+            form=form,
         )
 
 
@@ -203,7 +181,7 @@ class Cursor(Shape):
 class StartRun(Shape):
     """Start a run."""
 
-    graph: str = Field(description="Id of the graph", pattern=_GRAPH_ID)
+    graph: str = Field(description="Id of the graph", pattern=GRAPH_ID)
     inputs: dict[str, Any] = Field(default_factory=dict)
     trigger: str = ""
     key: str | None = Field(None, description="Start key; the header Idempotency-Key says the same", max_length=200)
@@ -225,7 +203,7 @@ class Fork(Shape):
 
     step: str
     items: Any = None
-    graph: str | None = Field(None, description="Go on with the current version of this graph", pattern=_GRAPH_ID)
+    graph: str | None = Field(None, description="Go on with the current version of this graph", pattern=GRAPH_ID)
     once: OnceChoice = "ask"
 
 
@@ -234,6 +212,20 @@ class AnswerStep(Shape):
 
     step: str = Field("", description="May be empty where only one waits")
     value: Any = Field(description='For an approval `{"approved": true, "comment": ""}`')
+
+
+class Approve(Shape):
+    """Approve what a step asks, or reject it."""
+
+    step: str = Field("", description="May be empty where only one waits")
+    approved: bool = True
+    comment: str = Field("", max_length=10_000)
+
+
+class SentSignal(Shape):
+    """A signal has been sent."""
+
+    sent: str
 
 
 class SendSignal(Shape):

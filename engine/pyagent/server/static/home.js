@@ -23,13 +23,18 @@ export async function home(main, linkState) {
 
   const rows = new Map();
   let next = null;
-  const found = await get('/api/v1/graphs');
+  const { graphs: found } = await get('/api/v1/graphs?limit=1000');
   const names = new Map(found.map((graph) => [graph.id, graph.name]));
   graphs.replaceChildren(...found.map((graph) =>
-    h('a', { class: 'card', href: `#/graphs/${graph.id}` },
-      h('strong', {}, graph.name),
-      graph.description ? h('span', { class: 'soft' }, graph.description) : null,
-      h('span', { class: 'soft' }, `${graph.id} · ${count(graph.nodes, 'node')}`))));
+    graph.problem
+      ? h('div', { class: 'card' },
+        h('strong', {}, graph.name),
+        h('span', { class: 'bad' }, graph.problem.message),
+        h('span', { class: 'soft' }, graph.problem.where.line ? `line ${graph.problem.where.line}` : graph.problem.code))
+      : h('a', { class: 'card', href: `#/graphs/${graph.id}` },
+        h('strong', {}, graph.name),
+        graph.description ? h('span', { class: 'soft' }, graph.description) : null,
+        h('span', { class: 'soft' }, `${graph.id} · ${count(graph.nodes, 'node')}`))));
   if (!found.length) graphs.replaceChildren(h('p', { class: 'empty' }, 'No graph files found. Set PYAGENT_GRAPHS to a folder.'));
 
   function row(run) {

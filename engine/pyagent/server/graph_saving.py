@@ -1,0 +1,87 @@
+"""Routes that write graph files: make, save over what the editor has seen, delete."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header
+from fastapi.responses import Response
+
+from pyagent.errors import GraphError
+from pyagent.graph.yaml import load_text
+from pyagent.runtime.graph_files import create_graph, delete_graph, read_text, save_graph, text_hash
+from pyagent.server.context import ServerContext, context_of
+from pyagent.server.graph_shapes import GraphDetails, NewGraph, SaveGraph
+from pyagent.server.graphs import GraphId, details_of
+from pyagent.server.openapi import errors
+
+router = APIRouter(prefix="/api/v1/graphs", tags=["graphs"])
+Server = Annotated[ServerContext, Depends(context_of)]
+IfMatch = Annotated[str | None, Header(description="`ETag` of the text that the editor started from", max_length=200)]
+
+
+@router.post("", status_code=201, responses=errors(409))
+async def make_graph(body: NewGraph, server: Server, response: Response) -> GraphDetails:
+    """Write a new graph file into the library's first folder that can be written."""
+    document = await asyncio.to_thread(create_graph, server.engine.library, body.text)
+    await _keep(server, document.text)
+    return details_of(document, server, response)
+
+
+@router.put("/{graph_id}", responses=errors(404, 409, 428))
+async def write_graph(
+    graph_id: GraphId, body: SaveGraph, server: Server, response: Response, if_match: IfMatch = None
+) -> GraphDetails:
+    """Save a graph's file.
+
+    `base` says what the editor started from. Where the file has changed since, both changes are merged, and the
+    answer has the merged text; where they do not go together, nothing is written, and the error `graph.conflict` has
+    both texts and each conflict in `details`.
+    """
+
+    async def base_text(hash: str) -> str | None:
+        if body.base_text is not None and text_hash(body.base_text) == hash:
+            return body.base_text
+        if (given := server.texts.find(hash)) is not None:
+            return given
+        kept = await server.engine.store.graph_versions(graph_id, 200)
+        return next((version.text for version in kept if text_hash(version.text) == hash), None)
+
+    before = await asyncio.to_thread(read_text, server.engine.library, graph_id)
+    saved = await save_graph(
+        server.engine.library, graph_id, body.text, base=_base(body.base, if_match), base_text=base_text
+    )
+    await _keep(server, before.text)
+    await _keep(server, saved.document.text)
+    return details_of(saved.document, server, response, merged=saved.merged)
+
+
+@router.delete("/{graph_id}", status_code=204, responses=errors(404, 409, 428))
+async def remove_graph(graph_id: GraphId, server: Server, if_match: IfMatch = None) -> None:
+    """Delete a graph's file. What it held stays among the versions, and its runs stay."""
+    found = await asyncio.to_thread(delete_graph, server.engine.library, graph_id, base=_base(None, if_match))
+    await _keep(server, found.text)
+
+
+def _base(base: str | None, if_match: str | None) -> str:
+    """What the writer has seen. Raises `GraphError` (`graph.base_missing`)."""
+    found = base or (if_match or "").strip().removeprefix("W/").strip('"')
+    if not found or found == "*":
+        raise GraphError(
+            "the request does not say which text it is based on",
+            code="graph.base_missing",
+            hint="Send the `ETag` that the graph came with as `If-Match`, or its `text_hash` as `base`.",
+        )
+    return found
+
+
+async def _keep(server: ServerContext, text: str) -> None:
+    """Keep a text among the versions, if it is a graph."""
+    with suppress(GraphError):
+        spec = load_text(text).spec
+        await server.engine.store.put_graph(spec.id, spec.hash(), text)
+
+
+__all__ = ["router"]
