@@ -200,7 +200,7 @@ edges: [split -> tens]
 """)
     recorder = CaseRecorder(registry)
 
-    run = await recorder.run(graph, {"by": 1, "numbers": [1, 2]})
+    run, _ = await recorder.run(graph, {"by": 1, "numbers": [1, 2]})
 
     assert run.status == "completed"
     [case] = recorder.cases("x.tens@1")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
 import typer
@@ -297,6 +298,48 @@ def node_show_command(
     from pyagent.cli.nodes import show_node
 
     show_node(use, as_json=as_json)
+
+
+@node_app.command("new")
+def node_new_command(
+    name: Annotated[str, typer.Argument(metavar="DOMAIN.NAME", help="Its name, such as text.shout.")],
+    folder: Annotated[
+        Path | None,
+        typer.Option(help="The folder to write into: `nodes`; with --package one named like the distribution."),
+    ] = None,
+    package: Annotated[bool, typer.Option("--package", help="A distribution that can be installed.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write a new node type with its test and example graph.
+
+    A folder `nodes` in the working directory or beside graphs is searched for node types, with no more to do; other
+    folders are named by PYAGENT_NODES. With --package a distribution is written, for others to install.
+    """
+    from pyagent.cli.node_new import new_node
+
+    raise typer.Exit(new_node(name, folder=folder, package=package, as_json=as_json))
+
+
+@node_app.command("check")
+def node_check_command(
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[TYPE|PATH…]", help="Types, domains, modules or folders; left out: all but PyAgent's own."
+        ),
+    ] = None,
+    repeat_once: Annotated[
+        bool, typer.Option("--repeat-once", help="Run also those with effects `once`, more than once.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say what is wrong with node types: how they are declared, and how they behave in the cases of their examples.
+
+    Exit code 1 if there is an error; warnings alone give 0.
+    """
+    from pyagent.cli.node_check import check_nodes
+
+    _await(lambda: check_nodes(what or [], repeat_once=repeat_once, as_json=as_json))
 
 
 @app.command("doctor")

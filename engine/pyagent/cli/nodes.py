@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import json
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markdown import Markdown
+from rich.padding import Padding
 from rich.table import Table
 
+from pyagent.cli.messages import error_console
+from pyagent.cli.output import print_json
 from pyagent.cli.text import escape
 from pyagent.errors import NotFound
 
@@ -21,15 +25,20 @@ def list_nodes(domain: str, *, as_json: bool) -> None:
     """Print the node types, of one domain if it is named. Raises `NotFound` (`node.not_found`)."""
     from pyagent.sdk.registry import Registry
 
-    found = Registry.installed().all()
+    registry = Registry.installed()
+    found = registry.all()
+    for error in registry.broken:
+        error_console().print(f"[yellow]{escape(error.message)}[/]")
     if domain:
         found = [each for each in found if each.name.partition(".")[0] == domain]
         if not found:
             raise NotFound(
-                f"there are no nodes of the domain {domain!r}", code="node.not_found", hint="pyagent node list"
+                f"there are no nodes of the domain {domain!r}",
+                code="node.not_found",
+                hint=f"Domains: {', '.join(registry.domains)}.",
             )
     if as_json:
-        print(json.dumps([_as_json(each) for each in found], ensure_ascii=False, indent=2))
+        print_json([_as_json(each) for each in found])
         return
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for name in ("type", "title", "effects", "what it does"):
@@ -43,30 +52,52 @@ def show_node(use: str, *, as_json: bool) -> None:
     """Describe one node type. Raises `NotFound` (`node.not_found`)."""
     from pyagent.graph.problems import nearest
     from pyagent.sdk.registry import Registry
+    from pyagent.sdk.schema_text import parameter_texts
 
     registry = Registry.installed()
     found = registry.get(use)
     if found is None:
-        hint = nearest(use, [each.use for each in registry.all()])
+        hint = nearest(use, [each.use for each in registry.all()]) or "`pyagent node list` shows those there are."
         raise NotFound(f"there is no node type {use!r}", code="node.not_found", hint=hint)
+    example = example_file(found)
+    schema = found.schema()
     if as_json:
-        print(json.dumps(_as_json(found) | {"parameters": found.schema()}, ensure_ascii=False, indent=2))
+        said = {"parameters": schema, "example": example.read_text(encoding="utf-8") if example else None}
+        print_json(_as_json(found) | said)
         return
     console = Console(highlight=False)
     console.print(f"[bold]{found.use}[/]  {escape(found.title)}\n")
     console.print(Markdown(found.description))
-    console.print(f"\n[dim]kind[/] {found.kind}   [dim]effects[/] {_effects(found)}")
+    works = "   [dim]works[/] item by item" if found.each_item else ""
+    console.print(f"\n[dim]kind[/] {found.kind}   [dim]effects[/] {_effects(found)}{works}")
     console.print(f"[dim]in[/] {', '.join(found.ports_in) or 'none'}   [dim]out[/] {', '.join(_ports(found))}\n")
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for name in ("parameter", "type", "default", "meaning"):
-        table.add_column(name, no_wrap=name == "parameter")
-    schema = found.schema()
-    required = cast("list[str]", schema.get("required", []))
-    for name, field in cast("dict[str, dict[str, Any]]", schema.get("properties", {})).items():
-        default = "required" if name in required else json.dumps(field.get("default"), ensure_ascii=False)
-        table.add_row(name, _type(field), escape(default), escape(str(field.get("description", ""))))
-    if table.row_count:
-        console.print(table)
+    for each in parameter_texts(schema):
+        space = "  " * each.name.count(".")
+        default = "" if each.default is None else f" [dim]= {escape(_short(each.default))}[/]"
+        type_ = each.type if len(each.type) <= 60 else f"{each.type[:59]}…"
+        end = " [yellow]required[/]" if each.required else default
+        console.print(f"{space}[bold]{escape(each.name)}[/]  [cyan]{escape(type_)}[/]{end}", soft_wrap=True)
+        if each.description:
+            console.print(Padding(escape(each.description), (0, 0, 0, len(space) + 4)))
+    if example is not None:
+        console.print("\n[dim]example[/]")
+        nodes = example.read_text(encoding="utf-8").partition("\nnodes:\n")[2]
+        console.print(escape("nodes:\n" + nodes.rstrip()), soft_wrap=True)
+
+
+def example_file(found: NodeType) -> Path | None:
+    """The example graph beside a node type's module."""
+    try:
+        folder = Path(inspect.getfile(found.function)).parent
+    except (TypeError, OSError):
+        return None
+    path = folder / "examples" / f"{found.name.partition('.')[2]}.yaml"
+    return path if path.is_file() else None
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 40 else f"{text[:39]}…"
 
 
 def _as_json(found: NodeType) -> dict[str, Any]:
@@ -88,15 +119,3 @@ def _effects(found: NodeType) -> str:
 
 def _ports(found: NodeType) -> list[str]:
     return ["by its parameters"] if callable(found.ports_out) else list(found.ports_out)
-
-
-def _type(field: Mapping[str, Any]) -> str:
-    """A field's JSON type in a word or two."""
-    if "enum" in field:
-        return " | ".join(map(str, field["enum"]))
-    if "anyOf" in field:
-        return " | ".join(dict.fromkeys(_type(each) for each in cast("list[dict[str, Any]]", field["anyOf"])))
-    if "$ref" in field:
-        return str(field["$ref"]).rpartition("/")[2]
-    types = field.get("type", "any")
-    return " | ".join(cast("list[str]", types)) if isinstance(types, list) else str(types)

@@ -17,6 +17,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 
+from pyagent.errors import NotFound
 from pyagent.sdk.local import domain_folders, local_package, node_files
 from pyagent.sdk.node import NodeDefinitionError, NodeType
 from pyagent.settings import GRAPHS, NODES
@@ -61,6 +62,13 @@ class Registry:
         found = list(dict.fromkeys((folder / "nodes").absolute() for folder in near))
         return cls(packages, named=[folder.absolute() for folder in NODES.paths()], found=found)
 
+    @classmethod
+    def of_folder(cls, folder: Path) -> Registry:
+        """The node types of one domain's folder, alone."""
+        registry = cls({})
+        registry._places = {folder.absolute().name: [folder.absolute()]}
+        return registry
+
     @cached_property
     def _places(self) -> dict[str, list[str | Path]]:
         """Packages and folders by domain, in the order in which they are searched."""
@@ -103,6 +111,14 @@ class Registry:
                 return self._types[use]
         self._load(domain)
         return self._types.get(use)
+
+    def require(self, use: str) -> NodeType:
+        """The type. Raises `NotFound` (`node.not_found`), and what `get` raises."""
+        if (found := self.get(use)) is None:
+            raise NotFound(
+                f"there is no node type {use!r}", code="node.not_found", hint="`pyagent node list` shows those there are."
+            )
+        return found
 
     def all(self) -> list[NodeType]:
         """Every type, by name; modules that cannot be imported are in `broken` then."""

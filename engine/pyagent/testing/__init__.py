@@ -6,12 +6,14 @@ The suites need pytest and are imported by their modules: `pyagent.testing.store
 from pyagent.testing.memory_store import MemoryStore
 from pyagent.testing.node_cases import CaseRecorder, NodeCase
 from pyagent.testing.node_conformance import NodeFinding, declared_findings, node_findings
+from pyagent.testing.node_examples import NodeExample, run_example
 from pyagent.testing.nodes import NodeRun, TestBlobs, TestCancelToken, TestContext, run_node
 
 __all__ = [
     "CaseRecorder",
     "MemoryStore",
     "NodeCase",
+    "NodeExample",
     "NodeFinding",
     "NodeRun",
     "TestBlobs",
@@ -19,5 +21,6 @@ __all__ = [
     "TestContext",
     "declared_findings",
     "node_findings",
+    "run_example",
     "run_node",
 ]

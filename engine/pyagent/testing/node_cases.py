@@ -7,20 +7,21 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pyagent.errors import NodeError, PyAgentError
-from pyagent.graph.spec import GraphSpec
-from pyagent.runtime.engine import Engine
-from pyagent.runtime.library import GraphLibrary
 from pyagent.sdk.commands import Answer
 from pyagent.sdk.items import Item, JsonObject
 from pyagent.sdk.node import NodeType
 from pyagent.sdk.params import NodeParams
 from pyagent.sdk.registry import Registry
-from pyagent.store.base import Run
 from pyagent.testing.memory_store import MemoryStore
 from pyagent.testing.nodes import Given, NodeRun, TestBlobs, TestCancelToken, run_node
+
+if TYPE_CHECKING:
+    from pyagent.runtime.engine import GraphLike
+    from pyagent.runtime.library import GraphLibrary
+    from pyagent.store.base import Run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,15 +187,17 @@ class CaseRecorder:
 
     def __init__(self, registry: Registry | None = None, library: GraphLibrary | None = None) -> None:
         self._recording = _Recording(registry or Registry.installed())
-        self._library = library or GraphLibrary()
+        self._library = library
 
     async def run(
-        self, graph: GraphSpec | Any, inputs: Mapping[str, Any], sends: Sequence[Mapping[str, Any]] = ()
-    ) -> Run:
-        """Run a graph (as `Engine.run` takes it) to its end; `sends` are the signals and answers that it waits for.
+        self, graph: GraphLike, inputs: Mapping[str, Any], sends: Sequence[Mapping[str, Any]] = ()
+    ) -> tuple[Run, Any]:
+        """Run a graph to its end; returns the run and its outputs. `sends` are what it waits for, in order.
 
         Each is `{"signal": name, "key": …, "value": …}` or `{"answer": value, "step": node}`. Raises `PyAgentError`.
         """
+        from pyagent.runtime.engine import Engine
+
         store = MemoryStore()
         await store.open()
         engine = Engine(store, registry=self._recording, library=self._library)
@@ -205,7 +208,7 @@ class CaseRecorder:
             else:
                 await engine.answer(run.id, sent.get("step", ""), sent["answer"])
             run = await engine.drive(run.id)
-        return run
+        return run, await engine.outputs(run.id)
 
     def cases(self, use: str) -> list[NodeCase]:
         """The cases of a node type (`domain.name@version`), one for each time that a step of it ran."""
