@@ -13,9 +13,10 @@ from typing import Any
 import httpx
 from pydantic import Field, TypeAdapter
 
-from pyagent.sdk import Context, Item, Items, NodeError, NodeParams, Outputs, node
+from pyagent.sdk import Context, Item, Items, NodeCancelled, NodeError, NodeParams, Outputs, node, threads
 from pyagent.sdk.process import ProcessLimits, run_process
-from pyagent_nodes.pipeline import advisories, threads
+from pyagent_nodes.pipeline import advisories
+from pyagent_nodes.pipeline.advisory_source import is_service, read_advisories
 from pyagent_nodes.pipeline.archives import repository_files
 from pyagent_nodes.pipeline.licences import LICENCES
 from pyagent_nodes.pipeline.project import is_test_file
@@ -34,7 +35,6 @@ from pyagent_nodes.pipeline.workspace import open_source
 
 _BANDIT_SEVERITY: dict[str, Severity] = {"HIGH": "high", "MEDIUM": "medium", "LOW": "low"}
 _BIGGEST_TEXT = 2 << 20
-_BIGGEST_ADVISORIES = 64 << 20
 FINDINGS = TypeAdapter(list[Finding])
 
 
@@ -53,7 +53,9 @@ class AuditParams(NodeParams):
         None, description="Its environment; without it dependencies and licences are not checked"
     )
     advisories: str = Field(
-        "", description="Address or file of security advisories as OSV JSON; empty: dependencies are not checked"
+        "",
+        description="A service with OSV's API (https://api.osv.dev, or an address that ends in /v1), or the address "
+        "or file of advisories as OSV JSON; empty: dependencies are not checked",
     )
     test_files: bool = Field(False, description="Also report findings of the code check in test files")
     timeout: float = Field(300, gt=0, description="Seconds that one check may take")
@@ -185,9 +187,15 @@ async def _check_dependencies(params: AuditParams, ctx: Context) -> tuple[str, l
         raise AuditFailed(
             "it is not known what is installed", hint="Give `environment` the outcome of the step that made it."
         )
+    installed = {
+        name: version.split(" ")[0] for name, version in (line.split("==", 1) for line in params.environment.lock)
+    }
     try:
-        data = await _read(where, params.timeout, ctx)
-        records = advisories.records_of(json.loads(data))
+        records = await read_advisories(where, installed, timeout=params.timeout, ctx=ctx)
+    except TimeoutError as error:
+        raise AuditFailed(
+            f"{where} did not answer within {params.timeout:g} s", hint="Raise `timeout` of the step."
+        ) from error
     except httpx.HTTPError as error:
         raise AuditFailed(
             f"{where} cannot be reached: {error or type(error).__name__}",
@@ -200,39 +208,16 @@ async def _check_dependencies(params: AuditParams, ctx: Context) -> tuple[str, l
     except ValueError as error:
         raise AuditFailed(
             f"{where} is not a list of advisories in OSV's format: {error}",
-            hint="Give `advisories` an export of osv.dev.",
+            hint="Give `advisories` an export of osv.dev, or https://api.osv.dev.",
         ) from error
-    installed = dict(line.split("==", 1) for line in params.environment.lock)
-    found = list(advisories.match(records, {name: version.split(" ")[0] for name, version in installed.items()}))
+    except NodeCancelled:
+        raise
+    except NodeError as error:
+        raise AuditFailed(f"{where} cannot be asked: {error.message}", hint=error.hint) from error
+    found = list(advisories.match(records, installed))
+    if is_service(where):
+        return f"{len(installed)} packages asked of {where}", found
     return f"{len(records)} advisories from {where}", found
-
-
-async def _read(where: str, timeout: float, ctx: Context) -> bytes:
-    if not where.startswith(("http://", "https://")):
-        return await asyncio.to_thread(Path(where).expanduser().read_bytes)
-    reading = asyncio.create_task(_download(where, timeout))
-    asked = asyncio.create_task(ctx.cancel.wait())
-    try:
-        await asyncio.wait({reading, asked}, return_when=asyncio.FIRST_COMPLETED)
-        ctx.cancel.check()
-        return await reading
-    finally:
-        reading.cancel()
-        asked.cancel()
-
-
-async def _download(address: str, timeout: float) -> bytes:
-    content = bytearray()
-    async with (
-        httpx.AsyncClient(timeout=min(timeout, 30), follow_redirects=True) as client,
-        client.stream("GET", address) as response,
-    ):
-        response.raise_for_status()
-        async for chunk in response.aiter_bytes():
-            content += chunk
-            if len(content) > _BIGGEST_ADVISORIES:
-                raise ValueError(f"it is larger than {_BIGGEST_ADVISORIES >> 20} MiB")
-    return bytes(content)
 
 
 async def _check_licences(params: AuditParams, ctx: Context) -> tuple[str, list[Finding]]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyagent.errors import NodeError
+from pyagent.testing.advisory_server import AdvisoryServer
 from pyagent_nodes.pipeline.advisories import NotAdvisories, match, records_of
 from pyagent_nodes.pipeline.licences import read_licences
 from pyagent_nodes.pipeline.secret_scan import entropy, scan
@@ -182,57 +181,74 @@ async def test_dependencies_without_a_source_are_not_checked_and_it_says_so(benc
 
 
 @pytest.fixture
-def server() -> Iterator[tuple[str, dict[str, bytes]]]:
-    """An advisory source on loopback: its address, and its answers by path."""
-    answers: dict[str, bytes] = {}
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = answers.get(self.path)
-            self.send_response(200 if body is not None else 404)
-            self.end_headers()
-            self.wfile.write(body or b"")
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Nothing."""
-
-    served = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=served.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{served.server_port}", answers
-    served.shutdown()
-    served.server_close()
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[AdvisoryServer]:
+    """An advisory server that knows of one advisory for what is installed, and one for a later version."""
+    monkeypatch.setenv("PYAGENT_ALLOW_PRIVATE", "127.0.0.1")
+    with AdvisoryServer(page=1) as found:
+        found.plant("GHSA-1", "Some.Thing", fixed="1.1", severity="MODERATE")
+        found.plant("GHSA-2", "some_thing", introduced="2.0")
+        found.plant("GHSA-3", "other")
+        found.plant("GHSA-4", "some-thing", versions=["1.0"], severity="CRITICAL")
+        yield found
 
 
-async def test_dependencies_are_checked_against_a_source_that_answers(
-    bench: Any, server: tuple[str, dict[str, bytes]]
-) -> None:
-    address, answers = server
-    answers["/osv.json"] = json.dumps({"vulns": [advisory(versions=["1.0"])]}).encode()
+@pytest.mark.parametrize("path", ["", "/", "/v1"])
+async def test_a_service_is_asked_for_what_is_installed(bench: Any, server: AdvisoryServer, path: str) -> None:
     bench.write({"app.py": ""})
-    checks, findings = await audited(bench, advisories=f"{address}/osv.json")
-    assert checks["dependencies"]["by"] == f"1 advisories from {address}/osv.json"
-    assert [(one["check"], one["rule"], one["more"]) for one in findings] == [
-        ("dependencies", "GHSA-1", "https://advisories.invalid/1")
+    checks, findings = await audited(bench, advisories=server.url + path)
+    assert checks["dependencies"]["by"] == f"1 packages asked of {server.url}{path}"
+    assert [(one["check"], one["rule"], one["severity"], one["more"]) for one in findings] == [
+        ("dependencies", "GHSA-4", "critical", "https://advisories.invalid/GHSA-4"),
+        ("dependencies", "GHSA-1", "medium", "https://advisories.invalid/GHSA-1"),
     ]
+    assert findings[1]["message"] == "some-thing 1.0: planted (fixed in 1.1)"
+    assert {request.path for request in server.http.requests} == {
+        "/v1/querybatch", "/v1/vulns/GHSA-1", "/v1/vulns/GHSA-4",
+    }  # fmt: skip
+
+
+async def test_dependencies_are_checked_against_a_document(bench: Any, server: AdvisoryServer) -> None:
+    bench.write({"app.py": ""})
+    checks, findings = await audited(bench, advisories=server.document)
+    assert checks["dependencies"]["by"] == f"4 advisories from {server.document}"
+    assert [one["rule"] for one in findings] == ["GHSA-4", "GHSA-1"]
 
 
 @pytest.mark.parametrize(
-    ("path", "reason"),
+    ("behaviour", "reason"),
     [
-        ("/missing.json", "cannot be reached"),
-        ("/text", "is not a list of advisories"),
-        ("closed", "cannot be reached"),
-        ("file", "cannot be read"),
+        ("down", "cannot be reached: Server error '503"),
+        ("silent", "did not answer within 1 s"),
+        ("broken", "is not a list of advisories"),
+        ("forgetful", "of 1 questions it answers 0"),
+        ("swapped", "asked for GHSA-"),
     ],
 )
-async def test_a_source_that_fails_is_reported_with_the_reason(
-    bench: Any, server: tuple[str, dict[str, bytes]], path: str, reason: str
+async def test_a_service_that_fails_is_reported_with_the_reason_and_never_as_clean(
+    bench: Any, server: AdvisoryServer, behaviour: Any, reason: str
 ) -> None:
-    address, answers = server
-    answers["/text"] = b"no json"
-    where = {"closed": "http://127.0.0.1:9/x", "file": "/no/such/file.json"}.get(path, address + path)
+    server.behaviour = behaviour
     bench.write({"app.py": ""})
-    checks, _ = await audited(bench, advisories=where)
+    checks, findings = await audited(bench, advisories=server.url, timeout=1 if behaviour == "silent" else 60)
+    assert checks["dependencies"]["status"] == "not checked"
+    assert reason in checks["dependencies"]["reason"]
+    assert findings == []
+
+
+@pytest.mark.parametrize(
+    ("where", "reason"),
+    [
+        ("http://127.0.0.1:9/x.json", "cannot be reached"),
+        ("http://10.0.0.1/v1", "cannot be asked"),
+        ("/no/such/file.json", "cannot be read"),
+        ("{server}/missing.json", "cannot be reached"),
+    ],
+)
+async def test_a_source_that_is_not_there_is_reported_with_the_reason(
+    bench: Any, server: AdvisoryServer, where: str, reason: str
+) -> None:
+    bench.write({"app.py": ""})
+    checks, _ = await audited(bench, advisories=where.replace("{server}", server.url))
     assert checks["dependencies"]["status"] == "not checked"
     assert reason in checks["dependencies"]["reason"]
 
