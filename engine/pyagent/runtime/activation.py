@@ -54,7 +54,14 @@ def live_triggers(engine: Engine, graph: GraphSpec, activation: Activation | Non
     found: list[LiveTrigger] = []
     for node in graph.nodes:
         node_type = engine.registry.get(str(node.use))
-        if node_type is None or not node_type.live:
+        if node_type is None:
+            raise GraphError(
+                f"there is no node type {node.use}",
+                code="graph.node.unknown_type",
+                where=Where(node=node.id),
+                hint="Install it again, or activate the graph without it.",
+            )
+        if not node_type.live:
             continue
         try:
             params = node_type.validate_params(node.params)

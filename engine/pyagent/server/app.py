@@ -23,14 +23,16 @@ from pyagent.server import (
     requests,
     runs,
     sockets,
+    triggers,
 )
 from pyagent.server.context import ServerContext, context_of
 from pyagent.server.errors import add_handlers
 from pyagent.server.guard import Guard, port_option
 from pyagent.server.openapi import describe, operation_id
 from pyagent.server.security import SESSION_SECONDS
+from pyagent.server.webhooks import add_webhooks
 
-_PARTS = (health, graphs, graph_saving, runs, requests, events, sockets, nodes, blobs, forms, reports)
+_PARTS = (health, graphs, graph_saving, runs, requests, events, sockets, nodes, blobs, forms, reports, triggers)
 STATIC = Path(__file__).parent / "static"
 _ENTERED = """<!doctype html><html lang="en"><meta charset="utf-8"><title>PyAgent</title>
 <link rel="icon" href="/static/icon.svg">
@@ -59,6 +61,7 @@ def create_app(context: ServerContext, *, hosts: Collection[str] = ()) -> ASGIAp
     add_handlers(app)
     for part in _PARTS:
         app.include_router(part.router)
+    add_webhooks(app, context)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     guard = Guard(app, keys=context.keys, port=context.port, hosts=hosts, limits=context.limits)
 

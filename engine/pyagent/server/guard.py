@@ -25,6 +25,8 @@ MAX_BODY = 8 * 1024 * 1024
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 SOCKET_TOKEN = "bearer."  # noqa: S105  what the subprotocol that carries the token begins with
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+WEBHOOKS = ("/webhooks/", "/webhooks-test/")
+"""Where the world sends requests: each webhook itself says who may, from which pages, and how much."""
 _OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 _OPEN = ("/static/", "/reports/", "/forms/")
 """Where requests need no token: what is there asks for a key of its own, or is nobody's secret."""
@@ -103,7 +105,7 @@ class Guard:
         if refusal is not None:
             await refusal(scope, receive, answer)
             return
-        if scope["method"] not in _SAFE:
+        if scope["method"] not in _SAFE and not scope["path"].startswith(WEBHOOKS):
             whole = await _read_first(receive)
             if whole is None:
                 await _too_large()(scope, receive, answer)
@@ -119,6 +121,8 @@ class Guard:
     def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
         method, path = str(scope["method"]), str(scope["path"])
+        if path.startswith(WEBHOOKS):
+            return error_response(misnamed) if (misnamed := self._misnamed(headers)) is not None else None
         if (elsewhere := self._elsewhere(headers)) is not None:
             return error_response(elsewhere)
         length = headers.get("content-length", "0")
@@ -130,8 +134,8 @@ class Guard:
             return None
         return self._unauthorized(scope, headers, method, path)
 
-    def _elsewhere(self, headers: Headers) -> Refused | None:
-        """What is wrong with where the request says it goes and comes from."""
+    def _misnamed(self, headers: Headers) -> Refused | None:
+        """What is wrong with where the request says it goes."""
         host = headers.get("host", "")
         # A page elsewhere can point its own name at 127.0.0.1; the name then stands in Host.
         if (urlsplit(f"//{host}").hostname or "").lower() not in self.hosts:
@@ -140,7 +144,13 @@ class Guard:
                 code="server.host",
                 hint="Use http://127.0.0.1, or start it with --host.",
             )
-        origin = headers.get("origin")
+        return None
+
+    def _elsewhere(self, headers: Headers) -> Refused | None:
+        """What is wrong with where the request says it goes and comes from."""
+        if (misnamed := self._misnamed(headers)) is not None:
+            return misnamed
+        host, origin = headers.get("host", ""), headers.get("origin")
         if origin is not None and origin.lower() not in (f"http://{host.lower()}", f"https://{host.lower()}"):
             return Refused(
                 f"requests from {origin} are not taken", code="server.origin", hint="Use this server's own page."

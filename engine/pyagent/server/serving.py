@@ -14,6 +14,7 @@ import uvicorn
 
 from pyagent.errors import PyAgentError, SetupError
 from pyagent.runtime.engine import Engine
+from pyagent.runtime.triggers import TriggerHost
 from pyagent.server import PORT
 from pyagent.server.app import create_app
 from pyagent.server.context import ServerContext
@@ -115,13 +116,15 @@ async def serving(
     server = _Uvicorn(config)
     task = asyncio.create_task(server.serve(sockets=[bound]))
     worker = asyncio.create_task(_work(engine)) if work else None
+    triggers = asyncio.create_task(_host_triggers(engine)) if work else None
     try:
         yield PageServer(context, host)
     finally:
         context.stopping.set()
-        if worker is not None:
-            worker.cancel()
-            await asyncio.gather(worker, return_exceptions=True)
+        for background in (triggers, worker):
+            if background is not None:
+                background.cancel()
+                await asyncio.gather(background, return_exceptions=True)
         server.should_exit = True
         await asyncio.gather(task, return_exceptions=True)
         bound.close()
@@ -132,6 +135,16 @@ async def _work(engine: Engine) -> None:
     while True:
         try:
             await engine.work()
+        except PyAgentError as error:
+            logger.error("%s", error)
+            await asyncio.sleep(1)
+
+
+async def _host_triggers(engine: Engine) -> None:
+    """Run what starts active graphs; what goes wrong with one of them is told with it, this is for the rest."""
+    while True:
+        try:
+            await TriggerHost(engine).run()
         except PyAgentError as error:
             logger.error("%s", error)
             await asyncio.sleep(1)
