@@ -163,7 +163,7 @@ def _moved(value: datetime, amount: dict[Unit, float]) -> datetime:
 def _rounded(value: datetime, params: DatetimeParams) -> datetime:
     where = value.tzinfo or UTC
     start = _start(value, params)
-    if params.direction == "down" or start == value:
+    if params.direction == "down" or _passed(start, value) == timedelta():
         return start
     if params.to in ("hour", "minute", "second"):
         end = _moved(start, {f"{params.to}s": 1})  # type: ignore[dict-item]
@@ -171,9 +171,14 @@ def _rounded(value: datetime, params: DatetimeParams) -> datetime:
         spans: dict[str, dict[Unit, float]] = {"quarter": {"months": 3}}
         # From the wall clock's start, so that the end is a start too, whatever the clocks do in between.
         end = at_wall(_wall(_moved(start, spans.get(params.to, {f"{params.to}s": 1}))), where)  # type: ignore[dict-item]
-    if params.direction == "nearest" and value - start < end - value:
+    if params.direction == "nearest" and _passed(start, value) < _passed(value, end):
         return start
     return end
+
+
+def _passed(start: datetime, end: datetime) -> timedelta:
+    """Exact time; of two dates with one zone Python itself takes the difference of what clocks show."""
+    return end.astimezone(UTC) - start.astimezone(UTC)
 
 
 def _start(value: datetime, params: DatetimeParams) -> datetime:
@@ -206,7 +211,7 @@ def difference(start: datetime, end: datetime, units: list[Unit]) -> float | dic
 
     Years to days are counted on the calendar, the rest is exact time. The smallest unit takes the fraction.
     """
-    if end.astimezone(UTC) < start.astimezone(UTC):
+    if _passed(start, end) < timedelta():
         turned = difference(end, start, units)
         return {unit: -count or 0 for unit, count in turned.items()} if isinstance(turned, dict) else (-turned or 0)
     found: dict[Unit, float] = {}
@@ -216,14 +221,14 @@ def difference(start: datetime, end: datetime, units: list[Unit]) -> float | dic
     reached = start
     for unit in ordered:
         if unit in _EXACT:
-            left = end.astimezone(UTC) - reached.astimezone(UTC)
+            left = _passed(reached, end)
             count = left // _EXACT[unit] if unit != ordered[-1] else left / _EXACT[unit]
             reached = reached.astimezone(UTC) + _EXACT[unit] * int(count)
         else:
             whole = _whole(start, passed, end, unit)
             reached = _moved(start, {**passed, unit: whole})
             count = float(whole)
-            if unit == ordered[-1] and reached.astimezone(UTC) != end.astimezone(UTC):
+            if unit == ordered[-1] and _passed(reached, end):
                 count += _fraction(reached, _moved(start, {**passed, unit: whole + 1}), end)
             passed[unit] = whole
         found[unit] = int(count) if float(count).is_integer() else count
@@ -242,13 +247,13 @@ def _whole(start: datetime, passed: dict[Unit, float], end: datetime, unit: Unit
 
 def _after(start: datetime, amount: dict[Unit, float], end: datetime) -> bool:
     try:
-        return _moved(start, amount).astimezone(UTC) > end.astimezone(UTC)
+        return _passed(_moved(start, amount), end) < timedelta()
     except OverflowError:
         return True
 
 
 def _fraction(before: datetime, after: datetime, end: datetime) -> float:
-    return (end.astimezone(UTC) - before.astimezone(UTC)) / (after.astimezone(UTC) - before.astimezone(UTC))
+    return _passed(before, end) / _passed(before, after)
 
 
 def _part(value: datetime, part: Part) -> Any:
