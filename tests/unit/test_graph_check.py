@@ -32,6 +32,8 @@ class FakeType:
     """Name: whether it is required."""
     effect: str = "none"
     title: str = "A type"
+    description: str = "Does something."
+    fixed_ports_out: tuple[str, ...] | None = None
     icon: str = "box"
 
     def ports_out(self, params: Mapping[str, Any]) -> Sequence[str] | None:
@@ -308,7 +310,7 @@ CASES = {
         "id: m\n    use: t.map@1\n    body:\n      nodes:\n        - {id: s, use: t.start@1}   #! graph.trigger.in_body"
     ),
     "an expression where no run is yet": nodes(
-        "id: s\n    use: t.clock@1\n    with:\n      cron: \"{{ $vars.when }}\"   #! graph.trigger.expression"
+        'id: s\n    use: t.clock@1\n    with:\n      cron: "{{ $vars.when }}"   #! graph.trigger.expression'
     ),
     "an edge into a body": nodes(
         "{id: a, use: t.do@1}", "id: m\n    use: t.map@1\n    body:\n      nodes:\n        - {id: inner, use: t.do@1}"
@@ -326,8 +328,7 @@ CASES = {
         "id: a\n    use: t.call@1\n    with: {graph: demo}   #! graph.call.recursion"
     ),
     "a cache of what has effects": nodes("id: a\n    use: t.send@1\n    cache: {ttl: 1h}   #! graph.cache.effects"),
-    "settings that have no effect yet": "settings:\n  concurrency: {key: x}   #! graph.setting.unsupported\n"
-    + nodes(
+    "settings that have no effect yet": nodes(
         "id: a\n    use: t.do@1\n    cache: {ttl: 1h}   #! graph.setting.unsupported\n"
         "    runs_on: {labels: [gpu]}   #! graph.setting.unsupported"
     ),

@@ -71,7 +71,8 @@ def with_modeline(text: str, schema: str) -> str:
 
 def _settings(path: Path, patterns: list[str]) -> str:
     """The settings with ours among them; comments and what else stands there stay."""
-    text = path.read_text(encoding="utf-8") if path.exists() else "{}\n"
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    text = text if text.strip() else "{}\n"
     key = f"./{SCHEMA}"
     found = read_jsonc(text)
     schemas = cast("dict[str, Any]", found.get("yaml.schemas", {}))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyagent.graph.check.catalogue import Catalogue
+from pyagent.graph.check.catalogue import Catalogue, NodeTypeInfo
 from pyagent.graph.spec import GraphSpec
 
 SCHEMA_ID = "urn:pyagent:graph:1"
@@ -34,7 +34,7 @@ def _add_types(schema: dict[str, Any], catalogue: Catalogue) -> None:
         name = f"with {use}"
         definitions.update({f"{name} {key}": _lenient(value, name) for key, value in params.pop("$defs", {}).items()})
         definitions[name] = _lenient(params, name, top=True)
-        uses.append({"const": use, "title": found.title})
+        uses.append({"const": use, "title": found.title, "description": _about(found)})
         rules.append(
             {
                 "if": {"properties": {"use": {"const": use}}, "required": ["use"]},
@@ -44,6 +44,14 @@ def _add_types(schema: dict[str, Any], catalogue: Catalogue) -> None:
     # other types may be installed elsewhere: the known ones are offered, not demanded
     node["properties"]["use"] = {"anyOf": [{"oneOf": uses}, node["properties"]["use"]]}
     node["allOf"] = rules
+
+
+def _about(found: NodeTypeInfo) -> str:
+    """What an editor shows of a node type: what it does, and its ports where they do not depend on parameters."""
+    text = found.description.partition("\n\n")[0].replace("\n", " ").strip() or found.title
+    fixed = found.fixed_ports_out
+    outputs = "by the parameters" if fixed is None else ", ".join(fixed) or "none"
+    return f"{text}\n\nInputs: {', '.join(found.ports_in) or 'none'}. Outputs: {outputs}."
 
 
 def _lenient(value: Any, name: str, *, top: bool = False) -> Any:

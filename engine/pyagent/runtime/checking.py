@@ -30,8 +30,10 @@ class CheckedType:
         self.each_item = node_type.each_item
         self.live = node_type.live
         self.title = node_type.title
+        self.description = node_type.description
         self.icon = node_type.icon
         self.ports_in: Sequence[str] = node_type.ports_in
+        self.fixed_ports_out: Sequence[str] | None = None if callable(node_type.ports_out) else node_type.ports_out
 
     def ports_out(self, params: Mapping[str, Any]) -> Sequence[str] | None:
         """The ports with these parameters; None where they cannot be known from what is written."""

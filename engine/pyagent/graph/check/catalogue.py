@@ -35,6 +35,11 @@ class NodeTypeInfo(Protocol):
         ...
 
     @property
+    def description(self) -> str:
+        """What it does; the first paragraph says it in short."""
+        ...
+
+    @property
     def icon(self) -> str:
         """Name of its icon."""
         ...
@@ -59,6 +64,11 @@ class NodeTypeInfo(Protocol):
 
         The `error` port that `on_error: route` adds is not among them.
         """
+        ...
+
+    @property
+    def fixed_ports_out(self) -> Sequence[str] | None:
+        """Output ports that are the same with all parameters, None where these decide."""
         ...
 
     def effects(self, params: Mapping[str, Any]) -> str:
