@@ -12,6 +12,7 @@ from pyagent.errors import NotFound
 from pyagent.runtime.activation import LiveTrigger, activate, deactivate
 from pyagent.runtime.trigger_views import TriggerState, trigger_states
 from pyagent.server.context import ServerContext, context_of
+from pyagent.server.openapi import errors
 from pyagent.server.shapes import RunSummary, Shape
 from pyagent.server.webhooks import PRODUCTION, TEST, webhooks_of
 from pyagent.store.base import Activation
@@ -105,13 +106,13 @@ class ListeningView(Shape):
     expires_at: datetime
 
 
-@router.post("/graphs/{graph_id}/activate")
+@router.post("/graphs/{graph_id}/activate", responses=errors(404))
 async def activate_graph(graph_id: GraphId, server: Server) -> ActivationView:
     """Let the world start the graph as it is now, in place of the version that is active."""
     return ActivationView.of(await activate(server.engine, graph_id))
 
 
-@router.post("/graphs/{graph_id}/deactivate")
+@router.post("/graphs/{graph_id}/deactivate", responses=errors(404))
 async def deactivate_graph(graph_id: GraphId, server: Server) -> dict[str, str]:
     """Let the world start the graph no more; its runs go on."""
     if not await deactivate(server.engine, graph_id):
@@ -131,7 +132,7 @@ async def list_triggers(
     return [TriggerView.of(state) for state in await trigger_states(server.engine, next)]
 
 
-@router.post("/graphs/{graph_id}/listen", status_code=201)
+@router.post("/graphs/{graph_id}/listen", status_code=201, responses=errors(404))
 async def listen(graph_id: GraphId, request: Request) -> ListeningView:
     """Take one request at the graph's test addresses, and run the graph as it is now, with its pins, for it."""
     found = await webhooks_of(request).listen(graph_id)
