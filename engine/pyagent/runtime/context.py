@@ -14,7 +14,7 @@ from pyagent.errors import NodeError
 from pyagent.runtime.expressions import EvaluationContext
 from pyagent.runtime.journal import event
 from pyagent.runtime.live import LiveRun, Token
-from pyagent.runtime.log import StepKey, plain
+from pyagent.runtime.log import StepKey, encode, plain
 from pyagent.runtime.redact import redact
 from pyagent.runtime.values import view
 from pyagent.sdk.commands import Answer, LoopView
@@ -194,6 +194,12 @@ class StepContext:
             cancel=self.cancel,
             log=self.log,
         )
+
+    async def signal(
+        self, name: str, value: Any = None, *, key: str = "", run: str | None = None, once: str = ""
+    ) -> None:
+        sent = encode([self.idempotency_key, once or [name, value, key, run]])
+        await self._live.send_signal(name, value, key, run, blake3(sent).hexdigest()[:32])
 
     async def run_graph(self, graph: str, inputs: Mapping[str, Any]) -> str:
         options = {"parent_run": self._live.run_id, "parent_step": str(self._key)}

@@ -19,6 +19,7 @@ from pyagent.runtime.journal import StoreJournal, event
 from pyagent.runtime.live import LiveRun, step_row
 from pyagent.runtime.log import Entry, Outputs, StepKey, decode, encode, timestamp
 from pyagent.runtime.messages import Understood, due, next_timer, overdue, understand
+from pyagent.runtime.restart import successor
 from pyagent.sdk.items import Items
 from pyagent.store.base import Lease, Message, Run, RunStatus, Store
 
@@ -38,6 +39,8 @@ class Driven:
     ttl: timedelta
     graphs: Mapping[str, str]
     """The versions of the graphs that it calls, by id."""
+    new_id: Callable[[], str]
+    """A new run's id."""
     cancel_run: Callable[[str], Awaitable[None]]
     """Ask another run to stop: one that this run started and that is to end with it."""
 
@@ -169,6 +172,9 @@ class Driver:
                 change["error"] = ended["error"]
             if status == "completed":
                 change["outputs"] = encode_outputs(ended.get("outputs") or {})
+                if (follows := successor(self.run, state, self.means.new_id())) is not None:
+                    change["successor"] = follows
+                    self.live.tell(event("run.continued", run=follows.run.id))
         elif state.paused:
             status = "paused"
             self.live.tell(event("run.paused"))

@@ -26,9 +26,12 @@ from pyagent.runtime.live import LiveRun
 from pyagent.runtime.log import Entry, StepKey, decode, encode
 from pyagent.runtime.program import Program
 from pyagent.runtime.requests import Requests, new_run_id
+from pyagent.runtime.restart import checked_state
 from pyagent.runtime.state import RunState
+from pyagent.runtime.turns import turn_of
 from pyagent.runtime.values import Values
 from pyagent.runtime.versions import Versions
+from pyagent.sdk.commands import Restart
 from pyagent.sdk.registry import Registry
 from pyagent.settings import CREDENTIAL
 from pyagent.store.base import (
@@ -39,6 +42,7 @@ from pyagent.store.base import (
     NewEvent,
     NewRun,
     Run,
+    SlotTaken,
     Store,
     StoreUnavailable,
 )
@@ -125,10 +129,11 @@ class Engine(Requests):
         Raises `GraphError` if the graph does not hold together, `InputError` if the inputs do not fit, `KeyTaken`.
         """
         spec, text = await self._read(graph)
-        program = self._versions.program(spec, None if production or not spec.pins else _test_version(spec))
+        program = self._versions.program(spec, _version(spec, production=production))
         chosen = program.trigger(trigger)
         program.root(chosen)
         values = checked_inputs(spec, inputs or {})
+        turn = turn_of(spec, self._expressions_of(program), values, self.owner)
         await self.store.put_graph(spec.id, program.hash, text)
         new = NewRun(
             id=new_run_id(),
@@ -142,6 +147,8 @@ class Engine(Requests):
             key_window=key_window,
             parent_run=parent_run,
             parent_step=parent_step,
+            slot=turn.slot,
+            slots=turn.slots,
             owner=self.owner,
             actor=actor,
             labels=dict(labels or {}),
@@ -161,7 +168,8 @@ class Engine(Requests):
     async def drive(self, run_id: str) -> Run:
         """Take the run and execute it until it ends, waits or is paused; returns how it stands then.
 
-        Raises `LeaseHeld` if another worker has it, `LeaseLost` if another took it over.
+        Raises `LeaseHeld` if another worker has it, `LeaseLost` if another took it over, `SlotTaken` if others with its
+        key go first (`settings.concurrency`).
         """
         if run_id in self._driving:
             # The store would let the same peer take the run from itself.
@@ -230,7 +238,7 @@ class Engine(Requests):
         """Drive a run; another worker's lease is no error, and others are in the run's events."""
         try:
             await self.drive(run_id)
-        except (LeaseHeld, LeaseLost):
+        except (LeaseHeld, LeaseLost, SlotTaken):
             return
         except PyAgentError as error:
             await self._give_up(run_id, error)
@@ -255,7 +263,14 @@ class Engine(Requests):
         for entry in entries:
             state.apply(entry)
         live = self._live(run, state, StoreJournal(self.store, lease, len(entries)), pinned, versions)
-        means = Driven(store=self.store, lease=lease, ttl=self.lease, graphs=dict(pinned), cancel_run=self.cancel)
+        means = Driven(
+            store=self.store,
+            lease=lease,
+            ttl=self.lease,
+            graphs=dict(pinned),
+            new_id=new_run_id,
+            cancel_run=self.cancel,
+        )
         return Driver(run, live, versions.compiled(program, run.trigger), means)
 
     def _live(
@@ -274,6 +289,28 @@ class Engine(Requests):
             started = await self.start(graph, inputs, actor=run.actor, **options)
             return started.id
 
+        async def signal(name: str, value: Any, key: str, to: str | None, once: str) -> None:
+            await self.signal(name, value, key=key, run_id=to, actor=run.actor, sent_by=run.id, once=once)
+
+        async def prepare(command: Restart) -> dict[str, Any]:
+            program = state.program
+            graphs = (state.started or {}).get("graphs", {})
+            if command.version == "newest":
+                document = await find_graph(self.library, self.store, run.graph_id)
+                program = versions.program(document.spec, _version(document.spec, production=run.production))
+                program.root(program.trigger(run.trigger))
+                await self.store.put_graph(run.graph_id, program.hash, document.text)
+                graphs = await versions.pin(program)
+            inputs = (state.started or {})["inputs"] if command.inputs is None else command.inputs
+            values = checked_inputs(program.graph, inputs)
+            return {
+                **turn_of(program.graph, self._expressions_of(program), values, run.owner)._asdict(),
+                "graph": program.hash,
+                "graphs": graphs,
+                "inputs": values,
+                "state": checked_state(program.graph, command.state),
+            }
+
         return LiveRun(
             run_id=run.id,
             state=state,
@@ -282,6 +319,8 @@ class Engine(Requests):
             production=run.production,
             start_graph=start,
             resolve_graph=resolve,
+            send_signal=signal,
+            prepare_restart=prepare,
             credentials=read_credential,
             default_parallel=DEFAULT_PARALLEL,
         )
@@ -348,8 +387,11 @@ class Engine(Requests):
             await self.store.changed(1.0, mark)
 
 
-def _test_version(spec: GraphSpec) -> str:
-    """A test run is pinned to the graph's pins, too, which its hash leaves out."""
+def _version(spec: GraphSpec, *, production: bool) -> str | None:
+    """The version that a run is pinned to, None for the graph's hash: a test run keeps to the graph's pins, too, which
+    the hash leaves out."""
+    if production or not spec.pins:
+        return None
     return blake3(encode({"graph": spec.hash(), "pins": spec.to_data().get("pins", {})})).hexdigest()
 
 

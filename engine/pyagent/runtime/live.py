@@ -10,18 +10,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pyagent.errors import NodeCancelled
+from pyagent.errors import NodeCancelled, RunError
 from pyagent.runtime.frames import Changes
 from pyagent.runtime.journal import Journal
 from pyagent.runtime.log import Entry, StepKey
 from pyagent.runtime.scratch import remove_scratch, scratch_directory
 from pyagent.runtime.state import RunState
 from pyagent.runtime.values import Values
+from pyagent.sdk.commands import Restart
 from pyagent.store.base import NewEvent, StepRecord, StepStatus
 
 StartGraph = Callable[[str, dict[str, Any], dict[str, Any]], Awaitable[str]]
 """Start a graph by id with inputs and options (`parent_step`, `on_parent`), and return the new run's id."""
 Credentials = Callable[[str], Awaitable[dict[str, str]]]
+SendSignal = Callable[[str, Any, str, str | None, str], Awaitable[None]]
+"""Send a signal: name, value, key, run (None: whichever waits), and the word by which it is sent once."""
+Prepare = Callable[[Restart], Awaitable[dict[str, Any]]]
+"""What the log keeps of a run's successor: see `runtime.restart`."""
 Resolve = Callable[[str], Awaitable[str]]
 """The hash of the version of a graph that this run is pinned to, by the graph's id."""
 
@@ -74,6 +79,8 @@ class LiveRun:
     start_graph: StartGraph
     resolve_graph: Resolve
     credentials: Credentials
+    send_signal: SendSignal = field(default_factory=lambda: _no_signals)
+    prepare_restart: Prepare = field(default_factory=lambda: _no_restart)
     grace: float = 5.0
     """Seconds a cancelled step gets to end by itself."""
     default_parallel: int | None = None
@@ -216,3 +223,13 @@ class LiveRun:
 def step_row(key: StepKey, status: StepStatus, **more: Any) -> StepRecord:
     """The row of a step that lists and queries show."""
     return StepRecord(step=str(key), node=key.node, scope=".".join(map(str, key.scope)), status=status, **more)
+
+
+async def _no_signals(name: str, value: Any, key: str, run: str | None, once: str) -> None:
+    raise RunError(
+        f"the signal {name!r} reaches nobody here", code="run.no_engine", hint="Run the graph with pyagent.Engine."
+    )
+
+
+async def _no_restart(command: Restart) -> dict[str, Any]:
+    raise RunError("the run cannot begin anew here", code="run.no_engine", hint="Run the graph with pyagent.Engine.")

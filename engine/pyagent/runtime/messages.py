@@ -33,6 +33,8 @@ Writes = Callable[[StepKey, Items, Outputs], Mapping[str, Any]]
 
 def understand(state: RunState, message: Message, writes: Writes) -> Understood | None:
     """The entries that record a message; None leaves it for later, as a signal that comes before its wait."""
+    if state.restarting:
+        return None  # it is the successor's
     at = timestamp(message.at.astimezone(UTC))
     body = decode(message.body)
     match message.kind:

@@ -75,10 +75,19 @@ def fits(json_type: JsonType, value: Any) -> bool:
 class Channels(Mapping[str, Any]):
     """The state as one frame sees it. A map's element sees its parent's values under its own writes."""
 
-    def __init__(self, spec: Mapping[str, StateChannel], parent: Channels | None = None) -> None:
+    def __init__(
+        self,
+        spec: Mapping[str, StateChannel],
+        parent: Channels | None = None,
+        begin: Mapping[str, Any] | None = None,
+    ) -> None:
+        """`begin`: values that channels begin with instead of their own; those that do not fit are left out."""
         self._spec = spec
         self._parent = parent
         self._values: dict[str, Any] = {} if parent else {name: initial(channel) for name, channel in spec.items()}
+        for name, value in (begin or {}).items():
+            if name in spec and fits(spec[name].type, value):
+                self._values[name] = value
         self._writers: dict[str, StepKey] = {}
         self.writes: list[tuple[str, Any]] = []
         """What was written here, in the order of the log."""

@@ -91,9 +91,19 @@ class Requests:
         await self.store.post(run.id, "answer", step=chosen.step, body=encode(answer), actor=actor)
 
     async def signal(
-        self, name: str, value: Any = None, *, key: str = "", run_id: str | None = None, actor: str = "local"
+        self,
+        name: str,
+        value: Any = None,
+        *,
+        key: str = "",
+        run_id: str | None = None,
+        actor: str = "local",
+        sent_by: str | None = None,
+        once: str = "",
     ) -> None:
         """Send a signal, to one run or to whichever waits for its name and key; it is kept if it comes before.
+
+        With `once`, a word of the run `sent_by`, it is sent no second time.
 
         Raises `NotFound`, `InputError` (`run.signal_name`) without a name, `RunError` (`run.completed`).
         """
@@ -106,7 +116,9 @@ class Requests:
                 code="run.completed",
                 hint="Leave the run out to send it to whichever run waits.",
             )
-        await self.store.post(run.id if run else None, "signal", name=name, key=key, body=encode(value), actor=actor)
+        to = run.id if run else None
+        body = encode(value)
+        await self.store.post(to, "signal", name=name, key=key, body=body, actor=actor, sent_by=sent_by, once=once)
 
     async def resolve(
         self,

@@ -19,6 +19,8 @@ from pyagent.runtime.reduce import Channels
 from pyagent.runtime.rules import Decisions, Delivery, Frame, Ready
 from pyagent.sdk.items import Item, Items, ItemSource
 
+GIVEN = "given"
+"""The name under which entries keep the items that a run begins with."""
 LoadProgram = Callable[[str], Program]
 """A called graph's program by its hash."""
 
@@ -56,6 +58,8 @@ class RunState:
         self.length = 0
         self.started: dict[str, Any] | None = None
         """Data of `run.started`."""
+        self.given: Items | None = None
+        """What the trigger puts out, where the run it continues has said so (`runtime.restart`)."""
         self.frames: dict[str, FrameState] = {}
         self.expansions: dict[StepKey, Expansion] = {}
         self.awaiting: dict[str, None] = {}
@@ -93,6 +97,11 @@ class RunState:
     def ending(self) -> bool:
         """Nothing new may start: the run failed, was cancelled or stopped, or has ended."""
         return bool(self.failure or self.cancelled or self.stopped or self.ended)
+
+    @property
+    def restarting(self) -> bool:
+        """The run is ending, and a successor goes on for it."""
+        return "restart" in (self.stopped or {})
 
     @property
     def settled(self) -> bool:
@@ -195,7 +204,7 @@ class RunState:
         data = entry.data
         match entry.kind, entry.step:
             case "run.started", _:
-                self._start(data, changes)
+                self._start(entry, changes)
             case "run.cancel", _:
                 self.cancelled = data
             case "run.pause", _:
@@ -240,8 +249,9 @@ class RunState:
                 raise RunError(f"the log holds an entry of an unknown kind {kind!r}", code="run.log_kind")
         return changes
 
-    def _start(self, data: dict[str, Any], changes: Changes) -> None:
-        self.started = data
+    def _start(self, entry: Entry, changes: Changes) -> None:
+        data = self.started = entry.data
+        self.given = (entry.outputs or {}).get(GIVEN)
         nodes = self.program.root(data.get("trigger", ""))
         frame = FrameState(
             name="",
@@ -249,8 +259,8 @@ class RunState:
             nodes=nodes,
             rules=Frame(nodes.plan, self.program.graph.settings.max_steps),
             inputs=data["inputs"],
-            entry=one_item(data["inputs"]),
-            channels=Channels(self.program.graph.state),
+            entry=one_item(data["inputs"]) if self.given is None else self.given,
+            channels=Channels(self.program.graph.state, begin=data.get("state")),
             calls=True,
         )
         self.frames[""] = frame
@@ -322,7 +332,9 @@ class RunState:
         if called := data.get("called"):
             self.called.append((called, data.get("on_parent", "abandon")))
         if stop := data.get("stop"):
-            self.stopped = stop
+            if "restart" in stop and not self._write(self.frames[key.frame], key, data.get("writes", {}), changes):
+                return
+            self.stopped = {**stop, "step": str(key)}
             changes.cancel.extend((other, "stopped") for other in self.startable)
             return
         if not self._write(frame, key, data.get("writes", {}), changes):

@@ -20,7 +20,9 @@ from pyagent.runtime.live import LiveRun, Token, step_row
 from pyagent.runtime.log import Entry, Outputs, StepKey, timestamp
 from pyagent.runtime.program import NodeProgram, Program
 from pyagent.runtime.redact import masked
-from pyagent.sdk.commands import Call, Command, Map, Stop, Wait
+from pyagent.runtime.restart import begun_with
+from pyagent.runtime.state import GIVEN
+from pyagent.sdk.commands import Call, Command, Map, Restart, Stop, Wait
 from pyagent.sdk.each import run_each
 from pyagent.sdk.items import Item, Items, Result
 from pyagent.sdk.node import Effects
@@ -65,6 +67,8 @@ class Step:
                 return self._end({"pinned": True}, self._pinned(pinned))
             if (reused := live.state.reusable.get(key)) is not None:
                 return self._end({"reused": True}, reused.outputs or {})
+            if self.node.type.kind == "trigger" and live.state.given is not None and not key.frame:
+                return self._end({"given": True}, {self.node.ports_out[0]: live.state.given})
             if self.node.spec.disabled:
                 passed = self.items if len(self.items) else Items.of(())
                 return self._end({"disabled": True}, {self.node.ports_out[0]: passed} if self.node.ports_out else {})
@@ -289,6 +293,10 @@ class Step:
                 changes = self._end(data, outputs)
             case Stop():
                 changes = self._end({"stop": {"status": returned.status, "message": returned.message}}, {})
+            case Restart():
+                restart = await self.live.prepare_restart(returned)
+                items = {} if returned.items is None else {GIVEN: Items.of(begun_with(returned.items))}
+                changes = self._end({"stop": {"status": "completed", "restart": restart}}, items)
             case Wait():
                 changes = self._park(returned)
             case Map():

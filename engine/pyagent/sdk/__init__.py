@@ -1,7 +1,7 @@
 """All that a node may import."""
 
 from pyagent.errors import InputError, NodeCancelled, NodeError, NodeTimeout, NotFound, SetupError, Where
-from pyagent.sdk.commands import Answer, Call, Command, LoopView, Map, Stop, Wait
+from pyagent.sdk.commands import Answer, Call, Command, LoopView, Map, Restart, Stop, Wait
 from pyagent.sdk.context import Blobs, CancelToken, Context
 from pyagent.sdk.items import BlobRef, Item, Items, ItemSource, JsonObject, Outputs, Result
 from pyagent.sdk.node import Effects, NodeType, node
@@ -36,6 +36,7 @@ __all__ = [
     "Occurrence",
     "Outputs",
     "Registry",
+    "Restart",
     "Result",
     "SetupError",
     "SourceContext",

@@ -75,6 +75,24 @@ class Stop:
     message: str = ""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Restart:
+    """End the run here, as completed, and start its successor, exactly once: a service that goes on for ever begins
+    anew from time to time, so that no history grows without bound (SEMANTICS 12).
+
+    The successor has the run's owner, actor, labels and start key, and is a production or a test run as it is.
+    """
+
+    inputs: Mapping[str, Any] | None = None
+    """The successor's inputs; None: the same."""
+    items: Sequence[Item] | None = None
+    """What its trigger puts out; None: what it puts out for the inputs."""
+    state: Mapping[str, Any] | None = None
+    """What its state channels begin with, those left out as the graph says; None: all as they are now."""
+    version: Literal["newest", "same"] = "newest"
+    """Which version of the graph it runs, and of the graphs that this one calls."""
+
+
 @dataclass(frozen=True, slots=True)
 class LoopView:
     """What a loop's header knows of its loop."""
@@ -87,4 +105,4 @@ class LoopView:
     """What came back after each ended iteration, in order; `iteration - 1` of them."""
 
 
-Command = Wait | Map | Call | Stop
+Command = Wait | Map | Call | Stop | Restart

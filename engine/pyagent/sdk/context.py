@@ -168,6 +168,16 @@ class Context(Protocol):
         """
         ...
 
+    async def signal(
+        self, name: str, value: Any = None, *, key: str = "", run: str | None = None, once: str = ""
+    ) -> None:
+        """Send a signal to a run, or to whichever waits for its name and key; kept if it comes before the wait.
+
+        It is sent once, however often the step is tried. `once` tells it from the step's other signals; left out, what
+        is sent does. Raises `NotFound` for an unknown run, `RunError` (`run.completed`) for one that has ended well.
+        """
+        ...
+
     async def run_graph(self, graph: str, inputs: Mapping[str, Any]) -> str:
         """Start another graph as a run of its own and return its run id."""
         ...

@@ -13,7 +13,7 @@ from typing import Any, Literal, cast
 from pydantic import ValidationError
 
 from pyagent.errors import InputError, NodeError, PyAgentError
-from pyagent.sdk.commands import Call, Command, LoopView, Map, Stop, Wait
+from pyagent.sdk.commands import Call, Command, LoopView, Map, Restart, Stop, Wait
 from pyagent.sdk.items import Item, Items, ItemSource, JsonObject, Result
 from pyagent.sdk.node import NodeType
 
@@ -81,7 +81,7 @@ def normalise(returned: Any, node_type: NodeType, ports_out: Sequence[str], item
         if len(items) != 1:
             raise NodeReturnError(f"{node_type.use} works item by item, {len(items)} items were given")
         return Result(normalise_item(returned, node_type, ports_out, items[0]))
-    if isinstance(returned, Wait | Map | Call | Stop):
+    if isinstance(returned, Wait | Map | Call | Stop | Restart):
         return returned
     only = items[0].sources if len(items) == 1 else ()
     if returned is None:
@@ -116,7 +116,7 @@ def normalise_item(
         if _is_by_port(values, ports_out):
             return _by_port(values, node_type, ports_out, item.sources)
         return {_first(ports_out, node_type): [Item(_json(values, node_type), item.binary, item.sources)]}
-    if isinstance(returned, Wait | Map | Call | Stop | Result):
+    if isinstance(returned, Wait | Map | Call | Stop | Restart | Result):
         raise NodeReturnError(
             f"{node_type.use} works item by item and cannot return {type(returned).__name__}",
             hint="Declare the node without each_item=True.",

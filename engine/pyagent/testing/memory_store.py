@@ -363,6 +363,7 @@ class MemoryStore(MemoryGraphs):
             if identity == old.run.id:
                 self._keys[key] = new.run.id
                 new.run = replace(new.run, key=old.run.key)
+                new.key_window = old.key_window
         for identity, message in self._messages.items():
             if message.run_id == old.run.id:
                 self._messages[identity] = replace(message, run_id=new.run.id)

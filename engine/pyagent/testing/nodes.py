@@ -146,6 +146,8 @@ class TestContext:
         self.messages: list[tuple[float | None, str]] = []
         """What `progress` was told."""
         self.tokens: list[str] = []
+        self.signals: list[JsonObject] = []
+        """`{name, value, key, run}` of each signal sent."""
         self.started: list[tuple[str, Mapping[str, Any]]] = []
         """Graphs that `run_graph` was asked for."""
         self._loop = loop
@@ -229,6 +231,12 @@ class TestContext:
             cancel=self.cancel,
             log=self.log,
         )
+
+    async def signal(
+        self, name: str, value: Any = None, *, key: str = "", run: str | None = None, once: str = ""
+    ) -> None:
+        """Add to `signals`."""
+        self.signals.append({"name": name, "value": value, "key": key, "run": run})
 
     async def run_graph(self, graph: str, inputs: Mapping[str, Any]) -> str:
         """Add to `started` and return a made-up run id."""

@@ -16,7 +16,7 @@ from pyagent.graph.check.catalogue import (
 from pyagent.graph.check.context import Check
 from pyagent.graph.check.expressions import check_expressions
 from pyagent.graph.check.flow import check_flow
-from pyagent.graph.check.nodes import check_edges, check_ids, check_nodes, check_settings, check_state
+from pyagent.graph.check.nodes import check_edges, check_ids, check_nodes, check_state
 from pyagent.graph.check.salvage import salvage
 from pyagent.graph.problems import Problem, schema_problems
 from pyagent.graph.yaml import BOM, Document, decode, validate
@@ -67,7 +67,6 @@ def _checked(run: Check, *, complete: bool) -> list[Problem]:
     unique = not run.problems
     check_nodes(run)
     check_state(run)
-    check_settings(run)
     if complete:
         check_edges(run)
         check_flow(run)

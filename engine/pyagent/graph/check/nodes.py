@@ -166,12 +166,6 @@ def _own_words(check: Check, level: Level, node: NodeSpec, found: NodeTypeInfo, 
         )
 
 
-def check_settings(check: Check) -> None:
-    """Settings that the format knows and this version does not act on."""
-    if check.spec.settings.concurrency is not None:
-        _not_yet(check, "concurrency", ("settings", "concurrency"), "runs are not held back")
-
-
 def _not_yet(check: Check, name: str, path: tuple[str | int, ...], instead: str, node: str | None = None) -> None:
     check.report(
         "graph.setting.unsupported",

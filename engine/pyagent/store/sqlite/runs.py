@@ -10,7 +10,8 @@ from typing import Any
 from pyagent.errors import LeaseHeld, NotFound, StoreError
 from pyagent.store import codec
 from pyagent.store.base import GraphVersion, KeyTaken, NewEvent, NewRun, Run, RunFilter, StepRecord, lowered
-from pyagent.store.sqlite import checkpoints, payloads, rows, streams
+from pyagent.store.sqlite import payloads, rows, streams
+from pyagent.store.sqlite.checkpoints import SqliteCheckpoints
 
 SHORTEST_PREFIX = 6
 """Characters of a run's id that are enough to name it."""
@@ -202,7 +203,7 @@ def delete(connection: sqlite3.Connection, run_id: str, now: datetime) -> list[s
     if owner is not None and expires_at > rows.stamp(now):
         raise LeaseHeld(f"{owner} holds run {run_id}.", hint="Cancel the run first, or wait until its worker ends.")
     digests = [row[0] for row in connection.execute("SELECT digest FROM blob_refs WHERE run = ?", (number,))]
-    checkpoints.delete_thread(connection, run_id)
+    SqliteCheckpoints(connection).delete_thread(run_id)
     connection.execute("DELETE FROM runs WHERE run = ?", (number,))
     return payloads.forget(connection, digests)
 

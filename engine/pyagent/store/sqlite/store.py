@@ -32,6 +32,7 @@ from pyagent.store.base import (
 from pyagent.store.blobs import FILE_THRESHOLD, BlobFiles, check_digest, check_range, digest_of
 from pyagent.store.changes import Changes
 from pyagent.store.sqlite import activations, commits, leases, payloads, rows, runs, streams, succession
+from pyagent.store.sqlite.checkpoints import SqliteCheckpointDatabase
 from pyagent.store.sqlite.database import BUSY_LIMIT, Database, Synchronous
 
 if TYPE_CHECKING:
@@ -340,7 +341,7 @@ class SqliteStore:
         """LangGraph's checkpointer over the same file, usable as long as the store is open."""
         from pyagent.store.checkpoints import StoreSaver  # imports LangGraph's parts: only for those who want it
 
-        return StoreSaver(self.database)
+        return StoreSaver(SqliteCheckpointDatabase(self.database))
 
     async def sweep(self) -> int:
         """Remove what crashes have left behind and nothing refers to; returns how many blobs went."""

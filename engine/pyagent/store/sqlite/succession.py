@@ -42,9 +42,11 @@ def succeed(
     """Create the run that follows the one that the lease is for, which has ended in this transaction."""
     number = rows.run_number(connection, lease.run_id)
     held = connection.execute(
-        "DELETE FROM start_keys WHERE run = ? RETURNING key",
+        "DELETE FROM start_keys WHERE run = ?1 RETURNING key, (SELECT key_window FROM runs WHERE run = ?1)",
         (number,),
     ).fetchone()
-    run = replace(successor.run, key=held[0] if held else None, key_policy="reject", continues=lease.run_id)
+    run = replace(successor.run, key=None, continues=lease.run_id)
+    if held is not None:
+        run = replace(run, key=held[0], key_policy="reject", key_window=held[1] * rows.MICROSECOND)
     create(connection, run, successor.events, successor.first, blobs, now)
     connection.execute("UPDATE messages SET run = ? WHERE run = ?", (rows.run_number(connection, run.id), number))
