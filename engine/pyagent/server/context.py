@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from fastapi import Request
@@ -11,6 +13,32 @@ from pyagent.runtime.engine import Engine
 from pyagent.server.limits import Limits
 from pyagent.server.security import Keys
 from pyagent.server.texts import GivenTexts
+
+
+class Streams:
+    """The streams that readers have open."""
+
+    def __init__(self) -> None:
+        self._open = 0
+        self._none = asyncio.Event()
+        self._none.set()
+
+    @contextmanager
+    def one(self) -> Generator[None]:
+        """A stream that is open inside the block."""
+        self._open += 1
+        self._none.clear()
+        try:
+            yield
+        finally:
+            self._open -= 1
+            if not self._open:
+                self._none.set()
+
+    async def closed(self, timeout: float) -> None:
+        """Return when no stream is open, at the latest after `timeout` seconds."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._none.wait(), timeout)
 
 
 @dataclass(kw_only=True)
@@ -23,6 +51,7 @@ class ServerContext:
     texts: GivenTexts = field(default_factory=GivenTexts)
     forms: asyncio.Lock = field(default_factory=asyncio.Lock)
     """One form is answered at a time, so that none is answered twice."""
+    streams: Streams = field(default_factory=Streams)
     limits: Limits = field(default_factory=Limits)
     working: asyncio.Task[None] | None = None
     """What executes runs here; None for a server that only shows them."""

@@ -137,13 +137,14 @@ def notice(kind: str, cursor: int, **data: Any) -> EventView:
 
 async def _stream(server: ServerContext, after: int, kinds: str, run_id: str | None) -> AsyncGenerator[str]:
     yield "retry: 1000\n\n"
-    async with aclosing(batches(server, after, kinds, run_id)) as found:
-        async for batch in found:
-            if batch:
-                after = batch[-1].cursor
-            yield "".join(_message(event) for event in batch) or ": alive\n\n"
-    # An event of another name: a page that knows it not comes back by itself all the same, by `retry`.
-    yield f"event: stopping\ndata: {notice('stream.stopping', after).model_dump_json()}\n\n"
+    with server.streams.one():
+        async with aclosing(batches(server, after, kinds, run_id)) as found:
+            async for batch in found:
+                if batch:
+                    after = batch[-1].cursor
+                yield "".join(_message(event) for event in batch) or ": alive\n\n"
+        # An event of another name: a page that knows it not comes back by itself all the same, by `retry`.
+        yield f"event: stopping\ndata: {notice('stream.stopping', after).model_dump_json()}\n\n"
 
 
 def _message(event: EventView) -> str:

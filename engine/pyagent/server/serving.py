@@ -22,6 +22,8 @@ from pyagent.server.security import Keys
 
 _NEAR = 20
 """Ports above the default one that are tried when none was asked for."""
+_PARTING = 2.0
+"""Seconds that readers of streams get to take the last word."""
 logger = logging.getLogger("pyagent.server")
 
 
@@ -112,22 +114,33 @@ async def serving(
         server_header=False,
         timeout_graceful_shutdown=5,
         timeout_keep_alive=30,
+        # What a proxy would say of the client's address anybody on this machine can say, and limits go by it.
+        proxy_headers=False,
+        ws_max_size=64 * 1024,
     )
     server = _Uvicorn(config)
     task = asyncio.create_task(server.serve(sockets=[bound]))
-    worker = asyncio.create_task(_work(engine)) if work else None
+    worker = context.working = asyncio.create_task(_work(engine)) if work else None
     triggers = asyncio.create_task(_host_triggers(engine)) if work else None
     try:
         yield PageServer(context, host)
     finally:
         context.stopping.set()
-        for background in (triggers, worker):
-            if background is not None:
-                background.cancel()
-                await asyncio.gather(background, return_exceptions=True)
+        # New connections go to the next server; those there are get their answers, and streams their last word.
+        for listening in server.servers:
+            listening.close()
+        await asyncio.gather(_handed_over(triggers, worker), context.streams.closed(_PARTING))
         server.should_exit = True
         await asyncio.gather(task, return_exceptions=True)
         bound.close()
+
+
+async def _handed_over(*background: asyncio.Task[None] | None) -> None:
+    """End what works in the background, one after the other: nothing new begins, then runs are left to others."""
+    for task in background:
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
 
 async def _work(engine: Engine) -> None:

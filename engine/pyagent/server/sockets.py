@@ -54,7 +54,8 @@ async def _serve(socket: WebSocket, after: int, kinds: str, run_id: str | None) 
     except PyAgentError as error:
         await _leave(socket, NOT_FOUND, notice("stream.error", after, error=error.as_dict()))
         return
-    await _follow(socket, server, after, kinds, run_id)
+    with server.streams.one():
+        await _follow(socket, server, after, kinds, run_id)
 
 
 async def _shows_token(socket: WebSocket, server: ServerContext) -> bool:
