@@ -8,7 +8,6 @@ async with langgraph_saver("sqlite:///var/lib/app/app.db") as saver:
 from __future__ import annotations
 
 import random
-import sqlite3
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, cast
@@ -30,10 +29,8 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from pyagent.store import codec
-from pyagent.store.location import sqlite_path
-from pyagent.store.sqlite import checkpoints as rows
-from pyagent.store.sqlite.checkpoints import CheckpointKey, CheckpointRow, WriteRow
-from pyagent.store.sqlite.database import Database
+from pyagent.store.checkpoint_rows import CheckpointDatabase, CheckpointKey, CheckpointRow, CheckpointRows, WriteRow
+from pyagent.store.location import open_checkpoints
 
 _chance = random.Random()  # noqa: S311
 """Apart from the module's, so that a program that seeds that one does not get the same versions in two branches."""
@@ -43,24 +40,20 @@ _chance = random.Random()  # noqa: S311
 async def langgraph_saver(
     url: str | None = None, *, serde: SerializerProtocol | None = None
 ) -> AsyncGenerator[StoreSaver]:
-    """A checkpointer on a store of its own: a path or `sqlite:///path`; None as in `open_store`."""
-    database = Database(sqlite_path(url))
-    await database.open()
-    try:
+    """A checkpointer on a store of its own: a path, `sqlite:///path` or `neo4j://…`; None as in `open_store`."""
+    async with open_checkpoints(url) as database:
         yield StoreSaver(database, serde=serde)
-    finally:
-        database.close()
 
 
 class StoreSaver(BaseCheckpointSaver[str]):
-    """LangGraph's checkpointer in PyAgent's SQLite file.
+    """LangGraph's checkpointer in PyAgent's store.
 
     A channel's value is kept once for each of its versions. Synchronous methods may be called from any thread; they
     block while other processes write. Values are serialized without pickle, unless `serde` says otherwise.
     """
 
-    def __init__(self, database: Database, *, serde: SerializerProtocol | None = None) -> None:
-        """`database`: an open one; `SqliteStore.langgraph_saver()` gives its own."""
+    def __init__(self, database: CheckpointDatabase, *, serde: SerializerProtocol | None = None) -> None:
+        """`database`: an open one; a store's `langgraph_saver()` gives its own."""
         super().__init__(serde=serde or JsonPlusSerializer(pickle_fallback=False))
         self._database = database
 
@@ -169,11 +162,11 @@ class StoreSaver(BaseCheckpointSaver[str]):
 
     def delete_thread(self, thread_id: str) -> None:
         """Delete all checkpoints and writes of a thread."""
-        self._database.write_now(lambda to: rows.delete_thread(to, str(thread_id)))
+        self._database.write_now(lambda to: to.delete_thread(str(thread_id)))
 
     async def adelete_thread(self, thread_id: str) -> None:
         """As `delete_thread`."""
-        await self._database.write(lambda to: rows.delete_thread(to, str(thread_id)))
+        await self._database.write(lambda to: to.delete_thread(str(thread_id)))
 
     def delete_for_runs(self, run_ids: Sequence[str]) -> None:
         """Delete the checkpoints whose metadata has one of these `run_id`s, and their writes."""
@@ -205,21 +198,21 @@ class StoreSaver(BaseCheckpointSaver[str]):
 
     # what both kinds of methods do
 
-    def _find(self, config: RunnableConfig) -> Callable[[sqlite3.Connection], CheckpointTuple | None]:
+    def _find(self, config: RunnableConfig) -> Callable[[CheckpointRows], CheckpointTuple | None]:
         thread, namespace = _place(config)
         identity = get_checkpoint_id(config)
 
-        def find(of: sqlite3.Connection) -> CheckpointTuple | None:
-            row = rows.get(of, thread, namespace, identity)
+        def find(of: CheckpointRows) -> CheckpointTuple | None:
+            row = of.get(thread, namespace, identity)
             return None if row is None else self._tuple(of, row, self._unpack(row.metadata))
 
         return find
 
     def _load(
         self, key: CheckpointKey, filter: Mapping[str, Any] | None
-    ) -> Callable[[sqlite3.Connection], CheckpointTuple | None]:
-        def load(of: sqlite3.Connection) -> CheckpointTuple | None:
-            row = rows.get(of, *key)
+    ) -> Callable[[CheckpointRows], CheckpointTuple | None]:
+        def load(of: CheckpointRows) -> CheckpointTuple | None:
+            row = of.get(*key)
             if row is None:  # deleted since the keys were read
                 return None
             metadata = self._unpack(row.metadata)
@@ -229,18 +222,16 @@ class StoreSaver(BaseCheckpointSaver[str]):
 
         return load
 
-    def _tuple(self, of: sqlite3.Connection, row: CheckpointRow, metadata: Any) -> CheckpointTuple:
+    def _tuple(self, of: CheckpointRows, row: CheckpointRow, metadata: Any) -> CheckpointTuple:
         checkpoint = self._unpack(row.checkpoint)
-        found = rows.values(of, row.key, checkpoint["channel_versions"])
+        found = of.values(row.key, checkpoint["channel_versions"])
         checkpoint["channel_values"] = {channel: self._unpack(value) for channel, value in found}
         return CheckpointTuple(
             config=_config_of(row.key),
             checkpoint=checkpoint,
             metadata=metadata,
             parent_config=None if row.parent is None else _config_of(row.key._replace(id=row.parent)),
-            pending_writes=[
-                (write.task, write.channel, self._unpack(write.value)) for write in rows.writes(of, row.key)
-            ],
+            pending_writes=[(write.task, write.channel, self._unpack(write.value)) for write in of.writes(row.key)],
         )
 
     def _put(
@@ -249,7 +240,7 @@ class StoreSaver(BaseCheckpointSaver[str]):
         checkpoint: Checkpoint,
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
-    ) -> tuple[CheckpointRow, Callable[[sqlite3.Connection], None]]:
+    ) -> tuple[CheckpointRow, Callable[[CheckpointRows], None]]:
         thread, namespace = _place(config)
         described = cast("dict[str, Any]", get_serializable_checkpoint_metadata(config, metadata))
         bare = {name: value for name, value in checkpoint.items() if name != "channel_values"}
@@ -267,43 +258,43 @@ class StoreSaver(BaseCheckpointSaver[str]):
             for channel, version in new_versions.items()
             if channel in channels
         ]
-        return row, lambda to: rows.put(to, row, None if run is None else str(run), values)
+        return row, lambda to: to.put(row, None if run is None else str(run), values)
 
     def _put_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task: str, path: str
-    ) -> Callable[[sqlite3.Connection], None]:
+    ) -> Callable[[CheckpointRows], None]:
         thread, namespace = _place(config)
         key = CheckpointKey(thread, namespace, str(get_checkpoint_id(config)))
         packed = [
             WriteRow(task, WRITES_IDX_MAP.get(channel, position), path, channel, self._pack(value))
             for position, (channel, value) in enumerate(writes)
         ]
-        return lambda to: rows.put_writes(to, key, packed)
+        return lambda to: to.put_writes(key, packed)
 
-    def _delete_for_runs(self, run_ids: Sequence[str]) -> Callable[[sqlite3.Connection], None]:
+    def _delete_for_runs(self, run_ids: Sequence[str]) -> Callable[[CheckpointRows], None]:
         runs = [str(run_id) for run_id in run_ids]
-        return lambda to: rows.delete(to, rows.runs_keys(to, runs), self._versions)
+        return lambda to: to.delete(to.runs_keys(runs), self._versions)
 
-    def _prune(self, thread_ids: Sequence[str], strategy: str) -> Callable[[sqlite3.Connection], None]:
+    def _prune(self, thread_ids: Sequence[str], strategy: str) -> Callable[[CheckpointRows], None]:
         if strategy not in ("keep_latest", "delete"):
             raise ValueError(f"unknown strategy {strategy!r}: use 'keep_latest' or 'delete'")
 
-        def prune(to: sqlite3.Connection) -> None:
+        def prune(to: CheckpointRows) -> None:
             for thread in map(str, thread_ids):
                 if strategy == "delete":
-                    rows.delete_thread(to, thread)
+                    to.delete_thread(thread)
                     continue
-                found = rows.keys(to, thread, None, None, None, None)
+                found = to.keys(thread, None, None, None, None)
                 kept: set[CheckpointKey] = set()
                 for namespace in {key.namespace for key in found}:
                     kept |= self._needed(to, next(key for key in found if key.namespace == namespace))
-                rows.delete(to, [key for key in found if key not in kept], self._versions)
+                to.delete([key for key in found if key not in kept], self._versions)
 
         return prune
 
-    def _needed(self, of: sqlite3.Connection, key: CheckpointKey) -> set[CheckpointKey]:
+    def _needed(self, of: CheckpointRows, key: CheckpointKey) -> set[CheckpointKey]:
         """The checkpoint and the ancestors that its delta channels are rebuilt from."""
-        row = rows.get(of, *key)
+        row = of.get(*key)
         counters = self._unpack(row.metadata).get("counters_since_delta_snapshot") if row is not None else None
         open_channels: set[str] = set(counters or ())
         needed: set[CheckpointKey] = set()
@@ -311,37 +302,37 @@ class StoreSaver(BaseCheckpointSaver[str]):
             needed.add(row.key)
             versions = self._versions(row.checkpoint)
             wanted = {channel: versions[channel] for channel in open_channels if channel in versions}
-            open_channels -= {channel for channel, _ in rows.values(of, row.key, wanted)}
+            open_channels -= {channel for channel, _ in of.values(row.key, wanted)}
             if not open_channels or row.parent is None:
                 break
-            row = rows.get(of, key.thread, key.namespace, row.parent)
+            row = of.get(key.thread, key.namespace, row.parent)
         return needed
 
     def _history(
         self, config: RunnableConfig, channels: Sequence[str]
-    ) -> Callable[[sqlite3.Connection], dict[str, DeltaChannelHistory]]:
+    ) -> Callable[[CheckpointRows], dict[str, DeltaChannelHistory]]:
         thread, namespace = _place(config)
         identity = get_checkpoint_id(config)
 
-        def history(of: sqlite3.Connection) -> dict[str, DeltaChannelHistory]:
+        def history(of: CheckpointRows) -> dict[str, DeltaChannelHistory]:
             collected: dict[str, list[PendingWrite]] = {channel: [] for channel in channels}  # newest first
             seeds: dict[str, Any] = {}
             walked: set[str] = set()
-            row = rows.get(of, thread, namespace, identity)
+            row = of.get(thread, namespace, identity)
             while row is not None and row.parent is not None and len(seeds) < len(collected):
                 if row.parent in walked:  # a checkpoint put again under its own descendant
                     break
                 walked.add(row.parent)
-                row = rows.get(of, thread, namespace, row.parent)
+                row = of.get(thread, namespace, row.parent)
                 if row is None:
                     break
                 unseeded = collected.keys() - seeds.keys()
-                for write in reversed(rows.writes(of, row.key)):
+                for write in reversed(of.writes(row.key)):
                     if write.channel in unseeded:
                         collected[write.channel].append((write.task, write.channel, self._unpack(write.value)))
                 versions = self._versions(row.checkpoint)
                 wanted = {channel: versions[channel] for channel in unseeded if channel in versions}
-                seeds.update((channel, self._unpack(value)) for channel, value in rows.values(of, row.key, wanted))
+                seeds.update((channel, self._unpack(value)) for channel, value in of.values(row.key, wanted))
             found: dict[str, DeltaChannelHistory] = {}
             for channel, newest_first in collected.items():
                 found[channel] = {"writes": newest_first[::-1]}
@@ -374,14 +365,14 @@ def _config_of(key: CheckpointKey) -> RunnableConfig:
 
 def _keys(
     config: RunnableConfig | None, before: RunnableConfig | None, limit: int | None
-) -> Callable[[sqlite3.Connection], list[CheckpointKey]]:
+) -> Callable[[CheckpointRows], list[CheckpointKey]]:
     configurable = config.get("configurable", {}) if config else {}
     thread = configurable.get("thread_id")
     namespace = configurable.get("checkpoint_ns")
     identity = configurable.get("checkpoint_id")
     end = get_checkpoint_id(before) if before else None
-    return lambda of: rows.keys(of, None if thread is None else str(thread), namespace, identity, end, limit)
+    return lambda of: of.keys(None if thread is None else str(thread), namespace, identity, end, limit)
 
 
-def _copy(source: str, target: str) -> Callable[[sqlite3.Connection], None]:
-    return lambda to: rows.copy_thread(to, str(source), str(target))
+def _copy(source: str, target: str) -> Callable[[CheckpointRows], None]:
+    return lambda to: to.copy_thread(str(source), str(target))

@@ -1,0 +1,179 @@
+"""The driver: its sessions, retries and causal bookmarks, and its errors in our words."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Awaitable, Callable, Generator
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from pyagent.errors import StoreError
+from pyagent.store.base import StoreFull, StoreUnavailable
+
+if TYPE_CHECKING:
+    from neo4j import AsyncDriver, AsyncManagedTransaction
+
+T = TypeVar("T")
+Work = Callable[["AsyncManagedTransaction"], Awaitable[T]]
+
+RETRY_SECONDS = 20.0
+"""How long a transaction is tried again after errors that pass: a new leader, a deadlock, a server that restarts."""
+_DISK_FULL = ("Neo.TransientError.General.DatabaseOutOfDiskSpace", "Neo.TransientError.General.OutOfDiskSpace")
+
+
+class Connection:
+    """A pool of connections to one database. One object belongs to one event loop."""
+
+    def __init__(self, url: str) -> None:
+        """`url`: `neo4j://user:password@host:7687/database`, or `bolt`, with `+s` for TLS; what is left out is the
+        server's default."""
+        parts = urlsplit(url)
+        self.user = unquote(parts.username or "neo4j")
+        self._password = unquote(parts.password or "")
+        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or "127.0.0.1"
+        self.address = urlunsplit((parts.scheme, f"{host}:{parts.port or 7687}", "", parts.query, ""))
+        """The address without user and password, as it may be shown."""
+        self.database = parts.path.strip("/") or None
+        self._driver: AsyncDriver | None = None
+        self._bookmarks: Any = None
+
+    async def open(self) -> None:
+        """Connect. Raises `StoreUnavailable`."""
+        from neo4j import AsyncGraphDatabase
+
+        with self.translated():
+            # The driver's own annotations leave its settings untyped.
+            made: Any = AsyncGraphDatabase
+            driver: AsyncDriver = made.driver(
+                self.address,
+                auth=(self.user, self._password),
+                max_transaction_retry_time=RETRY_SECONDS,
+                connection_acquisition_timeout=RETRY_SECONDS,
+                notifications_min_severity="OFF",
+            )
+            try:
+                await cast("Any", driver).verify_connectivity()
+            except BaseException:
+                await driver.close()
+                raise
+        self._bookmarks = made.bookmark_manager()
+        self._driver = driver
+
+    async def close(self) -> None:
+        """Disconnect; safe to call twice."""
+        driver, self._driver = self._driver, None
+        if driver is not None:
+            await driver.close()
+
+    async def read(self, work: Work[T]) -> T:
+        """Run the work in a transaction that reads, and again after errors that pass."""
+        return await self._in_session("execute_read", work)
+
+    async def write(self, work: Work[T]) -> T:
+        """Run the work in a transaction that writes, and again after errors that pass; what it raises rolls back."""
+        return await self._in_session("execute_write", work)
+
+    async def _in_session(self, method: str, work: Work[T]) -> T:
+        if self._driver is None:
+            raise StoreUnavailable("The store is not open.", hint="Call `await store.open()` first.")
+        driver: Any = self._driver
+        with self.translated():
+            session = driver.session(database=self.database, bookmark_manager=self._bookmarks)
+            async with session:
+                return await getattr(session, method)(_again_if_gone(work))
+
+    def blocking_driver(self) -> Any:
+        """Another driver to the same database, whose methods block; the caller closes it."""
+        from neo4j import GraphDatabase
+
+        made: Any = GraphDatabase
+        return made.driver(
+            self.address,
+            auth=(self.user, self._password),
+            max_transaction_retry_time=RETRY_SECONDS,
+            notifications_min_severity="OFF",
+        )
+
+    @contextlib.contextmanager
+    def translated(self) -> Generator[None]:
+        """The driver's errors as ours."""
+        from neo4j.exceptions import AuthError, DriverError, IncompleteCommit, Neo4jError
+
+        try:
+            yield
+        except IncompleteCommit as error:
+            raise CommitUnknown(
+                f"The connection to {self.address} broke while a commit was on its way.",
+                hint="Ask again when the server is back.",
+            ) from error
+        except AuthError as error:
+            raise StoreUnavailable(
+                f"{self.address} refuses the user {self.user}: {error.message}.",
+                hint="Correct user and password in PYAGENT_STORE: neo4j://user:password@host:7687.",
+            ) from error
+        except Neo4jError as error:
+            raise self._of_server(error) from error
+        except (DriverError, OSError) as error:
+            raise StoreUnavailable(
+                f"{self.address} cannot be reached: {_first_line(error)}",
+                hint="Start the Neo4j server, or correct the address in PYAGENT_STORE.",
+            ) from error
+
+    def _of_server(self, error: Any) -> StoreError:
+        code, message = str(error.code), _first_line(error.message)
+        if code in _DISK_FULL:
+            return StoreFull(f"The disk of {self.address} is full.", details={"server_code": code})
+        if code.startswith("Neo.TransientError") or "ReadOnly" in code or "DatabaseUnavailable" in code:
+            return StoreUnavailable(
+                f"{self.address} cannot do that now: {message}",
+                hint="Look into the Neo4j server's log; `pyagent doctor` asks it again.",
+                details={"server_code": code},
+            )
+        return StoreError(
+            f"{self.address} refuses: {message}",
+            code="store.query",
+            hint="This is a defect of PyAgent, or the server is older than 5.23.",
+            details={"server_code": code},
+        )
+
+
+def _again_if_gone(work: Work[T]) -> Work[T]:
+    """The work, tried again by the driver where another transaction deleted what this one waited to lock."""
+
+    async def tried(transaction: AsyncManagedTransaction) -> T:
+        from neo4j.exceptions import Neo4jError, TransientError
+
+        try:
+            return await work(transaction)
+        except Neo4jError as error:
+            if error.code == "Neo.ClientError.Statement.EntityNotFound":
+                raise TransientError(error.message) from error
+            raise
+
+    return tried
+
+
+class CommitUnknown(StoreUnavailable):
+    """The connection broke while a commit was on its way: it may have landed."""
+
+
+async def rows(transaction: AsyncManagedTransaction, query: str, **parameters: Any) -> list[dict[str, Any]]:
+    """The records of a query, as dictionaries."""
+    result = await transaction.run(query, parameters)  # pyright: ignore[reportArgumentType]
+    return await result.data()
+
+
+async def row(transaction: AsyncManagedTransaction, query: str, **parameters: Any) -> dict[str, Any] | None:
+    """The first record of a query."""
+    found = await rows(transaction, query, **parameters)
+    return found[0] if found else None
+
+
+async def do(transaction: AsyncManagedTransaction, query: str, **parameters: Any) -> None:
+    """Run a query for what it changes."""
+    result = await transaction.run(query, parameters)  # pyright: ignore[reportArgumentType]
+    await result.consume()
+
+
+def _first_line(error: object) -> str:
+    return str(error).strip().partition("\n")[0]

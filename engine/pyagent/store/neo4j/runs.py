@@ -1,0 +1,201 @@
+"""Runs and their steps in Neo4j."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pyagent.errors import LeaseHeld, NotFound, StoreError
+from pyagent.store import codec
+from pyagent.store.base import KeyTaken, NewRun, Run, RunFilter, StepRecord, lowered
+from pyagent.store.neo4j import leases, payloads, streams
+from pyagent.store.neo4j.checkpoints import DELETE_THREAD
+from pyagent.store.neo4j.connection import do, row, rows
+from pyagent.store.neo4j.values import MICROSECOND, no_run, run_of, step_of
+
+if TYPE_CHECKING:
+    from neo4j import AsyncManagedTransaction
+
+SHORTEST_PREFIX = 6
+"""Characters of a run's id that are enough to name it."""
+SEPARATOR = "\x00"
+"""Between the fields that a search for text looks at: no text reaches over it."""
+_NO_END = 2**62
+_CREATE = """
+MATCH (c:Counter {name: 'run'})
+SET c.value = c.value + 1
+WITH c.value AS number, datetime.truncate('microsecond', datetime.realtime()) AS now
+CREATE (r:Run {id: $run})
+SET r += $values, r.number = number, r.status = 'queued', r.created_at = now, r.updated_at = now,
+    r.log_length = 0, r.step_count = 0, r.seen = 0
+CREATE (r)-[:HAS_LEASE]->(:Lease {run: $run, token: 0, adoptions: 0})
+WITH r
+CALL (r) {
+    MATCH (v:Version {hash: r.graph_hash}) CREATE (r)-[:OF]->(v)
+}
+CALL (r) {
+    MATCH (source:Run {id: r.forked_from}) CREATE (r)-[:FORKED_FROM]->(source)
+}
+CALL (r) {
+    MATCH (caller:Run {id: r.parent_run}) CREATE (r)-[:CALLED_BY {step: r.parent_step}]->(caller)
+}
+"""
+_KEY = """
+MERGE (k:StartKey {owner: $owner, graph_id: $graph, key: $key})
+SET k.locked = true
+WITH k
+OPTIONAL MATCH (r:Run)-[:HOLDS_KEY]->(k)
+WHERE r.ended_at IS NULL OR r.ended_at + duration({microseconds: r.key_window}) > datetime.realtime()
+RETURN r.id AS id
+"""
+_HOLD_KEY = """
+MATCH (k:StartKey {owner: $owner, graph_id: $graph, key: $key})
+OPTIONAL MATCH ()-[old:HOLDS_KEY]->(k)
+DELETE old
+WITH DISTINCT k
+MATCH (r:Run {id: $run})
+CREATE (r)-[:HOLDS_KEY]->(k)
+"""
+_GET = "MATCH (r:Run {id: $run})-[:HAS_LEASE]->(l:Lease) RETURN r {.*} AS run, l {.*} AS lease"
+_BEGIN_SO = """
+MATCH (r:Run)-[:HAS_LEASE]->(l:Lease) WHERE r.id STARTS WITH $prefix
+RETURN r {.*} AS run, l {.*} AS lease ORDER BY r.number DESC LIMIT 5
+"""
+_LIST = """
+MATCH (r:Run) WHERE r.number < $below
+  AND ($graph IS NULL OR r.graph_id = $graph)
+  AND ($owner IS NULL OR r.owner = $owner)
+  AND ($key IS NULL OR r.key = $key)
+  AND ($text = '' OR r.search CONTAINS $text)
+  AND ($since IS NULL OR r.created_at >= $since)
+  AND ($until IS NULL OR r.created_at < $until)
+  AND (size($statuses) = 0 OR r.status IN $statuses)
+WITH r ORDER BY r.number DESC LIMIT $limit
+MATCH (r)-[:HAS_LEASE]->(l:Lease)
+RETURN r {.*} AS run, l {.*} AS lease ORDER BY r.number DESC
+"""
+_STEPS = "MATCH (:Run {id: $run})-[:HAS_STEP]->(s:Step) RETURN s {.*} AS step ORDER BY s.position"
+_DELETE = (
+    "MATCH (n:Entry) WHERE n.run = $run DETACH DELETE n",
+    "MATCH (n:Event) WHERE n.run = $run DETACH DELETE n",
+    "MATCH (n:Message) WHERE n.run = $run DETACH DELETE n",
+    "MATCH (n:Posted) WHERE n.run = $run DETACH DELETE n",
+    "MATCH (:Run {id: $run})-[:HAS_STEP]->(s:Step) OPTIONAL MATCH (s)-[:HAS_ATTEMPT]->(a:Attempt) DETACH DELETE a, s",
+    "MATCH (:Run {id: $run})-[:HOLDS_KEY]->(k:StartKey) DETACH DELETE k",
+    "MATCH (r:Run {id: $run})-[:HAS_LEASE]->(l:Lease) DETACH DELETE l, r",
+)
+
+
+async def create(to: AsyncManagedTransaction, run: NewRun) -> Run:
+    """Create a queued run, or answer by the start key's policy."""
+    if await row(to, "MATCH (r:Run {id: $run}) RETURN r.id AS id", run=run.id) is not None:
+        raise StoreError(f"There is a run {run.id} already.", code="store.run_exists", hint="Give each run a fresh id.")
+    key = {"owner": run.owner, "graph": run.graph_id, "key": run.key}
+    if run.key is not None and (held := await row(to, _KEY, **key)) is not None and held["id"] is not None:
+        holder = await get(to, held["id"])
+        if run.key_policy == "existing":
+            return holder
+        if run.key_policy == "reject":
+            raise KeyTaken(f"Run {holder.id} ({holder.status}) holds the key {run.key!r}.", details={"run": holder.id})
+        if holder.ended_at is None:
+            await streams.post(to, holder.id, "cancel", actor=run.actor)
+    await do(to, _CREATE, run=run.id, values=_values(run))
+    if run.key is not None:
+        await do(to, _HOLD_KEY, run=run.id, **key)
+    return await get(to, run.id)
+
+
+def _values(run: NewRun) -> dict[str, Any]:
+    return {
+        "graph_id": run.graph_id,
+        "graph_hash": run.graph_hash,
+        "trigger": run.trigger,
+        "inputs": codec.encode(run.inputs),
+        "production": run.production,
+        "key": run.key,
+        "key_window": run.key_window // MICROSECOND,
+        "parent_run": run.parent_run,
+        "parent_step": run.parent_step,
+        "forked_from": run.forked_from,
+        "continues": run.continues,
+        "slot": run.slot,
+        "slots": run.slots,
+        "owner": run.owner,
+        "actor": run.actor,
+        "semantics": run.semantics,
+        "labels": codec.encode_json(run.labels),
+        "search": SEPARATOR.join(map(lowered, (run.id, run.graph_id, run.key or "", run.trigger, run.actor))),
+    }
+
+
+async def get(of: AsyncManagedTransaction, run_id: str) -> Run:
+    """The run with this id or unique prefix. Raises `NotFound`."""
+    found = await row(of, _GET, run=run_id)
+    if found is not None:
+        return run_of(found["run"], found["lease"])
+    if not run_id:
+        raise no_run(run_id)
+    candidates = [run_of(one["run"], one["lease"]) for one in await rows(of, _BEGIN_SO, prefix=run_id)]
+    if not candidates:
+        raise no_run(run_id)
+    ids = [run.id for run in candidates]
+    if len(run_id) < SHORTEST_PREFIX:
+        raise NotFound(
+            f"{run_id} is too short to name a run.",
+            code="run.not_found",
+            hint=f"Give at least {SHORTEST_PREFIX} characters of the run's id. Begin so: {', '.join(ids)}.",
+        )
+    if len(candidates) > 1:
+        raise NotFound(
+            f"Several runs begin with {run_id}.",
+            code="run.ambiguous",
+            hint=f"Give more characters of the id. Begin so: {', '.join(ids)}.",
+            details={"runs": ids},
+        )
+    return candidates[0]
+
+
+async def listed(of: AsyncManagedTransaction, filter: RunFilter) -> list[Run]:
+    """The runs that the filter lets through, newest first."""
+    below = _NO_END
+    if filter.before is not None:
+        found = await row(of, "MATCH (r:Run {id: $run}) RETURN r.number AS number", run=filter.before)
+        if found is None:
+            raise no_run(filter.before)
+        below = found["number"]
+    return [
+        run_of(one["run"], one["lease"])
+        for one in await rows(
+            of,
+            _LIST,
+            below=below,
+            graph=filter.graph_id,
+            owner=filter.owner,
+            key=filter.key,
+            text=lowered(filter.text),
+            since=filter.since,
+            until=filter.until,
+            statuses=list(filter.statuses),
+            limit=max(filter.limit, 0),
+        )
+    ]
+
+
+async def steps(of: AsyncManagedTransaction, run_id: str) -> list[StepRecord]:
+    """The run's steps in the order of their first commit. Raises `NotFound`."""
+    await streams.exists(of, run_id)
+    return [step_of(found["step"]) for found in await rows(of, _STEPS, run=run_id)]
+
+
+async def delete(to: AsyncManagedTransaction, run_id: str) -> None:
+    """Delete all of a run, and the blobs that only it referred to."""
+    held = await leases.lock(to, run_id)
+    if held is None:
+        raise no_run(run_id)
+    if held["owner"] is not None and not held["expired"]:
+        raise LeaseHeld(
+            f"{held['owner']} holds run {run_id}.", hint="Cancel the run first, or wait until its worker ends."
+        )
+    digests = await payloads.of_run(to, run_id)
+    for statement in (*_DELETE, *DELETE_THREAD):
+        await do(to, statement, run=run_id)
+    await payloads.forget(to, digests)

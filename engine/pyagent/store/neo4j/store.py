@@ -1,0 +1,364 @@
+"""The store contract over one Neo4j database, for any number of processes on any number of machines."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from blake3 import blake3
+
+from pyagent.errors import NotFound, StoreError
+from pyagent.store.base import (
+    Activation,
+    Commit,
+    Event,
+    GraphVersion,
+    Lease,
+    LogRecord,
+    Message,
+    MessageKind,
+    NewEvent,
+    NewRun,
+    Run,
+    RunFilter,
+    StepRecord,
+)
+from pyagent.store.blobs import CHUNK, FILE_THRESHOLD, check_digest, check_range, digest_of
+from pyagent.store.changes import Changes
+from pyagent.store.neo4j import commits, graphs, leases, payloads, runs, schema, streams
+from pyagent.store.neo4j.checkpoints import Neo4jCheckpointDatabase
+from pyagent.store.neo4j.connection import CommitUnknown, Connection, Work, row
+from pyagent.store.neo4j.values import moment
+
+if TYPE_CHECKING:
+    from neo4j import AsyncManagedTransaction
+
+    from pyagent.store.checkpoints import StoreSaver
+
+T = TypeVar("T")
+
+POLL_INTERVAL = 0.05
+"""Seconds between looks for commits by other processes, while somebody waits for them."""
+PAGE = 1000
+"""Records of a long read after which other tasks get their turn."""
+
+
+class Neo4jStore:
+    """The store contract over one Neo4j database (5.23 or later; the Community edition will do).
+
+    Opened by `open_store("neo4j://user:password@host:7687")`, or by hand, then `await store.open()`. One object belongs
+    to one event loop.
+    """
+
+    def __init__(self, url: str) -> None:
+        """`url`: see `Connection`."""
+        self.connection = Connection(url)
+        self._changes = Changes()
+        self._seen: dict[str, int] = {}
+        self._poller: asyncio.Task[None] | None = None
+        self._checkpoints = Neo4jCheckpointDatabase(self.connection)
+
+    async def open(self) -> None:
+        """Connect and migrate. Raises `StoreUnavailable`, and `StoreError` (`store.schema_newer`)."""
+        await self.connection.open()
+        try:
+            await schema.migrate(self.connection)
+            self._seen = await self.connection.read(streams.counters)
+        except BaseException:
+            await self.connection.close()
+            raise
+
+    async def close(self) -> None:
+        """Disconnect; safe to call twice. Whoever follows events gets `StoreUnavailable`."""
+        if self._poller is not None:
+            self._poller.cancel()
+            self._poller = None
+        self._checkpoints.close()
+        await self.connection.close()
+        self._changes.notify()
+
+    async def now(self) -> datetime:
+        """The server's clock, in UTC."""
+
+        async def ask(of: AsyncManagedTransaction) -> datetime:
+            found = await row(of, "RETURN datetime.truncate('microsecond', datetime.realtime()) AS now")
+            assert found is not None
+            return moment(found["now"])
+
+        return await self.connection.read(ask)
+
+    # graphs
+
+    async def put_graph(self, graph_id: str, hash: str, text: str) -> None:
+        """Keep a version and make it the graph's latest; the text that came first with a hash stays."""
+        await self._again(lambda to: graphs.put(to, graph_id, hash, text))
+
+    async def get_graph(self, hash: str) -> GraphVersion:
+        """Raises `NotFound`."""
+        return await self.connection.read(lambda of: graphs.get(of, hash))
+
+    async def latest_graph(self, graph_id: str) -> GraphVersion:
+        """The version put last. Raises `NotFound`."""
+        return await self.connection.read(lambda of: graphs.latest(of, graph_id))
+
+    async def graph_versions(self, graph_id: str, limit: int = 50) -> list[GraphVersion]:
+        """The graph's versions, the one put last first."""
+        return await self.connection.read(lambda of: graphs.versions(of, graph_id, limit))
+
+    async def activate(
+        self, graph_id: str, graph_hash: str, *, claims: Sequence[str] = (), actor: str = "local"
+    ) -> Activation:
+        """Let the world start this version. Raises `NotFound` and `ClaimTaken`."""
+        return await self._changing(lambda to: graphs.activate(to, graph_id, graph_hash, claims, actor))
+
+    async def deactivate(self, graph_id: str) -> bool:
+        """Let the world start the graph no more; False if it was not active."""
+        return await self._changing(lambda to: graphs.deactivate(to, graph_id))
+
+    async def activations(self) -> list[Activation]:
+        """What is active, by graph id."""
+        return await self.connection.read(graphs.listed)
+
+    async def set_problem(self, graph_id: str, node: str, problem: Mapping[str, Any] | None) -> None:
+        """Keep why a trigger does not work; None: it works."""
+        await self._again(lambda to: graphs.set_problem(to, graph_id, node, problem))
+
+    # runs
+
+    async def create_run(self, run: NewRun, events: Sequence[NewEvent] = (), first: Commit | None = None) -> Run:
+        """Create a queued run; see the contract for start keys."""
+        identity = uuid.uuid4().hex
+        try:
+            created = await self.connection.write(lambda to: commits.create(to, run, events, first, identity))
+        except CommitUnknown:
+            created = await self._created(run, events, first, identity)
+        self._changes.notify()
+        return created
+
+    async def _created(self, run: NewRun, events: Sequence[NewEvent], first: Commit | None, identity: str) -> Run:
+        """The run whose creation may have landed, created if it has not."""
+        with suppress(NotFound):
+            return await self.get_run(run.id)
+        return await self.connection.write(lambda to: commits.create(to, run, events, first, identity))
+
+    async def get_run(self, run_id: str) -> Run:
+        """The run with this id or unique prefix. Raises `NotFound`."""
+        return await self.connection.read(lambda of: runs.get(of, run_id))
+
+    async def list_runs(self, filter: RunFilter = RunFilter()) -> list[Run]:
+        """The runs that the filter lets through, newest first."""
+        return await self.connection.read(lambda of: runs.listed(of, filter))
+
+    async def delete_run(self, run_id: str) -> None:
+        """Delete all of a run for good; see the contract."""
+        await self.connection.write(lambda to: runs.delete(to, run_id))
+
+    async def steps(self, run_id: str) -> list[StepRecord]:
+        """The run's steps in the order of their first commit. Raises `NotFound`."""
+        return await self.connection.read(lambda of: runs.steps(of, run_id))
+
+    # leases
+
+    async def claim(self, run_id: str, owner: str, ttl: timedelta) -> Lease:
+        """Take the run for `owner`. Raises `LeaseHeld`, `SlotTaken` and `NotFound`."""
+        return await self._again(lambda to: leases.claim(to, run_id, owner, ttl))
+
+    async def renew(self, lease: Lease, ttl: timedelta) -> Lease:
+        """The lease with a later end. Raises `LeaseLost`."""
+        return await self._again(lambda to: leases.renew(to, lease, ttl))
+
+    async def release(self, lease: Lease) -> None:
+        """Give the lease back; releasing a lost one does nothing."""
+        await self._changing(lambda to: leases.release(to, lease))
+
+    async def claimable(self, limit: int = 100) -> list[str]:
+        """Ids of the runs that somebody should take; see the contract."""
+        return await self.connection.read(lambda of: leases.claimable(of, limit))
+
+    # log and commit
+
+    async def commit(self, lease: Lease, commit: Commit) -> None:
+        """Apply all of it or nothing. Raises `LeaseLost`, `LogConflict`, `MessageTaken`, `StoreFull`."""
+        identity = uuid.uuid4().hex
+        await self._changing(lambda to: commits.apply(to, lease, commit, identity))
+
+    async def read_log(self, run_id: str, after: int = 0) -> list[LogRecord]:
+        """The entries with `seq > after`, in order. Raises `NotFound`."""
+        await self.connection.read(lambda of: streams.exists(of, run_id))
+        found: list[LogRecord] = []
+        while True:
+            last = found[-1].seq if found else after
+            page = await self.connection.read(lambda of, last=last: commits.read_log(of, run_id, last, PAGE))
+            found += page
+            if len(page) < PAGE:
+                return found
+
+    # messages
+
+    async def post(
+        self,
+        run_id: str | None,
+        kind: MessageKind,
+        *,
+        step: str = "",
+        name: str = "",
+        key: str = "",
+        body: bytes = b"null",
+        actor: str = "local",
+        sent_by: str | None = None,
+        once: str = "",
+    ) -> int:
+        """Leave a message and return its id. Raises `NotFound` for an unknown run."""
+
+        async def leave(to: AsyncManagedTransaction) -> int:
+            return await streams.post(
+                to, run_id, kind, step=step, name=name, key=key, body=body, actor=actor, sent_by=sent_by, once=once
+            )
+
+        identity = await self.connection.write(leave)
+        self._changes.notify()
+        return identity
+
+    async def messages(self, run_id: str, signals: Sequence[tuple[str, str]] = ()) -> list[Message]:
+        """What no commit has consumed, oldest first. Raises `NotFound`."""
+        return await self.connection.read(lambda of: streams.messages(of, run_id, signals))
+
+    # events
+
+    async def read_events(self, after: int = 0, run_id: str | None = None, limit: int = 1000) -> list[Event]:
+        """At most `limit` events after the cursor, in order."""
+        return await self.connection.read(lambda of: streams.read_events(of, after, run_id, limit))
+
+    async def last_cursor(self) -> int:
+        """The cursor of the newest event; 0 when there is none."""
+        return (await self.connection.read(streams.counters)).get("event", 0)
+
+    async def follow(self, after: int = 0, run_id: str | None = None) -> AsyncIterator[Sequence[Event]]:
+        """Batches of events after the cursor, for ever; other processes' within about `POLL_INTERVAL`."""
+        while True:
+            mark = self.mark()
+            batch = await self.read_events(after, run_id, PAGE)
+            if batch:
+                after = batch[-1].cursor
+                yield batch
+            else:
+                await self._wait(mark, None)
+
+    def mark(self) -> int:
+        """A mark to hand to `changed`."""
+        return self._changes.count
+
+    async def changed(self, timeout: float, since: int | None = None) -> bool:
+        """Wait until something may have come since the mark, at most `timeout` seconds; whether it may have."""
+        return await self._wait(self.mark() if since is None else since, timeout)
+
+    async def _wait(self, since: int, timeout: float | None) -> bool:
+        if self._poller is None or self._poller.done():
+            self._poller = asyncio.create_task(self._poll(), name="pyagent-store-poll")
+        return await self._changes.wait(since, timeout)
+
+    async def _poll(self) -> None:
+        """Tell of other processes' commits as long as anybody waits."""
+        while self._changes.awaited:
+            try:
+                seen = await self.connection.read(streams.counters)
+            except StoreError:
+                self._changes.notify()  # who waits will read, and get the error
+                return
+            if seen != self._seen:
+                self._seen = seen
+                self._changes.notify()
+            await asyncio.sleep(POLL_INTERVAL)
+
+    # blobs
+
+    async def put_blob(self, run_id: str, digest: str, data: bytes) -> None:
+        """Keep a payload that the run refers to from now on. Raises `NotFound` and `StoreError`."""
+        check_digest(digest, data)
+
+        async def keep(to: AsyncManagedTransaction) -> None:
+            await streams.exists(to, run_id)
+            await payloads.keep(to, run_id, digest, data)
+
+        await self._again(keep)
+
+    async def put_blob_file(self, run_id: str, path: Path) -> tuple[str, int]:
+        """Keep a file's content, that the run refers to from now on. Raises `NotFound`, `StoreError`, `OSError`."""
+        digest, size = await asyncio.to_thread(_measured, path)
+        if size < FILE_THRESHOLD:
+            data = await asyncio.to_thread(path.read_bytes)
+            await self.put_blob(run_id, digest_of(data), data)
+            return digest_of(data), len(data)
+        await self.connection.read(lambda of: streams.exists(of, run_id))
+        while not await self._upload(run_id, path, digest, size):
+            # Of the chunks that were there already, some went with their last run.
+            continue
+        return digest, size
+
+    async def _upload(self, run_id: str, path: Path, digest: str, size: int) -> bool:
+        with path.open("rb") as source:
+            number = 0
+            while chunk := await asyncio.to_thread(payloads.read_chunk, source):
+                await self._again(partial(payloads.keep_chunk, digest=digest, number=number, data=chunk))
+                number += 1
+        return await self._again(lambda to: payloads.join(to, run_id, digest, size))
+
+    async def get_blob(self, digest: str) -> bytes:
+        """Raises `NotFound`, and `StoreError` when the bytes are damaged."""
+        data = await self.connection.read(lambda of: payloads.read(of, digest, 0, None))
+        check_digest(digest, data)
+        return data
+
+    async def blob_size(self, digest: str) -> int:
+        """Bytes of the content. Raises `NotFound`."""
+        return await self.connection.read(lambda of: payloads.size(of, digest))
+
+    async def read_blob(self, digest: str, start: int, end: int) -> bytes:
+        """A range of the content. Raises `NotFound`."""
+        check_range(start, end)
+        return await self.connection.read(lambda of: payloads.read(of, digest, start, end))
+
+    def langgraph_saver(self) -> StoreSaver:
+        """LangGraph's checkpointer over the same database, usable as long as the store is open."""
+        from pyagent.store.checkpoints import StoreSaver  # imports LangGraph's parts: only for those who want it
+
+        return StoreSaver(self._checkpoints)
+
+    async def sweep(self) -> int:
+        """Remove what crashes have left behind and nothing refers to; returns how many chunks went."""
+        removed = 0
+        while gone := await self._again(payloads.sweep):
+            removed += gone
+        return removed
+
+    # transactions
+
+    async def _again(self, work: Work[T]) -> T:
+        """Run a transaction that does no harm if it is applied twice; once more if nobody knows whether it was."""
+        try:
+            return await self.connection.write(work)
+        except CommitUnknown:
+            return await self.connection.write(work)
+
+    async def _changing(self, work: Callable[[AsyncManagedTransaction], Awaitable[T]]) -> T:
+        """As `_again`, for a change that somebody may wait for."""
+        done = await self._again(work)
+        self._changes.notify()
+        return done
+
+
+def _measured(path: Path) -> tuple[str, int]:
+    """Digest and size of a file, of which only a piece is in memory."""
+    whole = blake3()
+    size = 0
+    with path.open("rb") as source:
+        while chunk := source.read(CHUNK):
+            whole.update(chunk)
+            size += len(chunk)
+    return whole.hexdigest(), size

@@ -1,0 +1,160 @@
+"""Events and messages in Neo4j.
+
+A cursor is handed out under the lock of its counter, which is held up to the end of the transaction: cursors have the
+order of commits, and nobody sees one before a smaller one that is still on its way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from pyagent.store import codec
+from pyagent.store.base import Event, Message, MessageKind, NewEvent
+from pyagent.store.neo4j.connection import do, row, rows
+from pyagent.store.neo4j.values import moment, no_run
+
+if TYPE_CHECKING:
+    from neo4j import AsyncManagedTransaction
+
+_APPEND = """
+MATCH (c:Counter {name: 'event'})
+SET c.value = c.value + size($events)
+WITH c.value - size($events) AS base
+UNWIND range(0, size($events) - 1) AS place
+WITH base + place + 1 AS cursor, $events[place] AS event
+CREATE (e:Event {cursor: cursor, run: $run})
+SET e += event
+"""
+_READ_ALL = """
+MATCH (e:Event) WHERE e.cursor > $after
+RETURN e.cursor AS cursor, e.run AS run, e.kind AS kind, e.step AS step, e.at AS at, e.data AS data
+ORDER BY e.cursor LIMIT $limit
+"""
+_READ_RUN = """
+MATCH (e:Event) WHERE e.run = $run AND e.cursor > $after
+RETURN e.cursor AS cursor, e.run AS run, e.kind AS kind, e.step AS step, e.at AS at, e.data AS data
+ORDER BY e.cursor LIMIT $limit
+"""
+_POST = """
+MATCH (c:Counter {name: 'message'})
+SET c.value = c.value + 1
+CREATE (m:Message {id: c.value, run: $run, kind: $kind, step: $step, name: $name, key: $key, body: $body,
+                   actor: $actor, at: datetime.realtime()})
+RETURN m.id AS id
+"""
+_POSTED = """
+MATCH (r:Run {id: $run})-[:HAS_LEASE]->(l:Lease)
+SET l.locked = true
+WITH r
+OPTIONAL MATCH (p:Posted {run: $run, once: $once})
+RETURN p.message AS message
+"""
+_KEEP_POSTED = "CREATE (:Posted {run: $run, once: $once, message: $message})"
+_MESSAGES = """
+MATCH (m:Message) WHERE m.run = $run RETURN m {.*} AS message
+UNION
+UNWIND $signals AS signal
+MATCH (m:Message) WHERE m.name = signal[0] AND m.key = signal[1] AND m.run IS NULL RETURN m {.*} AS message
+"""
+
+
+async def append_events(to: AsyncManagedTransaction, run_id: str, events: Sequence[NewEvent]) -> None:
+    """Give the events the next cursors."""
+    if events:
+        await do(to, _APPEND, run=run_id, events=[event_values(event) for event in events])
+
+
+def event_values(event: NewEvent) -> dict[str, Any]:
+    """An event's properties; who acted is one of its own, so that Cypher can ask."""
+    actor = event.data.get("actor")
+    return {
+        "kind": event.kind,
+        "step": event.step,
+        "at": event.at,
+        "data": codec.encode_json(event.data),
+        "actor": actor if isinstance(actor, str) else None,
+    }
+
+
+async def read_events(of: AsyncManagedTransaction, after: int, run_id: str | None, limit: int) -> list[Event]:
+    """The events after the cursor, in order."""
+    query = _READ_ALL if run_id is None else _READ_RUN
+    return [
+        Event(
+            cursor=found["cursor"],
+            run_id=found["run"],
+            kind=found["kind"],
+            step=found["step"],
+            at=moment(found["at"]),
+            data=codec.decode_json(found["data"]),
+        )
+        for found in await rows(of, query, after=after, run=run_id, limit=max(limit, 0))
+    ]
+
+
+async def counters(of: AsyncManagedTransaction) -> dict[str, int]:
+    """How many events, messages and versions of graphs there have ever been: what a follower looks at."""
+    query = "MATCH (c:Counter) WHERE c.name IN ['event', 'message', 'version'] RETURN c.name AS name, c.value AS value"
+    return {one["name"]: one["value"] for one in await rows(of, query)}
+
+
+async def post(
+    to: AsyncManagedTransaction,
+    run_id: str | None,
+    kind: MessageKind,
+    *,
+    step: str = "",
+    name: str = "",
+    key: str = "",
+    body: bytes = b"null",
+    actor: str = "local",
+    sent_by: str | None = None,
+    once: str = "",
+) -> int:
+    """Leave a message. Raises `NotFound` for an unknown run."""
+    sender = sent_by if once else None
+    if sender is not None:
+        posted = await row(to, _POSTED, run=sender, once=once)
+        if posted is None:
+            raise no_run(sender)
+        if posted["message"] is not None:
+            return int(posted["message"])
+    if run_id is not None:
+        await exists(to, run_id)
+    made = await row(
+        to, _POST, run=run_id, kind=kind, step=step, name=name, key=key, body=codec.encode(body), actor=actor
+    )
+    assert made is not None
+    if sender is not None:
+        await do(to, _KEEP_POSTED, run=sender, once=once, message=made["id"])
+    return int(made["id"])
+
+
+async def messages(of: AsyncManagedTransaction, run_id: str, signals: Sequence[tuple[str, str]]) -> list[Message]:
+    """What the run has been sent and no commit has consumed, and unaddressed signals by name and key."""
+    await exists(of, run_id)
+    found = await rows(of, _MESSAGES, run=run_id, signals=[list(signal) for signal in dict.fromkeys(signals)])
+    return sorted(
+        (
+            Message(
+                id=message["id"],
+                run_id=message.get("run"),
+                kind=message["kind"],
+                step=message["step"],
+                name=message["name"],
+                key=message["key"],
+                body=codec.decode(message["body"]),
+                actor=message["actor"],
+                at=moment(message["at"]),
+            )
+            for message in (one["message"] for one in found)
+        ),
+        key=lambda message: message.id,
+    )
+
+
+async def exists(of: AsyncManagedTransaction, run_id: str) -> None:
+    """Raises `NotFound` for an unknown run."""
+    if await row(of, "MATCH (r:Run {id: $run}) RETURN r.id AS id", run=run_id) is None:
+        raise no_run(run_id)
