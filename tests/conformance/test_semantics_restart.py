@@ -285,3 +285,11 @@ async def test_a_failed_run_that_is_resumed_waits_for_its_turn(lab: Lab) -> None
     await lab.engine.cancel(second.id)
     await lab.drive(second)
     assert (await lab.drive(first)).status == "waiting"
+
+
+async def test_a_run_that_waits_for_its_turn_can_be_cancelled(lab: Lab) -> None:
+    first = await lab.run(turns(), {"user": "ann"})
+    second = await lab.engine.start(turns(), {"user": "ann"})
+    await lab.engine.cancel(second.id)
+    assert (await lab.drive(second)).status == "cancelled"
+    assert (await lab.store.get_run(first.id)).status == "waiting"

@@ -226,6 +226,8 @@ class MemoryStore(MemoryGraphs):
         """Whether a run need not let others with its slot go first: those at work, and those created before it."""
         if run.slot is None or run.status != "queued" or run.lease_owner is not None:
             return True
+        if any(message.run_id == run.id and message.kind == "cancel" for message in self._messages.values()):
+            return True
         first = 0
         before = True
         for other in (kept.run for kept in self._runs.values()):

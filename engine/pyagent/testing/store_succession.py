@@ -105,6 +105,15 @@ class SuccessionConformance(ActivationConformance):
         with pytest.raises(SlotTaken):
             await store.claim(ids[3], "worker", MINUTE)
 
+    async def test_a_run_that_is_cancelled_before_its_turn_need_not_wait(self, store: Store) -> None:
+        first, second, third = [await store.create_run(new_run(slot="s")) for _ in range(3)]
+        await store.post(second.id, "cancel")
+        assert await store.claimable() == [first.id, second.id]
+        lease = await store.claim(second.id, "worker", MINUTE)
+        await store.commit(lease, Commit(status="cancelled", release=True))
+        with pytest.raises(SlotTaken):
+            await store.claim(third.id, "worker", MINUTE)
+
     async def test_a_slot_is_kept_through_its_workers_death_and_until_its_run_is_deleted(self, store: Store) -> None:
         dead, waiting = [await store.create_run(new_run(slot="s")) for _ in range(2)]
         lease = await store.claim(dead.id, "worker", MINUTE)

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import ValidationError
 
-from pyagent.sdk import Answer, BlobRef, Call, Item, ItemSource, Map, NodeError, Registry, Stop, Wait
+from pyagent.sdk import Answer, BlobRef, Call, Item, ItemSource, Map, NodeError, Registry, Restart, Stop, Wait
 from pyagent.testing import run_node
 from pyagent_nodes.flow.approve import approve
+from pyagent_nodes.flow.ask import ask
 from pyagent_nodes.flow.fail import fail
 from pyagent_nodes.flow.filter import filter_
 from pyagent_nodes.flow.graph import graph
@@ -19,6 +20,8 @@ from pyagent_nodes.flow.manual import manual
 from pyagent_nodes.flow.map import map_
 from pyagent_nodes.flow.merge import merge
 from pyagent_nodes.flow.noop import noop
+from pyagent_nodes.flow.restart import restart
+from pyagent_nodes.flow.signal import signal
 from pyagent_nodes.flow.stop import stop
 from pyagent_nodes.flow.switch import switch
 from pyagent_nodes.flow.wait import wait
@@ -29,7 +32,23 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 @pytest.mark.parametrize(
     "name",
-    ["manual", "if", "filter", "switch", "merge", "loop", "map", "graph", "wait", "approve", "stop", "fail", "noop"],
+    [
+        "manual",
+        "if",
+        "filter",
+        "switch",
+        "merge",
+        "loop",
+        "map",
+        "graph",
+        "wait",
+        "approve",
+        "ask",
+        "restart",
+        "stop",
+        "fail",
+        "noop",
+    ],
 )
 def test_each_type_is_found_by_its_name_alone_says_what_it_does_and_has_no_effects(name):
     found = Registry({"flow": "pyagent_nodes.flow"}).get(f"flow.{name}@1")
@@ -397,3 +416,96 @@ class TestApprove:
     async def test_switched_off_it_asks_nobody(self):
         run = await run_node(approve, NUMBERS, {"enabled": False})
         assert run.json("approved") == NUMBERS
+
+
+class TestAsk:
+    FIELDS = (
+        {"name": "who", "required": True, "label": "Who?"},
+        {"name": "age", "type": "integer", "default": 1, "description": "In years"},
+        {"name": "tags", "type": "choices", "options": ["a", "b"], "required": True},
+    )
+
+    async def test_a_list_of_fields_is_a_schema(self):
+        run = await run_node(ask, NUMBERS, {"title": "Who?", "message": "Say", "fields": list(self.FIELDS), "show": 1})
+        assert run.command == Wait(
+            kind="form",
+            title="Who?",
+            prompt={"message": "Say", "items": [{"n": 1}], "count": 3},
+            response_schema={
+                "type": "object",
+                "properties": {
+                    "who": {"title": "Who?", "type": "string", "minLength": 1},
+                    "age": {"title": "age", "type": "integer", "description": "In years", "default": 1},
+                    "tags": {
+                        **{"title": "tags", "type": "array", "uniqueItems": True},
+                        **{"items": {"enum": ["a", "b"]}, "minItems": 1},
+                    },
+                },
+                "required": ["who", "tags"],
+                "additionalProperties": False,
+            },
+        )
+
+    async def test_json_schema_properties_are_taken_as_they_are(self):
+        params = {"fields": {"a": {"type": "string", "maxLength": 3}}, "required": ["a"], "timeout": "1h"}
+        run = await run_node(ask, NUMBERS, params, now=START)
+        assert isinstance(run.command, Wait)
+        assert run.command.until == START + timedelta(hours=1)
+        assert run.command.response_schema["properties"] == {"a": {"type": "string", "maxLength": 3}}
+        assert run.command.response_schema["required"] == ["a"]
+
+    async def test_the_answer_is_put_into_each_item(self):
+        params = {"fields": {"a": {}}, "into": "form.said", "by": "by"}
+        answer = Answer(kind="form", value={"a": 1}, actor="ann", at=START)
+        run = await run_node(ask, NUMBERS[:2], params, answer=answer)
+        by = {"actor": "ann", "at": START.isoformat()}
+        assert run.json("out") == [{"n": number, "form": {"said": {"a": 1}}, "by": by} for number in (1, 2)]
+        assert run.sources("out") == [[0], [1]]
+
+    async def test_the_end_of_the_time_is_a_port(self):
+        params = {"fields": {"a": {}}, "timeout": "1h"}
+        run = await run_node(ask, NUMBERS, params, answer=Answer(kind="timeout"))
+        assert run.json("timeout") == NUMBERS
+        assert run.context.ports_out == ["out", "timeout"]
+
+    @pytest.mark.parametrize(
+        "params",
+        [
+            {},
+            {"fields": []},
+            {"fields": [{"name": "a b"}]},
+            {"fields": [{"name": "a"}, {"name": "a"}]},
+            {"fields": [{"name": "a", "type": "choice"}]},
+            {"fields": [{"name": "a", "options": [1]}]},
+            {"fields": [{"name": "a"}], "required": ["a"]},
+            {"fields": {"a": {}}, "required": ["b"]},
+        ],
+    )
+    async def test_a_form_that_is_none_is_refused(self, params):
+        with pytest.raises(ValidationError):
+            await run_node(ask, NUMBERS, params)
+
+
+class TestSignal:
+    async def test_each_item_sends_its_signal_and_passes(self):
+        run = await run_node(signal, NUMBERS[:2], lambda json, _: {"name": "go", "key": json["n"], "value": json})
+        assert run.context.signals == [
+            {"name": "go", "key": str(number), "value": {"n": number}, "run": None} for number in (1, 2)
+        ]
+        assert run.json() == NUMBERS[:2]
+
+    async def test_it_may_be_repeated_because_it_is_sent_once(self):
+        assert signal.effects_for(None) == "idempotent"
+
+
+class TestRestart:
+    async def test_the_items_given_go_on_by_default(self):
+        run = await run_node(restart, NUMBERS)
+        assert isinstance(run.command, Restart)
+        assert [item.json for item in run.command.items] == NUMBERS
+        assert (run.command.inputs, run.command.state, run.command.version) == (None, None, "newest")
+
+    async def test_what_the_successor_begins_with_is_chosen(self):
+        params = {"items": "inputs", "inputs": {"a": 1}, "state": {"b": 2}, "version": "same"}
+        run = await run_node(restart, NUMBERS, params)
+        assert run.command == Restart(inputs={"a": 1}, state={"b": 2}, version="same")

@@ -13,9 +13,11 @@ _NO_TURN = (
     "(s.slot IS NOT NULL AND s.status = 'queued' AND s.lease_owner IS NULL AND s.slots <="
     " (SELECT count(*) FROM run_state o WHERE o.slot = s.slot AND o.run != s.run"
     " AND o.status IN ('queued', 'running', 'waiting', 'paused')"
-    " AND (o.status != 'queued' OR o.lease_owner IS NOT NULL OR o.run < s.run)))"
+    " AND (o.status != 'queued' OR o.lease_owner IS NOT NULL OR o.run < s.run))"
+    " AND NOT EXISTS (SELECT 1 FROM messages c WHERE c.run = s.run AND c.kind = 'cancel'))"
 )
-"""Whether a queued run `s` must let others with its slot go first: those at work, and those created before it."""
+"""Whether a queued run `s` must let others with its slot go first: those at work, and those created before it. One that
+is to be cancelled is in nobody's way."""
 
 
 def claim(
