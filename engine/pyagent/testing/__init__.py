@@ -3,6 +3,8 @@
 The suites need pytest and are imported by their modules: `pyagent.testing.store`.
 """
 
+from pyagent.testing.advisory_server import AdvisoryServer
+from pyagent.testing.http_server import HttpReply, HttpRequest, HttpServer
 from pyagent.testing.memory_store import MemoryStore
 from pyagent.testing.node_cases import CaseRecorder, NodeCase
 from pyagent.testing.node_conformance import NodeFinding, declared_findings, node_findings
@@ -10,7 +12,11 @@ from pyagent.testing.node_examples import NodeExample, run_example
 from pyagent.testing.nodes import NodeRun, TestBlobs, TestCancelToken, TestContext, run_node
 
 __all__ = [
+    "AdvisoryServer",
     "CaseRecorder",
+    "HttpReply",
+    "HttpRequest",
+    "HttpServer",
     "MemoryStore",
     "NodeCase",
     "NodeExample",
