@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from engine_lab import Lab, opened
+from postgres_server import Postgres
 from sample_api import sample_api
+from smtp_server import mail_server
 
 
 @pytest.fixture
@@ -24,3 +27,24 @@ def example_http(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
     monkeypatch.setenv("PYAGENT_ALLOW_PRIVATE", "127.0.0.1")
     with sample_api() as server:
         yield {"http": server.url}
+
+
+@pytest.fixture
+async def example_smtp(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[dict[str, str]]:
+    """The credential `mail`: a mail server that takes everything but mail to `nobody`."""
+    async with mail_server() as server:
+        credential = {
+            "host": "127.0.0.1",
+            "port": server.port,
+            "security": "none",
+            "from": "PyAgent <robot@example.org>",
+        }
+        monkeypatch.setenv("PYAGENT_CREDENTIAL_MAIL", json.dumps(credential))
+        yield {}
+
+
+@pytest.fixture
+def example_postgres(postgres_cluster: Postgres, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The credential `warehouse`: an empty database of Postgres."""
+    monkeypatch.setenv("PYAGENT_CREDENTIAL_WAREHOUSE", json.dumps(postgres_cluster.credential))
+    return {}
