@@ -23,9 +23,8 @@ pytestmark = [
 
 
 @pytest.fixture
-async def address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
-    """A server with a certificate that it made itself, `certificate.pem`."""
-    monkeypatch.setenv("PYAGENT_ALLOW_PRIVATE", "localhost, 127.0.0.1")
+def certified(tmp_path: Path) -> None:
+    """`certificate.pem` for 127.0.0.1, signed by itself; `localhost` is its common name only, which does not count."""
     certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
     subprocess.run(
         [
@@ -34,8 +33,14 @@ async def address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
         ],
         check=True, capture_output=True,
     )  # fmt: skip
+
+
+@pytest.fixture
+async def address(certified: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
+    """A server with that certificate."""
+    monkeypatch.setenv("PYAGENT_ALLOW_PRIVATE", "localhost, 127.0.0.1")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate, key)
+    context.load_cert_chain(tmp_path / "certificate.pem", tmp_path / "key.pem")
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
