@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import threading
 import warnings
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -139,3 +140,19 @@ async def scripted_server(script: Sequence[str | None]) -> AsyncIterator[Scripte
         server.close()
         for writer in open_writers:
             writer.close()
+
+
+@contextmanager
+def mail_server_aside() -> Iterator[MailBoxServer]:
+    """`mail_server` in a thread of its own, for fixtures that are not async."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    server = mail_server()
+    try:
+        yield asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result(10)
+    finally:
+        asyncio.run_coroutine_threadsafe(server.__aexit__(None, None, None), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()

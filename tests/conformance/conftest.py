@@ -11,7 +11,7 @@ import pytest
 from engine_lab import Lab, opened
 from postgres_server import Postgres
 from sample_api import sample_api
-from smtp_server import mail_server
+from smtp_server import mail_server_aside
 
 
 @pytest.fixture
@@ -30,9 +30,9 @@ def example_http(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture
-async def example_smtp(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[dict[str, str]]:
+def example_smtp(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
     """The credential `mail`: a mail server that takes everything but mail to `nobody`."""
-    async with mail_server() as server:
+    with mail_server_aside() as server:
         credential = {
             "host": "127.0.0.1",
             "port": server.port,
