@@ -27,6 +27,9 @@ Log = Callable[..., None]
 _BATCH = 200
 """Items worked on in one visit to the thread."""
 
+_PATIENCE = 50
+"""Hundredths of a second that a stop waits for the thread to end."""
+
 _CONSOLE = "\0console "
 """Before what `console` says; it goes the way of reads of nodes, of which none has such a name."""
 
@@ -102,6 +105,10 @@ class Script:
             raise self._failed(error, index) from None
         return decoded(value) if type(value) is bytes else value
 
+    def interrupt(self) -> None:
+        """Stop the run that another thread has going on."""
+        self._engine.interrupt()
+
     def _failed(self, error: ScriptError, item: int | None) -> ScriptFailed:
         kind, message, line, _ = error.args
         last = len(self._code.rstrip().split("\n"))
@@ -134,8 +141,9 @@ async def run_script(
 ) -> list[Any]:
     """What the code returned for each of `given`: what it works on, and what it can read meanwhile.
 
-    Raises `ScriptFailed`, what reading another node raises, and `NodeCancelled` at once when `cancel` asks for it;
-    the thread then ends by its time limit at the latest.
+    Raises `ScriptFailed`, what reading another node raises, and `NodeCancelled` when `cancel` asks for it. A stop
+    interrupts the code; only a native function that is under way (the largest takes a second or two) ends first,
+    in a thread that nobody waits for.
     """
     loop = asyncio.get_running_loop()
     lines = 0
@@ -149,6 +157,7 @@ async def run_script(
             loop.call_soon_threadsafe(partial(log, f"more than {limits.lines} lines; the rest is left out"))
 
     script: Script | None = None
+    stopped = False
 
     def work(batch: Sequence[tuple[Any, EvaluationContext]], start: int) -> list[Any]:
         nonlocal script
@@ -156,7 +165,7 @@ async def run_script(
             script = Script(code, mode, timezone, limits)
         found: list[Any] = []
         for index, (value, context) in enumerate(batch, start):
-            if cancel.cancelled:
+            if stopped:
                 break
             found.append(script.run(value, context, say, index if mode == "each" else None))
         return found
@@ -170,8 +179,20 @@ async def run_script(
             return await working
         finally:
             asked.cancel()
-            # Nobody waits for a thread that is left behind: what it raises is nobody's.
+            # What the thread raises after its end was asked for is nobody's.
             working.add_done_callback(lambda done: done.cancelled() or done.exception())
+            await stop(working)
+
+    async def stop(working: asyncio.Future[Any]) -> None:
+        nonlocal stopped
+        stopped = not working.done()
+        for _ in range(_PATIENCE):
+            if working.done():
+                return
+            # Again and again: a run that was just about to begin does not notice.
+            if script is not None:
+                script.interrupt()
+            await asyncio.wait({working}, timeout=0.01)
 
     waiting = iter(given)
     made: list[Any] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import UTC, datetime
 from textwrap import dedent
 
@@ -11,7 +12,7 @@ from pydantic import ValidationError
 
 from pyagent.runtime.engine import Engine
 from pyagent.sdk import BlobRef, Item, NodeCancelled, NodeError, Registry
-from pyagent.testing import MemoryStore, TestCancelToken, run_node
+from pyagent.testing import MemoryStore, TestCancelToken, TestContext, run_node
 from pyagent_nodes.code.javascript import javascript
 
 
@@ -183,11 +184,40 @@ async def test_endless_code_is_stopped_and_so_is_code_that_takes_all_memory():
     assert "`memory`" in error.hint
 
 
-async def test_a_cancel_is_heeded_at_once():
+@pytest.mark.parametrize("mode", ["all", "each"])
+async def test_a_cancel_stops_the_code_and_leaves_no_thread_computing(mode):
     token = TestCancelToken()
-    asyncio.get_running_loop().call_soon(token.trigger)
+
+    class Watching(TestContext):
+        def log(self, message, **options):
+            token.trigger()
+
+    began = time.process_time()
     with pytest.raises(NodeCancelled):
-        await run("while (true) {}", cancel=token, params={"timeout": "500ms"})
+        await run(
+            "console.log('here'); while (true) {}",
+            context=Watching,
+            cancel=token,
+            params={"timeout": "60s", "mode": mode},
+        )
+    await asyncio.get_running_loop().shutdown_default_executor()
+    assert time.process_time() - began < 5
+
+
+async def test_cancelling_the_task_stops_the_code_too():
+    started = asyncio.Event()
+
+    class Watching(TestContext):
+        def log(self, message, **options):
+            started.set()
+
+    code = "console.log('here'); while (true) {}"
+    task = asyncio.create_task(run(code, context=Watching, params={"timeout": "60s"}))
+    await started.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await asyncio.get_running_loop().shutdown_default_executor()
 
 
 async def test_huge_numbers_are_as_in_javascript_and_unicode_survives():

@@ -13,6 +13,6 @@ mod template;
 mod zones;
 
 pub use analysis::{Analysis, DATA_ROOTS, INHERITED, Key, Needs, Path, Pick, Root, analyse, plain_path};
-pub use engine::{Argument, Engine, Host, Limits, Program, Run, Value};
+pub use engine::{Argument, Engine, Host, Interrupter, Limits, Program, Run, Value};
 pub use error::{ErrorKind, ExprError};
 pub use template::{Part, Position, TemplateError, parse};

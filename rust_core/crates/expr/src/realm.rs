@@ -66,6 +66,12 @@ impl Shared {
         *self.host.lock().unwrap_or_else(PoisonError::into_inner) = host;
     }
 
+    /// Stop the run that is going on, if one is.
+    pub fn interrupt(&self) {
+        let running = |deadline| (deadline != u64::MAX).then_some(0);
+        let _ = self.deadline.fetch_update(Ordering::Relaxed, Ordering::Relaxed, running);
+    }
+
     /// End a run: no limit holds, and the host is let go.
     pub fn end(&self) {
         self.deadline.store(u64::MAX, Ordering::Relaxed);

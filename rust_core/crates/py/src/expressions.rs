@@ -188,6 +188,7 @@ impl Given {
 #[pyclass(frozen, module = "pyagent_core._native")]
 pub struct Engine {
     inner: Mutex<expr::Engine>,
+    interrupter: expr::Interrupter,
 }
 
 impl Engine {
@@ -212,7 +213,12 @@ impl Engine {
             .map_err(|error| pyo3::exceptions::PyValueError::new_err(error.to_string()))?;
         let limits = expr::Limits { time, memory: memory_limit, ..expr::Limits::default() };
         let engine = expr::Engine::new(timezone, limits).map_err(|error| script_error(&error))?;
-        Ok(Self { inner: Mutex::new(engine) })
+        Ok(Self { interrupter: engine.interrupter(), inner: Mutex::new(engine) })
+    }
+
+    /// Stop the run that another thread has going on, as if its time were over.
+    fn interrupt(&self) {
+        self.interrupter.interrupt();
     }
 
     /// Whether `provide_luxon` was called.
