@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from pyagent.cli.exits import Exit
+from pyagent.cli.forms import ask_form
 from pyagent.cli.messages import error_console
 from pyagent.cli.progress import Screen, screen_for
 from pyagent.cli.streams import when_unread
 from pyagent.cli.text import escape
 from pyagent.cli.view import Labels, RunView, StepView
 from pyagent.errors import LeaseHeld, LeaseLost, NotFound, PyAgentError
-from pyagent.store.base import ENDED
+from pyagent.store.base import ENDED, SlotTaken
 
 if TYPE_CHECKING:
     from pyagent.graph.spec import GraphSpec
@@ -56,6 +57,7 @@ class Watch:
         self.console = console
         self.drive = drive
         self.share = share
+        self.as_json = as_json
         self.interactive = not as_json and console.is_terminal and sys.stdin.isatty()
         self.view = RunView(Labels(spec, engine.library))
         self.screen: Screen = screen_for(self.view, console, as_json=as_json)
@@ -115,6 +117,13 @@ class Watch:
                 continue
             except LeaseLost:
                 return await self._follow_other(stay)
+            except SlotTaken:
+                self.screen.note("[yellow]◷[/] Others with its key go first; waiting for its turn.")
+                await self._until_claimable()
+                run = await engine.store.get_run(self.run.id)
+                if run.status in STOPPED or self.interrupted.is_set():
+                    return run
+                continue
             if run.status in STOPPED or self.interrupted.is_set():
                 return run
             if run.status == "waiting":
@@ -261,23 +270,30 @@ class Watch:
 
     async def _ask_about(self, step: StepView) -> None:
         wait = step.wait or {}
-        if wait.get("kind") != "approval":
+        if wait.get("kind") not in ("approval", "form"):
             self.screen.note(how_to_go_on(self.run.id, step))
             return
         prompt: dict[str, Any] = dict(wait.get("prompt") or {})
+
+        async def read() -> str | None:
+            return await read_line(lambda: step.status == "waiting")
+
         with self.screen.aside():
             self.console.print(f"\n[bold yellow]{escape(str(wait.get('title') or step.label))}[/]")
             if prompt.get("message"):
                 self.console.print(escape(str(prompt["message"])))
-            self.console.print("[bold]y[/]es, [bold]n[/]o, or Enter to leave it open: ", end="")
-            said = await read_line(lambda: step.status == "waiting")
-        answer = {"y": True, "yes": True, "n": False, "no": False}.get((said or "").strip().lower())
+            if wait["kind"] == "form":
+                answer = await ask_form(wait, self.console, read)
+            else:
+                self.console.print("[bold]y[/]es, [bold]n[/]o, or Enter to leave it open: ", end="")
+                said = {"y": True, "yes": True, "n": False, "no": False}.get(((await read()) or "").strip().lower())
+                answer = None if said is None else {"approved": said}
         if answer is None:
-            if said is not None:
+            if step.status == "waiting":
                 self.screen.note(how_to_go_on(self.run.id, step))
             return
         with contextlib.suppress(NotFound):
-            await self.engine.answer(self.run.id, step.key, {"approved": answer})
+            await self.engine.answer(self.run.id, step.key, answer)
 
 
 async def read_line(wanted: Callable[[], bool]) -> str | None:
@@ -312,6 +328,11 @@ def how_to_go_on(run_id: str, step: StepView, *, answered: bool = False) -> str:
             return (
                 f"[yellow]◷[/] {label} waits for an approval: [bold]pyagent approve {short} {key}[/]"
                 "  (or with [bold]--reject[/])"
+            )
+        case "form":
+            return (
+                f"[yellow]◷[/] {label} waits for a form: [bold]pyagent answer {short} {key}[/]"
+                "  (or with [bold]--set NAME=VALUE[/])"
             )
         case "unknown":
             return (

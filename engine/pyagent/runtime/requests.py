@@ -142,6 +142,11 @@ class Requests:
             run = await self.store.get_run(run.continued_as)
         return run
 
+    async def waiting_step(self, run_id: str, step: str, kinds: Sequence[str]) -> StepRecord:
+        """The step, the only one if `step` is empty, that waits for one of these kinds. Raises `NotFound`
+        (`run.not_waiting`)."""
+        return await self._waiting(await self.store.get_run(run_id), step, kinds)
+
     async def _waiting(self, run: Run, step: str, kinds: Sequence[str]) -> StepRecord:
         found = [
             record

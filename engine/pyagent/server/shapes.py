@@ -32,6 +32,10 @@ class RunSummary(Shape):
     key: str | None
     actor: str
     forked_from: str | None
+    continues: str | None
+    """The run that this one is the successor of (`flow.restart`)."""
+    continued_as: str | None
+    """The run's successor."""
     parent_run: str | None
     parent_step: str | None
     created_at: datetime
@@ -53,6 +57,8 @@ class RunSummary(Shape):
             "key": run.key,
             "actor": run.actor,
             "forked_from": run.forked_from,
+            "continues": run.continues,
+            "continued_as": run.continued_as,
             "parent_run": run.parent_run,
             "parent_step": run.parent_step,
             "created_at": run.created_at,
