@@ -50,7 +50,10 @@ class Row:
     better: BETTER = "less"
     bar: Bar | None = None
     samples: int = 7
-    """Of each side, after one that does not count."""
+    """Of each side, after one that does not count (`warm`)."""
+    warm: bool = True
+    needs: Literal["", "neo4j"] = ""
+    """A server that both sides use."""
 
 
 @dataclass(frozen=True, kw_only=True)

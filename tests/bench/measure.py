@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -31,9 +32,14 @@ def measure(row: Row, folder: Path) -> tuple[Figures, Figures | None, Figures | 
     """Ours, the peer's and the limit's figures."""
     sides = [side for side in (row.ours, row.peer, row.limit) if side is not None]
     with ExitStack() as stack:
-        ready = [stack.enter_context(_ready(side, folder / str(number))) for number, side in enumerate(sides)]
-        for measured in ready:
-            measured.sample()
+        server = stack.enter_context(_neo4j()) if row.needs == "neo4j" else {}
+        ready = [
+            stack.enter_context(_ready(replace(side, environment={**side.environment, **server}), folder / str(number)))
+            for number, side in enumerate(sides)
+        ]
+        if row.warm:
+            for measured in ready:
+                measured.sample()
         taken: list[list[float]] = [[] for _ in sides]
         for _ in range(row.samples):
             for samples, measured in zip(taken, ready, strict=True):
@@ -55,6 +61,22 @@ def _ready(side: Side, folder: Path) -> Generator[Measured]:
         return
     with _Process(side, folder, environment) as process:
         yield process
+
+
+@contextmanager
+def _neo4j() -> Generator[dict[str, str]]:
+    """A real server, and where it is."""
+    from neo4j_server import USER, Neo4jServer, Neo4jUnavailable
+
+    try:
+        with Neo4jServer() as server:
+            yield {
+                "PYAGENT_STORE": server.url,
+                "BENCH_NEO4J": server.address,
+                "BENCH_NEO4J_AUTH": f"{USER}:{server.password}",
+            }
+    except Neo4jUnavailable as error:
+        raise SideFailed(str(error)) from None
 
 
 def _environment(side: Side, folder: Path) -> dict[str, str]:
