@@ -6,10 +6,8 @@ import calendar
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pyagent.sdk import NodeError
 
@@ -38,6 +36,8 @@ def zone(name: str) -> tzinfo:
     """The zone of that IANA name (`Europe/Berlin`), or of an offset (`+02:00`). Raises `ValueError`."""
     if name in ("UTC", "Z"):
         return UTC
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
     if found := _OFFSET.fullmatch(name):
         delta = timedelta(hours=int(found[2]), minutes=int(found[3]))
         return timezone(delta if found[1] == "+" else -delta)
@@ -84,8 +84,9 @@ def _standard(text: str) -> datetime:
     try:
         return datetime.fromisoformat(text)
     except ValueError:
-        found = parsedate_to_datetime(text)
-        return found
+        from email.utils import parsedate_to_datetime
+
+        return parsedate_to_datetime(text)
 
 
 def write_date(value: datetime, written: str) -> str | int | float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import re
@@ -30,8 +31,6 @@ class NotJson(NodeError):
 
 async def paced(items: Iterable[Item], ctx: Context) -> AsyncIterator[tuple[int, Item]]:
     """The items with their indexes; now and then the event loop gets a turn and a stop is heeded."""
-    import asyncio
-
     for index, item in enumerate(items):
         if index % _TURN == _TURN - 1:
             await asyncio.sleep(0)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, Self
 
 from pydantic import Field, model_validator
 
 from pyagent.sdk import Context, Item, Items, ItemSource, JsonObject, NodeParams, node
 from pyagent.sdk.fields import MISSING, FieldPath, read_field, with_field
+from pyagent_nodes.data._values import fingerprint
 
 
 class AggregateParams(NodeParams):
@@ -34,14 +34,15 @@ class AggregateParams(NodeParams):
 async def aggregate(items: Items, params: AggregateParams, ctx: Context) -> list[Item]:
     """Collect the items, or some of their fields, into one item, or into one for each group.
 
-    Without groups there is always one item, with empty lists where nothing came.
+    Without groups there is always one item, with empty lists where nothing came. In groups 1 and 1.0 are the same,
+    and a missing field is null.
     """
-    groups: dict[str, _Group] = {}
+    groups: dict[bytes, _Group] = {}
     if not params.by:
-        groups[""] = _Group(params, {})
+        groups[b""] = _Group(params, {})
     for item in items:
         values = {path: read_field(item.json, path, None) for path in params.by}
-        name = json.dumps(list(values.values()), sort_keys=True) if params.by else ""
+        name = fingerprint(list(values.values())) if params.by else b""
         if (group := groups.get(name)) is None:
             group = groups[name] = _Group(params, values)
         group.add(item)

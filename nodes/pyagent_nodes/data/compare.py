@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from typing import Any, Literal, Self
 
@@ -9,7 +10,7 @@ from pydantic import Field, model_validator
 
 from pyagent.sdk import Context, Item, Items, JsonObject, NodeError, NodeParams, node
 from pyagent.sdk.fields import MISSING, FieldPath, read_field, split_path, without_field
-from pyagent_nodes.data._values import equal, fingerprint, fold, paced
+from pyagent_nodes.data._values import NotJson, equal, fingerprint, fold, paced
 
 PORTS = ("only_first", "only_second", "same", "different")
 
@@ -158,6 +159,9 @@ def _same(first: Any, second: Any, params: CompareParams) -> bool:
         return first is second
     if isinstance(first, bool) or isinstance(second, bool):
         return first is second
+    for value in (first, second):
+        if isinstance(value, float) and not math.isfinite(value):
+            raise NotJson(f"{value} is no JSON number")
     if isinstance(first, int | float) and isinstance(second, int | float):
         return first == second or _near(first, second, params.tolerance)
     if isinstance(first, str) and isinstance(second, str):

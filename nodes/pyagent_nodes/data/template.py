@@ -32,7 +32,7 @@ class TemplateParams(NodeParams):
 
     template: str = Field(
         description="Liquid template, taken as written: `{{ name }}` is Liquid's, not an expression. It sees the "
-        "item's fields (also as `item`) or `items`, and `index`, `count`, `inputs`, `state`, `now`",
+        "item's fields or `items`, and `item`, `index`, `count`, `inputs`, `state`, `now`, which win over fields",
         json_schema_extra=LITERAL,
         examples=["Dear {{ name }},\n{% for line in lines %}- {{ line.title | upcase }}\n{% endfor %}"],
     )

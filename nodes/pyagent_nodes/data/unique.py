@@ -35,7 +35,7 @@ async def unique(items: Items, params: UniqueParams, ctx: Context) -> dict[str, 
     """Keep one of equal items; the others go to `duplicates`, which need not be connected.
 
     1 and 1.0 are equal, 1 and "1" are not, the order of an object's names does not count, and a missing field counts
-    as null. Of each item only a 16-byte fingerprint is held. Binaries do not count.
+    as null. Items are told apart by 16-byte fingerprints. Binaries do not count.
     """
     kept: list[Item] = []
     dropped: list[Item] = []

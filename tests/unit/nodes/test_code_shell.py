@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from pyagent.runtime.checking import GraphChecker
 from pyagent.sdk import BlobRef, Item, NodeCancelled, NodeError, NodeTimeout, Registry
 from pyagent.testing import TestCancelToken, TestContext, run_node
 from pyagent_nodes.code.shell import shell
@@ -52,6 +53,27 @@ async def test_a_script_gets_values_as_variables_and_arguments_and_never_as_text
 async def test_an_expression_in_a_script_is_refused_with_the_way_out(script):
     with pytest.raises(ValidationError, match="Give it a name in `env`"):
         await run(script)
+
+
+def test_graph_check_shows_where_an_expression_stands_in_a_script_and_leaves_other_templates_alone():
+    graph = """
+pyagent: 1
+id: scripts
+nodes:
+  - id: text
+    use: data.template@1
+    with: {template: "{{ name | upcase }}{% if a == 'x:' %}{% endif %}"}
+  - id: shell
+    use: code.shell@1
+    with:
+      script: echo {{ $json.name }}
+edges:
+  - text -> shell
+"""
+    [problem] = GraphChecker().check_text(graph)
+    assert problem.code == "graph.param.invalid"
+    assert "data must not become program text" in problem.message
+    assert problem.where.line == 11
 
 
 async def test_braces_that_are_no_expression_are_the_shell_s():

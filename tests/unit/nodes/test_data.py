@@ -101,6 +101,10 @@ class TestAggregate:
         run = await run_node(aggregate, self.items, {"by": ["k", "o.x"]})
         assert [(group["k"], group["o"]["x"]) for group in run.json()] == [("a", 1), ("b", None), ("a", 3)]
 
+    async def test_one_number_is_one_group_however_it_is_written(self):
+        run = await run_node(aggregate, [{"k": 1}, {"k": 1.0}, {"k": True}, {"k": "1"}], {"by": ["k"], "into": "i"})
+        assert [len(group["i"]) for group in run.json()] == [2, 1, 1]
+
     async def test_nothing_becomes_one_item_with_empty_lists_or_no_group(self):
         assert (await run_node(aggregate, [])).json() == [{"items": []}]
         assert (await run_node(aggregate, [], {"fields": ["a"]})).json() == [{"a": []}]

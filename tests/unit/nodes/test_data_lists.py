@@ -227,6 +227,11 @@ class TestCompare:
         run = await self.run([{"id": 1, "v": 0.1}], [{"id": 1, "v": 0.30001}], tolerance=0.2)
         assert len(run.json("different")) == 1
 
+    async def test_nan_is_refused(self):
+        with pytest.raises(NodeError) as caught:
+            await self.run([{"id": 1, "v": [NAN]}], [{"id": 1, "v": [1]}], tolerance=1)
+        assert caught.value.code == "node.not_json"
+
     async def test_items_without_a_key_have_no_partner(self):
         run = await self.run([{}, {"id": None}], [{}, {"id": None}])
         assert len(run.json("only_first")) == len(run.json("only_second")) == 2
