@@ -41,6 +41,11 @@ def _run(arguments: list[str]) -> int:
 
         print(f"pyagent {__version__}")
         return 0
+    if arguments[:1] == ["__complete"]:
+        # A shell asks while somebody types.
+        from pyagent.cli.complete import answer
+
+        return answer(arguments[1:])
     from pyagent.cli.commands import run
 
     return run(arguments)

@@ -12,7 +12,7 @@ import typer
 
 from pyagent.cli import graph
 from pyagent.cli.exits import Exit, exit_of_error
-from pyagent.errors import PyAgentError
+from pyagent.errors import InputError, PyAgentError
 from pyagent.server import PORT
 
 app = typer.Typer(
@@ -33,20 +33,23 @@ AsJson = Annotated[bool, typer.Option("--json", help="Write JSON.")]
 OnKey = Literal["reject", "existing", "replace"]
 How = Literal["done", "retry", "failed"]
 Once = Literal["ask", "repeat", "reuse"]
+Loudness = Literal["debug", "info", "warning", "error"]
+Shell = Literal["bash", "zsh", "fish"]
+_line: list[str] = []
+"""The arguments of this process's command, for the one that hands them on."""
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command line and return its exit code; errors are printed, never raised."""
     as_json = "--json" in arguments
+    _line[:] = arguments
     try:
         code = cast("Any", app)(args=list(arguments), prog_name="pyagent", standalone_mode=False)
         return int(code or 0)
     except typer.TyperException as error:
-        shown = cast("Any", error)
-        if hasattr(error, "show"):
-            shown.show()
-        else:
-            sys.stderr.write(f"{error}\n")
+        from pyagent.cli.usage import show_usage_error
+
+        show_usage_error(error, as_json=as_json)
         return int(getattr(error, "exit_code", Exit.USAGE))
     except (KeyboardInterrupt, typer.Abort):
         sys.stderr.write("\nStopped.\n")
@@ -92,6 +95,9 @@ def run_command(
     inputs_json: Annotated[
         str | None, typer.Option("--input-json", metavar="JSON", help="Inputs as a JSON object, @FILE, or -.")
     ] = None,
+    input_file: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Inputs in a YAML or JSON file; `-` is the standard input.")
+    ] = None,
     key: Annotated[str | None, typer.Option(help="Start key: one run alive for each key.")] = None,
     on_key: Annotated[OnKey, typer.Option(help="What to do if a run with this key is alive.")] = "reject",
     trigger: Annotated[str, typer.Option(help="The trigger node to start at, if there are several.")] = "",
@@ -101,6 +107,9 @@ def run_command(
     serve: Annotated[
         bool, typer.Option("--serve", help="Show the run on a page and go on serving until Ctrl-C.")
     ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Run again whenever the graph, one that it calls, or a node changes.")
+    ] = False,
     host: Annotated[str, typer.Option(help="With --serve: address to listen on.")] = "127.0.0.1",
     port: Annotated[int | None, typer.Option(help=f"With --serve: port; left out, a free one near {PORT}.")] = None,
 ) -> None:
@@ -109,6 +118,9 @@ def run_command(
     Ctrl-C once stops the run so that it can be resumed, twice stops it at once. A run that waits for an approval asks
     on a terminal; elsewhere the command ends with exit code 3 and says how to approve.
     """
+    if watch:
+        _watched(graph, serve=serve, standard_input="-" in (input_file, inputs_json))
+        return
     from pyagent.cli.run import RunOptions
     from pyagent.cli.run import run_command as go
 
@@ -116,6 +128,7 @@ def run_command(
         graph=graph,
         inputs=tuple(inputs or ()),
         inputs_json=inputs_json,
+        input_file=input_file,
         key=key,
         on_key=on_key,
         trigger=trigger,
@@ -129,47 +142,118 @@ def run_command(
     _await(lambda: go(options))
 
 
+def _watched(graph: str, *, serve: bool, standard_input: bool) -> None:
+    from pyagent.cli.rerun import run_and_watch
+
+    if serve or standard_input:
+        raise InputError(
+            "--watch goes neither with --serve nor with the standard input",
+            code="input.options",
+            hint="Use `pyagent serve --dev` for the page, and a file for the inputs.",
+        )
+    given = [argument for argument in _line[1:] if argument != "--watch"]
+    _await(lambda: run_and_watch(graph, given))
+
+
 @app.command("runs")
 def runs_command(
     graph: Annotated[str | None, typer.Option(help="Only runs of this graph.")] = None,
     status: Annotated[list[str] | None, typer.Option(help="Only runs with this status; may be repeated.")] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="How many.")] = 20,
     before: Annotated[str | None, typer.Option(help="Only runs older than this one: the next page.")] = None,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Go on showing them until Ctrl-C.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """List runs, newest first."""
     from pyagent.cli.runs import list_runs
 
-    _await(lambda: list_runs(graph=graph, statuses=status or [], limit=limit, before=before, as_json=as_json))
+    _await(
+        lambda: list_runs(graph=graph, statuses=status or [], limit=limit, before=before, watch=watch, as_json=as_json)
+    )
 
 
 @app.command("show")
 def show_command(
     run: RunId,
+    step: Annotated[
+        str, typer.Argument(metavar="[STEP]", help="A step or a node: show the items that it was given and gave.")
+    ] = "",
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on showing it until it stops.")] = False,
     log: Annotated[bool, typer.Option("--log", help="Show every event instead of the steps.")] = False,
+    port: Annotated[str | None, typer.Option(help="With STEP: only this port.")] = None,
+    item: Annotated[int | None, typer.Option(min=0, help="With STEP: only this item, counted from 0.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show a run: its steps, times, errors and outputs. Exit code by its status, as for `run`."""
+    """Show a run: its steps, times, errors and outputs. Exit code by its status, as for `run`.
+
+    With STEP: the items of that step by port, and where they came from.
+    """
+    if step:
+        from pyagent.cli.step import show_step
+
+        _await(lambda: show_step(run, step, port=port, item=item, as_json=as_json))
+        return
+    if port is not None or item is not None:
+        raise InputError("--port and --item need a step", code="input.options", hint="pyagent show RUN STEP --item 0")
     from pyagent.cli.runs import show_run
 
     _await(lambda: show_run(run, follow=follow, log=log, as_json=as_json))
 
 
+@app.command("logs")
+def logs_command(
+    run: RunId,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run stops.")] = False,
+    level: Annotated[Loudness, typer.Option(help="This loud and louder.")] = "info",
+    node: Annotated[str | None, typer.Option(help="Only this node or step.")] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Only what came later: 10m (ago), 14:05, 2026-01-31T14:05.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Write each line as JSON.")] = False,
+) -> None:
+    """Print what the steps of a run have said, and what became of them."""
+    from pyagent.cli.logs import LogOptions, show_logs
+
+    options = LogOptions(run=run, follow=follow, level=level, node=node, since=since, as_json=as_json)
+    _await(lambda: show_logs(options))
+
+
 @app.command("cancel")
-def cancel_command(run: RunId, reason: Annotated[str, typer.Option(help="Why, for the record.")] = "") -> None:
+def cancel_command(
+    run: RunId,
+    reason: Annotated[str, typer.Option(help="Why, for the record.")] = "",
+    as_json: AsJson = False,
+) -> None:
     """Ask a run to stop for good; its steps get a moment to clean up."""
     from pyagent.cli.requests import cancel
 
-    _await(lambda: cancel(run, reason))
+    _await(lambda: cancel(run, reason, as_json=as_json))
 
 
 @app.command("pause")
-def pause_command(run: RunId) -> None:
-    """Ask a run to start no more steps until it is resumed."""
-    from pyagent.cli.requests import pause
+def pause_command(
+    run: RunId,
+    timeout: Annotated[
+        str | None, typer.Option(metavar="TIME", help="How long to wait for what runs to end; 15s if left out.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask a run to start no more steps until it is resumed. Exit code 3 if a step still runs after the timeout."""
+    from pyagent.cli.requests import patience_of, pause
 
-    _await(lambda: pause(run))
+    _await(lambda: pause(run, patience=patience_of(timeout), as_json=as_json))
+
+
+@app.command("delete")
+def delete_command(
+    run: RunId,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Delete a run that has ended: its data, its log, and the files that no other run has."""
+    from pyagent.cli.requests import delete
+
+    _await(lambda: delete(run, yes=yes, as_json=as_json))
 
 
 @app.command("resume")
@@ -218,11 +302,28 @@ def approve_command(
     step: Annotated[str, typer.Argument(metavar="[STEP]", help="The step; not needed where only one waits.")] = "",
     reject: Annotated[bool, typer.Option("--reject", help="Say no.")] = False,
     comment: Annotated[str, typer.Option(help="Why, for the record.")] = "",
+    as_json: AsJson = False,
 ) -> None:
     """Answer a run that waits for an approval."""
     from pyagent.cli.requests import approve
 
-    _await(lambda: approve(run, step, approved=not reject, comment=comment))
+    _await(lambda: approve(run, step, approved=not reject, comment=comment, as_json=as_json))
+
+
+@app.command("answer")
+def answer_command(
+    run: RunId,
+    step: Annotated[str, typer.Argument(metavar="[STEP]", help="The step; not needed where only one waits.")] = "",
+    value: Annotated[str | None, typer.Option(metavar="JSON", help="The whole answer.")] = None,
+    sets: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A field of the form; may be repeated.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Answer a run that waits for a form. Without --value and --set it asks on the terminal, field by field."""
+    from pyagent.cli.requests import answer
+
+    _await(lambda: answer(run, step, value=value, sets=sets or [], as_json=as_json))
 
 
 @app.command("signal")
@@ -231,11 +332,12 @@ def signal_command(
     key: Annotated[str, typer.Option(help="The key that waits correlate it by.")] = "",
     run: Annotated[str | None, typer.Option(metavar="RUN", help="Only for this run.")] = None,
     value: Annotated[str, typer.Option(metavar="JSON", help="What comes with it.")] = "null",
+    as_json: AsJson = False,
 ) -> None:
     """Send a signal; it is kept if nothing waits for it yet."""
     from pyagent.cli.requests import send_signal
 
-    _await(lambda: send_signal(name, key=key, run=run, value=value))
+    _await(lambda: send_signal(name, key=key, run=run, value=value, as_json=as_json))
 
 
 @app.command("resolve")
@@ -244,34 +346,57 @@ def resolve_command(
     step: Annotated[str, typer.Argument(metavar="STEP", help="The step whose outcome nobody knows.")],
     how: Annotated[How, typer.Argument(metavar="done|retry|failed", help="What became of it: one of the three.")],
     items: Annotated[str | None, typer.Option(metavar="JSON", help="For done: the items it gave.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Settle a step whose outcome is unknown: it was done, is to be tried again, or failed."""
     from pyagent.cli.requests import resolve
 
-    _await(lambda: resolve(run, step, how, items=items))
+    _await(lambda: resolve(run, step, how, items=items, as_json=as_json))
+
+
+Host = Annotated[str, typer.Option(help="Address to listen on.")]
+Port = Annotated[int | None, typer.Option(help=f"Port; left out: {PORT}, or a free one above it.")]
+Dev = Annotated[bool, typer.Option("--dev", help="Runs that begin after a node's module was changed use the new one.")]
 
 
 @app.command("serve")
 def serve_command(
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int | None, typer.Option(help=f"Port; left out: {PORT}, or a free one above it.")] = None,
+    host: Host = "127.0.0.1",
+    port: Port = None,
     no_work: Annotated[bool, typer.Option("--no-work", help="Only show; execute no runs.")] = False,
+    dev: Dev = False,
+    as_json: AsJson = False,
 ) -> None:
     """Serve the page and the API, and execute runs, until Ctrl-C."""
     from pyagent.cli.serve import serve
 
-    _await(lambda: serve(host=host, port=port, work=not no_work))
+    _await(lambda: serve(host=host, port=port, work=not no_work, dev=dev, as_json=as_json))
+
+
+@app.command("up")
+def up_command(
+    host: Host = "127.0.0.1",
+    port: Port = None,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the link.")] = False,
+    dev: Dev = False,
+    as_json: AsJson = False,
+) -> None:
+    """Open the page in the browser: of the server that runs, or of one that is started and serves until Ctrl-C."""
+    from pyagent.cli.serve import up
+
+    _await(lambda: up(host=host, port=port, browser=not no_browser, dev=dev, as_json=as_json))
 
 
 @app.command("open")
 def open_command(
     port: Annotated[int, typer.Option(help="Port of the running server.")] = PORT,
     host: Annotated[str, typer.Option(help="Its address.")] = "127.0.0.1",
+    as_json: AsJson = False,
 ) -> None:
     """Print a new one-time link to the page of a server that is running."""
     from pyagent.cli.serve import print_link
 
-    _await(lambda: print_link(host, port))
+    _await(lambda: print_link(host, port, as_json=as_json))
 
 
 node_app = typer.Typer(no_args_is_help=True, help="List and describe the installed node types.")
@@ -340,6 +465,24 @@ def node_check_command(
     from pyagent.cli.node_check import check_nodes
 
     _await(lambda: check_nodes(what or [], repeat_once=repeat_once, as_json=as_json))
+
+
+@app.command("settings")
+def settings_command(as_json: AsJson = False) -> None:
+    """Show every setting: what it is now, where from, and what it decides. Secrets are only told to be set."""
+    from pyagent.cli.settings import show_settings
+
+    raise typer.Exit(show_settings(as_json=as_json))
+
+
+@app.command("completion")
+def completion_command(
+    shell: Annotated[Shell, typer.Argument(metavar="bash|zsh|fish", help="Your shell.")],
+) -> None:
+    """Print the script that completes commands, graphs, runs and node types: `source <(pyagent completion bash)`."""
+    from pyagent.cli.complete import SCRIPTS
+
+    typer.echo(SCRIPTS[shell], nl=False)
 
 
 @app.command("doctor")

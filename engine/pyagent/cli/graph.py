@@ -61,6 +61,30 @@ def checker(graphs: Sequence[str] = ()) -> GraphChecker:
     return GraphChecker(Registry.installed([folder for graph in graphs for folder in folder_of(graph)]))
 
 
+@app.command("list")
+def list_command(
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
+) -> None:
+    """List the graphs that can be run by their ids, and files that cannot be read."""
+    from pyagent.cli.library import list_graphs
+
+    raise typer.Exit(list_graphs(as_json=as_json))
+
+
+@app.command("new")
+def new_command(
+    graph: Annotated[str, typer.Argument(metavar="ID", help="The graph's id: small letters, digits and `_`.")],
+    folder: Annotated[
+        Path | None, typer.Option(help="Where to; left out: `graphs` if it is there, else the working directory.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
+) -> None:
+    """Write a small graph to start from."""
+    from pyagent.cli.library import new_graph
+
+    raise typer.Exit(new_graph(graph, folder=folder, as_json=as_json))
+
+
 @app.command("check")
 def check_command(
     files: Graphs,

@@ -244,9 +244,9 @@ class JsonScreen:
         print(event_line(event), file=self._console.file, flush=True)
 
 
-def event_line(event: Event) -> str:
-    """An event as JSON, without a line end."""
-    found = {
+def event_data(event: Event) -> dict[str, Any]:
+    """An event for `--json`."""
+    return {
         "cursor": event.cursor,
         "run_id": event.run_id,
         "kind": event.kind,
@@ -254,7 +254,11 @@ def event_line(event: Event) -> str:
         "at": event.at.isoformat(),
         "data": dict(event.data),
     }
-    return json.dumps(found, ensure_ascii=False)
+
+
+def event_line(event: Event) -> str:
+    """An event as JSON, without a line end."""
+    return json.dumps(event_data(event), ensure_ascii=False)
 
 
 def screen_for(view: RunView, console: Console, *, as_json: bool) -> Screen:

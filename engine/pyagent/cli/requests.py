@@ -1,18 +1,24 @@
-"""Requests to runs: cancel, pause, resume, fork, approve, signal, resolve."""
+"""Requests to runs: cancel, pause, resume, fork, approve, signal, resolve, delete."""
 
 from __future__ import annotations
 
 import asyncio
+import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from pyagent.cli.exits import Exit
-from pyagent.cli.run import checked_document, strict_json, watch_run
+from pyagent.cli.forms import ask_form, set_values
+from pyagent.cli.inputs import strict_json
+from pyagent.cli.messages import error_console
+from pyagent.cli.output import print_json
+from pyagent.cli.run import checked_document, run_json, watch_run
 from pyagent.cli.session import open_engine
 from pyagent.cli.text import escape
 from pyagent.cli.watch import STOPPED, owner_alive
-from pyagent.errors import InputError, LeaseHeld
+from pyagent.errors import InputError, LeaseHeld, RunError
 from pyagent.store.base import ENDED, HowSettled, OnceChoice
 
 if TYPE_CHECKING:
@@ -28,40 +34,93 @@ def _console() -> Console:
     return Console(highlight=False, soft_wrap=True)
 
 
-async def cancel(run_id: str, reason: str) -> Exit:
+async def cancel(run_id: str, reason: str, *, as_json: bool = False) -> Exit:
     """Ask a run to stop; one that nobody executes is ended here. Raises `NotFound`."""
     async with open_engine() as engine:
         run = await engine.store.get_run(run_id)
         if run.status in ENDED:
-            _console().print(f"The run {run.id} has ended already: {run.status}.")
+            _say(run, f"The run {run.id} has ended already: {run.status}.", as_json=as_json)
             return Exit.DONE
         await engine.cancel(run.id, reason=reason)
-        run = await _settle(engine, run)
-        _console().print(f"{run.id}: {'cancelled' if run.status == 'cancelled' else 'asked to stop'}")
+        run = await _settle(engine, run, _PATIENCE)
+        _say(run, f"{run.id}: {'cancelled' if run.status == 'cancelled' else 'asked to stop'}", as_json=as_json)
     return Exit.DONE
 
 
-async def pause(run_id: str) -> Exit:
-    """Ask a run to start nothing new. Raises `NotFound`."""
+async def pause(run_id: str, *, patience: float = _PATIENCE, as_json: bool = False) -> Exit:
+    """Ask a run to start nothing new, and wait at most `patience` seconds for what runs to end.
+
+    Exit code 3 if something still runs then: nothing new starts all the same. Raises `NotFound`.
+    """
     async with open_engine() as engine:
         run = await engine.store.get_run(run_id)
         if run.status in ENDED:
-            _console().print(f"The run {run.id} has ended already: {run.status}.")
+            _say(run, f"The run {run.id} has ended already: {run.status}.", as_json=as_json)
             return Exit.DONE
         await engine.pause(run.id)
-        run = await _settle(engine, run)
-        word = "paused" if run.status == "paused" else "asked to pause"
-        _console().print(f"{run.id}: {word}. Go on with: pyagent resume {run.id}")
+        run = await _settle(engine, run, patience)
+        still = [record.step for record in await engine.store.steps(run.id) if record.status == "running"]
+    if run.status in STOPPED:
+        told = f"paused. Go on with: pyagent resume {run.id}" if run.status == "paused" else str(run.status)
+        _say(run, f"{run.id}: {told}", as_json=as_json)
+        return Exit.DONE
+    names = ", ".join(still) or "a step"
+    _say(run, f"{run.id}: asked to pause; {names} still runs, and nothing new starts.", as_json=as_json)
+    return Exit.WAITING
+
+
+def patience_of(text: str | None) -> float:
+    """Seconds of a duration such as `30s`. Raises `InputError` (`input.syntax`)."""
+    from pyagent.graph.duration import parse_duration
+
+    if text is None:
+        return _PATIENCE
+    try:
+        return parse_duration(text).total_seconds()
+    except ValueError as error:
+        raise InputError(f"--timeout: {error}", code="input.syntax", hint="Give a number and a unit: 30s.") from None
+
+
+async def delete(run_id: str, *, yes: bool, as_json: bool = False) -> Exit:
+    """Delete a run for good. Raises `NotFound`, `RunError` (`run.not_ended`), `InputError` (`input.consent`)."""
+    from pyagent.runtime.scratch import remove_scratch
+
+    async with open_engine() as engine:
+        run = await engine.store.get_run(run_id)
+        if run.status not in ENDED:
+            raise RunError(
+                f"the run {run.id} is {run.status}", code="run.not_ended", hint=f"First: pyagent cancel {run.id}"
+            )
+        if not yes and not _agreed(f"Delete the run {run.id} of {run.graph_id}, its data and its log for good?"):
+            raise InputError(f"the run {run.id} was not deleted", code="input.consent", hint="Say yes, or give --yes.")
+        await engine.store.delete_run(run.id)
+        remove_scratch(run.id)
+        _say(run, f"{run.id}: deleted", as_json=as_json)
     return Exit.DONE
 
 
-async def _settle(engine: Engine, run: Run) -> Run:
+def _agreed(question: str) -> bool:
+    if not sys.stdin.isatty():
+        return False
+    error_console().print(f"{escape(question)} [bold]y[/]es, [bold]n[/]o: ", end="")
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _say(run: Run, text: str, *, as_json: bool) -> None:
+    """What became of a request: a sentence, or the run."""
+    if as_json:
+        print_json(run_json(run))
+    else:
+        _console().print(text)
+
+
+async def _settle(engine: Engine, run: Run, patience: float) -> Run:
     """Let whoever executes the run take in its message; where nobody does, do so here.
 
     A worker that died holds its lease for some seconds more; that is waited for.
     """
     loop = asyncio.get_running_loop()
-    end = loop.time() + _PATIENCE
+    end = loop.time() + patience
     while True:
         mark = engine.store.mark()
         run = await engine.store.get_run(run.id)
@@ -71,8 +130,8 @@ async def _settle(engine: Engine, run: Run) -> Run:
             try:
                 return await engine.drive(run.id)
             except LeaseHeld:
-                await asyncio.sleep(0.2)
-        await engine.store.changed(0.5, mark)
+                await asyncio.sleep(min(0.2, patience))
+        await engine.store.changed(max(0.01, min(0.5, end - loop.time())), mark)
 
 
 async def resume(run_id: str, *, as_json: bool, detach: bool) -> Exit:
@@ -80,14 +139,15 @@ async def resume(run_id: str, *, as_json: bool, detach: bool) -> Exit:
     from pyagent.graph.yaml import load_text
 
     async with open_engine() as engine:
+        told = await engine.store.last_cursor()
         run = await engine.resume(run_id)
         if detach:
-            _console().print(f"{run.id}: asked to go on. {_SERVED.format(run=run.id)}")
+            _say(run, f"{run.id}: asked to go on. {_SERVED.format(run=run.id)}", as_json=as_json)
             return Exit.DONE
         spec = load_text((await engine.store.get_graph(run.graph_hash)).text).spec
         # One that runs elsewhere needs nothing; one that was let go on just now may be taken by whoever serves.
         share = run.status != "running"
-        return await watch_run(engine, run, spec, Console(highlight=False), as_json=as_json, share=share)
+        return await watch_run(engine, run, spec, Console(highlight=False), as_json=as_json, share=share, after=told)
 
 
 async def fork(
@@ -108,27 +168,62 @@ async def fork(
         given = parse_json(items, "--items") if items is not None else None
         run = await engine.fork(run_id, step, items=given, graph=document, once=once)
         if detach:
-            _console().print(f"{run.id}: forked from {run.forked_from}. {_SERVED.format(run=run.id)}")
+            _say(run, f"{run.id}: forked from {run.forked_from}. {_SERVED.format(run=run.id)}", as_json=as_json)
             return Exit.DONE
         spec = load_text((await engine.store.get_graph(run.graph_hash)).text).spec
         return await watch_run(engine, run, spec, Console(highlight=False), as_json=as_json)
 
 
-async def approve(run_id: str, step: str, *, approved: bool, comment: str) -> Exit:
+async def approve(run_id: str, step: str, *, approved: bool, comment: str, as_json: bool = False) -> Exit:
     """Answer an approval. Raises `NotFound`."""
     async with open_engine() as engine:
         await engine.answer(run_id, step, {"approved": approved, "comment": comment})
         run = await engine.store.get_run(run_id)
-        _say_served(run, "approved" if approved else "rejected")
+        _say_served(run, "approved" if approved else "rejected", as_json=as_json)
     return Exit.DONE
 
 
-async def send_signal(name: str, *, key: str, run: str | None, value: str) -> Exit:
+async def answer(run_id: str, step: str, *, value: str | None, sets: Sequence[str], as_json: bool = False) -> Exit:
+    """Answer a step that waits for a form, an approval or a webhook; on a terminal, ask for what is not given.
+
+    Raises `NotFound`, `InputError` (`run.answer` with the field that does not fit).
+    """
+    async with open_engine() as engine:
+        record = await engine.waiting_step(run_id, step, ("form", "approval", "webhook"))
+        wait = record.wait or {}
+        given: Any
+        if value is not None:
+            given = parse_json(value, "--value")
+        elif sets or not sys.stdin.isatty() or as_json:
+            given = set_values(wait, sets)
+        else:
+            console = _console()
+            console.print(f"[bold]{escape(str(wait.get('title') or record.node))}[/]")
+            prompt: dict[str, Any] = dict(wait.get("prompt") or {})
+            if prompt.get("message"):
+                console.print(escape(str(prompt["message"])))
+            given = await ask_form(wait, console, _read_line)
+            if given is None:
+                return Exit.WAITING
+        await engine.answer(run_id, record.step, given)
+        run = await engine.store.get_run(run_id)
+        _say_served(run, "answered", as_json=as_json)
+    return Exit.DONE
+
+
+async def _read_line() -> str | None:
+    return await asyncio.to_thread(sys.stdin.readline) or None
+
+
+async def send_signal(name: str, *, key: str, run: str | None, value: str, as_json: bool = False) -> Exit:
     """Send a signal. Raises `NotFound`, `InputError`."""
     async with open_engine() as engine:
         # Looked up first: a worker may take the signal in at once.
         waiting = await _waits_for_signal(engine, name, key, run)
         await engine.signal(name, parse_json(value, "--value"), key=key, run_id=run)
+    if as_json:
+        print_json({"signal": name, "key": key, "run": waiting.id if waiting else None})
+        return Exit.DONE
     console = _console()
     console.print(f"sent {escape(name)}" + (f" with key {escape(key)}" if key else ""))
     if waiting is None:
@@ -156,19 +251,20 @@ async def _waits_for_signal(engine: Engine, name: str, key: str, run_id: str | N
     return None
 
 
-async def resolve(run_id: str, step: str, how: HowSettled, *, items: str | None) -> Exit:
+async def resolve(run_id: str, step: str, how: HowSettled, *, items: str | None, as_json: bool = False) -> Exit:
     """Settle an unknown outcome. Raises `NotFound`, `InputError`."""
     async with open_engine() as engine:
         given = parse_json(items, "--items") if items is not None else None
         await engine.resolve(run_id, step, how, items=given)
         run = await engine.store.get_run(run_id)
-        _say_served(run, f"settled as {how}")
+        _say_served(run, f"settled as {how}", as_json=as_json)
     return Exit.DONE
 
 
-def _say_served(run: Run, what: str) -> None:
-    _console().print(f"{run.id}: {what}")
-    _say_who_goes_on(run)
+def _say_served(run: Run, what: str, *, as_json: bool) -> None:
+    _say(run, f"{run.id}: {what}", as_json=as_json)
+    if not as_json:
+        _say_who_goes_on(run)
 
 
 def _say_who_goes_on(run: Run) -> None:

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from rich.console import Console
 
 from pyagent.cli.exits import Exit, exit_of_status
+from pyagent.cli.inputs import agree, given_inputs
 from pyagent.cli.messages import error_console, print_error_data, print_problems
+from pyagent.cli.output import print_json_line
 from pyagent.cli.progress import MARKS
 from pyagent.cli.session import open_engine
 from pyagent.cli.text import escape
 from pyagent.cli.view import duration
 from pyagent.cli.watch import Watch, how_to_go_on, owner_alive, with_signals
-from pyagent.errors import InputError, StoreError, Where
+from pyagent.errors import StoreError
 from pyagent.graph.source import is_path
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class RunOptions:
     inputs: Sequence[str] = ()
     """`name=value` each."""
     inputs_json: str | None = None
+    input_file: str | None = None
     key: str | None = None
     on_key: KeyPolicy = "reject"
     trigger: str = ""
@@ -83,22 +84,34 @@ async def watch_run(
     as_json: bool = False,
     drive: bool = True,
     share: bool = True,
+    after: int = 0,
 ) -> Exit:
-    """Execute (or only follow) the run in the foreground, and say how it went. `drive` and `share` as for `Watch`."""
+    """Execute (or only follow) the run in the foreground, and say how it went.
+
+    `drive` and `share` as for `Watch`; events up to the cursor `after` are taken as known and not told again.
+    """
     watch = Watch(engine, run, spec, console, as_json=as_json, drive=drive, share=share)
+    if after:
+        watch.view.take_in(await engine.store.steps(run.id), run.started_at, after)
     if not as_json:
         console.print(f"[bold]{escape(spec.name or spec.id)}[/]  [dim]run {run.id}[/]")
     told = error_console() if as_json else console
     promise = "Stopping; the run can be resumed." if drive else "No longer following; the run goes on."
 
     async def watched() -> Exit:
+        nonlocal watch
         try:
             ended = await watch.until_it_stops()
+            while ended.continued_as is not None and not watch.interrupted.is_set():
+                watch = await _successor(watch, ended.continued_as)
+                if not as_json:
+                    console.print(f"[dim]It begins anew: run {watch.run.id}[/]")
+                ended = await watch.until_it_stops()
         except StoreError as error:
-            error.hint = error.hint.replace("resume RUN", f"resume {run.id}")
+            error.hint = error.hint.replace("resume RUN", f"resume {watch.run.id}")
             raise
         if as_json:
-            print(json.dumps({"run": run_json(ended)}, ensure_ascii=False), flush=True)
+            print_json_line({"run": run_json(ended)})
         else:
             sum_up(ended, console)
             for step in watch.view.waiting() if ended.status == "waiting" else ():
@@ -106,6 +119,19 @@ async def watch_run(
         return Exit.INTERRUPTED if watch.interrupted.is_set() else exit_of_status(ended.status)
 
     return await with_signals(watched(), watch.interrupted, told, promise=promise)
+
+
+async def _successor(watch: Watch, run_id: str) -> Watch:
+    """The watch on the run that goes on for one that has ended, as this one is watched."""
+    from pyagent.graph.yaml import load_text
+
+    run = await watch.engine.store.get_run(run_id)
+    spec = load_text((await watch.engine.store.get_graph(run.graph_hash)).text).spec
+    following = Watch(
+        watch.engine, run, spec, watch.console, as_json=watch.as_json, drive=watch.drive, share=watch.share
+    )
+    following.interrupted = watch.interrupted
+    return following
 
 
 async def checked_document(engine: Engine, graph: str, *, quiet: bool = False) -> Document:
@@ -135,94 +161,6 @@ async def checked_document(engine: Engine, graph: str, *, quiet: bool = False) -
     return document
 
 
-def given_inputs(spec: GraphSpec, options: RunOptions) -> dict[str, Any]:
-    """The inputs of `--input` and `--input-json`, checked, with defaults filled in. Raises `InputError`."""
-    from pyagent.runtime.inputs import checked_inputs
-
-    found: dict[str, Any] = {}
-    if options.inputs_json is not None:
-        found.update(_json_inputs(options.inputs_json))
-    for text in options.inputs:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise InputError(f"--input {text!r} has no value", code="input.syntax", hint="Write --input name=value.")
-        found[name] = _value(spec.inputs.get(name, {}), value)
-    return checked_inputs(spec, found)
-
-
-def _json_inputs(text: str) -> dict[str, Any]:
-    where = Where(field="inputs")
-    try:
-        if text == "-":
-            text = sys.stdin.read()
-        elif text.startswith("@"):
-            text = Path(text[1:]).read_text(encoding="utf-8")
-        value = strict_json(text)
-    except (ValueError, OSError) as error:
-        raise InputError(
-            f"--input-json cannot be read: {error}",
-            code="input.syntax",
-            hint='Give a JSON object such as \'{"name": "value"}\', @FILE, or - for the standard input.',
-            where=where,
-        ) from None
-    if not isinstance(value, dict):
-        raise InputError(
-            "--input-json is no JSON object",
-            code="input.syntax",
-            hint='Give an object such as \'{"name": "value"}\'.',
-            where=where,
-        )
-    return cast("dict[str, Any]", value)
-
-
-def _value(schema: Mapping[str, Any], text: str) -> Any:
-    """Text for inputs that take text; JSON for the others, else the text as it is."""
-    types = schema.get("type", [])
-    if "string" in (types if isinstance(types, list) else [types]):
-        return text
-    try:
-        return strict_json(text)
-    except ValueError:
-        return text
-
-
-def strict_json(text: str) -> Any:
-    """The JSON value of a text. Raises `ValueError`, also for NaN and for what is nested too deep."""
-    try:
-        return json.loads(text, parse_constant=_no_constant)
-    except RecursionError:
-        raise ValueError("it is nested too deep") from None
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"JSON has no {name}")
-
-
-def agree(spec: GraphSpec, inputs: Mapping[str, Any], *, yes: bool, interactive: bool) -> None:
-    """Ask before inputs make this machine do what the graph's author does not vouch for.
-
-    Raises `InputError` (`input.consent`) where nobody agrees or nobody can be asked.
-    """
-    from pyagent.runtime.inputs import needed_consents
-
-    needed = needed_consents(spec, inputs)
-    if not needed or yes:
-        return
-    console = error_console()
-    for name, text in needed.items():
-        console.print(f"[bold yellow]{escape(name)} = {escape(str(inputs[name]))}[/]: {escape(text)}")
-        if interactive and sys.stdin.isatty():
-            console.print("Go on? [bold]y[/]es, [bold]n[/]o: ", end="")
-            if sys.stdin.readline().strip().lower() in ("y", "yes"):
-                continue
-        raise InputError(
-            f"nobody agreed to the input {name}",
-            code="input.consent",
-            hint="Give --yes (YES=1 with make) if you trust it.",
-            where=Where(field=f"inputs.{name}"),
-        )
-
-
 def run_json(run: Run) -> dict[str, Any]:
     """A run for `--json`."""
     return {
@@ -237,6 +175,8 @@ def run_json(run: Run) -> dict[str, Any]:
         "ended_at": run.ended_at.isoformat() if run.ended_at else None,
         "key": run.key,
         "forked_from": run.forked_from,
+        "continues": run.continues,
+        "continued_as": run.continued_as,
         "parent_run": run.parent_run,
         "actor": run.actor,
     }
@@ -254,6 +194,10 @@ def sum_up(run: Run, console: Console) -> None:
         print_value(json.loads(run.outputs), console)
     if run.error:
         print_error_data(run.error, console)
+    if run.continued_as:
+        console.print(f"[dim]It has begun anew:[/] pyagent show {run.continued_as}", soft_wrap=True)
+    if run.continues:
+        console.print(f"[dim]It goes on for the run {run.continues}[/]", soft_wrap=True)
     match run.status:
         case "failed":
             console.print(

@@ -2,48 +2,85 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 from rich.console import Console
+from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from pyagent.cli.exits import Exit, exit_of_status
+from pyagent.cli.output import print_json
 from pyagent.cli.progress import event_line, mark
 from pyagent.cli.run import run_json, sum_up, watch_run
 from pyagent.cli.session import open_engine
 from pyagent.cli.text import escape, plain
 from pyagent.cli.view import Labels, RunView, StepView, duration, now
-from pyagent.cli.watch import how_to_go_on
+from pyagent.cli.watch import how_to_go_on, with_signals
 from pyagent.errors import InputError
 from pyagent.store.base import ENDED
 
 if TYPE_CHECKING:
-    from pyagent.store.base import Event, Message, RunStatus, StepRecord
+    from pyagent.runtime.engine import Engine
+    from pyagent.store.base import Event, Message, Run, RunFilter, RunStatus, StepRecord
 
 
 async def list_runs(
-    *, graph: str | None, statuses: Sequence[str], limit: int, before: str | None, as_json: bool
+    *,
+    graph: str | None,
+    statuses: Sequence[str],
+    limit: int,
+    before: str | None,
+    watch: bool = False,
+    as_json: bool,
 ) -> Exit:
-    """Print runs, newest first. Raises `InputError` for a status there is not."""
+    """Print runs, newest first; `watch` until Ctrl-C. Raises `InputError` (`input.status`, `input.options`)."""
     from pyagent.store.base import RunFilter, RunStatus
 
     known = get_args(RunStatus)
     if unknown := [status for status in statuses if status not in known]:
         raise InputError(f"there is no status {unknown[0]!r}", code="input.status", hint=f"One of: {', '.join(known)}.")
+    console = Console(highlight=False)
+    if watch and (as_json or not console.is_terminal):
+        raise InputError(
+            "--watch draws on a terminal",
+            code="input.options",
+            hint="In a pipe, ask again from time to time, or follow one run: pyagent logs RUN --follow --json",
+        )
+    filter = RunFilter(graph_id=graph, statuses=cast("Sequence[RunStatus]", statuses), before=before, limit=limit)
     async with open_engine() as engine:
-        filter = RunFilter(graph_id=graph, statuses=cast("Sequence[RunStatus]", statuses), before=before, limit=limit)
+        if watch:
+            return await _watch_runs(engine, filter, console)
         runs = await engine.store.list_runs(filter)
     if as_json:
-        print(json.dumps([run_json(run) for run in runs], ensure_ascii=False, indent=2))
-        return Exit.DONE
-    console = Console(highlight=False)
-    if not runs:
+        print_json([run_json(run) for run in runs])
+    elif not runs:
         console.print("No runs. Start one: [bold]pyagent run GRAPH[/]")
+    else:
+        console.print(_runs_table(runs))
+    return Exit.DONE
+
+
+async def _watch_runs(engine: Engine, filter: RunFilter, console: Console) -> Exit:
+    interrupted = asyncio.Event()
+
+    async def drawn() -> Exit:
+        with Live(console=console, auto_refresh=False) as live:
+            while not interrupted.is_set():
+                mark = engine.store.mark()
+                runs = await engine.store.list_runs(filter)
+                live.update(_runs_table(runs[: max(5, console.height - 3)]), refresh=True)
+                await engine.store.changed(1.0, mark)
         return Exit.DONE
+
+    return await with_signals(drawn(), interrupted, console, promise="")
+
+
+def _runs_table(runs: Sequence[Run]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for name in ("run", "graph", "status", "started", "took"):
         table.add_column(name, no_wrap=name != "graph")
@@ -53,8 +90,7 @@ async def list_runs(
         status = mark(run.status).append(f" {run.status}")
         ended = run.status in ENDED or run.status == "running"
         table.add_row(run.id, run.graph_id, status, f"{began.astimezone():%Y-%m-%d %H:%M:%S}", took if ended else "")
-    console.print(table)
-    return Exit.DONE
+    return table
 
 
 async def show_run(run_id: str, *, follow: bool, log: bool, as_json: bool) -> Exit:
@@ -80,7 +116,7 @@ async def show_run(run_id: str, *, follow: bool, log: bool, as_json: bool) -> Ex
         messages = await engine.store.messages(run.id, signals)
     if as_json:
         found = run_json(run) | {"steps": [_step_json(record) for record in records]}
-        print(json.dumps(found, ensure_ascii=False, indent=2))
+        print_json(found)
         return exit_of_status(run.status)
     view = RunView.of_records(labels, records)
     console.print(f"[bold]{escape(spec.name or spec.id)}[/]  [dim]{run.graph_id} {run.graph_hash[:12]}[/]")

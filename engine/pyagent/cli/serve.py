@@ -1,4 +1,4 @@
-"""`pyagent serve`, `pyagent open` and `pyagent run --serve`."""
+"""`pyagent serve`, `pyagent up`, `pyagent open` and `pyagent run --serve`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from pyagent.cli.exits import Exit, exit_of_status
+from pyagent.cli.messages import error_console
+from pyagent.cli.output import print_json, print_json_line
 from pyagent.cli.run import RunOptions, start, sum_up
 from pyagent.cli.session import open_engine, server_token
 from pyagent.cli.text import escape
 from pyagent.cli.watch import Watch, with_signals
 from pyagent.errors import SetupError
+from pyagent.server import PORT
 
 if TYPE_CHECKING:
     from pyagent.graph.yaml import Document
@@ -22,11 +25,19 @@ if TYPE_CHECKING:
 _PROMISE = "Stopping; runs under way can be resumed."
 
 
-async def serve(*, host: str, port: int | None, work: bool) -> Exit:
-    """Serve until Ctrl-C. Raises `SetupError` (`server.*`)."""
+async def serve(
+    *,
+    host: str,
+    port: int | None,
+    work: bool,
+    dev: bool = False,
+    open_page: bool = False,
+    as_json: bool = False,
+) -> Exit:
+    """Serve until Ctrl-C. `dev`: changed node modules are used by the runs that begin after. Raises `SetupError`."""
     from pyagent.server.serving import serving
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = error_console() if as_json else Console(highlight=False, soft_wrap=True)
     interrupted = asyncio.Event()
 
     async def served() -> Exit:
@@ -34,12 +45,64 @@ async def serve(*, host: str, port: int | None, work: bool) -> Exit:
             open_engine() as engine,
             serving(engine, token=server_token(), host=host, port=port, work=work) as server,
         ):
-            console.print(f"PyAgent is at [bold]{server.address}[/] (Ctrl-C stops it)")
-            console.print(f"Open this link, which works once: [bold]{server.link()}[/]")
-            await interrupted.wait()
+            link = server.link()
+            if as_json:
+                print_json_line({"address": server.address, "link": link})
+            else:
+                console.print(f"PyAgent is at [bold]{server.address}[/] (Ctrl-C stops it)")
+                console.print(f"Open this link, which works once: [bold]{link}[/]")
+            if open_page:
+                _open(link)
+            follower = asyncio.create_task(_follow_code(engine, console, interrupted)) if dev else None
+            try:
+                await interrupted.wait()
+            finally:
+                if follower is not None:
+                    follower.cancel()
+                    await asyncio.gather(follower, return_exceptions=True)
         return Exit.DONE
 
     return await with_signals(served(), interrupted, console, promise=_PROMISE)
+
+
+async def _follow_code(engine: Engine, console: Console, stop: asyncio.Event) -> None:
+    """Let the engine have node types as they are written; a run that goes on keeps those it has."""
+    from pyagent.cli.changes import changes, new_code, node_folders
+
+    folders = node_folders(engine.registry)
+    console.print(f"[dim]Node modules are watched: {escape(', '.join(map(str, folders)) or 'there are none')}[/]")
+    async for found in changes((), folders, stop):
+        registry = await asyncio.to_thread(new_code, engine.registry)
+        await asyncio.to_thread(registry.all)
+        for error in registry.broken:
+            console.print(f"[red]{escape(error.message)}[/]")
+        engine.use_registry(registry)
+        names = ", ".join(sorted({path.name for path in found}))
+        console.print(f"[dim]{escape(names)} changed: runs that begin now use it.[/]")
+
+
+def _open(link: str) -> None:
+    """Show the page in the user's browser, where there is one."""
+    import webbrowser
+
+    webbrowser.open(link)
+
+
+async def up(*, host: str, port: int | None, browser: bool, dev: bool, as_json: bool) -> Exit:
+    """Open the page of the server that runs, or of one that is started for it. Raises `SetupError` (`server.*`)."""
+    try:
+        link = await _new_link(host, port or PORT)
+    except SetupError as error:
+        if error.code == "server.other" and port is not None:
+            raise
+        return await serve(host=host, port=port, work=True, dev=dev, open_page=browser, as_json=as_json)
+    if as_json:
+        print_json({"address": link.partition("/?")[0], "link": link})
+    else:
+        print(f"PyAgent runs already. Open this link, which works once: {link}")
+    if browser:
+        _open(link)
+    return Exit.DONE
 
 
 async def run_and_serve(
@@ -75,8 +138,17 @@ async def run_and_serve(
     return code
 
 
-async def print_link(host: str, port: int) -> Exit:
+async def print_link(host: str, port: int, *, as_json: bool = False) -> Exit:
     """Ask the server that runs for a new link, and print it. Raises `SetupError` (`server.not_running`)."""
+    link = await _new_link(host, port)
+    if as_json:
+        print_json({"address": link.partition("/?")[0], "link": link})
+    else:
+        print(link)
+    return Exit.DONE
+
+
+async def _new_link(host: str, port: int) -> str:
     import httpx
 
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
@@ -96,5 +168,4 @@ async def print_link(host: str, port: int) -> Exit:
             code="server.other",
             hint="Is it another user's, or on another store? Set PYAGENT_STORE as it has it.",
         )
-    print(address + response.json()["path"])
-    return Exit.DONE
+    return address + response.json()["path"]

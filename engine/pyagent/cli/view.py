@@ -201,13 +201,21 @@ class RunView:
     def of_records(labels: Labels, records: Sequence[StepRecord]) -> RunView:
         """The view of the store's step rows, for runs that are not followed."""
         view = RunView(labels)
+        view.take_in(records)
+        return view
+
+    def take_in(
+        self, records: Sequence[StepRecord], started_at: datetime | None = None, cursor: int | None = None
+    ) -> None:
+        """Take in how the steps stand; with `cursor`, the events up to there are then known."""
+        self.started_at = started_at or self.started_at
+        self.cursor = self.cursor if cursor is None else cursor
         for record in records:
-            step = view.step(record.step)
+            step = self.step(record.step)
             step.status, step.attempt = record.status, record.attempt
             step.started_at, step.ended_at = record.started_at, record.ended_at
             step.items_out, step.error, step.wait = record.items_out, record.error, record.wait
             step.message = _brief(record.error) if record.error else str((record.wait or {}).get("title") or "")
-        return view
 
 
 def _brief(error: Any) -> str:
