@@ -56,6 +56,14 @@ _KINDS = {
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
 }
+_KIND_HINTS = {
+    "a string": "Write a text, in quotes where it looks like a number or begins with a special sign.",
+    "a mapping": "Write a `key: value` on each line below it, or `{key: value}`.",
+    "a list": "Write one entry a line, each behind `- `, or `[a, b]`.",
+    "a whole number": "Write a number without quotes and without a point.",
+    "true or false": "Write `true` or `false`, without quotes.",
+}
+_ANY_HINT = "docs/concepts/graph-file.md says what may stand here; `pyagent graph schema` tells it to editors."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,12 +160,13 @@ def _schema_problem(kind: str, message: str, location: Path, path: Path, tree: T
         hint = nearest(name, known)
     elif kind in _KINDS:
         code, text = "graph.schema", f"`{path[-1] if path else 'the file'}` must be {_KINDS[kind]}"
+        hint = hint or _KIND_HINTS[_KINDS[kind]]
     else:
         code = kind if kind.startswith("graph.") else "graph.schema"
         text = message if code != "graph.schema" or kind in _HINTS else f"`{path[-1]}`: {_plain(message)}"
     line, column = tree.locate(path, key=kind == "extra_forbidden")
     where = Where(file=file, line=line, column=column, node=node_at(tree, path), field=field_of(location) or None)
-    return Problem(code=code, message=text, hint=hint, where=where)
+    return Problem(code=code, message=text, hint=hint or _ANY_HINT, where=where)
 
 
 def _plain(message: str) -> str:

@@ -14,6 +14,8 @@ from pyagent.graph.topology import Topology
 from pyagent.graph.yaml_tree import Path, Tree, field_of
 
 ERROR_PORT = "error"
+ANY = "*"
+"""Among the ids of lost nodes: whole lists of nodes were lost."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,8 +83,12 @@ class Check:
     catalogue: Catalogue
     expressions: Expressions | None
     lost: frozenset[str] = frozenset()
-    """Ids of nodes that the file names but that do not fit the format."""
+    """Ids and names of nodes that are in the file but do not fit the format."""
     problems: list[Problem] = field(default_factory=list[Problem])
+
+    def was_lost(self, node: str) -> bool:
+        """Whether a node of this id or name may be in the file although it is not in the graph."""
+        return node in self.lost or ANY in self.lost
 
     def report(
         self,

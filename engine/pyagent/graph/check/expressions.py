@@ -103,10 +103,10 @@ class _Expressions:
         found = name if name in check.level_of else self.names.get(name)
         owner = reader.id if reader else None
         if found is None:
-            if name in check.lost:
+            if check.was_lost(name):
                 return
             code = "graph.expr.unknown_node" if path[0] != "outputs" else "graph.output.unknown_node"
-            hint = nearest(name, [*check.level_of, *self.names])
+            hint = nearest(name, [*check.level_of, *self.names]) or "Add the node."
             check.report(code, f"no node has the id or name `{name}`", path, hint=hint, node=owner)
             return
         if not self.upstream:

@@ -81,7 +81,9 @@ def _param(check: Check, node: NodeSpec, issue: ParamIssue, path: tuple[str | in
         message, hint = f"the parameter `{name}` is missing", f"Add `{issue.path[-1]}:` to `with`."
     elif issue.kind == "unknown":
         message = f"`{node.use}` has no parameter `{name}`"
-        hint = nearest(str(issue.path[-1]), issue.known)
+        shown = f"`pyagent node show {node.use.type}` lists the parameters."
+        none = "It takes none." if len(issue.path) == 1 else shown
+        hint = nearest(str(issue.path[-1]), issue.known) or none
     else:
         message = f"the parameter `{name}`: {issue.message}" if name else issue.message
         hint = f"`pyagent node show {node.use.type}` lists the parameters."
@@ -221,8 +223,8 @@ def check_edges(check: Check) -> None:
                 _ports(check, level, edge, path)
         _error_ports(check, level)
     for node in check.spec.pins:
-        if node not in check.level_of and node not in check.lost:
-            message, hint = f"a pin names no node `{node}`", nearest(node, check.level_of)
+        if node not in check.level_of and not check.was_lost(node):
+            message, hint = f"a pin names no node `{node}`", nearest(node, check.level_of) or "Remove it."
             check.report("graph.pin.unknown_node", message, ("pins", node), hint=hint, severity="warning", key=True)
 
 
@@ -241,8 +243,8 @@ def _ends(check: Check, level: Level, edge: Edge, path: tuple[str | int, ...]) -
                 hint="No edge crosses a body: what its last nodes put out is the result of the map node.",
                 node=end,
             )
-        elif end not in check.lost:
-            hint = nearest(end, level.index)
+        elif not check.was_lost(end):
+            hint = nearest(end, level.index) or "Add a node with this id, or remove the edge."
             check.report("graph.edge.unknown_node", f"no node has the id `{end}`", path, hint=hint, node=None)
     return good
 

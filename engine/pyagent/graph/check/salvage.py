@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pydantic import ValidationError
 
-from pyagent.graph.problems import node_at
+from pyagent.graph.check.context import ANY
+from pyagent.graph.problems import node_at, value_at
 from pyagent.graph.spec import FORMAT, GraphSpec
 from pyagent.graph.yaml import validate
 from pyagent.graph.yaml_format import is_node
@@ -14,9 +15,10 @@ _ROUNDS = 8
 
 
 def salvage(tree: Tree) -> tuple[GraphSpec | None, frozenset[str], bool]:
-    """The graph that is left, ids of nodes that were taken out, and whether all nodes and edges are left.
+    """The graph that is left, ids and names of nodes that were taken out, and whether all nodes and edges are left.
 
-    Changes `tree`: what does not fit is no longer in it, and the rest keeps its places. None if nothing is left.
+    `ANY` is among the ids where whole lists of nodes were taken out. None if nothing is left. Changes `tree`: what does
+    not fit is no longer in it, and the rest keeps its places.
     """
     lost: set[str] = set()
     complete = True
@@ -31,10 +33,20 @@ def salvage(tree: Tree) -> tuple[GraphSpec | None, frozenset[str], bool]:
                 return None, frozenset(lost), False
             if is_node(path) or path[-1] in ("nodes", "edges", "body") or path[-2:-1] == ("edges",):
                 complete = False
-            if is_node(path) and (found := node_at(tree, path)):
-                lost.add(found)
+            lost |= _lost(tree, path)
             _remove(tree, path)
     return None, frozenset(lost), False
+
+
+def _lost(tree: Tree, path: Path) -> set[str]:
+    """What the nodes are called that go with the value at `path`."""
+    if path[-1] == "nodes" or path[-1] == "body":
+        return {ANY}
+    if not is_node(path):
+        return set()
+    inside = ANY if value_at(tree, (*path, "body")) else None
+    names = (node_at(tree, path), value_at(tree, (*path, "name")), inside)
+    return {found for found in names if isinstance(found, str)}
 
 
 def _order(path: Path) -> tuple[tuple[int, str], ...]:
