@@ -397,6 +397,54 @@ async def test_a_run_with_once_steps_ends_after_many_kills_as_if_there_had_been_
         assert sum(stage.unknown.values()) >= 10
 
 
+SERVICE = graph(
+    {
+        "count": {"use": "flow.noop", "write": {"runs": "{{ 1 }}"}},
+        "effect": {"use": "kill.post_all", "with": {"what": "turn {{ $state.runs }}"}},
+        "more": {"use": "flow.if", "with": {"when": "{{ $state.runs < 5 }}"}},
+        "anew": {"use": "flow.restart", "with": {"items": "given", "inputs": {"n": "{{ $state.runs }}"}}},
+    },
+    ["count -> effect", "effect -> more", "more.true -> anew"],
+    id="service",
+    state={"runs": {"type": "integer", "reduce": "add"}},
+    outputs={"runs": "{{ $state.runs }}", "n": "{{ $json.n }}"},
+)
+
+
+async def test_a_run_that_begins_anew_under_kills_has_one_successor_each_time(tmp_path: Path) -> None:
+    graphs = tmp_path / "graphs"
+    graphs.mkdir()
+    async with (
+        Effects.running(tmp_path) as effects,
+        scene(tmp_path, graphs, {"PYAGENT_EFFECTS": str(effects.port)}, effects) as stage,
+    ):
+        run = await stage.engine.start(SERVICE, {"n": 0}, key="service")
+        outputs: list[Any] = []
+        chain = [run.id]
+        # The event `run.continued` is told as the last commit, which makes the successor, is on its way.
+        places = ("effect", "anew", "run.continued")
+        while True:
+
+            def choose(number: int = len(chain)) -> Kill | None:
+                left = [place for place in places if stage.reached[place] < number]
+                return Kill(frozenset(left[:1]), itself=True) if left else None
+
+            run = await stage.finish(run, choose)
+            assert run.status == "completed", run.error
+            outputs.append(await stage.engine.outputs(run.id))
+            if run.continued_as is None:
+                break
+            run = await stage.store.get_run(run.continued_as)
+            chain.append(run.id)
+
+        assert outputs == [{"runs": number, "n": max(0, number - 1)} for number in range(1, 6)]
+        assert [found.id for found in reversed(await stage.store.list_runs())] == chain
+        assert (await stage.store.get_run(chain[-1])).key == "service"
+        assert [len(effects.done(run_id)) for run_id in chain] == [1] * 5
+        print(f"{len(stage.kills)} kills: {dict(stage.reached)}")
+        assert stage.reached == {"run.continued": 4, "anew": 4, "effect": 5}
+
+
 PLANTED = {
     "pytest.ini": "[pytest]\n",
     "quotes.py": "import inspect\nimport os\n\n\ndef shown():\n    return  'single'\n\n\ndef source():\n"

@@ -1,9 +1,9 @@
 """An engine in a process of its own that drives one run, to be killed at any moment.
 
 Usage: `engine_worker.py STORE GRAPHS LEASE_SECONDS`. It prints `ready`, then drives each run whose id comes on its
-standard input until that run ends or waits, and prints the run's status. Nodes named after the id: it prints `at NODE`
-and kills itself as a step of one of them begins. With PYAGENT_EFFECTS set to a port of
-`effect_server.py` it has a node `kill.post`, which asks that server for an effect.
+standard input until that run ends or waits, and prints the run's status. Nodes or kinds of events named after the id:
+it prints `at NODE` and kills itself as a step of one of them begins, or such an event is told. With PYAGENT_EFFECTS set
+to a port of `effect_server.py` it has a node `kill.post`, which asks that server for an effect.
 """
 
 from __future__ import annotations
@@ -80,8 +80,9 @@ def die_at(nodes: list[str]) -> None:
 
     def tell_or_die(self: LiveRun, event: NewEvent, step: StepRecord | None = None) -> None:
         node_id = event.step.rpartition("/")[2].partition("@")[0]
-        if event.kind == "step.started" and node_id in nodes:
-            print(f"at {node_id}", flush=True)
+        place = node_id if event.kind == "step.started" else event.kind
+        if place in nodes:
+            print(f"at {place}", flush=True)
             os.kill(os.getpid(), signal.SIGKILL)
         tell(self, event, step)
 
