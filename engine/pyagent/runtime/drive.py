@@ -83,9 +83,11 @@ class Driver:
         """Stop as soon as may be and leave the run to whoever resumes it; nothing is lost."""
         if not self.draining:
             self._paused = self.live.state.paused
+            # What must not be repeated may come to its end: stopped, nobody would know whether it took place.
+            asyncio.get_running_loop().call_later(self.live.grace, self.live.cancel_all, "drain")
         self.draining = True
         self.live.state.paused = True
-        self.live.cancel_all("drain")
+        self.live.drain()
 
     # -- the parts of a drive -----------------------------------------------------------------------------------
 

@@ -210,6 +210,15 @@ class LiveRun:
                 token.set(reason)
         self.woken.set()
 
+    def drain(self) -> None:
+        """Ask every running step to stop that another worker can begin again, and leave out begun `once` tries."""
+        state = self.state
+        for key, token in self.running.items():
+            items = state.item_outcomes.get(key, {}).values()
+            if key not in state.begun and not any(item["status"] == "begun" for item in items):
+                token.set("drain")
+        self.woken.set()
+
     def wake(self, keys: Sequence[StepKey]) -> None:
         """Steps became ready from outside."""
         self.outside.extend(keys)
