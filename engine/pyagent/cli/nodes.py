@@ -58,6 +58,8 @@ def show_node(use: str, *, as_json: bool) -> None:
     found = registry.get(use)
     if found is None:
         hint = nearest(use, [each.use for each in registry.all()]) or "`pyagent node list` shows those there are."
+        if use in registry.domains:
+            hint = f"{use} is a domain: pyagent node list {use}"
         raise NotFound(f"there is no node type {use!r}", code="node.not_found", hint=hint)
     example = example_file(found)
     schema = found.schema()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pyagent.errors import GraphError, NotFound
+from pyagent.graph.problems import nearest
 from pyagent.graph.spec import GraphSpec
 from pyagent.graph.yaml import Document, load_file, load_text
 from pyagent.settings import GRAPHS
@@ -133,5 +134,14 @@ async def find_graph(library: GraphLibrary, store: Store, graph_id: str) -> Docu
         raise NotFound(
             f"there is no graph {graph_id!r}",
             code="graph.not_found",
-            hint=f"Folders searched: {folders}. Give a path, or set PYAGENT_GRAPHS.",
+            hint=_meant(library, graph_id) + f"Folders searched: {folders}. Give a path, or set PYAGENT_GRAPHS.",
         ) from None
+
+
+def _meant(library: GraphLibrary, graph_id: str) -> str:
+    """What somebody may have meant by an id that no graph has."""
+    for suffix in SUFFIXES:
+        if Path(f"{graph_id}{suffix}").is_file():
+            return f"For the file here write ./{graph_id}{suffix}. "
+    found = nearest(graph_id, [file.spec.id for file in library.files()])
+    return f"{found} " if found else ""
