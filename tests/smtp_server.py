@@ -100,6 +100,8 @@ class ScriptedServer:
     port: int = 0
     heard: list[str] = field(default_factory=list)
     hangs: asyncio.Event = field(default_factory=asyncio.Event)
+    left: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when it closed a connection."""
 
 
 @asynccontextmanager
@@ -131,6 +133,7 @@ async def scripted_server(script: Sequence[str | None]) -> AsyncIterator[Scripte
             if in_data and script[number + 1 : number + 2] == ["cut"]:
                 break
         writer.transport.abort()
+        told.left.set()
 
     server = await asyncio.start_server(talk, "127.0.0.1", 0, limit=64 * 1024 * 1024)
     try:

@@ -20,13 +20,14 @@ _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLEAN = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})", re.ASCII)
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", re.ASCII)
+_LONG_INTEGER = re.compile(r"[-+]?[0-9]{19,}", re.ASCII)
 _LEADING_ZERO = re.compile(r"[-+]?0[0-9]", re.ASCII)
 
 
 def read_json(text: str, name: str) -> Any:
-    """The value. Raises `ParseJson` with line and column."""
+    """The value; integers beyond 64 bits are text. Raises `ParseJson` with line and column."""
     try:
-        return json.loads(text.removeprefix("\ufeff"), parse_constant=_refuse, parse_float=_finite)
+        return _loads(text.removeprefix("\ufeff"))
     except json.JSONDecodeError as error:
         raise ParseJson(
             f"{name or 'the content'} is not JSON: line {error.lineno}, column {error.colno}: {error.msg}",
@@ -51,13 +52,24 @@ def read_lines(text: str, name: str) -> Iterator[JsonObject]:
         if not line:
             continue
         try:
-            value = json.loads(line, parse_constant=_refuse, parse_float=_finite)
+            value = _loads(line)
         except (ValueError, RecursionError) as error:
             words = "nested too deeply" if isinstance(error, RecursionError) else str(error)
             raise ParseJson(
                 f"line {number} of {name or 'the content'} is not JSON: {words}", details={"line": number}
             ) from error
         yield value if isinstance(value, dict) else {"value": value}
+
+
+def _loads(text: str) -> Any:
+    # The hook for integers costs time: it is for texts that need it.
+    hook = _integer if _LONG_INTEGER.search(text) else None
+    return json.loads(text, parse_constant=_refuse, parse_float=_finite, parse_int=hook)
+
+
+def _integer(text: str) -> int | str:
+    found = int(text) if len(text) <= 20 else None
+    return found if found is not None and -(2**63) <= found < 2**64 else text
 
 
 def _refuse(constant: str) -> object:
@@ -192,7 +204,9 @@ def _scalar(event: Any) -> Any:
         return _BOOLEAN[text]
     if _INTEGER.fullmatch(text):
         return int(text)
-    if _FLOAT.fullmatch(text) and not _LEADING_ZERO.match(text) and math.isfinite(number := float(text)):
+    if _LEADING_ZERO.match(text) or _LONG_INTEGER.fullmatch(text):
+        return text
+    if _FLOAT.fullmatch(text) and math.isfinite(number := float(text)):
         return number
     return text
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import io
+import tracemalloc
 import zipfile
 
 import pytest
@@ -140,6 +141,12 @@ class TestDocuments:
         assert await parsed('\ufeff{"data": {"rows": [{"a": 1}]}}', "a.json", list="data.rows") == [{"a": 1}]
         assert (await error_of('{"a": 1}', "a.json", list="a")).code == "node.parse_list"
         assert (await error_of('{"a": 1}', "a.json", list="b")).code == "node.parse_list"
+
+    async def test_integers_that_no_store_holds_are_text(self):
+        long = "12345678901234567890123"
+        for text, name in ((f"[{long}, 1, {2**63 - 1}]", "a.json"), (f"[{long}, 1, {2**62}]", "a.yaml")):
+            assert [row["value"] for row in await parsed(text, name)][:2] == [long, 1]
+        assert await parsed(f"[{2**63 - 1}]", "a.json") == [{"value": 2**63 - 1}]
 
     @pytest.mark.parametrize("text", ["", '{"a": }', "[NaN]", "[1e999]", "[" * 100_000])
     async def test_what_is_not_json_is_an_error(self, text):
@@ -292,6 +299,18 @@ class TestLies:
         assert (await error_of(content, "a.xlsx", max_unpacked="20 MiB")).code == "node.zip_size"
         content = archive({"xl/workbook.xml": "", "xl/sharedStrings.xml": b"0" * 30_000_000})
         assert (await error_of(content, "a.xlsx")).code in ("node.zip_size", "node.parse_xlsx")
+
+    async def test_bombs_are_refused_in_little_memory(self):
+        bomb = archive({"xl/workbook.xml": b"", "xl/sharedStrings.xml": bytes(100_000_000)})
+        aliases = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [{f'*a{n - 1}, ' * 20}]\n" for n in range(1, 9))
+        cells = b'"' + b"x" * 40_000_000
+        for content, name in ((bomb, "a.xlsx"), (aliases, "a.yaml"), (cells, "a.csv")):
+            tracemalloc.start()
+            error = await error_of(content, name, max_unpacked="50 MiB")
+            _, peak = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            assert error.code in ("node.zip_size", "node.parse_size")
+            assert peak < 160_000_000, name
 
     async def test_rows_far_away_do_not_fill_memory(self):
         content = workbook(lambda sheet: sheet.append(["a"]))
