@@ -9,6 +9,7 @@ import uuid
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from functools import partial
 from typing import Any, cast
 
 from blake3 import blake3
@@ -30,7 +31,7 @@ from pyagent.runtime.restart import checked_state
 from pyagent.runtime.state import RunState
 from pyagent.runtime.turns import turn_of
 from pyagent.runtime.values import Values
-from pyagent.runtime.versions import Versions
+from pyagent.runtime.versions import Recent, RunVersions, Versions
 from pyagent.sdk.commands import Restart
 from pyagent.sdk.registry import Registry
 from pyagent.settings import CREDENTIAL
@@ -75,7 +76,7 @@ class Engine(Requests):
         self.lease = lease
         self.owner = owner
         self._versions = Versions(self.registry, self.library, store)
-        self._expressions: dict[str, Expressions] = {}
+        self._expressions: Recent[tuple[str, str], Expressions] = Recent(lambda key: Expressions(timezone=key[1]))
         self._drivers: dict[str, Driver] = {}
         self._driving: set[str] = set()
 
@@ -255,7 +256,7 @@ class Engine(Requests):
             await self.store.commit(lease, commit)
 
     async def _driver(self, run: Run, lease: Lease) -> Driver:
-        versions = self._versions
+        versions = self._versions.of_run()
         program = await versions.load(run.graph_hash)
         entries = await read_entries(self.store, run.id)
         pinned = await versions.pinned(entries) if entries else await versions.pin(program)
@@ -274,7 +275,7 @@ class Engine(Requests):
         return Driver(run, live, versions.compiled(program, run.trigger), means)
 
     def _live(
-        self, run: Run, state: RunState, journal: StoreJournal, pinned: dict[str, str], versions: Versions
+        self, run: Run, state: RunState, journal: StoreJournal, pinned: dict[str, str], versions: RunVersions
     ) -> LiveRun:
         async def resolve(graph_id: str) -> str:
             if graph_id not in pinned:
@@ -296,10 +297,9 @@ class Engine(Requests):
             program = state.program
             graphs = (state.started or {}).get("graphs", {})
             if command.version == "newest":
-                document = await find_graph(self.library, self.store, run.graph_id)
-                program = versions.program(document.spec, _version(document.spec, production=run.production))
+                newest = await versions.keep_newest(run.graph_id, partial(_version, production=run.production))
+                program = versions.loaded(newest)
                 program.root(program.trigger(run.trigger))
-                await self.store.put_graph(run.graph_id, program.hash, document.text)
                 graphs = await versions.pin(program)
             inputs = (state.started or {})["inputs"] if command.inputs is None else command.inputs
             values = checked_inputs(program.graph, inputs)
@@ -327,10 +327,7 @@ class Engine(Requests):
 
     def _expressions_of(self, program: Program) -> Expressions:
         """One context for each graph version's expressions: its globals are never another graph's."""
-        if program.hash not in self._expressions:
-            timezone = program.graph.settings.timezone or "UTC"
-            self._expressions[program.hash] = Expressions(timezone=timezone)
-        return self._expressions[program.hash]
+        return self._expressions[program.hash, program.graph.settings.timezone or "UTC"]
 
     async def _on_failure(self, run: Run, graph: GraphSpec) -> None:
         """Start the graph that `settings.on_failure` names, once for each failure."""
@@ -368,7 +365,7 @@ class Engine(Requests):
         """A run's state before its first entry, and the entries to apply to it."""
         run = await self.store.get_run(run_id)
         entries = await read_entries(self.store, run.id)
-        versions = self._versions
+        versions = self._versions.of_run()
         await versions.pinned(entries)
         return RunState(await versions.load(run.graph_hash), versions.loaded), entries
 

@@ -189,7 +189,7 @@ class Requests:
         (`run.fork_once`) that names them.
         """
         source = await self.store.get_run(run_id)
-        versions = self._versions
+        versions = self._versions.of_run()
         old = await versions.load(source.graph_hash)
         entries = await read_entries(self.store, source.id)
         await versions.pinned(entries)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import Generic, TypeVar, cast
 
 from pyagent.errors import GraphError, NotFound
 from pyagent.graph.spec import GraphSpec
@@ -15,48 +16,104 @@ from pyagent.runtime.program import Program
 from pyagent.sdk.registry import Registry
 from pyagent.store.base import Store
 
+K = TypeVar("K")
+V = TypeVar("V")
+
+KEPT = 64
+"""Versions that stay ready though no run uses them: one who edits a graph makes a new one with each change."""
+
+
+class Recent(Generic[K, V]):
+    """What was made lately; of more than `KEPT` the one that was asked for longest ago goes."""
+
+    def __init__(self, make: Callable[[K], V]) -> None:
+        self._make = make
+        self._found: dict[K, V] = {}
+
+    def __getitem__(self, key: K) -> V:
+        """The value, made if it is not there."""
+        value = self._found.pop(key, _NOTHING)
+        made = self._make(key) if value is _NOTHING else cast(V, value)
+        self._found[key] = made
+        while len(self._found) > KEPT:
+            del self._found[next(iter(self._found))]
+        return made
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+
+_NOTHING = object()
+
 
 class Versions:
-    """Programs by the hash of their version, made once each. A run keeps to one of these, so that it has one code."""
+    """Programs by the hash of their version, made once each with one set of node types."""
 
     def __init__(self, registry: Registry, library: GraphLibrary, store: Store) -> None:
+        self.library = library
+        self.store = store
         self._registry = registry
-        self._library = library
-        self._store = store
-        self._programs: dict[str, Program] = {}
-        self._compiled: dict[tuple[str, str], CompiledGraph] = {}
+        self._specs: dict[str, GraphSpec] = {}
+        """Of the programs that are being made."""
+        self._programs: Recent[str, Program] = Recent(self._made)
+        self._compiled: Recent[tuple[Program, str], CompiledGraph] = Recent(lambda key: CompiledGraph(*key, None))
 
     def program(self, spec: GraphSpec, version: str | None = None) -> Program:
         """The graph ready to run, under its hash or the version that a run is pinned to. Raises `GraphError`."""
         version = version or spec.hash()
-        known = self._programs.get(version)
-        if known is None:
-            known = self._programs[version] = Program(spec, self._registry)
-            known.hash = version
-        return known
+        self._specs[version] = spec
+        try:
+            return self._programs[version]
+        finally:
+            del self._specs[version]
+
+    def _made(self, version: str) -> Program:
+        program = Program(self._specs[version], self._registry)
+        program.hash = version
+        return program
 
     def compiled(self, program: Program, trigger: str) -> CompiledGraph:
         """The program as a LangGraph graph, started by this trigger."""
-        key = (program.hash, trigger)
-        if key not in self._compiled:
-            self._compiled[key] = CompiledGraph(program, trigger, None)
-        return self._compiled[key]
+        return self._compiled[program, trigger]
+
+    def of_run(self) -> RunVersions:
+        """For one run: what it uses stays, whatever else is made meanwhile."""
+        return RunVersions(self)
+
+
+class RunVersions:
+    """The versions that one run uses: its own, and those of the graphs that it calls. It keeps to one code of nodes."""
+
+    def __init__(self, versions: Versions) -> None:
+        self._versions = versions
+        self._programs: dict[str, Program] = {}
+
+    def compiled(self, program: Program, trigger: str) -> CompiledGraph:
+        """The program as a LangGraph graph, started by this trigger."""
+        return self._versions.compiled(program, trigger)
+
+    def program(self, spec: GraphSpec, version: str | None = None) -> Program:
+        """The graph ready to run, under its hash or the version that a run is pinned to. Raises `GraphError`."""
+        program = self._versions.program(spec, version)
+        return self._programs.setdefault(program.hash, program)
 
     async def load(self, hash: str) -> Program:
         """The version that the store keeps under this hash. Raises `NotFound`, `GraphError`."""
         if hash not in self._programs:
-            self.program(load_text((await self._store.get_graph(hash)).text).spec, hash)
+            self.program(load_text((await self._versions.store.get_graph(hash)).text).spec, hash)
         return self._programs[hash]
 
     def loaded(self, hash: str) -> Program:
         """A version that was loaded before."""
         return self._programs[hash]
 
-    async def keep_newest(self, graph_id: str) -> str:
-        """The hash of the graph's newest version, which is kept. Raises `NotFound`, `GraphError`."""
-        document = await find_graph(self._library, self._store, graph_id)
-        program = self.program(document.spec)
-        await self._store.put_graph(graph_id, program.hash, document.text)
+    async def keep_newest(self, graph_id: str, version: Callable[[GraphSpec], str | None] | None = None) -> str:
+        """The hash of the graph's newest version, which is kept; `version` names it otherwise. Raises `NotFound`,
+        `GraphError`."""
+        store = self._versions.store
+        document = await find_graph(self._versions.library, store, graph_id)
+        program = self.program(document.spec, version(document.spec) if version is not None else None)
+        await store.put_graph(graph_id, program.hash, document.text)
         return program.hash
 
     async def pin(self, program: Program) -> dict[str, str]:
