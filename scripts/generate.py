@@ -16,6 +16,7 @@ import command_reference
 import error_reference
 import node_reference
 import schema_reference
+import settings_reference
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -24,6 +25,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "docs/reference/errors.md": error_reference.render,
     "docs/reference/graph.schema.json": schema_reference.render,
     "docs/reference/nodes.md": node_reference.render,
+    "docs/reference/settings.md": settings_reference.render,
 }
 
 

@@ -24,7 +24,7 @@ class ParameterText:
 
 def parameter_texts(schema: Schema) -> Iterator[ParameterText]:
     """Every parameter of a node's schema, each followed by the fields of the objects that it holds."""
-    yield from _texts(schema, schema, "", ())
+    yield from _texts(_resolved(schema, schema), schema, "", ())
 
 
 def _texts(part: Schema, schema: Schema, before: str, within: tuple[str, ...]) -> Iterator[ParameterText]:
