@@ -18,70 +18,77 @@ from pyagent.store.base import (
     NewEvent,
     NewRun,
     Run,
-    StepRecord,
     Successor,
 )
 from pyagent.store.blobs import check_digest
 from pyagent.store.neo4j import leases, payloads, runs, streams
 from pyagent.store.neo4j.connection import do, row, rows
-from pyagent.store.neo4j.values import json_or_none, lost, step_values
+from pyagent.store.neo4j.values import lost, step_values
 
 if TYPE_CHECKING:
     from neo4j import AsyncManagedTransaction
 
 _INSTANT = timedelta(seconds=1)
 """How long a lease is that begins and ends within one transaction."""
-_LOCK = """
+_APPLY = """
 MATCH (l:Lease {run: $run})
 SET l.locked = true
 WITH l
 MATCH (r:Run {id: $run})
-RETURN l.token AS token, l.owner AS owner, l.commit AS commit, r.log_length AS length, r.step_count AS steps
-"""
-_APPLY = """
-MATCH (r:Run {id: $run})-[:HAS_LEASE]->(l:Lease)
-WITH r, l, datetime.truncate('microsecond', datetime.realtime()) AS now
+WHERE l.token = $token AND l.owner IS NOT NULL AND ($first IS NULL OR r.log_length + 1 = $first)
+WITH r, l, r.step_count AS before, datetime.truncate('microsecond', datetime.realtime()) AS now
 SET r.updated_at = now,
     r.log_length = r.log_length + size($entries),
     r.step_count = r.step_count + size($steps),
     r.seen = CASE WHEN r.seen > $seen THEN r.seen ELSE $seen END,
-    r.wake_at = CASE WHEN $status IS NULL THEN r.wake_at ELSE $wake_at END,
-    r.ended_at = CASE WHEN $status IS NULL THEN r.ended_at WHEN $ended THEN coalesce(r.ended_at, now) ELSE null END,
-    r.started_at = CASE WHEN $status = 'running' THEN coalesce(r.started_at, now) ELSE r.started_at END,
-    r.status = coalesce($status, r.status),
-    r.outputs = coalesce($outputs, r.outputs),
-    r.error = coalesce($error, r.error),
-    r.error_code = coalesce($error_code, r.error_code),
     l.adoptions = 0,
-    l.commit = $commit,
-    l.owner = CASE WHEN $release THEN null ELSE l.owner END,
-    l.expires_at = CASE WHEN $release THEN null ELSE l.expires_at END
-WITH r, l
+    l.commit = $commit
+FOREACH (_ IN CASE WHEN $status IS NULL THEN [] ELSE [1] END |
+    SET r.wake_at = $wake_at,
+        r.ended_at = CASE WHEN $ended THEN coalesce(r.ended_at, now) ELSE null END,
+        r.started_at = CASE WHEN $status = 'running' THEN coalesce(r.started_at, now) ELSE r.started_at END,
+        r.status = $status
+)
+SET r += $values
+FOREACH (entry IN $entries | CREATE (e:Entry {run: $run}) SET e += entry)
+WITH r, l, before
+CALL (r, before) {
+    UNWIND $steps AS step
+    MERGE (s:Step {run: $run, step: step.step})
+    ON CREATE SET s.position = before + step.place, s.new = true
+    SET s += step.values
+    MERGE (a:Attempt {run: $run, step: step.step, number: step.values.attempt})
+    ON CREATE SET a.new = true
+    SET a.status = step.values.status, a.started_at = step.values.started_at, a.ended_at = step.values.ended_at,
+        a.error_code = step.values.error_code
+    FOREACH (_ IN CASE WHEN a.new THEN [1] ELSE [] END | CREATE (s)-[:HAS_ATTEMPT]->(a) REMOVE a.new)
+    FOREACH (_ IN CASE WHEN s.new THEN [1] ELSE [] END | CREATE (r)-[:HAS_STEP]->(s))
+    WITH r, s, step WHERE s.new
+    REMOVE s.new
+    WITH r, s, step WHERE NOT step.step CONTAINS '/'
+    MATCH (n:Node {version: r.graph_hash, id: step.values.node})
+    CREATE (s)-[:EXECUTES]->(n)
+}
 CALL (l) {
     WITH l WHERE $release
+    SET l.owner = null, l.expires_at = null
+    WITH l
     MATCH (:Peer)-[held:HOLDS]->(l)
     DELETE held
 }
 CALL (r) {
-    UNWIND $entries AS entry
-    CREATE (e:Entry {run: $run})
-    SET e += entry
+    WITH r WHERE size($events) > 0
+    MATCH (c:Counter {name: 'event'})
+    SET c.value = c.value + size($events)
+    FOREACH (place IN range(0, size($events) - 1) |
+        CREATE (e:Event {cursor: c.value - size($events) + 1 + place, run: $run})
+        SET e += $events[place]
+    )
 }
-CALL (r) {
-    UNWIND $steps AS step
-    MERGE (s:Step {run: $run, step: step.step})
-    ON CREATE SET s.position = r.step_count + step.place
-    SET s += step.values
-    MERGE (r)-[:HAS_STEP]->(s)
-    MERGE (a:Attempt {run: $run, step: step.step, number: step.values.attempt})
-    SET a.status = step.values.status, a.started_at = step.values.started_at, a.ended_at = step.values.ended_at,
-        a.error_code = step.values.error_code
-    MERGE (s)-[:HAS_ATTEMPT]->(a)
-    WITH s, step WHERE NOT step.step CONTAINS '/'
-    MATCH (n:Node {version: r.graph_hash, id: step.values.node})
-    MERGE (s)-[:EXECUTES]->(n)
-}
+RETURN r.log_length AS length
 """
+"""All of a commit but its blobs, messages and successor, in one request: the lease's lock first, and the lock of the
+events' counter, which keeps all other commits waiting, last."""
 _CONSUME = """
 UNWIND $ids AS id
 MATCH (m:Message {id: id})
@@ -115,41 +122,64 @@ RETURN e.seq AS seq, e.kind AS kind, e.step AS step, e.body AS body ORDER BY e.s
 async def apply(to: AsyncManagedTransaction, lease: Lease, commit: Commit, identity: str) -> None:
     """Apply all of it; any error rolls the whole transaction back. `identity` tells this commit from all others: one
     that has landed before its connection broke is not applied again."""
-    held = await row(to, _LOCK, run=lease.run_id)
-    if held is not None and held["commit"] == identity:
-        return
-    if held is None or held["owner"] is None or held["token"] != lease.token:
-        raise lost(lease)
-    _check_log(held["length"], lease.run_id, commit.entries)
-    await _consume(to, lease.run_id, commit.consumed)
-    await do(
+    _check_contiguous(lease.run_id, commit.entries)
+    if commit.consumed or commit.blobs or commit.refers or commit.successor is not None:
+        if await _has_landed(to, lease, identity):
+            return
+        await _consume(to, lease.run_id, commit.consumed)
+        for digest, data in sorted(dict(commit.blobs).items()):
+            check_digest(digest, data)
+            await payloads.keep(to, lease.run_id, digest, data)
+        for digest in sorted(set(commit.refers)):
+            await payloads.refer(to, lease.run_id, digest)
+        if commit.successor is not None:
+            await _succeed(to, lease.run_id, commit.successor, identity)
+    applied = await row(
         to,
         _APPLY,
         run=lease.run_id,
+        token=lease.token,
+        first=commit.entries[0].seq if commit.entries else None,
         commit=identity,
         status=commit.status,
         ended=commit.status in ENDED,
         wake_at=commit.wake_at,
-        outputs=None if commit.outputs is None else codec.encode(commit.outputs),
-        error=json_or_none(commit.error),
-        error_code=str(commit.error.get("code", "")) if commit.error else None,
+        values=_values(commit),
         seen=commit.seen,
         release=commit.release,
         entries=[
             {"seq": entry.seq, "kind": entry.kind, "step": entry.step, "body": codec.encode(entry.body)}
             for entry in commit.entries
         ],
-        steps=_placed(commit.steps),
+        steps=[
+            {"step": step.step, "place": place, "values": step_values(step)}
+            for place, step in enumerate(commit.steps, 1)
+        ],
+        events=[streams.event_values(event) for event in commit.events],
     )
-    for digest, data in sorted(dict(commit.blobs).items()):
-        check_digest(digest, data)
-        await payloads.keep(to, lease.run_id, digest, data)
-    for digest in sorted(set(commit.refers)):
-        await payloads.refer(to, lease.run_id, digest)
-    if commit.successor is not None:
-        await _succeed(to, lease.run_id, commit.successor, identity)
-    # Last, because the lock on the counter of events keeps all other commits waiting.
-    await streams.append_events(to, lease.run_id, commit.events)
+    if applied is None and not await _has_landed(to, lease, identity):
+        held = await row(to, "MATCH (r:Run {id: $run}) RETURN r.log_length AS length", run=lease.run_id)
+        raise _conflict(lease.run_id, held["length"] + 1 if held else 1, commit.entries[0].seq)
+
+
+async def _has_landed(to: AsyncManagedTransaction, lease: Lease, identity: str) -> bool:
+    """Whether the commit is applied already. Raises `LeaseLost`."""
+    held = await leases.lock(to, lease.run_id)
+    if held is not None and held["commit"] == identity:
+        return True
+    if held is None or held["owner"] is None or held["token"] != lease.token:
+        raise lost(lease)
+    return False
+
+
+def _values(commit: Commit) -> dict[str, Any]:
+    """What the commit says about the run itself, beside its status and times."""
+    found: dict[str, Any] = {}
+    if commit.outputs is not None:
+        found["outputs"] = codec.encode(commit.outputs)
+    if commit.error is not None:
+        found |= {"error": codec.encode_json(commit.error), "error_code": str(commit.error.get("code", ""))}
+    return found
 
 
 async def create(
@@ -180,22 +210,18 @@ async def _consume(to: AsyncManagedTransaction, run_id: str, consumed: Sequence[
         raise MessageTaken("A message is consumed already.", details={"messages": list(consumed)})
 
 
-def _placed(steps: Sequence[StepRecord]) -> list[dict[str, Any]]:
-    # The query counts the steps of this commit before it reads the number.
-    return [
-        {"step": step.step, "place": place - len(steps), "values": step_values(step)}
-        for place, step in enumerate(steps, 1)
-    ]
-
-
-def _check_log(length: int, run_id: str, entries: Sequence[LogRecord]) -> None:
-    for expected, entry in enumerate(entries, length + 1):
+def _check_contiguous(run_id: str, entries: Sequence[LogRecord]) -> None:
+    for expected, entry in enumerate(entries, entries[0].seq if entries else 1):
         if entry.seq != expected:
-            raise LogConflict(
-                f"Entry {entry.seq} does not follow the log of run {run_id}, which goes on at {expected}.",
-                hint="Read the log again and decide from it.",
-                details={"run": run_id, "expected": expected, "given": entry.seq},
-            )
+            raise _conflict(run_id, expected, entry.seq)
+
+
+def _conflict(run_id: str, expected: int, given: int) -> LogConflict:
+    return LogConflict(
+        f"Entry {given} does not follow the log of run {run_id}, which goes on at {expected}.",
+        hint="Read the log again and decide from it.",
+        details={"run": run_id, "expected": expected, "given": given},
+    )
 
 
 async def read_log(of: AsyncManagedTransaction, run_id: str, after: int, limit: int) -> list[LogRecord]:

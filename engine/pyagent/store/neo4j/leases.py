@@ -24,7 +24,7 @@ MATCH (l:Lease {run: $run})
 SET l.locked = true
 WITH l, datetime.realtime() AS now
 RETURN l.token AS token, l.owner AS owner, l.expires_at AS expires_at, l.adoptions AS adoptions,
-       l.expires_at <= now AS expired
+       l.expires_at <= now AS expired, l.commit AS commit
 """
 _CLAIM = """
 MATCH (l:Lease {run: $run})
@@ -53,6 +53,7 @@ SET l.owner = null, l.expires_at = null
 _TURN = """
 MATCH (r:Run {id: $run})-[:HAS_LEASE]->(l:Lease)
 WHERE r.slot IS NOT NULL AND r.status = 'queued' AND l.owner IS NULL
+  AND NOT EXISTS { MATCH (m:Message) WHERE m.run = r.id AND m.kind = 'cancel' }
 MERGE (slot:Slot {name: r.slot})
 SET slot.locked = true
 WITH r
@@ -68,7 +69,8 @@ WHERE r.status IN ['queued', 'running', 'waiting', 'paused']
   AND NOT (r.slot IS NOT NULL AND r.status = 'queued' AND l.owner IS NULL AND r.slots <= COUNT {
     MATCH (o:Run)-[:HAS_LEASE]->(k:Lease) WHERE o.slot = r.slot AND o <> r
       AND o.status IN ['queued', 'running', 'waiting', 'paused']
-      AND (o.status <> 'queued' OR k.owner IS NOT NULL OR o.number < r.number) })
+      AND (o.status <> 'queued' OR k.owner IS NOT NULL OR o.number < r.number) }
+    AND NOT EXISTS { MATCH (m:Message) WHERE m.run = r.id AND m.kind = 'cancel' })
   AND (r.status IN ['queued', 'running'] OR r.wake_at <= datetime.realtime()
        OR EXISTS { MATCH (m:Message) WHERE m.run = r.id AND m.id > r.seen }
        OR EXISTS { MATCH (r)-[:HAS_STEP]->(s:Step) WHERE s.signal_name IS NOT NULL
