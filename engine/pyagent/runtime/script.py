@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from functools import partial
 from itertools import islice
 from typing import Any, cast
 
 from pyagent.runtime import _luxon
 from pyagent.runtime._core import Engine, ScriptError
-from pyagent.runtime.expression_context import EvaluationContext, NodeView
+from pyagent.runtime.expression_context import EvaluationContext
 from pyagent.runtime.expression_template import Expression
 from pyagent.runtime.expressions import decoded, encoded
 from pyagent.sdk.context import CancelToken, Level
@@ -23,6 +22,7 @@ from pyagent.sdk.script import ScriptFailed, ScriptLimits, ScriptMode
 
 Log = Callable[..., None]
 """`ctx.log`."""
+Say = Callable[[Level, str], None]
 
 _BATCH = 200
 """Items worked on in one visit to the thread."""
@@ -89,8 +89,18 @@ class Script:
         self._engine.provide_luxon(_luxon.source())
         return self._engine.compile(source, parameters)
 
-    def run(self, given: Any, context: EvaluationContext, say: Callable[[Level, str], None], index: int | None) -> Any:
-        """What the code returns for `given`: an item, or a list of them. Raises `ScriptFailed`."""
+    def run(
+        self,
+        given: Any,
+        context: EvaluationContext,
+        index: int | None,
+        say: Say,
+        loop: asyncio.AbstractEventLoop,
+    ) -> Any:
+        """What the code returns for `given`: an item, or a list of them. Reads are answered in `loop`.
+
+        Raises `ScriptFailed`, and what reading another node raises.
+        """
         arguments = tuple(_argument(getattr(context, attribute)) for _, attribute in self._roots)
         try:
             value = self._engine.run(
@@ -99,7 +109,7 @@ class Script:
                 False,
                 context.now.timestamp() * 1000.0 if self._dates else 0.0,
                 context.seed if self._random else 0,
-                partial(_answer, context, say),
+                partial(_answer, context, say, loop),
             )
         except ScriptError as error:
             raise self._failed(error, index) from None
@@ -167,7 +177,7 @@ async def run_script(
         for index, (value, context) in enumerate(batch, start):
             if stopped:
                 break
-            found.append(script.run(value, context, say, index if mode == "each" else None))
+            found.append(script.run(value, context, index if mode == "each" else None, say, loop))
         return found
 
     async def turn(batch: Sequence[tuple[Any, EvaluationContext]], start: int) -> list[Any]:
@@ -197,37 +207,10 @@ async def run_script(
     waiting = iter(given)
     made: list[Any] = []
     first = True
-    while (batch := [(value, _on_loop(context, loop)) for value, context in islice(waiting, _BATCH)]) or first:
+    while (batch := list(islice(waiting, _BATCH))) or first:
         first = False
         made += await turn(batch, len(made))
     return made
-
-
-def _on_loop(context: EvaluationContext, loop: asyncio.AbstractEventLoop) -> EvaluationContext:
-    """The context for use in another thread: nodes are looked up where the run's state lives."""
-    find = context.node
-    if find is None:
-        return context
-
-    def node(name: str) -> NodeView | None:
-        def look() -> NodeView | None:
-            view = find(name)
-            return None if view is None else NodeView(items=list(view.items), item=view.item)
-
-        view = _called(look, loop)
-        if view is None or view.item is None:
-            return view
-        item = view.item
-        return NodeView(items=view.items, item=lambda: _called(item, loop))
-
-    return replace(context, node=node)
-
-
-def _called(function: Callable[[], Any], loop: asyncio.AbstractEventLoop) -> Any:
-    async def call() -> Any:
-        return function()
-
-    return asyncio.run_coroutine_threadsafe(call(), loop).result()
 
 
 def _argument(value: Any) -> Any:
@@ -235,12 +218,17 @@ def _argument(value: Any) -> Any:
 
 
 def _answer(
-    context: EvaluationContext, say: Callable[[Level, str], None], kind: str, name: str, which: str, port: str
+    context: EvaluationContext, say: Say, loop: asyncio.AbstractEventLoop, kind: str, name: str, which: str, port: str
 ) -> bytes | None:
     """Answers the engine's reads of items, and takes what `console` says."""
     if kind == "node" and name.startswith(_CONSOLE):
         level, _, text = name.removeprefix(_CONSOLE).partition(" ")
         say(cast("Level", level), text)
         return None
-    found = context.items_of(kind, name, which, port)
-    return None if found is None else encoded(found)
+
+    async def look() -> bytes | None:
+        found = context.items_of(kind, name, which, port)
+        return None if found is None else encoded(found)
+
+    # Where the run's state lives: nothing changes it meanwhile.
+    return asyncio.run_coroutine_threadsafe(look(), loop).result()
