@@ -176,8 +176,8 @@ class _Builder:
             f"a merge left {len(lines)} conflict{'s' * (len(lines) != 1)} open: {', '.join(lines[:5])}{more}",
             places[0],
             0,
-            "At each, keep what is right of the two parts and remove the lines `<<<<<<<`, `=======` and `>>>>>>>`.",
-            "graph.conflict",
+            hint="At each, keep what is right of the two parts and remove the lines `<<<<<<<`, `=======` and `>>>>>>>`.",
+            code="graph.conflict",
         )
 
     def events(self) -> Iterator[yaml.Event]:
