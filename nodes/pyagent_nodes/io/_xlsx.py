@@ -1,29 +1,22 @@
-"""Reads and writes Excel workbooks (.xlsx)."""
+"""Reads Excel workbooks (.xlsx)."""
 
 from __future__ import annotations
 
-import contextlib
 import io
 import math
-import re
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from pyagent.sdk import JsonObject
-from pyagent_nodes.io._archive import ZipEncrypted, ZipError, ZipLimits, ZipReader
+from pyagent_nodes.io._archive import ZipEncrypted, ZipLimits, ZipReader
 from pyagent_nodes.io._parsing import ParseKind, ParseSpreadsheet, ParseTooLarge, column_names
 
 _ROWS = 1_048_576
+"""In a sheet: what the format allows."""
 _MERGES = 10_000
-_LONGEST_TEXT = 32_767
-"""Characters in a cell, and rows in a sheet: what the format allows."""
-_EPOCH = (1980, 1, 1, 0, 0, 0)
-"""The earliest time that ZIP knows: the same rows give the same bytes."""
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-_DATETIME = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:?\d{2})?", re.ASCII)
 
 
 def read_xlsx(
@@ -223,120 +216,3 @@ def _json(cell: Any) -> Any:
     if isinstance(value, timedelta):
         return value.total_seconds()
     return str(getattr(value, "text", value))
-
-
-def write_xlsx(
-    rows: Iterable[Sequence[Any]],
-    columns: Sequence[str],
-    *,
-    sheet: str,
-    header: bool,
-    freeze: bool,
-    widths: dict[str, float],
-    dates: bool,
-    formulas: bool,
-    check: Callable[[], None],
-) -> bytes:
-    """The rows as a workbook with one sheet.
-
-    With `dates`, ISO dates and times become Excel's; with `formulas`, texts that begin with `=` become formulas.
-    Raises `ValueError` for a value or a sheet's name that no workbook can hold.
-    """
-    from openpyxl import Workbook
-    from openpyxl.cell import WriteOnlyCell
-    from openpyxl.utils import get_column_letter
-    from openpyxl.utils.exceptions import IllegalCharacterError
-
-    book = Workbook(write_only=True)
-    page: Any = book.create_sheet(sheet)
-    for number, column in enumerate(columns, 1):
-        page.column_dimensions[get_column_letter(number)].width = widths.get(column, min(60, max(10, len(column) + 2)))
-    if freeze and header:
-        page.freeze_panes = "A2"
-
-    def made(value: Any) -> Any:
-        cell = WriteOnlyCell(page)
-        if isinstance(value, str):
-            if dates and (moment := _moment(value)) is not None:
-                cell.value = moment
-                cell.number_format = "yyyy-mm-dd hh:mm:ss" if isinstance(moment, datetime) else "yyyy-mm-dd"
-                return cell
-            if len(value) > _LONGEST_TEXT:
-                raise ValueError(f"a text of {len(value)} characters: a cell holds {_LONGEST_TEXT}")
-            cell.value = value
-            if not (formulas and value.startswith("=")):
-                cell.data_type = "s"
-            return cell
-        if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 2**53:
-            value = str(value)  # Excel's numbers have 15 digits
-            cell.value = value
-            cell.data_type = "s"
-            return cell
-        return value
-
-    try:
-        if header:
-            page.append([_heading(page, column) for column in columns])
-        for number, row in enumerate(rows, 2):
-            if number % 256 == 0:
-                check()
-            if number > _ROWS:
-                raise ValueError(f"a sheet holds {_ROWS} rows")
-            try:
-                page.append([made(value) for value in row])
-            except IllegalCharacterError as error:
-                raise ValueError(f"item {number - 2} holds a control character") from error
-        raw = io.BytesIO()
-        book.save(raw)
-    except BaseException:
-        with contextlib.suppress(Exception):  # what was begun is thrown away
-            page.close()
-            page._writer.cleanup()
-        raise
-    return _settled(raw.getvalue())
-
-
-def _heading(page: Any, column: str) -> Any:
-    from openpyxl.cell import WriteOnlyCell
-    from openpyxl.styles import Font, PatternFill
-
-    cell: Any = WriteOnlyCell(page, value=column)
-    cell.data_type = "s"
-    cell.font = Font(bold=True)
-    cell.fill = PatternFill("solid", fgColor="FFEFEFEF")
-    return cell
-
-
-def _moment(text: str) -> date | datetime | None:
-    """An ISO date or time that Excel knows (from 1900 on, without zone); None for any other text."""
-    try:
-        if _DATE.fullmatch(text):
-            found = date.fromisoformat(text)
-            return found if found.year >= 1900 else None
-        if _DATETIME.fullmatch(text):
-            moment = datetime.fromisoformat(text)
-            return None if moment.year < 1900 or moment.tzinfo is not None else moment
-    except ValueError:
-        return None
-    return None
-
-
-def _settled(content: bytes) -> bytes:
-    """The same workbook without the times of its making: the same rows give the same bytes."""
-    raw = io.BytesIO()
-    with (
-        zipfile.ZipFile(io.BytesIO(content)) as made,
-        zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED) as settled,
-    ):
-        for info in made.infolist():
-            part = made.read(info)
-            if info.filename == "docProps/core.xml":
-                part = re.sub(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", b"1980-01-01T00:00:00Z", part)
-            entry = zipfile.ZipInfo(info.filename, _EPOCH)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.external_attr = 0o644 << 16
-            settled.writestr(entry, part)
-    return raw.getvalue()
-
-
-__all__ = ["ZipError", "read_xlsx", "write_xlsx"]

@@ -169,7 +169,7 @@ def _table(items: Items, params: MakeFileParams, check: Check) -> bytes:
             bom=params.bom,
             guard=guard,
         )
-    from pyagent_nodes.io._xlsx import write_xlsx
+    from pyagent_nodes.io._xlsx_write import write_xlsx
 
     def checked() -> Iterator[list[Any]]:
         for row in rows():

@@ -75,7 +75,7 @@ class TestMakeFile:
         ]
         run = await run_node(make_file, rows, {"format": "xlsx", "widths": {"name": 30}, "sheet": "May"}, blobs=blobs)
         back = await run_node(parse_file, run.outputs["out"], {"sheet": "May"}, blobs=blobs)
-        rows[1] |= {"n": str(2**60), "code": None}
+        rows[1]["n"] = str(2**60)
         assert back.json() == rows
         from openpyxl import load_workbook
 
@@ -104,6 +104,19 @@ class TestMakeFile:
             assert await code_of(make_file, [{"a": value}], {"format": "xlsx"}) == "node.make_file"
         assert await code_of(make_file, [{"a": 1}], {"format": "xlsx", "sheet": "a/b"}) == "node.make_file"
         assert await code_of(make_file, [{"a": float("nan")}], {"format": "json"}) == "node.make_file"
+
+    async def test_texts_stay_what_they_are_in_a_spreadsheet(self):
+        blobs = TestBlobs()
+        rows = [{"a": text} for text in ("<&>\"'", " x ", "a\nb\tc", "é😀", "1.50", "true", "1900-01-05", "2024-13-01")]
+        run = await run_node(make_file, rows, {"format": "xlsx", "sheet": "a & <b>"}, blobs=blobs)
+        assert (await run_node(parse_file, run.outputs["out"], {}, blobs=blobs)).json() == rows
+        many = {f"c{number}": number for number in range(800)}
+        run = await run_node(make_file, [many], {"format": "xlsx"}, blobs=blobs)
+        assert (await run_node(parse_file, run.outputs["out"], {}, blobs=blobs)).json() == [many]
+        run = await run_node(make_file, [{"a": "=1+2"}], {"format": "xlsx", "formulas": "allow"}, blobs=blobs)
+        assert (await run_node(parse_file, run.outputs["out"], {"formulas": "text"}, blobs=blobs)).json() == [
+            {"a": "=1+2"}
+        ]
 
     async def test_no_items_make_an_empty_file(self):
         assert await made([], format="json") == b"[]\n"
