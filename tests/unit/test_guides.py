@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from pathlib import Path
 
+import pytest
 from ruamel.yaml import YAML
 
 from pyagent.runtime.engine import Engine
@@ -58,13 +60,23 @@ async def test_the_examples_of_langgraph_print_what_they_say():
         assert result.text.splitlines() == expected
 
 
-def test_every_setting_that_the_engine_reads_stands_in_the_table():
-    engine = Path(__file__).parents[2] / "engine" / "pyagent"
-    texts = [path.read_text(encoding="utf-8") for path in engine.rglob("*.py")]
-    read = {name.rstrip("_") for text in texts for name in re.findall(r"\bPYAGENT_[A-Z_]+", text)}
-    _, _, settings = (GUIDES / "cli.md").read_text(encoding="utf-8").partition("\n## Settings\n")
-    told = {name.rstrip("_") for name in re.findall(r"^\| `(PYAGENT_[A-Z_]+)", settings, re.MULTILINE)}
-    assert read == told
+@pytest.mark.integration
+async def test_the_commands_of_the_command_lines_guide_run_one_after_the_other(tmp_path: Path):
+    """In a folder of their own, with an empty store."""
+    program = "\n".join(blocks("cli.md", "sh"))
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PYAGENT_STORE": str(tmp_path / "store.db"),
+        "PYAGENT_WORK": str(tmp_path / "work"),
+    }
+
+    result = await run_process(["bash", "-euxc", program], cwd=tmp_path, env=environment, timeout=100)
+
+    assert result.ok, result.text + result.error_text
+    assert "Hello Ada" in result.text
+    assert "Hello Grace" in result.text
+    assert "deleted" in result.text
 
 
 async def test_the_graphs_of_the_graph_file_page_do_what_they_say():
