@@ -158,7 +158,7 @@ def _stdin(params: ShellParams, given: Sequence[Item]) -> bytes | None:
     if params.stdin == "none":
         return None
     if params.stdin == "text":
-        return params.text.encode(errors="surrogateescape")
+        return params.text.encode(errors="replace")
     rows = [item.json for item in given]
     if params.stdin == "lines":
         return "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows).encode(errors="replace")

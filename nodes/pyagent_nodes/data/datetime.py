@@ -117,8 +117,10 @@ async def datetime_(item: Item, params: DatetimeParams, ctx: Context) -> Item:
     try:
         found = read_date(value, params.read, default).astimezone(where)
         return _with(item, params, _result(found, params, default, where))
-    except (OverflowError, ValueError) as error:
+    except OverflowError as error:
         raise BadDate(f"{value!r} leads out of the years 1 to 9999: {error}", hint="Use smaller amounts.") from None
+    except ValueError as error:
+        raise BadDate(f"{value!r} cannot be written so: {error}", hint="Correct `write`.") from None
 
 
 def _with(item: Item, params: DatetimeParams, value: Any) -> Item:

@@ -107,8 +107,8 @@ async def test_items_can_be_read_from_stdin(stdin, mode, expected):
 
 
 async def test_text_can_be_read_from_stdin():
-    done = await run({"command": ["wc", "-c"], "stdin": "text", "text": "äb"})
-    assert done.json()[0]["stdout"].strip() == "3"
+    done = await run({"command": ["wc", "-c"], "stdin": "text", "text": "äb\ud83d"})
+    assert done.json()[0]["stdout"].strip() == "4"
 
 
 async def test_each_item_has_a_run_of_its_own_and_keeps_its_fields_lineage_and_binaries():

@@ -196,6 +196,12 @@ async def test_dates_beyond_the_calendar_are_errors():
             await done("9999-12-31T23:59:59", do="round", to="year", direction=direction)
 
 
+async def test_a_form_that_cannot_be_written_is_an_error():
+    with pytest.raises(NodeError, match="cannot be written") as caught:
+        await done("2026-01-01", write="%Y \ud800")
+    assert caught.value.code == "node.date"
+
+
 @pytest.mark.parametrize(
     "params",
     [
