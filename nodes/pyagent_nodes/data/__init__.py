@@ -1,1 +1,1 @@
-"""Items: set, filter, collect and split their fields."""
+"""Items: their fields, their order, what they add up to, how they differ, and text made of them."""
