@@ -121,9 +121,6 @@ def test_every_module_says_its_subject_in_its_first_line() -> None:
     assert silent == []
 
 
-WITHOUT_HINTS_YET = ("runtime", "testing")
-
-
 def test_every_error_that_is_raised_says_what_to_do() -> None:
     modules = {path: ast.parse(text_of(path)) for path in tracked("engine/*.py", "nodes/*.py")}
     classes = {
@@ -146,8 +143,6 @@ def test_every_error_that_is_raised_says_what_to_do() -> None:
 
     silent: list[str] = []
     for path, tree in modules.items():
-        if set(path.relative_to(ROOT).parts) & set(WITHOUT_HINTS_YET):
-            continue
         for call in ast.walk(tree):
             if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
                 continue

@@ -20,6 +20,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from pyagent.graph.json_types import JsonType
 from pyagent.graph.parts import Duration, Edge, EdgeField, Id, Join, JoinField, Use, UseField
 
 FORMAT = 1
@@ -27,7 +28,6 @@ FORMAT = 1
 
 Effects = Literal["none", "idempotent", "once"]
 Reducer = Literal["replace", "append", "add", "merge", "union", "max", "min", "first"]
-JsonType = Literal["string", "number", "integer", "boolean", "array", "object", "null", "any"]
 
 
 class _Model(BaseModel):

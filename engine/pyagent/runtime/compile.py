@@ -133,7 +133,11 @@ async def _no_engine(graph: str, inputs: dict[str, Any], options: dict[str, Any]
 
 
 async def _no_credentials(name: str) -> dict[str, str]:
-    raise NotFound(f"there is no credential {name!r}", code="credential.not_found")
+    raise NotFound(
+        f"there is no credential {name!r}",
+        code="credential.not_found",
+        hint="Credentials are the engine's: run the graph with pyagent.Engine.",
+    )
 
 
 def _collect(entry: Entry, changes: Changes) -> None:

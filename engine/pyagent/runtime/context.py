@@ -137,7 +137,11 @@ class StepContext:
     @property
     def loop(self) -> LoopView:
         if not self._key.scope or self._node.type.kind != "loop":
-            raise NodeError(f"{self._key} heads no loop", code="node.no_loop")
+            raise NodeError(
+                f"{self._key} heads no loop",
+                code="node.no_loop",
+                hint="Only a node of the kind `loop` may read ctx.loop.",
+            )
         return loop_view(*self._live.state.loop_inputs(self._key))
 
     @property

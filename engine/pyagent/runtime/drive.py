@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from pyagent.errors import LeaseLost, NodeTimeout, PyAgentError
 from pyagent.runtime.compile import CompiledGraph
+from pyagent.runtime.endings import CrashLoop, RunStopped, RunStuck, RunTimeout
 from pyagent.runtime.failure import ErrorData, failed_outputs
 from pyagent.runtime.follow import finish_run
 from pyagent.runtime.journal import StoreJournal, event
@@ -106,11 +107,7 @@ class Driver:
         # Those that the store counts died before they could commit so much as their adoption.
         deaths = lease.adoptions + state.adoptions - (1 if lease.adopted and state.adoptions else 0)
         if deaths >= MAX_ADOPTIONS and not state.ending:
-            state.failure = {
-                "code": "run.crash_loop",
-                "message": f"{deaths} workers died while running this without getting anywhere",
-                "hint": "Look at the step that runs; `pyagent resume` tries again.",
-            }
+            state.failure = CrashLoop(f"{deaths} workers died while running this without getting anywhere").as_dict()
         self.journal.change("running")
 
     async def _execute(self) -> None:
@@ -189,7 +186,7 @@ class Driver:
             status = "running"
         else:
             status = "failed"
-            change["error"] = {"code": "run.stuck", "message": "nothing of the run can go on", "hint": "Fork it."}
+            change["error"] = RunStuck("nothing of the run can go on").as_dict()
             self._end(status, [event("run.failed", error=change["error"])], error=change["error"])
         self.journal.change(status, **change, **({"seen": self._seen} if self._seen else {}))
         await self.journal.flush()
@@ -200,7 +197,7 @@ class Driver:
         """The graph ended the run itself."""
         stopped = self.live.state.stopped or {}
         if stopped["status"] == "failed":
-            error = {"code": "run.stopped", "message": stopped.get("message") or "the graph ended the run as failed"}
+            error = RunStopped(stopped.get("message") or "the graph ended the run as failed").as_dict()
             self._end("failed", [event("run.failed", error=error)], error=error)
         else:
             finish_run(self.live)
@@ -252,12 +249,8 @@ class Driver:
         now = datetime.now(UTC)
         deadline = self._deadline()
         if deadline is not None and now >= deadline:
-            error = {
-                "code": "run.timeout",
-                "message": f"the run took longer than {cast(timedelta, self._timeout).total_seconds():g} s",
-                "hint": "Raise settings.timeout.",
-            }
-            data = {"reason": "timeout", "failed": error}
+            seconds = cast(timedelta, self._timeout).total_seconds()
+            data = {"reason": "timeout", "failed": RunTimeout(f"the run took longer than {seconds:g} s").as_dict()}
             self.live.record(Entry("run.cancel", None, data))
             self.live.cancel_all("cancel")
             return
@@ -275,8 +268,8 @@ class Driver:
         """A map or call has taken longer than its node's `timeout`: so have the steps inside."""
         node = self.live.state.node(key)
         seconds = cast(timedelta, node.spec.timeout).total_seconds()
-        message = f"the steps inside took longer than {seconds:g} s"
-        error = {"code": "node.timeout", "message": message, "node": key.node, "attempt": 1, "hint": NodeTimeout.hint}
+        late = NodeTimeout(f"the steps inside took longer than {seconds:g} s")
+        error: ErrorData = {**late.as_dict(), "node": key.node, "attempt": 1}
         outputs = failed_outputs(node, error, self.live.state.inputs_of(key), attempt=1)
         data: dict[str, Any] = {"status": "failed", "attempt": 1, "error": error}
         if outputs is not None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, cast
 
 from pyagent.errors import PyAgentError
+from pyagent.runtime.endings import OutcomeUnknown
 from pyagent.runtime.failure import ErrorData, failed_outputs
 from pyagent.runtime.journal import event
 from pyagent.runtime.live import step_row
@@ -103,12 +104,8 @@ def _resolve(state: RunState, message: Message, body: dict[str, Any], at: str, w
         return Understood([answered], told)
     attempt = wait.get("attempt", 1)
     node = state.node(key)
-    error: ErrorData = {
-        "code": "node.unknown",
-        "node": key.node,
-        "attempt": attempt,
-        "message": f"{message.actor} settled the unknown try as failed",
-    }
+    unknown = OutcomeUnknown(f"{message.actor} settled the unknown try as failed")
+    error: ErrorData = {**unknown.as_dict(), "node": key.node, "attempt": attempt}
     items = [index for index, data in state.item_outcomes.get(key, {}).items() if data["status"] == "begun"]
     try:
         if how == "failed" and items:

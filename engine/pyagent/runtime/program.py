@@ -185,7 +185,11 @@ class Program:
         source, target = self.nodes.get(edge.source), self.nodes.get(edge.target)
         if source is None or target is None:
             missing = edge.source if source is None else edge.target
-            raise GraphError(f"the edge {edge} names no node {missing!r}", code="graph.edge.unknown_node")
+            raise GraphError(
+                f"the edge {edge} names no node {missing!r}",
+                code="graph.edge.unknown_node",
+                hint="Add a node with this id, or remove the edge.",
+            )
         first_out = source.ports_out[0] if source.ports_out else "out"
         first_in = target.type.ports_in[0] if target.type.ports_in else "in"
         return EdgeRule(edge.source, edge.source_port or first_out, edge.target, edge.target_port or first_in)

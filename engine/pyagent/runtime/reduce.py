@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from pyagent.errors import RunError
-from pyagent.graph.spec import JsonType, Reducer, StateChannel
+from pyagent.graph.json_types import fits
+from pyagent.graph.spec import Reducer, StateChannel
 from pyagent.runtime.log import StepKey
 
 _EMPTY: dict[str, Any] = {"array": [], "object": {}, "number": 0, "integer": 0, "string": "", "boolean": False}
@@ -48,28 +49,6 @@ def reduce(reducer: Reducer, old: Any, new: Any) -> Any:
             return new if old is None else max(old, new)
         case "min":
             return new if old is None else min(old, new)
-
-
-_TYPES: dict[str, tuple[type, ...]] = {
-    "string": (str,),
-    "number": (int, float),
-    "integer": (int,),
-    "boolean": (bool,),
-    "array": (list,),
-    "object": (dict,),
-    "null": (),
-}
-
-
-def fits(json_type: JsonType, value: Any) -> bool:
-    """Whether a value is of a channel's declared type; null, a channel's value before any write, always is."""
-    if value is None or json_type == "any":
-        return True
-    if isinstance(value, bool):
-        return json_type == "boolean"
-    if json_type == "integer" and isinstance(value, float):
-        return value.is_integer()
-    return isinstance(value, _TYPES[json_type])
 
 
 class Channels(Mapping[str, Any]):

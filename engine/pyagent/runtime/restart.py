@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pyagent.errors import InputError, Where
+from pyagent.graph.json_types import fits
 from pyagent.graph.spec import GraphSpec
 from pyagent.runtime.forking import blobs_of
 from pyagent.runtime.journal import event, first_commit
 from pyagent.runtime.log import Entry, StepKey, encode, timestamp
-from pyagent.runtime.reduce import fits
 from pyagent.runtime.state import GIVEN, RunState
 from pyagent.sdk.items import Item
 from pyagent.store.base import NewRun, Run, Successor

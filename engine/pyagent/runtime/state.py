@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from pyagent.errors import PyAgentError, RunError
+from pyagent.runtime.endings import ConcurrentWrite, TooManySteps, of_rules
 from pyagent.runtime.failure import ErrorData, failed_outputs
 from pyagent.runtime.frames import Changes, Expansion, FrameState, Outcome, expansion_outputs, leaf_items
 from pyagent.runtime.log import Entry, StepKey, one_item
@@ -246,7 +247,11 @@ class RunState:
             case "frame.ended", StepKey() as key:
                 self._frame_outputs(key, data, changes)
             case kind, _:
-                raise RunError(f"the log holds an entry of an unknown kind {kind!r}", code="run.log_kind")
+                raise RunError(
+                    f"the log holds an entry of an unknown kind {kind!r}",
+                    code="run.log_kind",
+                    hint="A newer PyAgent has written it: upgrade this one.",
+                )
         return changes
 
     def _start(self, entry: Entry, changes: Changes) -> None:
@@ -286,9 +291,8 @@ class RunState:
     def _decide(self, frame: FrameState, decisions: Decisions, changes: Changes) -> None:
         self.steps += len(decisions.ready)
         if self.steps > (most := self.program.graph.settings.max_steps) and self.failure is None:
-            message = f"the run has more than {most} steps, those of its maps and calls included"
-            hint = "Raise settings.max_steps if that is meant."
-            self.failure = {"code": "run.max_steps", "message": message, "hint": hint}
+            many = TooManySteps(f"the run has more than {most} steps, those of its maps and calls included")
+            self.failure = many.as_dict()
             changes.cancel.extend((key, "failed") for key in self.startable)
         for ready in decisions.ready:
             key = StepKey(frame.name, ready.step.node, ready.step.scope)
@@ -300,8 +304,7 @@ class RunState:
             key = StepKey(frame.name, step.node, step.scope)
             changes.cancel.extend((inner, "loser") for inner in self._within(key))
         if decisions.failure is not None:
-            failure = decisions.failure
-            self._fail_frame(frame, {"code": failure.code, "message": failure.message, "node": failure.node}, changes)
+            self._fail_frame(frame, of_rules(decisions.failure), changes)
         elif decisions.ended:
             self._close(frame, changes)
 
@@ -356,10 +359,8 @@ class RunState:
                 self._fail_frame(frame, {"step": str(key), "node": key.node, **error.as_dict()}, changes)
                 return False
             if last is not None and last.frame == key.frame and not frame.rules.is_ancestor(last.id, key.id):
-                message = f"{last} and {key} both wrote {name!r}, and neither is upstream of the other"
-                hint = "Give the channel a reducer, or join the branches before the second write."
-                error = {"code": "run.concurrent_write", "message": message, "hint": hint, "node": key.node}
-                self._fail_frame(frame, {"step": str(key), **error}, changes)
+                error = ConcurrentWrite(f"{last} and {key} both wrote {name!r}, and neither is upstream of the other")
+                self._fail_frame(frame, {"step": str(key), **error.as_dict(), "node": key.node}, changes)
                 return False
         return True
 
@@ -553,4 +554,6 @@ class RunState:
 
 
 def _no_programs(_: str) -> Program:
-    raise RunError("this run cannot call other graphs", code="run.no_graphs")
+    raise RunError(
+        "this run cannot call other graphs", code="run.no_graphs", hint="Give RunState a way to load programs."
+    )

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from pyagent.errors import InputError, NodeError, NodeTimeout, PyAgentError, StoreError
 from pyagent.runtime.context import StepContext
+from pyagent.runtime.endings import OutcomeUnknown
 from pyagent.runtime.failure import ErrorData, describe, failed_outputs, retry_delay
 from pyagent.runtime.frames import Changes
 from pyagent.runtime.inputs import checked_inputs
@@ -30,6 +31,9 @@ from pyagent.sdk.outcome import ItemOutcome, failed_item, join_outcomes, mark, n
 from pyagent.sdk.params import NodeParams
 
 Returned = Result | Command
+
+
+_CANCELLED_ITSELF = "It raised asyncio.CancelledError, perhaps by a task that it had cancelled; await such tasks."
 
 
 class StepInterrupted(Exception):
@@ -95,7 +99,9 @@ class Step:
                 task = asyncio.current_task()
                 if task is None or task.cancelling():
                     raise
-                error = self._describe(NodeError("the node cancelled itself", code="node.crashed"))
+                error = self._describe(
+                    NodeError("the node cancelled itself", code="node.crashed", hint=_CANCELLED_ITSELF)
+                )
             except Exception as raised:
                 if self.token.cancelled and self.token.reason not in ("timeout", "idle_timeout"):
                     return await self._stopped()
@@ -410,17 +416,12 @@ class Step:
         entry = Entry("step.unknown", self.key, {"reason": reason, "attempt": self.attempt})
         retry = self.node.spec.retry
         if policy == "retry" and (lost or self.attempt < max(2, retry.attempts if retry else 1)):
-            data = {"attempt": self.attempt, "error": {"code": "node.unknown"}, "delay": 0}
+            data = {"attempt": self.attempt, "error": {"code": OutcomeUnknown.code}, "delay": 0}
             self.live.record(Entry("step.tried", self.key, data), [told])
             return await self._anew()
         if policy != "ask":
-            error: ErrorData = {
-                "code": "node.unknown",
-                "message": f"nobody knows whether the try took place: {reason}",
-                "hint": "Look at what the node acts on, then `pyagent fork` or start anew.",
-                "node": self.node.id,
-                "attempt": self.attempt,
-            }
+            unknown = OutcomeUnknown(f"nobody knows whether the try took place: {reason}")
+            error: ErrorData = {**unknown.as_dict(), "node": self.node.id, "attempt": self.attempt}
             if open_items := self._open_items():
                 for index in open_items:
                     data = {"index": index, "status": "failed", "error": error, "settled": True}

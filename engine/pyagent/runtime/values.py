@@ -230,7 +230,7 @@ class Values:
         key = self._state.latest(frame.name, node)
         if key is None:
             if node in frame.nodes.plan.index or node in {found.id for found in program.graph.nodes}:
-                raise ExpressionError(f"{name!r} was skipped", code=_SKIPPED)
+                raise ExpressionError(f"{name!r} was skipped", code=_SKIPPED, hint="Its value in outputs is null.")
             raise ExpressionError(
                 f"{name!r} is inside a body and cannot be read from outside",
                 code="expr.not_upstream",

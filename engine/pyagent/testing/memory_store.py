@@ -89,7 +89,9 @@ class MemoryStore(MemoryGraphs):
         """Create a queued run; see the contract for start keys."""
         self._check_open()
         if run.id in self._runs:
-            raise StoreError(f"There is a run {run.id} already.", code="store.run_exists")
+            raise StoreError(
+                f"There is a run {run.id} already.", code="store.run_exists", hint="Give each run a fresh id."
+            )
         now = self._clock()
         data = [json_copy(event.data) for event in events]
         if run.key is not None:
@@ -321,6 +323,7 @@ class MemoryStore(MemoryGraphs):
             if entry.seq != expected:
                 raise LogConflict(
                     f"Entry {entry.seq} does not follow the log of run {run.id}, which goes on at {expected}.",
+                    hint="Read the log again and decide from it.",
                     details={"run": run.id, "expected": expected, "given": entry.seq},
                 )
         for digest in commit.refers:
@@ -539,11 +542,13 @@ class MemoryStore(MemoryGraphs):
 
 
 def _no_run(run_id: str) -> NotFound:
-    return NotFound(f"There is no run {run_id}.", code="run.not_found")
+    return NotFound(f"There is no run {run_id}.", code="run.not_found", hint="Create it first.")
 
 
 def _no_blob(digest: str) -> NotFound:
-    return NotFound(f"There is no blob {digest}.", code="blob.not_found", details={"digest": digest})
+    return NotFound(
+        f"There is no blob {digest}.", code="blob.not_found", hint="Put it first.", details={"digest": digest}
+    )
 
 
 def _mentions(run: Run, text: str) -> bool:

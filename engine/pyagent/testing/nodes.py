@@ -83,7 +83,7 @@ class TestBlobs:
     async def get(self, ref: BlobRef) -> bytes:
         """The content. Raises `NotFound`."""
         if ref.digest not in self.contents:
-            raise NotFound(f"no blob {ref.digest}", code="blob.not_found")
+            raise NotFound(f"no blob {ref.digest}", code="blob.not_found", hint="Put it into TestBlobs first.")
         return self.contents[ref.digest]
 
     async def read(self, ref: BlobRef, start: int, end: int) -> bytes:
@@ -160,7 +160,7 @@ class TestContext:
     def loop(self) -> LoopView:
         """The loop given. Raises `NodeError` without one."""
         if self._loop is None:
-            raise NodeError("this step is no loop's header")
+            raise NodeError("this step is no loop's header", hint="Give `loop=(entry, returned)` to run_node.")
         return self._loop
 
     @property
@@ -190,7 +190,11 @@ class TestContext:
     async def credential(self, name: str) -> Mapping[str, str]:
         """The credential given. Raises `NotFound`."""
         if name not in self._credentials:
-            raise NotFound(f"no credential {name!r}", code="credential.not_found")
+            raise NotFound(
+                f"no credential {name!r}",
+                code="credential.not_found",
+                hint="Give `credentials={name: fields}` to run_node.",
+            )
         return self._credentials[name]
 
     async def javascript(

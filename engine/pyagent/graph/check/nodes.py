@@ -8,6 +8,7 @@ from typing import Any
 from pyagent.graph.check.catalogue import NodeTypeInfo, ParamIssue
 from pyagent.graph.check.context import ERROR_PORT, Check, Level
 from pyagent.graph.check.expressions import templates
+from pyagent.graph.json_types import fits
 from pyagent.graph.problems import nearest
 from pyagent.graph.spec import Edge, NodeSpec
 
@@ -18,15 +19,6 @@ _REDUCIBLE = {
     "merge": {"object", "any"},
     "max": {"number", "integer", "string", "any"},
     "min": {"number", "integer", "string", "any"},
-}
-_JSON_TYPES = {
-    "string": (str,),
-    "number": (int, float),
-    "integer": (int,),
-    "boolean": (bool,),
-    "array": (list,),
-    "object": (dict,),
-    "null": (),
 }
 
 
@@ -192,7 +184,7 @@ def check_state(check: Check) -> None:
                 (*path, "reduce"),
                 hint=f"It works on {', '.join(sorted(allowed - {'any'}))}.",
             )
-        if channel.default is not None and not _is(channel.type, channel.default):
+        if channel.default is not None and not fits(channel.type, channel.default):
             message = f"the default of `{name}` is not of type {channel.type}"
             check.report("graph.state.default", message, (*path, "default"), hint="Change the default or the type.")
     for place in check.spec.places():
@@ -206,12 +198,6 @@ def check_state(check: Check) -> None:
                     node=place.node.id,
                     key=True,
                 )
-
-
-def _is(kind: str, value: Any) -> bool:
-    if kind == "any" or (isinstance(value, bool) and kind != "boolean"):
-        return kind == "any"
-    return isinstance(value, _JSON_TYPES[kind])
 
 
 def check_edges(check: Check) -> None:
