@@ -78,7 +78,7 @@ def file_inputs(file: str) -> dict[str, Any]:
         ) from None
     except GraphError as error:
         raise InputError(
-            f"--input-file {name} is neither YAML nor JSON: {error.message}",
+            f"--input-file {name} cannot be read: {error.message.replace('a graph file is', 'it is not')}",
             code="input.file",
             hint=hint,
             where=error.where,

@@ -87,6 +87,8 @@ def _short(file: str) -> str:
 
 def new_graph(graph_id: str, *, folder: Path | None, as_json: bool) -> Exit:
     """Write a starter graph. Raises `InputError` (`input.graph_id`, `input.exists`)."""
+    from pyagent.graph.yaml import fmt
+
     if not _ID.fullmatch(graph_id):
         raise InputError(
             f"{graph_id!r} is no id of a graph",
@@ -99,7 +101,7 @@ def new_graph(graph_id: str, *, folder: Path | None, as_json: bool) -> Exit:
         raise InputError(f"{path} is there already", code="input.exists", hint="Choose another name or folder.")
     folder.mkdir(parents=True, exist_ok=True)
     name = graph_id.replace("_", " ").capitalize()
-    path.write_text(_STARTER.format(id=graph_id, name=name), encoding="utf-8")
+    path.write_text(fmt(_STARTER.format(id=graph_id, name=name)), encoding="utf-8")
     if as_json:
         print_json({"id": graph_id, "file": str(path)})
     else:

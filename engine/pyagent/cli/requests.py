@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -23,7 +23,7 @@ from pyagent.store.base import ENDED, HowSettled, OnceChoice
 
 if TYPE_CHECKING:
     from pyagent.runtime.engine import Engine
-    from pyagent.store.base import Run
+    from pyagent.store.base import Run, RunStatus
 
 _PATIENCE = 15.0
 """Seconds that a request waits for the run to do as it was asked."""
@@ -42,7 +42,7 @@ async def cancel(run_id: str, reason: str, *, as_json: bool = False) -> Exit:
             _say(run, f"The run {run.id} has ended already: {run.status}.", as_json=as_json)
             return Exit.DONE
         await engine.cancel(run.id, reason=reason)
-        run = await _settle(engine, run, _PATIENCE)
+        run = await _settle(engine, run, _PATIENCE, ENDED)
         _say(run, f"{run.id}: {'cancelled' if run.status == 'cancelled' else 'asked to stop'}", as_json=as_json)
     return Exit.DONE
 
@@ -114,7 +114,7 @@ def _say(run: Run, text: str, *, as_json: bool) -> None:
         _console().print(text)
 
 
-async def _settle(engine: Engine, run: Run, patience: float) -> Run:
+async def _settle(engine: Engine, run: Run, patience: float, settled: Container[RunStatus] = STOPPED) -> Run:
     """Let whoever executes the run take in its message; where nobody does, do so here.
 
     A worker that died holds its lease for some seconds more; that is waited for.
@@ -124,11 +124,12 @@ async def _settle(engine: Engine, run: Run, patience: float) -> Run:
     while True:
         mark = engine.store.mark()
         run = await engine.store.get_run(run.id)
-        if run.status in STOPPED or loop.time() >= end:
+        if run.status in settled or loop.time() >= end:
             return run
         if not owner_alive(run.lease_owner or ""):
             try:
-                return await engine.drive(run.id)
+                if (run := await engine.drive(run.id)).status in settled:
+                    return run
             except LeaseHeld:
                 await asyncio.sleep(min(0.2, patience))
         await engine.store.changed(max(0.01, min(0.5, end - loop.time())), mark)
