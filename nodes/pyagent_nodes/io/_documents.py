@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -97,7 +97,7 @@ class _Open:
     merged: list[Any] = field(default_factory=list[Any])
 
 
-def read_yaml(text: str, name: str, most: int = MOST_VALUES) -> Iterator[Any]:
+def read_yaml(text: str, name: str, most: int = MOST_VALUES, check: Callable[[], None] = lambda: None) -> Iterator[Any]:
     """Each document's value, by the core schema of YAML 1.2: `no` and dates are text, `012` too. Tags are ignored.
 
     `most` bounds the values of all documents together, aliases counted as what they stand for. Raises `ParseYaml`
@@ -110,7 +110,9 @@ def read_yaml(text: str, name: str, most: int = MOST_VALUES) -> Iterator[Any]:
     anchors: dict[str, tuple[Any, int, int]] = {}
     count = 0
     try:
-        for event in yaml.parse(text, Loader=loader):
+        for number, event in enumerate(yaml.parse(text, Loader=loader)):
+            if number % 4096 == 0:
+                check()
             if isinstance(event, yaml.DocumentStartEvent):
                 anchors = {}
                 continue

@@ -19,6 +19,18 @@ _ROWS = 1_048_576
 _MERGES = 10_000
 
 
+class _Checked(io.BytesIO):
+    """The file; to read on in it is to ask whether to stop, as openpyxl reads whole sheets at a time."""
+
+    def __init__(self, content: bytes, check: Callable[[], None]) -> None:
+        super().__init__(content)
+        self._check = check
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self._check()
+        return super().read(size)
+
+
 def read_xlsx(
     content: bytes,
     *,
@@ -88,7 +100,7 @@ def _rows(
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # parts that openpyxl does not know, as those of charts
-        book = load_workbook(io.BytesIO(content), read_only=True, data_only=not formulas, keep_links=False)
+        book = load_workbook(_Checked(content, check), read_only=True, data_only=not formulas, keep_links=False)
     try:
         page: Any = _sheet(book, sheet, label)
         page.reset_dimensions()  # what a file declares of its size is often wrong

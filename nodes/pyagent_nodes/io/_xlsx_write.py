@@ -71,6 +71,7 @@ def write_xlsx(
     rows: Iterable[Sequence[Any]],
     columns: Sequence[str],
     *,
+    count: int,
     sheet: str,
     header: bool,
     freeze: bool,
@@ -79,7 +80,7 @@ def write_xlsx(
     formulas: bool,
     check: Callable[[], None],
 ) -> bytes:
-    """The rows as a workbook.
+    """The rows, `count` of them, as a workbook.
 
     With `dates`, ISO dates and times without zone become Excel's; with `formulas`, texts that begin with `=` become
     formulas, else no text ever does. Raises `ValueError` for what no workbook can hold.
@@ -98,8 +99,9 @@ def write_xlsx(
         for name, part in {**_PARTS, "xl/workbook.xml": book}.items():
             archive.writestr(_entry(name), _XML + part)
         with archive.open(_entry("xl/worksheets/sheet1.xml"), "w") as page:
-            page.write(_begin(columns, letters, freeze=freeze and header, widths=widths).encode())
             above = 0
+            size = f"A1:{letters[-1]}{max(1, count + header)}" if letters else "A1"
+            page.write(_begin(columns, size, freeze=freeze and header, widths=widths).encode())
             if header and columns:
                 above = 1
                 cells = "".join(
@@ -129,7 +131,7 @@ def _entry(name: str) -> zipfile.ZipInfo:
     return entry
 
 
-def _begin(columns: Sequence[str], letters: Sequence[str], *, freeze: bool, widths: Mapping[str, float]) -> str:
+def _begin(columns: Sequence[str], size: str, *, freeze: bool, widths: Mapping[str, float]) -> str:
     pane = '<pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" state="frozen"/>' if freeze else ""
     view = f'<sheetViews><sheetView workbookViewId="0">{pane}</sheetView></sheetViews>'
     cols = "".join(
@@ -137,7 +139,8 @@ def _begin(columns: Sequence[str], letters: Sequence[str], *, freeze: bool, widt
         f'width="{widths.get(column, min(60, max(10, len(column) + 2))):g}"/>'
         for number, column in enumerate(columns, 1)
     )
-    return f'{_XML}<worksheet xmlns="{_MAIN}">{view}{f"<cols>{cols}</cols>" if cols else ""}<sheetData>'
+    top = f'{_XML}<worksheet xmlns="{_MAIN}"><dimension ref="{size}"/>'
+    return f"{top}{view}{f'<cols>{cols}</cols>' if cols else ''}<sheetData>"
 
 
 def _letters(number: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, Self
@@ -121,13 +122,45 @@ def _content(items: Items, params: MakeFileParams, check: Check) -> bytes:
             raise ValueError(f"there are {len(whole)} items, and `list` is false")
         whole = whole[0] if whole else None
     if params.format == "json":
-        return (json.dumps(whole, ensure_ascii=False, indent=params.indent, allow_nan=False) + "\n").encode()
+        return _json(whole, params, check)
+    return _yaml(whole, check)
+
+
+def _json(whole: Any, params: MakeFileParams, check: Check) -> bytes:
+    encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, indent=params.indent)
+    if params.indent is None and isinstance(whole, list):
+        # Without spaces a value is encoded in one go, deaf to a stop: one item after the other.
+        pieces = (("[" if number == 0 else ", ") + encoder.encode(value) for number, value in enumerate(whole))
+        end = "]\n" if whole else "[]\n"
+    else:
+        pieces, end = encoder.iterencode(whole), "\n"
+    raw = io.BytesIO()
+    for number, piece in enumerate(pieces):
+        if number % 4096 == 0:
+            check()
+        raw.write(piece.encode())
+    raw.write(end.encode())
+    return raw.getvalue()
+
+
+def _yaml(whole: Any, check: Check) -> bytes:
     import yaml
 
-    # Without aliases, and dumped through JSON, so that only what JSON knows is written.
-    dumper = type("Plain", (yaml.SafeDumper,), {"ignore_aliases": lambda self, data: True})
-    plain = json.loads(json.dumps(whole, allow_nan=False))
-    return yaml.dump(plain, Dumper=dumper, allow_unicode=True, sort_keys=False, width=120).encode()
+    # Without aliases, and by way of JSON, so that nothing is written that JSON does not know.
+    base: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    dumper: Any = type("Plain", (base,), {"ignore_aliases": lambda self, data: True})
+
+    def dump(value: Any) -> bytes:
+        plain = json.loads(json.dumps(value, allow_nan=False))
+        return yaml.dump(plain, Dumper=dumper, allow_unicode=True, sort_keys=False, width=120).encode()
+
+    if not isinstance(whole, list) or not whole:
+        return dump(whole)
+    raw = io.BytesIO()
+    for value in whole:
+        check()
+        raw.write(dump([value]))
+    return raw.getvalue()
 
 
 def _values(items: Items, params: MakeFileParams, check: Check) -> Iterator[JsonObject]:
@@ -183,6 +216,7 @@ def _table(items: Items, params: MakeFileParams, check: Check) -> bytes:
         checked(),
         columns,
         sheet=params.sheet,
+        count=len(items),
         header=params.header,
         freeze=params.freeze,
         widths=params.widths,

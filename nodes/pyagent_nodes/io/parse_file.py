@@ -52,7 +52,7 @@ class ParseFileParams(NodeParams):
     )
     into: FieldPath | None = Field(None, description="Put each row into this field; left out: it is the item")
     include: Literal["none", "all"] = Field("none", description="Other fields of the item that each row gets too")
-    max_size: ByteSize = Field(ByteSize(256 * _MEBIBYTE), description="Largest content", examples=["16 MiB"])
+    max_size: ByteSize = Field(ByteSize(64 * _MEBIBYTE), description="Largest content", examples=["16 MiB"])
     max_unpacked: ByteSize = Field(ByteSize(512 * _MEBIBYTE), description="XLSX: largest content when unpacked")
     max_rows: int = Field(2_000_000, ge=1, description="Most rows; more are an error")
 
@@ -156,7 +156,9 @@ def _rows(content: bytes, format: Format, name: str, params: ParseFileParams, ch
         return _documents.read_lines(text, name)
     if format == "text":
         return iter([{"text": text}])
-    values: Any = [_documents.read_json(text, name)] if format == "json" else _documents.read_yaml(text, name)
+    values: Any = (
+        [_documents.read_json(text, name)] if format == "json" else _documents.read_yaml(text, name, check=check)
+    )
     return (row for value in values for row in _parsing.at_list(value, params.list_, params.max_rows))
 
 

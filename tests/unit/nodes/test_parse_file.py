@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import io
+import time
 import tracemalloc
 import zipfile
 
@@ -335,10 +337,19 @@ async def test_a_missing_binary_or_text_is_told():
         assert caught.value.code == code
 
 
-async def test_cancelling_ends_the_work():
-    cancel = TestCancelToken()
-    blobs = TestBlobs()
-    ref: BlobRef = await blobs.put(b"a\n" + b"1\n" * 100_000, name="a.csv")
-    cancel.trigger()
+@pytest.mark.parametrize("name", ["a.csv", "a.xlsx", "a.yaml", "a.jsonl"])
+async def test_cancelling_ends_the_work_in_the_middle_of_it(name):
+    contents = {
+        "a.csv": lambda: b"a\n" + b"1\n" * 1_500_000,
+        "a.xlsx": lambda: workbook(lambda sheet: [sheet.append([n] * 20) for n in range(4000)]),
+        "a.yaml": lambda: b"- {a: 1}\n" * 300_000,
+        "a.jsonl": lambda: b'{"a": 1}\n' * 1_000_000,
+    }
+    cancel, blobs = TestCancelToken(), TestBlobs()
+    ref: BlobRef = await blobs.put(contents[name](), name=name)
+    running = asyncio.create_task(run_node(parse_file, [Item({}, {"file": ref})], blobs=blobs, cancel=cancel))
+    asyncio.get_running_loop().call_later(0.05, cancel.trigger)
+    began = time.monotonic()
     with pytest.raises(NodeCancelled):
-        await run_node(parse_file, [Item({}, {"file": ref})], blobs=blobs, cancel=cancel)
+        await running
+    assert time.monotonic() - began < 1
