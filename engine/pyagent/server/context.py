@@ -52,6 +52,8 @@ class ServerContext:
     forms: asyncio.Lock = field(default_factory=asyncio.Lock)
     """One form is answered at a time, so that none is answered twice."""
     streams: Streams = field(default_factory=Streams)
+    saving: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """One graph is saved at a time: others' saves are merged instead of tried again and again."""
     limits: Limits = field(default_factory=Limits)
     working: asyncio.Task[None] | None = None
     """What executes runs here; None for a server that only shows them."""

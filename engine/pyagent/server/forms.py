@@ -17,7 +17,6 @@ from pyagent.server.context import ServerContext, context_of
 from pyagent.server.form_address import KINDS, form_key
 from pyagent.server.form_fields import fields_of, is_object, read, render
 from pyagent.server.limits import client_of
-from pyagent.server.runs import RunId
 from pyagent.store.base import ENDED, Run, StepRecord
 
 ACTOR = "form"
@@ -27,7 +26,9 @@ _SHOWN = 20_000
 """Characters of a prompt's data that are shown."""
 router = APIRouter(tags=["forms"])
 Server = Annotated[ServerContext, Depends(context_of)]
-FormKey = Annotated[str, Path(pattern="^[0-9a-f]{64}$")]
+# No patterns: an address that was cut off on its way gets a page for people, too.
+RunId = Annotated[str, Path()]
+FormKey = Annotated[str, Path()]
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'",
@@ -111,7 +112,7 @@ def _answer(wait: Mapping[str, Any], sent: Mapping[str, Sequence[str]]) -> tuple
 async def _find(server: ServerContext, request: Request, run_id: str, key: str) -> tuple[Run, StepRecord] | Response:
     """The step that the address is about; a page that says why there is none."""
     try:
-        run = await server.engine.store.get_run(run_id)
+        run = await server.engine.store.get_run(run_id if run_id.isalnum() else "")
         records = await server.engine.store.steps(run.id)
     except NotFound:
         run, records = None, []

@@ -49,10 +49,11 @@ async def write_graph(
         kept = await server.engine.store.graph_versions(graph_id, 200)
         return next((version.text for version in kept if text_hash(version.text) == hash), None)
 
-    before = await asyncio.to_thread(read_text, server.engine.library, graph_id)
-    saved = await save_graph(
-        server.engine.library, graph_id, body.text, base=_base(body.base, if_match), base_text=base_text
-    )
+    async with server.saving:
+        before = await asyncio.to_thread(read_text, server.engine.library, graph_id)
+        saved = await save_graph(
+            server.engine.library, graph_id, body.text, base=_base(body.base, if_match), base_text=base_text
+        )
     await _keep(server, before.text)
     await _keep(server, saved.document.text)
     return details_of(saved.document, server, response, merged=saved.merged)

@@ -115,6 +115,26 @@ class VersionList(Shape):
     versions: list[VersionView]
 
 
+class ChangeView(Shape):
+    """One difference between two versions."""
+
+    kind: Literal["added", "removed", "changed", "renamed", "moved"]
+    path: str
+    """`nodes.decide.with.rules[0].when`, `edges[a -> b]`"""
+    old: Any
+    new: Any
+    lines: list[int | None]
+    """The line in the old and in the new text, where there is one."""
+
+
+class GraphDiff(Shape):
+    """What has changed."""
+
+    changes: list[ChangeView]
+    text: str
+    """The same for people, one change a line."""
+
+
 class NodeTypeSummary(Shape):
     """A node type."""
 

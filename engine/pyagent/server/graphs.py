@@ -11,16 +11,18 @@ from fastapi.responses import Response
 from pyagent.errors import NotFound
 from pyagent.graph.problems import Problem
 from pyagent.graph.spec import GraphSpec
-from pyagent.graph.yaml import Document
+from pyagent.graph.yaml import Document, load_text
 from pyagent.runtime.checking import GraphChecker
 from pyagent.runtime.graph_files import read_text
 from pyagent.runtime.library import BrokenFile, GraphFile
 from pyagent.server.context import ServerContext, context_of
 from pyagent.server.graph_shapes import (
     HASH,
+    ChangeView,
     CheckedGraph,
     CheckGraph,
     GraphDetails,
+    GraphDiff,
     GraphPage,
     GraphSummary,
     ProblemView,
@@ -107,6 +109,25 @@ async def show_graph_version(graph_id: GraphId, version: Version, server: Server
             hint=f"It is one of {found.graph_id}.",
         )
     return VersionView(graph=found.graph_id, hash=found.hash, created_at=found.created_at, text=found.text)
+
+
+@router.get("/{graph_id}/diff", responses=errors(404))
+async def diff_graph(
+    graph_id: GraphId,
+    server: Server,
+    old: Annotated[str, Query(pattern=HASH, description="Hash of a version")],
+    new: Annotated[str | None, Query(pattern=HASH, description="Hash of a version; left out: the file")] = None,
+) -> GraphDiff:
+    """What has changed from one version to another, by node, edge and field."""
+    from pyagent.graph.diff import diff, render_text
+
+    before = load_text((await show_graph_version(graph_id, old, server)).text or "")
+    if new is None:
+        after = await server.engine.document(graph_id)
+    else:
+        after = load_text((await show_graph_version(graph_id, new, server)).text or "")
+    changes = await asyncio.to_thread(diff, before, after)
+    return GraphDiff(changes=[ChangeView(**change.as_dict()) for change in changes], text=render_text(changes))
 
 
 def picture(spec: GraphSpec, server: ServerContext) -> Response:
