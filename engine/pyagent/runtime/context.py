@@ -13,6 +13,7 @@ from blake3 import blake3
 from pyagent.errors import NodeError
 from pyagent.runtime.expressions import EvaluationContext
 from pyagent.runtime.journal import event
+from pyagent.runtime.lineage import loop_inputs
 from pyagent.runtime.live import LiveRun, Token
 from pyagent.runtime.log import StepKey, encode, plain
 from pyagent.runtime.redact import redact
@@ -142,7 +143,7 @@ class StepContext:
                 code="node.no_loop",
                 hint="Only a node of the kind `loop` may read ctx.loop.",
             )
-        return loop_view(*self._live.state.loop_inputs(self._key))
+        return loop_view(*loop_inputs(self._live.state, self._key))
 
     @property
     def work_dir(self) -> Path:

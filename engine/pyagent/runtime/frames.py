@@ -67,6 +67,10 @@ class Expansion:
     results: dict[int, Items] = field(default_factory=dict[int, Items])
     errors: dict[int, ErrorData] = field(default_factory=dict[int, ErrorData])
 
+    def frame(self, element: int) -> str:
+        """The name of the frame of one element, or of the called graph."""
+        return self.step.called_frame if self.kind == "call" else self.step.element_frame(element)
+
 
 @dataclass(slots=True)
 class Changes:

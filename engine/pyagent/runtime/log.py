@@ -49,6 +49,28 @@ class StepKey(NamedTuple):
         """The step inside its frame, as the rules know it."""
         return StepId(self.node, self.scope)
 
+    @property
+    def called_frame(self) -> str:
+        """The name of the frame of the graph that this step calls."""
+        return f"{self}()"
+
+    def element_frame(self, element: int) -> str:
+        """The name of the frame that this map's step runs for one element."""
+        return f"{self}[{element}]"
+
+    def is_in(self, frame: str) -> bool:
+        """Whether the step is in the frame, or in one inside it."""
+        return not frame or self.frame == frame or self.frame.startswith(f"{frame}/")
+
+    def is_inside(self, step: StepKey) -> bool:
+        """Whether the step is in a frame that `step`, a map's or call's, runs."""
+        return self.frame.startswith((f"{step}[", step.called_frame))
+
+    @classmethod
+    def owner_of(cls, frame: str) -> StepKey:
+        """The map's step that runs an element's frame."""
+        return cls.parse(frame.rpartition("[")[0])
+
     def __str__(self) -> str:
         place = f"{self.frame}/{self.node}" if self.frame else self.node
         return f"{place}@{'.'.join(map(str, self.scope))}" if self.scope else place

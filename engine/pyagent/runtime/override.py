@@ -53,7 +53,7 @@ def descends(state: RunState, step: StepKey, of: StepKey) -> bool:
         frame = state.frames.get(step.frame)
         if frame is None:
             # A forgotten element: its map is what counts.
-            step = StepKey.parse(step.frame.rpartition("[")[0])
+            step = StepKey.owner_of(step.frame)
             continue
         if step.frame == of.frame and frame.rules.is_ancestor(of.id, step.id):
             return True

@@ -18,7 +18,7 @@ from pyagent.runtime.log import Entry, StepKey, one_item
 from pyagent.runtime.program import NodeProgram, Program
 from pyagent.runtime.reduce import Channels
 from pyagent.runtime.rules import Decisions, Delivery, Frame, Ready
-from pyagent.sdk.items import Item, Items, ItemSource
+from pyagent.sdk.items import Items
 
 GIVEN = "given"
 """The name under which entries keep the items that a run begins with."""
@@ -131,62 +131,6 @@ class RunState:
             outcome = self.outcomes[StepKey(key.frame, source.node, source.scope)]
             parts.setdefault(rule.target_port, []).append(outcome.outputs[rule.source_port])
         return {port: Items.concat(found) if found else Items.of(()) for port, found in parts.items()}
-
-    def origin(self, key: StepKey, source: ItemSource) -> tuple[StepKey, Item] | None:
-        """The step and the item of its output that one input item of a step is; None for what a frame began with."""
-        port, index = source.port, source.item
-        if port == "entry" or port.startswith("returned."):
-            # A loop's header may speak of what came to its earlier iterations (`sdk.outcome.loop_view`).
-            iteration = 1 if port == "entry" else int(port.partition(".")[2]) + 1
-            key, port = key._replace(scope=(*key.scope[:-1], iteration)), ""
-        frame = self.frames[key.frame]
-        for edge, sender in self.deliveries.get(key, ()):
-            if edge < 0:
-                continue
-            rule = frame.nodes.edges[edge]
-            if port and rule.target_port != port:
-                continue
-            step = StepKey(key.frame, sender.node, sender.scope)
-            items = self.outcomes[step].outputs[rule.source_port]
-            if index < len(items):
-                return step, items[index]
-            index -= len(items)
-        return None
-
-    def loop_inputs(self, key: StepKey) -> tuple[Items, list[Items]]:
-        """For a loop's header: what started the loop, and what came back after each ended iteration."""
-        *outer, iteration = key.scope
-        parts = [self._all_inputs(key._replace(scope=(*outer, number))) for number in range(1, iteration + 1)]
-        return parts[0], parts[1:]
-
-    def _all_inputs(self, key: StepKey) -> Items:
-        return Items.concat(list(self.inputs_of(key).values())) if key in self.deliveries else Items.of(())
-
-    def resolve(self, reader: StepKey, node: str) -> tuple[StepKey, Items] | None:
-        """The step that `$('node')` means for this reader and the items it reads; None if it is not upstream."""
-        while True:
-            frame = self.frames[reader.frame]
-            if node in frame.nodes.plan.index:
-                found = frame.rules.resolve(reader.id, node)
-                if found is not None:
-                    key = StepKey(reader.frame, found.node, found.scope)
-                    return key, self._read(frame, key, reader.node)
-            if frame.parent is None:
-                return None
-            reader = frame.parent
-
-    def _read(self, frame: FrameState, key: StepKey, reader: str) -> Items:
-        outputs = self.outcomes[key].outputs
-        for port in frame.nodes.ports_towards(key.node, reader):
-            if port in outputs:
-                return outputs[port]
-        first = frame.program.nodes[key.node].ports_out[:1]
-        return outputs.get(first[0], Items.of(())) if first else Items.of(())
-
-    def latest(self, frame: str, node: str) -> StepKey | None:
-        """The step of `node` in the frame that ended last, as `outputs` read it."""
-        steps = self.frames[frame].steps.get(node)
-        return steps[-1] if steps else None
 
     # -- the fold -----------------------------------------------------------------------------------------------
 
@@ -399,7 +343,7 @@ class RunState:
     def _open(self, expansion: Expansion, element: int, changes: Changes) -> None:
         outer = self.frames[expansion.step.frame]
         entry = expansion.elements[element]
-        name = f"{expansion.step}()" if expansion.kind == "call" else f"{expansion.step}[{element}]"
+        name = expansion.frame(element)
         frame = FrameState(
             name=name,
             program=expansion.program,
@@ -435,7 +379,7 @@ class RunState:
         if "error" not in data:
             self._frame_result(step, data["element"], one_item(data["outputs"]), changes)
             return
-        name = f"{step}()" if expansion.kind == "call" else f"{step}[{data['element']}]"
+        name = expansion.frame(data["element"])
         self.awaiting.pop(name, None)
         self._fail_frame(self.frames[name], data["error"], changes)
 
@@ -443,7 +387,7 @@ class RunState:
         expansion = self.expansions.get(step)
         if expansion is None:
             return
-        name = f"{step}()" if expansion.kind == "call" else f"{step}[{element}]"
+        name = expansion.frame(element)
         self.awaiting.pop(name, None)
         if isinstance(result, Items):
             expansion.results[element] = result
@@ -456,7 +400,7 @@ class RunState:
 
     def _forget(self, expansion: Expansion, element: int) -> None:
         """Free what nobody can read any more of an ended element: only its result and its writes are left."""
-        frame = self.frames[f"{expansion.step}[{element}]"]
+        frame = self.frames[expansion.frame(element)]
         for steps in frame.steps.values():
             for key in steps:
                 del self.outcomes[key]
@@ -472,7 +416,7 @@ class RunState:
         frame, node = self.frames[key.frame], self.node(key)
         if expansion.kind == "map" and not expansion.calls:
             for element in range(len(expansion.elements)):
-                inner = self.frames.pop(f"{key}[{element}]")
+                inner = self.frames.pop(expansion.frame(element))
                 if element not in expansion.results:
                     continue
                 for name, value in inner.channels.writes:
@@ -541,16 +485,13 @@ class RunState:
 
     def _inside(self, frame: str) -> list[StepKey]:
         """Open steps of the frame and of the frames inside it."""
-        if not frame:
-            return list(self.startable)
-        return [key for key in self.startable if key.frame == frame or key.frame.startswith(f"{frame}/")]
+        return [key for key in self.startable if key.is_in(frame)]
 
     def _within(self, key: StepKey) -> Iterable[StepKey]:
         """The step, and for a map or call the open steps inside."""
         if key in self.startable:
             yield key
-        prefixes = (f"{key}[", f"{key}()")
-        yield from [other for other in self.startable if other.frame.startswith(prefixes)]
+        yield from [other for other in self.startable if other.is_inside(key)]
 
 
 def _no_programs(_: str) -> Program:

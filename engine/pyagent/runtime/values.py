@@ -11,6 +11,7 @@ from blake3 import blake3
 from pyagent.errors import ExpressionError
 from pyagent.runtime.expressions import EvaluationContext, Expressions, NodeView
 from pyagent.runtime.frames import FrameState
+from pyagent.runtime.lineage import latest, origin_of, resolve
 from pyagent.runtime.log import Outputs, StepKey
 from pyagent.runtime.program import Program
 from pyagent.runtime.state import RunState
@@ -168,7 +169,7 @@ class Values:
         node = name if name in program.nodes else program.names.get(name)
         if node is None:
             return None
-        found = self._state.resolve(key, node)
+        found = resolve(self._state, key, node)
         if found is None:
             raise ExpressionError(
                 f"{name!r} is not upstream of {key.node}, so it cannot be read here",
@@ -202,7 +203,7 @@ class Values:
         while open_:
             step, given = open_.pop()
             for source in given.sources:
-                origin = self._state.origin(step, source)
+                origin = origin_of(self._state, step, source)
                 if origin is None:
                     parent = self._state.frames[step.frame].parent
                     if parent is not None:
@@ -227,7 +228,7 @@ class Values:
         node = name if name in program.nodes else program.names.get(name)
         if node is None:
             return None
-        key = self._state.latest(frame.name, node)
+        key = latest(frame, node)
         if key is None:
             if node in frame.nodes.plan.index or node in {found.id for found in program.graph.nodes}:
                 raise ExpressionError(f"{name!r} was skipped", code=_SKIPPED, hint="Its value in outputs is null.")

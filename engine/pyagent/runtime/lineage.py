@@ -1,0 +1,70 @@
+"""What steps read of one another: where an item came from, what `$('node')` means, what came back to a loop. Pure."""
+
+from __future__ import annotations
+
+from pyagent.runtime.frames import FrameState
+from pyagent.runtime.log import StepKey
+from pyagent.runtime.state import RunState
+from pyagent.sdk.items import Item, Items, ItemSource
+
+
+def origin_of(state: RunState, key: StepKey, source: ItemSource) -> tuple[StepKey, Item] | None:
+    """The step and the item of its output that one input item of a step is; None for what a frame began with."""
+    port, index = source.port, source.item
+    if port == "entry" or port.startswith("returned."):
+        # A loop's header may speak of what came to its earlier iterations (`sdk.outcome.loop_view`).
+        iteration = 1 if port == "entry" else int(port.partition(".")[2]) + 1
+        key, port = key._replace(scope=(*key.scope[:-1], iteration)), ""
+    frame = state.frames[key.frame]
+    for edge, sender in state.deliveries.get(key, ()):
+        if edge < 0:
+            continue
+        rule = frame.nodes.edges[edge]
+        if port and rule.target_port != port:
+            continue
+        step = StepKey(key.frame, sender.node, sender.scope)
+        items = state.outcomes[step].outputs[rule.source_port]
+        if index < len(items):
+            return step, items[index]
+        index -= len(items)
+    return None
+
+
+def loop_inputs(state: RunState, key: StepKey) -> tuple[Items, list[Items]]:
+    """For a loop's header: what started the loop, and what came back after each ended iteration."""
+    *outer, iteration = key.scope
+    parts = [_all_inputs(state, key._replace(scope=(*outer, number))) for number in range(1, iteration + 1)]
+    return parts[0], parts[1:]
+
+
+def _all_inputs(state: RunState, key: StepKey) -> Items:
+    return Items.concat(list(state.inputs_of(key).values())) if key in state.deliveries else Items.of(())
+
+
+def resolve(state: RunState, reader: StepKey, node: str) -> tuple[StepKey, Items] | None:
+    """The step that `$('node')` means for this reader and the items it reads; None if it is not upstream."""
+    while True:
+        frame = state.frames[reader.frame]
+        if node in frame.nodes.plan.index:
+            found = frame.rules.resolve(reader.id, node)
+            if found is not None:
+                key = StepKey(reader.frame, found.node, found.scope)
+                return key, _read(state, frame, key, reader.node)
+        if frame.parent is None:
+            return None
+        reader = frame.parent
+
+
+def _read(state: RunState, frame: FrameState, key: StepKey, reader: str) -> Items:
+    outputs = state.outcomes[key].outputs
+    for port in frame.nodes.ports_towards(key.node, reader):
+        if port in outputs:
+            return outputs[port]
+    first = frame.program.nodes[key.node].ports_out[:1]
+    return outputs.get(first[0], Items.of(())) if first else Items.of(())
+
+
+def latest(frame: FrameState, node: str) -> StepKey | None:
+    """The step of `node` in the frame that ended last, as `outputs` read it."""
+    steps = frame.steps.get(node)
+    return steps[-1] if steps else None
