@@ -29,7 +29,9 @@ class ReadFileParams(NodeParams):
         "a pattern, `**` matching directories at any depth",
     )
     glob: bool = Field(False, description="Read every file that matches, in the order of their names")
-    as_: Literal["text", "json", "binary"] = Field("text", alias="as", description="What the content is")
+    as_: Literal["text", "json", "binary", "none"] = Field(
+        "text", alias="as", description="What the content is; `none`: it is not read, to list what is there"
+    )
     encoding: str = Field("utf-8", description="For text and JSON")
     max_size: ByteSize = Field(ByteSize(16 * 1024 * 1024), description="Largest file to read", examples=["16 MiB"])
     max_files: int = Field(10_000, ge=1, description="With `glob`: how many matches at most")
@@ -48,13 +50,16 @@ class _File:
 async def read_file(item: Item, params: ReadFileParams, ctx: Context) -> list[Item]:
     """Read a file, or all that match a pattern, into one item each: `{path, name, size, modified, content}`.
 
-    Binary content becomes a blob that the item holds under the name `binary`.
+    Binary content becomes a blob that the item holds under the name `binary`. `as: none` gives all but the content.
     """
     base = await asyncio.to_thread(lambda: ctx.work_dir)
     path = resolve(params.path, base)
     if not params.glob:
         return [await _read(path, params, item, ctx)]
     paths = await asyncio.to_thread(_matches, path, params.max_files)
+    if params.as_ == "none":
+        listed = await asyncio.to_thread(lambda: [_listed(found) for found in paths])
+        return [Item(fields, item.binary, item.sources) for fields in listed if fields is not None]
     made: list[Item] = []
     for number, found in enumerate(paths):
         ctx.cancel.check()
@@ -79,15 +84,13 @@ def _matches(pattern: Path, most: int) -> list[Path]:
 
 async def _read(path: Path, params: ReadFileParams, item: Item, ctx: Context) -> Item:
     try:
+        if params.as_ == "none":
+            about = await asyncio.to_thread(_about, path)
+            return Item(_fields(path, about.st_size, about.st_mtime), item.binary, item.sources)
         file = await asyncio.to_thread(_content, path, int(params.max_size))
     except OSError as error:
         raise file_error(error, path) from error
-    fields: JsonObject = {
-        "path": str(path),
-        "name": path.name,
-        "size": len(file.content),
-        "modified": datetime.fromtimestamp(file.modified, UTC).isoformat(),
-    }
+    fields = _fields(path, len(file.content), file.modified)
     if params.as_ == "binary":
         media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
         ref = await ctx.blobs.put(file.content, name=path.name, media_type=media_type)
@@ -98,14 +101,38 @@ async def _read(path: Path, params: ReadFileParams, item: Item, ctx: Context) ->
     )
 
 
+def _fields(path: Path, size: int, modified: float) -> JsonObject:
+    at = datetime.fromtimestamp(modified, UTC).isoformat()
+    return {"path": str(path), "name": path.name, "size": size, "modified": at}
+
+
+def _about(path: Path) -> os.stat_result:
+    about = path.stat()
+    _require_file(path, about)
+    return about
+
+
+def _listed(path: Path) -> JsonObject | None:
+    """None for what went while we looked."""
+    try:
+        about = path.stat()
+    except FileNotFoundError:
+        return None
+    return _fields(path, about.st_size, about.st_mtime)
+
+
+def _require_file(path: Path, about: os.stat_result) -> None:
+    if not stat.S_ISREG(about.st_mode):
+        kind = "a directory" if stat.S_ISDIR(about.st_mode) else "no regular file"
+        raise WrongKind(f"{path} is {kind}")
+
+
 def _content(path: Path, most: int) -> _File:
     # Not blocking: opening a named pipe would wait for its writer for ever.
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     with open(descriptor, "rb") as file:  # noqa: PTH123
         about = os.fstat(descriptor)
-        if not stat.S_ISREG(about.st_mode):
-            kind = "a directory" if stat.S_ISDIR(about.st_mode) else "no regular file"
-            raise WrongKind(f"{path} is {kind}")
+        _require_file(path, about)
         # Read one byte more than allowed: the size that was asked for above may have changed since.
         content = file.read(most + 1) if about.st_size <= most else b""
     if about.st_size > most or len(content) > most:

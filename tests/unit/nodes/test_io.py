@@ -96,6 +96,16 @@ class TestRead:
     async def test_a_pattern_without_matches_is_no_items(self, tmp_path: Path):
         assert (await run_node(read_file, [{}], {"path": "*.x", "glob": True}, work_dir=tmp_path)).outputs == {}
 
+    async def test_a_folder_is_listed_without_reading_its_files(self, tmp_path: Path):
+        (tmp_path / "b.bin").write_bytes(b"12345")
+        (tmp_path / "b.bin").chmod(0)
+        (tmp_path / "a").mkdir()
+        listed = await run_node(read_file, [{}], {"path": f"{tmp_path}/*", "glob": True, "as": "none"})
+        single = await run_node(read_file, [{}], {"path": f"{tmp_path}/b.bin", "as": "none", "max_size": 1})
+        assert listed.json() == single.json()
+        assert [(json["name"], json["size"], "content" in json) for json in single.json()] == [("b.bin", 5, False)]
+        assert await code_of(read_file, {"path": f"{tmp_path}/a", "as": "none"}) == "node.file_kind"
+
     async def test_too_many_matches_are_an_error(self, tmp_path: Path):
         for name in "abc":
             (tmp_path / name).touch()
