@@ -161,13 +161,14 @@ def _nodes(name: str, old: Data | Nothing, new: Data | Nothing, renamed: dict[st
 def _edges(level: str, old: list[EdgeKey], new: list[EdgeKey], renamed: dict[str, str]) -> Iterator[_Difference]:
     path: Path = (*(("nodes", level, "body") if level else ()), "edges")
     before = [(_followed(edge, renamed), count) for edge, count in old]
+    kept = set(before) & set(new)
     for edge in before:
-        if edge not in new:
+        if edge not in kept:
             yield "removed", (*path, edge[0]), edge[0], ABSENT
     for edge in new:
-        if edge not in before:
+        if edge not in kept:
             yield "added", (*path, edge[0]), ABSENT, edge[0]
-    kept_old, kept_new = ([edge for edge in edges if edge in before and edge in new] for edges in (before, new))
+    kept_old, kept_new = ([edge for edge in edges if edge in kept] for edges in (before, new))
     if kept_old != kept_new:
         yield "changed", path, [edge for edge, _ in before], [edge for edge, _ in new]
 

@@ -7,23 +7,21 @@ until it does; what theirs adds is written with their comments.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from pyagent.errors import GraphError
 from pyagent.graph.diff3 import chunks
 from pyagent.graph.identity import ABSENT, LEVEL, Data, dotted, in_file, positions, same
-from pyagent.graph.merge_data import Found, merge_data
+from pyagent.graph.merge_data import Clash, Found, merge_data
 from pyagent.graph.yaml import BOM
 from pyagent.graph.yaml_comments import remarks
 from pyagent.graph.yaml_edit import edit
 from pyagent.graph.yaml_emit import Piece
 from pyagent.graph.yaml_format import Shaper, canonical, fmt, render, shape
 from pyagent.graph.yaml_tree import Path, Tree, parse
-
-Kind = Literal["changed", "added", "deleted", "dangling", "order"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +30,7 @@ class Conflict:
 
     path: str
     """By identity: `nodes.decide.with.rules[0].when`, `edges[decide.urgent -> page]`, `settings.timeout`."""
-    kind: Kind
+    kind: Clash
     """Both `changed` it; both `added` it; one `deleted` what the other changed or uses; an edge is left `dangling`
     because one side deleted its node; both brought the edges into another `order`."""
     base: Any
@@ -143,20 +141,24 @@ def _plain(item: Found, value: Any) -> Any:
     return value
 
 
-def _starts(base: _Version, ours: _Version, theirs: _Version) -> list[str]:
+def _starts(base: _Version, ours: _Version, theirs: _Version) -> Iterator[str]:
     """Texts to begin with, best first: all of theirs that meets no line of ours, then ours, then ours in order."""
     split = [version.text.splitlines(keepends=True) for version in (base, ours, theirs)]
     lines = [line for chunk in chunks(*split) for line in chunk.merged()]
-    return ["".join(lines), ours.text, fmt(ours.text)]
+    yield "".join(lines)
+    yield ours.text
+    yield fmt(ours.text)
 
 
-def _written(starts: list[str], data: Data, sources: list[_Version]) -> str:
+def _written(starts: Iterable[str], data: Data, sources: list[_Version]) -> str:
     """A text that says `data`, made of the first of `starts` from which an edit leads there."""
     for start in starts:
         try:
             tree = parse(start)
             old = canonical(tree.value)
-            text = start if same(old, data) else edit(start, tree, old, data, _shapes(sources, data))
+            if same(old, data):
+                return start
+            text = edit(start, tree, old, data, _shapes(sources, data))
             if same(canonical(parse(text).value), data):
                 return text
         except GraphError:

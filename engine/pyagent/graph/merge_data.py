@@ -17,6 +17,7 @@ from pyagent.graph.parts import Edge, parse_edge
 from pyagent.graph.yaml_tree import Path
 
 Clash = Literal["changed", "added", "deleted", "dangling", "order"]
+"""Why there is a conflict."""
 
 
 class Pair(NamedTuple):

@@ -176,7 +176,7 @@ class _Builder:
             f"a merge left {len(lines)} conflict{'s' * (len(lines) != 1)} open: {', '.join(lines[:5])}{more}",
             places[0],
             0,
-            hint="At each, keep what is right of the two parts and remove the lines `<<<<<<<`, `=======` and `>>>>>>>`.",
+            hint="At each, keep what is right of both parts and remove the lines `<<<<<<<`, `=======` and `>>>>>>>`.",
             code="graph.conflict",
         )
 
