@@ -17,9 +17,10 @@ from pyagent.runtime.frames import Changes
 from pyagent.runtime.inputs import checked_inputs
 from pyagent.runtime.journal import event
 from pyagent.runtime.limits import bounded, unbounded
-from pyagent.runtime.live import LiveRun, Token, step_row
+from pyagent.runtime.live import LiveRun, Token
 from pyagent.runtime.log import Entry, Outputs, StepKey, timestamp
 from pyagent.runtime.program import NodeProgram, Program
+from pyagent.runtime.records import Records, Said
 from pyagent.runtime.redact import masked
 from pyagent.runtime.restart import begun_with
 from pyagent.runtime.state import GIVEN
@@ -51,6 +52,7 @@ class Step:
         self.ports = {port: mark(items, port=port) for port, items in live.state.inputs_of(key).items()}
         self.items = Items.concat(list(self.ports.values())) if self.ports else Items.of(())
         self.started_at = datetime.now(UTC)
+        self.records = Records(key=key, started_at=self.started_at, items_in=len(self.items))
         self.attempt = live.state.tries.get(key, 0) + 1
         self.effects: Effects = self.node.effects
         self._params: dict[int, NodeParams] = {}
@@ -304,7 +306,7 @@ class Step:
                 items = {} if returned.items is None else {GIVEN: Items.of(begun_with(returned.items))}
                 changes = self._end({"stop": {"status": "completed", "restart": restart}}, items)
             case Wait():
-                changes = self._park(returned)
+                changes = self._record(self.records.parked(self.attempt, returned))
             case Map():
                 changes = await self._expand(returned)
             case Call():
@@ -323,33 +325,10 @@ class Step:
             writes = self.live.values.writes(self.key, self.items, outputs, self.started_at)
         except PyAgentError as error:
             return self._record_failure(self._describe(error))
-        now = datetime.now(UTC)
-        counts = {port: len(items) for port, items in outputs.items()}
-        entry = Entry(
-            "step.ended",
-            self.key,
-            {
-                "status": "completed",
-                "attempt": self.attempt,
-                "started_at": timestamp(self.started_at),
-                "ended_at": timestamp(now),
-                **({"writes": writes} if writes else {}),
-                **data,
-            },
-            outputs,
-        )
-        row = step_row(
-            self.key,
-            "completed",
-            attempt=self.attempt,
-            started_at=self.started_at,
-            ended_at=now,
-            items_in=len(self.items),
-            items_out=counts,
-        )
-        seconds = (now - self.started_at).total_seconds()
-        told = event("step.completed", str(self.key), items=counts, seconds=round(seconds, 6), attempt=self.attempt)
-        return self.live.record(entry, [told], [row])
+        return self._record(self.records.completed(self.attempt, outputs, writes, data))
+
+    def _record(self, said: Said) -> Changes:
+        return self.live.record(said.entry, [said.event], [said.row])
 
     async def _failed(self, error: ErrorData) -> Changes:
         changes = self._record_failure(error)
@@ -359,29 +338,7 @@ class Step:
     def _record_failure(self, error: ErrorData) -> Changes:
         """Tries are used up: the step's policy decides (SEMANTICS 20)."""
         outputs = self._partial(error) or failed_outputs(self.node, error, self.ports, attempt=self.attempt)
-        now = datetime.now(UTC)
-        data: dict[str, Any] = {
-            "status": "failed",
-            "attempt": self.attempt,
-            "error": {key: value for key, value in error.items() if key != "outcomes"},
-            "started_at": timestamp(self.started_at),
-            "ended_at": timestamp(now),
-        }
-        if outputs is not None:
-            data["handled"] = self.node.spec.on_error
-        counts = {port: len(items) for port, items in (outputs or {}).items()}
-        row = step_row(
-            self.key,
-            "failed",
-            attempt=self.attempt,
-            started_at=self.started_at,
-            ended_at=now,
-            items_in=len(self.items),
-            items_out=counts,
-            error=data["error"],
-        )
-        told = event("step.failed", str(self.key), error=data["error"], handled=outputs is not None, items=counts)
-        return self.live.record(Entry("step.ended", self.key, data, outputs), [told], [row])
+        return self._record(self.records.failed(self.attempt, error, outputs, self.node.spec.on_error))
 
     def _partial(self, error: ErrorData) -> Outputs | None:
         """For an item-wise node: what succeeded, and the failed items as the policy has them."""
@@ -412,12 +369,11 @@ class Step:
     async def _unknown(self, reason: str, *, lost: bool = False) -> Changes:
         """A `once` try whose outcome nobody knows (SEMANTICS 18). `lost`: its worker died, which uses up no try."""
         policy = self.node.spec.on_unknown
-        told = event("step.unknown", str(self.key), reason=reason, policy=policy)
-        entry = Entry("step.unknown", self.key, {"reason": reason, "attempt": self.attempt})
+        said = self.records.unknown(self.attempt, reason, policy)
         retry = self.node.spec.retry
         if policy == "retry" and (lost or self.attempt < max(2, retry.attempts if retry else 1)):
             data = {"attempt": self.attempt, "error": {"code": OutcomeUnknown.code}, "delay": 0}
-            self.live.record(Entry("step.tried", self.key, data), [told])
+            self.live.record(Entry("step.tried", self.key, data), [said.event])
             return await self._anew()
         if policy != "ask":
             unknown = OutcomeUnknown(f"nobody knows whether the try took place: {reason}")
@@ -425,19 +381,11 @@ class Step:
             if open_items := self._open_items():
                 for index in open_items:
                     data = {"index": index, "status": "failed", "error": error, "settled": True}
-                    self.live.record(Entry("step.item", self.key, data), [told])
+                    self.live.record(Entry("step.item", self.key, data), [said.event])
                 return await self._anew()
-            self.live.record(entry, [told])
+            self.live.record(said.entry, [said.event])
             return await self._failed(error)
-        row = step_row(
-            self.key,
-            "unknown",
-            attempt=self.attempt,
-            started_at=self.started_at,
-            items_in=len(self.items),
-            wait={"kind": "unknown", "reason": reason},
-        )
-        changes = self.live.record(entry, [told], [row])
+        changes = self._record(said)
         await self.live.journal.flush()
         return changes
 
@@ -453,45 +401,10 @@ class Step:
         reason = self.token.reason
         if reason in ("lease_lost", "drain"):
             raise StepInterrupted(reason)
-        now = datetime.now(UTC)
         unknown = self.key in self.live.state.begun or bool(self._open_items())
-        data = {
-            "status": "cancelled",
-            "attempt": self.attempt,
-            "reason": reason,
-            "started_at": timestamp(self.started_at),
-            "ended_at": timestamp(now),
-            **({"unknown": True} if unknown else {}),
-        }
-        row = step_row(
-            self.key,
-            "unknown" if unknown else "cancelled",
-            attempt=self.attempt,
-            started_at=self.started_at,
-            ended_at=now,
-            items_in=len(self.items),
-        )
-        told = event("step.cancelled", str(self.key), reason=reason, unknown=unknown)
-        return self.live.record(Entry("step.ended", self.key, data, {}), [told], [row])
+        return self._record(self.records.stopped(self.attempt, reason, unknown=unknown))
 
     # -- commands -----------------------------------------------------------------------------------------------
-
-    def _park(self, wait: Wait) -> Changes:
-        data = {
-            "kind": wait.kind,
-            "until": timestamp(wait.until) if wait.until else None,
-            "name": wait.signal,
-            "key": wait.key,
-            "title": wait.title,
-            "prompt": dict(wait.prompt),
-            "response_schema": dict(wait.response_schema) if wait.response_schema else None,
-        }
-        found = {name: value for name, value in data.items() if value not in (None, "", {})}
-        entry = Entry("step.parked", self.key, {"wait": found, "attempt": self.attempt})
-        row = step_row(
-            self.key, "waiting", attempt=self.attempt, started_at=self.started_at, items_in=len(self.items), wait=found
-        )
-        return self.live.record(entry, [event("step.waiting", str(self.key), wait=found)], [row])
 
     async def _expand(self, command: Map) -> Changes:
         data: dict[str, Any] = {"kind": "map", "parallel": max(1, command.parallel), "on_error": command.on_error}
@@ -561,8 +474,7 @@ class Step:
         return {port: Items.of(Item(dict(item)) for item in made) for port, made in ports.items() if made}
 
     def _tell_started(self) -> None:
-        row = step_row(self.key, "running", attempt=self.attempt, started_at=self.started_at, items_in=len(self.items))
-        self.live.tell(event("step.started", str(self.key), attempt=self.attempt, items=len(self.items)), row)
+        self.live.tell(*self.records.running(self.attempt))
 
 
 class ItemsFailed(Exception):
