@@ -38,7 +38,7 @@ async def test_the_nodes_of_write_a_node_are_found_and_pass_their_tests(tmp_path
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"], cwd=tmp_path, timeout=60
     )
     assert result.ok, result.text + result.error_text
-    assert "4 passed" in result.text
+    assert "5 passed" in result.text
 
     monkeypatch.syspath_prepend(str(tmp_path))
     registry = Registry({"text": "text"})
@@ -48,6 +48,23 @@ async def test_the_nodes_of_write_a_node_are_found_and_pass_their_tests(tmp_path
         assert node_type is not None
         node_type.validate_params(used["with"])
     assert [found.name for found in registry.all()] == ["text.longest", "text.words"]
+
+
+@pytest.mark.integration
+async def test_the_first_minute_of_write_a_node_goes_as_it_says(tmp_path: Path):
+    [program] = blocks("write-a-node.md", "sh")
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PYAGENT_STORE": str(tmp_path / "store.db"),
+    }
+
+    result = await run_process(["bash", "-euxc", program], cwd=tmp_path, env=environment, timeout=100)
+
+    assert result.ok, result.text + result.error_text
+    assert "text.shout@1" in result.text
+    assert "HELLO!" in result.text
+    assert "4 passed" in result.text
 
 
 async def test_the_examples_of_langgraph_print_what_they_say():
