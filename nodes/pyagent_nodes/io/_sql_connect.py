@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
 T = TypeVar("T")
-_BUSY = 0.25
+_BUSY = 0.1
 """Seconds that SQLite itself waits for another program, deaf to a stop; then the node waits on."""
 _CLOSING = 1.0
 """Seconds that a connection has to close."""

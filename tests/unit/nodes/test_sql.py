@@ -189,7 +189,7 @@ async def test_a_database_that_is_held_is_waited_for_and_then_told(base):
     holder = sqlite3.connect(base, isolation_level=None)
     holder.execute("BEGIN EXCLUSIVE")
     insert = {"mode": "insert", "table": "people", "items": [{"name": "x"}]}
-    error = await error_of(base, **insert, timeout="300ms")
+    error = await error_of(base, **insert, timeout="1s")
     assert error.code == "node.sql_locked"
     waiting = asyncio.create_task(run(base, **insert, timeout="20s"))
     asyncio.get_running_loop().call_later(0.4, holder.execute, "COMMIT")
