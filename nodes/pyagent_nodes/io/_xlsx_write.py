@@ -1,4 +1,4 @@
-"""Writes an Excel workbook (.xlsx) with one sheet, row by row straight into its archive.
+"""Writes an Excel workbook (.xlsx), row by row straight into its archive.
 
 openpyxl would keep the sheet in a temporary file and write the time of its making into it; here the same rows give
 the same bytes, and only packed bytes are kept in memory. The parts are those that ECMA-376 asks for at least.
@@ -11,13 +11,16 @@ import math
 import re
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import IO, Any
 
 _ROWS = 1_048_576
 _COLUMNS = 16_384
 _LONGEST_TEXT = 32_767
 """Rows and columns of a sheet, and characters of a cell: what the format allows."""
+_LONGEST_NAME = 31
+"""Characters of a sheet's name."""
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest time that ZIP knows: the same rows give the same bytes."""
 _DAY_ZERO = datetime(1899, 12, 30)
@@ -43,13 +46,13 @@ _PARTS = {
     '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
     '<Default Extension="xml" ContentType="application/xml"/>'
     f'<Override PartName="/xl/workbook.xml" ContentType="{_TYPE}.sheet.main+xml"/>'
-    f'<Override PartName="/xl/worksheets/sheet1.xml" ContentType="{_TYPE}.worksheet+xml"/>'
+    "{sheets}"
     f'<Override PartName="/xl/styles.xml" ContentType="{_TYPE}.styles+xml"/></Types>',
     "_rels/.rels": f'<Relationships xmlns="{_PACKAGE}/relationships">'
     f'<Relationship Id="rId1" Type="{_OFFICE}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
     "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{_PACKAGE}/relationships">'
-    f'<Relationship Id="rId1" Type="{_OFFICE}/worksheet" Target="worksheets/sheet1.xml"/>'
-    f'<Relationship Id="rId2" Type="{_OFFICE}/styles" Target="styles.xml"/></Relationships>',
+    "{sheets}"
+    f'<Relationship Id="styles" Type="{_OFFICE}/styles" Target="styles.xml"/></Relationships>',
     "xl/styles.xml": f'<styleSheet xmlns="{_MAIN}"><numFmts count="2">'
     '<numFmt numFmtId="164" formatCode="yyyy\\-mm\\-dd"/>'
     '<numFmt numFmtId="165" formatCode="yyyy\\-mm\\-dd\\ hh:mm:ss"/></numFmts>'
@@ -67,12 +70,20 @@ _PARTS = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Sheet:
+    """A sheet to write."""
+
+    name: str
+    columns: Sequence[str]
+    rows: Iterable[Sequence[Any]]
+    count: int
+    """Rows."""
+
+
 def write_xlsx(
-    rows: Iterable[Sequence[Any]],
-    columns: Sequence[str],
+    sheets: Sequence[Sheet],
     *,
-    count: int,
-    sheet: str,
     header: bool,
     freeze: bool,
     widths: Mapping[str, float],
@@ -80,47 +91,84 @@ def write_xlsx(
     formulas: bool,
     check: Callable[[], None],
 ) -> bytes:
-    """The rows, `count` of them, as a workbook.
+    """The sheets, at least one, as a workbook.
 
     With `dates`, ISO dates and times without zone become Excel's; with `formulas`, texts that begin with `=` become
     formulas, else no text ever does. Raises `ValueError` for what no workbook can hold.
     """
-    if _NO_SHEET.search(sheet):
-        raise ValueError(f"{sheet!r} is no name of a sheet")
+    names = [sheet.name for sheet in sheets]
+    for name in names:
+        if len(name) > _LONGEST_NAME or _NO_SHEET.search(name):
+            raise ValueError(f"{name!r} is no name of a sheet")
+    if len({name.casefold() for name in names}) < len(names):
+        raise ValueError(f"two sheets have one name: {', '.join(names)}")
+    raw = io.BytesIO()
+    with zipfile.ZipFile(raw, "w") as archive:
+        for name, part in _parts(names).items():
+            archive.writestr(_entry(name), _XML + part)
+        for number, sheet in enumerate(sheets, 1):
+            with archive.open(_entry(f"xl/worksheets/sheet{number}.xml"), "w") as page:
+                _write_sheet(page, sheet, header, freeze, widths, dates, formulas, check)
+    return raw.getvalue()
+
+
+def _parts(names: Sequence[str]) -> dict[str, str]:
+    """All parts but the sheets; every part names the sheets in its own way."""
+    numbered = list(enumerate(names, 1))
+    types = "".join(
+        f'<Override PartName="/xl/worksheets/sheet{number}.xml" ContentType="{_TYPE}.worksheet+xml"/>'
+        for number, _ in numbered
+    )
+    relations = "".join(
+        f'<Relationship Id="rId{number}" Type="{_OFFICE}/worksheet" Target="worksheets/sheet{number}.xml"/>'
+        for number, _ in numbered
+    )
+    listed = "".join(
+        f'<sheet name="{_escaped(name)}" sheetId="{number}" r:id="rId{number}"/>' for number, name in numbered
+    )
+    book = f'<workbook xmlns="{_MAIN}" xmlns:r="{_OFFICE}"><sheets>{listed}</sheets></workbook>'
+    sheets = {"[Content_Types].xml": types, "xl/_rels/workbook.xml.rels": relations}
+    return {
+        **{name: part.replace("{sheets}", sheets.get(name, "")) for name, part in _PARTS.items()},
+        "xl/workbook.xml": book,
+    }
+
+
+def _write_sheet(
+    page: IO[bytes],
+    sheet: Sheet,
+    header: bool,
+    freeze: bool,
+    widths: Mapping[str, float],
+    dates: bool,
+    formulas: bool,
+    check: Callable[[], None],
+) -> None:
+    columns = sheet.columns
     if len(columns) > _COLUMNS:
         raise ValueError(f"{len(columns)} columns: a sheet has {_COLUMNS}")
     letters = [_letters(number) for number in range(1, len(columns) + 1)]
-    raw = io.BytesIO()
-    with zipfile.ZipFile(raw, "w") as archive:
-        book = (
-            f'<workbook xmlns="{_MAIN}" xmlns:r="{_OFFICE}"><sheets>'
-            f'<sheet name="{_escaped(sheet)}" sheetId="1" r:id="rId1"/></sheets></workbook>'
+    above = 0
+    size = f"A1:{letters[-1]}{max(1, sheet.count + header)}" if letters else "A1"
+    page.write(_begin(columns, size, freeze=freeze and header, widths=widths).encode())
+    if header and columns:
+        above = 1
+        cells = "".join(
+            _text(f"{letter}1", name, f' s="{_HEADER}"') for letter, name in zip(letters, columns, strict=True)
         )
-        for name, part in {**_PARTS, "xl/workbook.xml": book}.items():
-            archive.writestr(_entry(name), _XML + part)
-        with archive.open(_entry("xl/worksheets/sheet1.xml"), "w") as page:
-            above = 0
-            size = f"A1:{letters[-1]}{max(1, count + header)}" if letters else "A1"
-            page.write(_begin(columns, size, freeze=freeze and header, widths=widths).encode())
-            if header and columns:
-                above = 1
-                cells = "".join(
-                    _text(f"{letter}1", name, f' s="{_HEADER}"') for letter, name in zip(letters, columns, strict=True)
-                )
-                page.write(f'<row r="1">{cells}</row>'.encode())
-            for number, row in enumerate(rows, above + 1):
-                if number % 256 == 0:
-                    check()
-                if number > _ROWS:
-                    raise ValueError(f"a sheet holds {_ROWS} rows")
-                cells = "".join(
-                    _cell(f"{letter}{number}", value, dates, formulas)
-                    for letter, value in zip(letters, row, strict=True)
-                    if value is not None
-                )
-                page.write(f'<row r="{number}">{cells}</row>'.encode())
-            page.write(b"</sheetData></worksheet>")
-    return raw.getvalue()
+        page.write(f'<row r="1">{cells}</row>'.encode())
+    for number, row in enumerate(sheet.rows, above + 1):
+        if number % 256 == 0:
+            check()
+        if number > _ROWS:
+            raise ValueError(f"a sheet holds {_ROWS} rows")
+        cells = "".join(
+            _cell(f"{letter}{number}", value, dates, formulas)
+            for letter, value in zip(letters, row, strict=True)
+            if value is not None
+        )
+        page.write(f'<row r="{number}">{cells}</row>'.encode())
+    page.write(b"</sheetData></worksheet>")
 
 
 def _entry(name: str) -> zipfile.ZipInfo:

@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from pyagent.sdk import Context, Item, Items, JsonObject, NodeError, NodeParams, node
-from pyagent.sdk.fields import FieldPath, read_field, with_field
+from pyagent.sdk.fields import FieldPath, read_field, with_field, without_field
 from pyagent.sdk.threads import Check, in_thread
 from pyagent_nodes.io._csv import is_formula, write_csv
 from pyagent_nodes.io._files import BadEncoding
@@ -24,6 +24,7 @@ _MEDIA_TYPES: dict[Format, str] = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "text": "text/plain",
 }
+_SHEETS = 200
 _ENDINGS: dict[Format, str] = {"text": "txt"}
 
 
@@ -55,6 +56,11 @@ class MakeFileParams(NodeParams):
     bom: bool = Field(False, description="CSV, text: begin with a byte order mark, by which Excel knows UTF-8")
     encoding: str = Field("utf-8", description="CSV, text")
     sheet: str = Field("Sheet1", min_length=1, max_length=31, description="XLSX: the sheet's name")
+    sheet_by: FieldPath | None = Field(
+        None,
+        description="XLSX: a sheet for each value of this field, in the order in which they come up, with columns of "
+        "its own; the field itself is no column. Where it is missing: the sheet `sheet`",
+    )
     freeze: bool = Field(True, description="XLSX: the header stays in sight")
     widths: dict[str, float] = Field(
         default_factory=dict, description="XLSX: widths of columns in characters", examples=[{"name": 30}]
@@ -65,6 +71,8 @@ class MakeFileParams(NodeParams):
     def _fits(self) -> Self:
         if any(character in self.name for character in "/\\\0"):
             raise ValueError("`name` is a file's name without folders")
+        if self.sheet_by is not None and self.format != "xlsx" and "{{" not in self.format:
+            raise ValueError("`sheet_by` is for XLSX")
         if any(not 0 < width <= 255 for width in self.widths.values()):
             raise ValueError("`widths` are between 0 and 255")
         return self
@@ -177,14 +185,6 @@ def _values(items: Items, params: MakeFileParams, check: Check) -> Iterator[Json
 
 
 def _table(items: Items, params: MakeFileParams, check: Check) -> bytes:
-    columns, row_of = _columns(items, params, check)
-
-    def rows() -> Iterator[list[Any]]:
-        for number, item in enumerate(items):
-            if number % 1024 == 0:
-                check()
-            yield [_cell(value) for value in row_of(item.json)]
-
     def guard(text: str) -> str:
         if params.formulas == "allow" or not is_formula(text):
             return text
@@ -192,9 +192,20 @@ def _table(items: Items, params: MakeFileParams, check: Check) -> bytes:
             raise ValueError(f"{text[:40]!r} would be a formula")
         return f"'{text}"
 
+    def rows(page: _Page, row_of: Callable[[JsonObject], list[Any]]) -> Iterator[list[Any]]:
+        for fields in page.rows(check):
+            row = [_cell(value) for value in row_of(fields)]
+            if params.formulas == "fail" and params.format == "xlsx":
+                for value in row:
+                    if isinstance(value, str) and value.startswith("="):
+                        guard(value)
+            yield row
+
     if params.format == "csv":
+        page = _Page(items)
+        columns, row_of = _columns(page, params, check)
         return write_csv(
-            rows(),
+            rows(page, row_of),
             columns,
             header=params.header,
             delimiter=params.delimiter,
@@ -202,21 +213,14 @@ def _table(items: Items, params: MakeFileParams, check: Check) -> bytes:
             bom=params.bom,
             guard=guard,
         )
-    from pyagent_nodes.io._xlsx_write import write_xlsx
+    from pyagent_nodes.io._xlsx_write import Sheet, write_xlsx
 
-    def checked() -> Iterator[list[Any]]:
-        for row in rows():
-            if params.formulas == "fail":
-                for value in row:
-                    if isinstance(value, str) and value.startswith("="):
-                        guard(value)
-            yield row
-
+    sheets: list[Sheet] = []
+    for name, (page, count) in _pages(items, params, check).items():
+        columns, row_of = _columns(page, params, check)
+        sheets.append(Sheet(name=name, columns=columns, rows=rows(page, row_of), count=count))
     return write_xlsx(
-        checked(),
-        columns,
-        sheet=params.sheet,
-        count=len(items),
+        sheets,
         header=params.header,
         freeze=params.freeze,
         widths=params.widths,
@@ -226,8 +230,45 @@ def _table(items: Items, params: MakeFileParams, check: Check) -> bytes:
     )
 
 
+class _Page:
+    """The items of a sheet; they are read anew each time, so that none need be held."""
+
+    def __init__(self, items: Items, by: str | None = None, name: str = "", default: str = "") -> None:
+        self._items, self._by, self._name, self._default = items, by, name, default
+
+    def rows(self, check: Check) -> Iterator[JsonObject]:
+        for number, item in enumerate(self._items):
+            if number % 1024 == 0:
+                check()
+            if self._by is None:
+                yield item.json
+            elif _sheet_of(item.json, self._by, self._default) == self._name:
+                yield without_field(item.json, self._by)
+
+
+def _sheet_of(json: JsonObject, by: str, default: str) -> str:
+    value = read_field(json, by, None)
+    return default if value is None else value if isinstance(value, str) else _json_text(value)
+
+
+def _pages(items: Items, params: MakeFileParams, check: Check) -> dict[str, tuple[_Page, int]]:
+    """Each sheet's items and how many they are, by its name."""
+    by = params.sheet_by
+    if by is None or not len(items):
+        return {params.sheet: (_Page(items), len(items))}
+    counts: dict[str, int] = {}
+    for number, item in enumerate(items):
+        if number % 1024 == 0:
+            check()
+        name = _sheet_of(item.json, by, params.sheet)
+        counts[name] = counts.get(name, 0) + 1
+        if len(counts) > _SHEETS:
+            raise ValueError(f"{by!r} has more than {_SHEETS} values: each would be a sheet")
+    return {name: (_Page(items, by, name, params.sheet), count) for name, count in counts.items()}
+
+
 def _columns(
-    items: Items, params: MakeFileParams, check: Check
+    page: _Page, params: MakeFileParams, check: Check
 ) -> tuple[Sequence[str], Callable[[JsonObject], list[Any]]]:
     """The names of the columns, and what gives an item's cells."""
     flat = _flat if params.nested == "columns" else _same
@@ -235,10 +276,8 @@ def _columns(
         paths = params.fields
         return list(paths), lambda json: [read_field(json, path, None) for path in paths]
     names: dict[str, None] = {}
-    for number, item in enumerate(items):
-        if number % 1024 == 0:
-            check()
-        names.update(dict.fromkeys(flat(item.json)))
+    for fields in page.rows(check):
+        names.update(dict.fromkeys(flat(fields)))
 
     def row_of(json: JsonObject) -> list[Any]:
         found = flat(json)
@@ -262,6 +301,8 @@ def _flat(json: JsonObject, prefix: str = "") -> JsonObject:
 
 
 def _cell(value: Any) -> Any:
-    if isinstance(value, dict | list):
-        return json.dumps(value, ensure_ascii=False, allow_nan=False)
-    return value
+    return _json_text(value) if isinstance(value, dict | list) else value
+
+
+def _json_text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)

@@ -105,6 +105,27 @@ class TestMakeFile:
         assert await code_of(make_file, [{"a": 1}], {"format": "xlsx", "sheet": "a/b"}) == "node.make_file"
         assert await code_of(make_file, [{"a": float("nan")}], {"format": "json"}) == "node.make_file"
 
+    async def test_a_workbook_has_a_sheet_for_each_value_of_a_field_with_columns_of_its_own(self):
+        blobs = TestBlobs()
+        rows = [{"a": 1, "on": "B"}, {"b": 2, "on": "Ä & <b>"}, {"a": 3, "c": 4, "on": "B"}, {"a": 5}]
+        run = await run_node(make_file, rows, {"format": "xlsx", "sheet_by": "on", "sheet": "Rest"}, blobs=blobs)
+        from openpyxl import load_workbook
+
+        assert run.json()[0]["rows"] == 4
+        expected = {"B": [{"a": 1, "c": None}, {"a": 3, "c": 4}], "Ä & <b>": [{"b": 2}], "Rest": [{"a": 5}]}
+        for sheet, found in expected.items():
+            back = await run_node(parse_file, run.outputs["out"], {"sheet": sheet}, blobs=blobs)
+            assert back.json() == found
+        ref = run.outputs["out"][0].binary["file"]
+        assert load_workbook(io.BytesIO(blobs.contents[ref.digest])).sheetnames == list(expected)
+
+    async def test_sheets_that_no_workbook_can_have_are_an_error(self):
+        params = {"format": "xlsx", "sheet_by": "on"}
+        for names in (["a/b"], ["x" * 32], ["a", "A"], [str(number) for number in range(201)]):
+            assert await code_of(make_file, [{"on": name} for name in names], params) == "node.make_file"
+        with pytest.raises(ValidationError):
+            await run_node(make_file, [{}], {"format": "csv", "sheet_by": "on"})
+
     async def test_texts_stay_what_they_are_in_a_spreadsheet(self):
         blobs = TestBlobs()
         rows = [{"a": text} for text in ("<&>\"'", " x ", "a\nb\tc", "é😀", "1.50", "true", "1900-01-05", "2024-13-01")]
