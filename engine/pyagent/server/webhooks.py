@@ -262,14 +262,16 @@ class Webhooks:
         store = self.context.engine.store
 
         async def ended() -> None:
-            while (await store.get_run(run.id)).status not in ENDED:
+            while True:
+                mark = store.mark()
+                if (await store.get_run(run.id)).status in ENDED:
+                    return
                 await store.changed(1.0, mark)
 
         async def gone() -> None:
             while (await request.receive())["type"] != "http.disconnect":
                 pass
 
-        mark = store.mark()
         tasks = [asyncio.create_task(one) for one in (ended(), gone(), self.context.stopping.wait())]
         try:
             await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
