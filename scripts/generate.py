@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import api_reference
 import command_reference
 import error_reference
 import node_reference
@@ -21,6 +22,7 @@ import settings_reference
 ROOT = Path(__file__).resolve().parent.parent
 
 GENERATED: dict[str, Callable[[], str]] = {
+    "docs/reference/api.md": api_reference.render,
     "docs/reference/commands.md": command_reference.render,
     "docs/reference/errors.md": error_reference.render,
     "docs/reference/graph.schema.json": schema_reference.render,

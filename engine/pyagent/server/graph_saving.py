@@ -19,7 +19,9 @@ from pyagent.server.openapi import errors
 
 router = APIRouter(prefix="/api/v1/graphs", tags=["graphs"])
 Server = Annotated[ServerContext, Depends(context_of)]
-IfMatch = Annotated[str | None, Header(description="`ETag` of the text that the editor started from", max_length=200)]
+IfMatch = Annotated[
+    str | None, Header(alias="If-Match", description="`ETag` of the text that the editor started from", max_length=200)
+]
 
 
 @router.post("", status_code=201, responses=errors(409))

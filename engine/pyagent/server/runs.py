@@ -41,7 +41,9 @@ RunId = Annotated[str, Path(pattern="^[0-9a-z]{6,40}$")]
 async def start_run(
     body: StartRun,
     server: Server,
-    idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
+    idempotency_key: Annotated[
+        str | None, Header(alias="Idempotency-Key", max_length=200, description="As `key`; the same key, the same run")
+    ] = None,
 ) -> RunSummary:
     """Start a run; it is executed in the background."""
     engine = server.engine

@@ -17,7 +17,7 @@ GRAPH_ID = "^[a-z][a-z0-9_]*$"
 class Shape(BaseModel):
     """Base of the models: frozen, unknown fields refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class RunSummary(Shape):
