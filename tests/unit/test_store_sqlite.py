@@ -188,6 +188,9 @@ async def test_queries_of_every_commit_use_an_index(store: SqliteStore) -> None:
             "SELECT 1 FROM messages WHERE run = 1",
             "SELECT 1 FROM messages WHERE run IS NULL AND name = 'a' AND key = 'b'",
             "SELECT 1 FROM run_state s WHERE s.status IN ('queued', 'running', 'waiting', 'paused')",
+            "SELECT 1 FROM run_state o WHERE o.slot = 'a' AND o.status IN ('queued', 'running', 'waiting', 'paused')",
+            "SELECT 1 FROM runs WHERE continues = 'x'",
+            "SELECT 1 FROM posted WHERE run = 1 AND once = 'a'",
             "DELETE FROM messages WHERE id = 1 AND (run = 1 OR run IS NULL)",
         ]
         return [
