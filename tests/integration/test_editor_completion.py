@@ -44,7 +44,10 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
         cache.mkdir(parents=True, exist_ok=True)
         (cache / "package.json").write_text("{}")
         command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", f"yaml-language-server@{VERSION}"]
-        subprocess.run(command, cwd=cache, check=True, capture_output=True, timeout=100)
+        try:
+            subprocess.run(command, cwd=cache, check=True, capture_output=True, timeout=100)
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+            pytest.skip(f"yaml-language-server cannot be installed here: {error}")
     return path
 
 
