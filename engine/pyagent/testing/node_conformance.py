@@ -220,7 +220,7 @@ class _Trial:
             self._add("params", f"the case's parameters do not fit: {error}", "Correct the case.")
             return None
         try:
-            dumped = params.model_dump(mode="json", by_alias=True)
+            dumped = params.model_dump(mode="json", by_alias=True, exclude_unset=True)
             again = self.type.validate_params(dumped)
         except (ValidationError, ValueError) as error:
             self._add(

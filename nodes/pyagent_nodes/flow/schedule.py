@@ -7,7 +7,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Annotated, Any, Literal, Self, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 
 from pyagent.sdk import Context, Item, Items, NodeParams, Occurrence, SourceContext, node
 from pyagent.sdk.fields import Duration
@@ -23,7 +23,11 @@ def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-OneOrMore: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+OneOrMore: TypeAlias = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_listed),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
 
 
 class ScheduleParams(NodeParams):
