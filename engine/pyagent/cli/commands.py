@@ -12,6 +12,7 @@ import typer
 
 from pyagent.cli import graph
 from pyagent.cli.exits import Exit, exit_of_error
+from pyagent.cli.trigger_commands import add_trigger_commands
 from pyagent.errors import InputError, PyAgentError
 from pyagent.server import PORT
 
@@ -385,6 +386,9 @@ def up_command(
     from pyagent.cli.serve import up
 
     _await(lambda: up(host=host, port=port, browser=not no_browser, dev=dev, as_json=as_json))
+
+
+add_trigger_commands(app)
 
 
 @app.command("open")

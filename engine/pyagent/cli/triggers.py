@@ -1,0 +1,185 @@
+"""`pyagent activate`, `deactivate`, `triggers` and `listen`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from pyagent.cli.exits import Exit
+from pyagent.cli.session import is_path, open_engine, server_token
+from pyagent.cli.text import escape
+from pyagent.errors import NotFound, SetupError
+
+if TYPE_CHECKING:
+    from pyagent.runtime.activation import LiveTrigger
+    from pyagent.runtime.engine import Engine
+    from pyagent.runtime.trigger_views import TriggerState
+    from pyagent.store.base import Run
+
+_STEP = 1.0
+"""Seconds between looks for a run while nothing is told of."""
+
+
+def _console() -> Console:
+    return Console(highlight=False, soft_wrap=True)
+
+
+async def activate_graph(graph: str, *, as_json: bool) -> Exit:
+    """Let the world start a graph. Raises `GraphError`, `NotFound`."""
+    from pyagent.runtime.activation import activate, live_triggers
+    from pyagent.runtime.trigger_views import next_times
+
+    async with open_engine(graph) as engine:
+        document = await engine.document(graph)
+        activation = await activate(engine, document)
+        triggers = live_triggers(engine, document.spec, activation)
+        now = await engine.store.now()
+        if as_json:
+            print(json.dumps({"graph": activation.graph_id, "hash": activation.graph_hash, "at": str(activation.at)}))
+            return Exit.DONE
+        console = _console()
+        console.print(f"[bold]{escape(activation.graph_id)}[/] is active in the version {activation.graph_hash[:12]}")
+        for trigger in triggers:
+            console.print(f"  {escape(trigger.node.id)}  {_about(trigger, next_times(trigger, now, 1))}")
+        console.print("[dim]`pyagent serve` starts its runs, as long as it runs.[/]")
+    return Exit.DONE
+
+
+async def deactivate_graph(graph: str) -> Exit:
+    """Let the world start a graph no more. Raises `NotFound` (`trigger.not_active`), `GraphError`."""
+    from pyagent.runtime.activation import deactivate
+
+    async with open_engine(graph) as engine:
+        graph_id = (await engine.document(graph)).spec.id if is_path(graph) else graph
+        if not await deactivate(engine, graph_id):
+            raise NotFound(
+                f"the graph {graph_id} is not active",
+                code="trigger.not_active",
+                hint="`pyagent triggers` lists what is active.",
+            )
+        _console().print(f"{escape(graph_id)} is active no more; its runs go on.")
+    return Exit.DONE
+
+
+async def list_triggers(*, count: int, as_json: bool) -> Exit:
+    """Show every live trigger."""
+    from pyagent.runtime.trigger_views import trigger_states
+
+    async with open_engine() as engine:
+        states = await trigger_states(engine, count)
+    if as_json:
+        print(json.dumps([_as_json(state) for state in states], ensure_ascii=False, indent=2))
+        return Exit.DONE
+    console = _console()
+    if not states:
+        console.print("No graph is active. Activate one: pyagent activate GRAPH")
+    for state in states:
+        graph_id = state.activation.graph_id
+        edited = "  [yellow]the file has changed since; activate it again to publish it[/]" if state.edited else ""
+        node = f".{state.trigger.node.id}" if state.trigger is not None else ""
+        console.print(f"[bold]{escape(graph_id + node)}[/]  since {_local(state.activation.since)}{edited}")
+        if state.trigger is not None:
+            console.print(f"  {_about(state.trigger, state.next)}")
+        if (run := state.last_run) is not None:
+            console.print(f"  last run {run.id}: {run.status}, {_local(run.created_at)}")
+        if state.problem is not None:
+            console.print(f"  [red]{escape(str(state.problem['code']))}[/]: {escape(str(state.problem['message']))}")
+            console.print(f"  [dim]{escape(str(state.problem.get('hint', '')))}[/]")
+    return Exit.DONE
+
+
+def _about(trigger: LiveTrigger, times: Any) -> str:
+    if (endpoint := trigger.endpoint) is not None:
+        return f"{'|'.join(endpoint.methods)} /webhooks/{escape(endpoint.path)}"
+    if trigger.type.upcoming is None:
+        return f"[dim]{escape(trigger.type.title)}[/]"
+    return "next " + (", ".join(at.strftime("%a %Y-%m-%d %H:%M:%S %z") for at in times) or "never")
+
+
+def _local(at: datetime) -> str:
+    return at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _as_json(state: TriggerState) -> dict[str, Any]:
+    trigger, run, activation = state.trigger, state.last_run, state.activation
+    endpoint = trigger.endpoint if trigger is not None else None
+    return {
+        "graph": activation.graph_id,
+        "node": trigger.node.id if trigger is not None else "",
+        "type": str(trigger.node.use) if trigger is not None else "",
+        "hash": activation.graph_hash,
+        "activated_at": activation.at.isoformat(),
+        "edited": state.edited,
+        "path": f"/webhooks/{endpoint.path}" if endpoint is not None else None,
+        "methods": list(endpoint.methods) if endpoint is not None else None,
+        "next": [at.isoformat() for at in state.next],
+        "last_run": {"id": run.id, "status": run.status, "at": run.created_at.isoformat()} if run else None,
+        "problem": dict(state.problem) if state.problem is not None else None,
+    }
+
+
+async def listen(graph: str, *, host: str, port: int, as_json: bool) -> Exit:
+    """Open a graph's test addresses on the running server, and watch the run that a request starts.
+
+    Raises `SetupError` (`server.not_running`), and what the server says of the graph.
+    """
+    from pyagent.cli.run import watch_run
+    from pyagent.graph.yaml import load_text
+
+    console = _console()
+    async with open_engine() as engine:
+        address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        found = await _ask(address, graph)
+        for one in found["addresses"]:
+            line = f"curl -X {one['methods'][0]} {address}{one['path']}"
+            console.print(json.dumps({"listen": line}) if as_json else f"Send one request: [bold]{escape(line)}[/]")
+        until = datetime.fromisoformat(found["expires_at"])
+        if not as_json:
+            console.print(f"[dim]Listening until {_local(until)}; Ctrl-C stops waiting.[/]")
+        run = await _first_run(engine, graph, found["id"], until)
+        if run is None:
+            console.print("Nothing came.")
+            return Exit.FAILED
+        spec = load_text((await engine.store.get_graph(run.graph_hash)).text).spec
+        return await watch_run(engine, run, spec, Console(highlight=False), as_json=as_json, share=True)
+
+
+async def _ask(address: str, graph: str) -> Any:
+    import httpx
+
+    headers = {"Authorization": f"Bearer {server_token()}"}
+    try:
+        async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
+            answer = await client.post(f"{address}/api/v1/graphs/{graph}/listen", headers=headers)
+    except httpx.HTTPError:
+        raise SetupError(
+            f"no server answers at {address}",
+            code="server.not_running",
+            hint="Start one with `pyagent serve`, or name its port with --port.",
+        ) from None
+    if answer.status_code == 201:
+        return answer.json()
+    said = answer.json()
+    raise SetupError(
+        said.get("message", f"the server answered {answer.status_code}"),
+        code=said.get("code", "server.other"),
+        hint=said.get("hint", ""),
+    )
+
+
+async def _first_run(engine: Engine, graph: str, listening: str, until: datetime) -> Run | None:
+    """The run that the request starts; None when the time is over."""
+    from pyagent.store.base import RunFilter
+
+    while await engine.store.now() < until:
+        mark = engine.store.mark()
+        for run in await engine.store.list_runs(RunFilter(graph_id=graph, limit=20)):
+            if run.labels.get("listen") == listening:
+                return run
+        await engine.store.changed(_STEP, mark)
+        await asyncio.sleep(0)
+    return None
