@@ -140,13 +140,63 @@ async def _scratch() -> Finding:
 async def _nodes() -> Finding:
     from pyagent.sdk.registry import Registry
 
-    found = await asyncio.to_thread(Registry.installed().all)
+    registry = Registry.installed()
+    found = await asyncio.to_thread(registry.all)
     if not found:
         return Finding(
             name="nodes", status="missing", detail="no node types are installed", hint="Install the distribution again."
         )
-    domains = sorted({each.name.partition(".")[0] for each in found})
-    return Finding(name="nodes", status="ok", detail=f"{len(found)} types: {', '.join(domains)}")
+    detail = f"{len(found)} types: {', '.join(sorted({each.name.partition('.')[0] for each in found}))}"
+    if registry.broken:
+        first = registry.broken[0]
+        hint = f"{first.hint} `pyagent node check` tells all."
+        return Finding(name="nodes", status="optional", detail=f"{detail}; {first.message}", hint=hint)
+    return Finding(name="nodes", status="ok", detail=detail)
+
+
+_OF_NODES = {
+    "aiosmtplib": "mail",
+    "aiosqlite": "SQLite",
+    "cronsim": "schedules",
+    "dateutil": "dates",
+    "defusedxml": "XML",
+    "liquid": "templates",
+    "openpyxl": "spreadsheets",
+    "psycopg": "Postgres",
+    "sqlalchemy": "SQL",
+    "watchfiles": "watched folders",
+    "websockets": "the page's live events",
+}
+"""Packages that nodes and the server import when they are used, and what for."""
+
+
+async def _packages() -> Finding:
+    import importlib.util
+
+    absent = {name: what for name, what in _OF_NODES.items() if importlib.util.find_spec(name) is None}
+    if absent:
+        told = ", ".join(f"{name} ({what})" for name, what in absent.items())
+        return Finding(
+            name="packages", status="missing", detail=f"not there: {told}", hint="Install the distribution again."
+        )
+    return Finding(name="packages", status="ok", detail=f"for {', '.join(sorted(_OF_NODES.values()))}")
+
+
+async def _settings() -> Finding:
+    from pyagent.graph.problems import nearest
+    from pyagent.settings import SETTINGS
+
+    known = tuple(setting.name for setting in SETTINGS)
+    families = tuple(setting.name for setting in SETTINGS if setting.family)
+    given = sorted(name for name in os.environ if name.startswith("PYAGENT_"))
+    unknown = [name for name in given if name not in known and not name.startswith(families)]
+    if unknown:
+        hint = f"{nearest(unknown[0], known)} `pyagent settings` shows those there are."
+        return Finding(
+            name="settings", status="optional", detail=f"nobody reads {', '.join(unknown)}", hint=hint.strip()
+        )
+    detail = ", ".join(given) + " set in the environment" if given else "the defaults"
+    return Finding(name="settings", status="ok", detail=detail)
 
 
 async def _graphs() -> Finding:
@@ -189,7 +239,9 @@ _LOOKS: tuple[Callable[[], Awaitable[Finding]], ...] = (
     _python,
     _rust_module,
     _dates,
+    _settings,
     _nodes,
+    _packages,
     _graphs,
     _store,
     _scratch,
