@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Any, cast
 
@@ -103,9 +104,15 @@ async def list_runs(
 
 
 @router.get("/runs/{run_id}", responses=errors(404))
-async def show_run(run_id: RunId, server: Server) -> RunDetails:
+async def show_run(
+    run_id: RunId,
+    server: Server,
+    wait: Annotated[float, Query(ge=0, le=60, description="Seconds to wait at most until it ends or waits")] = 0,
+) -> RunDetails:
     """A run with its steps."""
     store = server.engine.store
+    if wait:
+        await _until_it_rests(server, run_id, wait)
     # The cursor first: what happens meanwhile comes again by the events, and nothing is missed.
     cursor = await store.last_cursor()
     run = await store.get_run(run_id)
@@ -162,6 +169,17 @@ async def draw_run(run_id: RunId, server: Server, frame: str = "") -> Response:
             hint="`frames` of the run lists what it has called.",
         )
     return picture(frames[frame], server)
+
+
+async def _until_it_rests(server: ServerContext, run_id: str, seconds: float) -> None:
+    """Return when the run has ended, waits or is paused, at the latest after so many seconds."""
+    clock, store = asyncio.get_running_loop().time, server.engine.store
+    end = clock() + seconds
+    while not server.stopping.is_set() and (left := end - clock()) > 0:
+        mark = store.mark()
+        if (await store.get_run(run_id)).status not in ("queued", "running"):
+            return
+        await store.changed(min(left, 1.0), mark)
 
 
 def step_view(run: Run, record: StepRecord, keys: Keys) -> StepView:
