@@ -15,7 +15,8 @@ from pyagent.errors import GraphError, NodeError
 from pyagent.runtime.activation import activate, deactivate
 from pyagent.runtime.engine import Engine
 from pyagent.runtime.library import GraphLibrary
-from pyagent.runtime.trigger_views import scheduled, trigger_states
+from pyagent.runtime.live_triggers import scheduled
+from pyagent.runtime.trigger_views import trigger_states
 from pyagent.runtime.triggers import TriggerHost
 from pyagent.sdk import Context, Item, Items, NodeParams, Occurrence, Registry, SourceContext, node
 from pyagent.store.base import Run, RunFilter, Store, StoreUnavailable
@@ -199,7 +200,7 @@ async def test_two_active_graphs_have_no_address_together(lab: Lab) -> None:
 async def test_the_next_times_of_a_graph_are_known_before_it_is_active(lab: Lab) -> None:
     lab.write(GRAPH.replace("test.feed@1", "flow.schedule@1, with: {every: 1h}"))
     spec = (await lab.engine.document("fed")).spec
-    found = scheduled(lab.engine, spec, datetime(2026, 1, 1, 9, 30, tzinfo=UTC), 2)
+    found = scheduled(lab.engine.registry, spec, datetime(2026, 1, 1, 9, 30, tzinfo=UTC), 2)
     assert {node: [one.hour for one in times] for node, times in found.items()} == {"feed": [10, 11]}
 
 

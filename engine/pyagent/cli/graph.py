@@ -180,6 +180,9 @@ def show_command(
         raise typer.Exit(1) from None
     if form is Format.text and output is None:
         Console().print(show.tree(spec))
+        from pyagent.cli.triggers import print_next_times
+
+        print_next_times(spec, Console(soft_wrap=True, highlight=False))
         return
     if form is Format.svg:
         drawn = show.svg(spec, checker([file]).catalogue, direction=direction.value)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -15,8 +16,9 @@ from pyagent.cli.text import escape
 from pyagent.errors import NotFound, SetupError
 
 if TYPE_CHECKING:
-    from pyagent.runtime.activation import LiveTrigger
+    from pyagent.graph.spec import GraphSpec
     from pyagent.runtime.engine import Engine
+    from pyagent.runtime.live_triggers import LiveTrigger
     from pyagent.runtime.trigger_views import TriggerState
     from pyagent.store.base import Run
 
@@ -30,13 +32,13 @@ def _console() -> Console:
 
 async def activate_graph(graph: str, *, as_json: bool) -> Exit:
     """Let the world start a graph. Raises `GraphError`, `NotFound`."""
-    from pyagent.runtime.activation import activate, live_triggers
-    from pyagent.runtime.trigger_views import next_times
+    from pyagent.runtime.activation import activate
+    from pyagent.runtime.live_triggers import live_triggers, next_times
 
     async with open_engine(graph) as engine:
         document = await engine.document(graph)
         activation = await activate(engine, document)
-        triggers = live_triggers(engine, document.spec, activation)
+        triggers = live_triggers(engine.registry, document.spec, activation)
         now = await engine.store.now()
         if as_json:
             print(json.dumps({"graph": activation.graph_id, "hash": activation.graph_hash, "at": str(activation.at)}))
@@ -92,12 +94,25 @@ async def list_triggers(*, count: int, as_json: bool) -> Exit:
     return Exit.DONE
 
 
-def _about(trigger: LiveTrigger, times: Any) -> str:
+def print_next_times(graph: GraphSpec, console: Console, count: int = 3) -> None:
+    """Say when the graph's schedules come next, were it active; nothing for a graph without any."""
+    from pyagent.runtime.live_triggers import scheduled
+    from pyagent.sdk.registry import Registry
+
+    for node, times in scheduled(Registry.installed(), graph, datetime.now(UTC), count).items():
+        console.print(f"{escape(node)} comes next: {_times(times)}")
+
+
+def _times(times: Sequence[datetime]) -> str:
+    return ", ".join(at.strftime("%a %Y-%m-%d %H:%M:%S %z") for at in times) or "never"
+
+
+def _about(trigger: LiveTrigger, times: Sequence[datetime]) -> str:
     if (endpoint := trigger.endpoint) is not None:
         return f"{'|'.join(endpoint.methods)} /webhooks/{escape(endpoint.path)}"
     if trigger.type.upcoming is None:
         return f"[dim]{escape(trigger.type.title)}[/]"
-    return "next " + (", ".join(at.strftime("%a %Y-%m-%d %H:%M:%S %z") for at in times) or "never")
+    return f"next {_times(times)}"
 
 
 def _local(at: datetime) -> str:

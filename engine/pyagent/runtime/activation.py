@@ -3,77 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from pyagent.errors import GraphError, Where
 from pyagent.graph.source import GraphLike
-from pyagent.graph.spec import GraphSpec, NodeSpec
+from pyagent.graph.spec import GraphSpec
 from pyagent.graph.yaml import Document, load_text
 from pyagent.runtime.checking import GraphChecker
 from pyagent.runtime.engine import FOREVER, Engine
 from pyagent.runtime.inputs import checked_inputs
 from pyagent.runtime.journal import event
+from pyagent.runtime.live_triggers import LiveTrigger, live_triggers
 from pyagent.runtime.log import encode
 from pyagent.runtime.requests import new_run_id
-from pyagent.sdk.node import NodeType
-from pyagent.sdk.params import NodeParams
-from pyagent.sdk.sources import Endpoint, Occurrence
+from pyagent.sdk.sources import Occurrence
 from pyagent.store.base import Activation, ClaimTaken, Commit, NewRun, Run, RunFilter
-
-
-@dataclass(frozen=True, kw_only=True)
-class LiveTrigger:
-    """A trigger node of a graph version that the world starts."""
-
-    graph: GraphSpec
-    node: NodeSpec
-    type: NodeType
-    params: NodeParams
-    activation: Activation | None = None
-    """None for a version that is only being looked at."""
-
-    @property
-    def timezone(self) -> str:
-        """The graph's time zone, else UTC."""
-        return self.graph.settings.timezone or "UTC"
-
-    @cached_property
-    def endpoint(self) -> Endpoint | None:
-        """Where it takes requests, if it does."""
-        return self.type.endpoint(self.params) if self.type.endpoint is not None else None
-
-    def key(self, occurrence: str) -> str:
-        """The start key of an occurrence."""
-        return f"{self.node.id}/{occurrence}"
-
-
-def live_triggers(engine: Engine, graph: GraphSpec, activation: Activation | None = None) -> list[LiveTrigger]:
-    """The nodes of the graph at which the world starts it. Raises `GraphError` where they are not what they were."""
-    found: list[LiveTrigger] = []
-    for node in graph.nodes:
-        node_type = engine.registry.get(str(node.use))
-        if node_type is None:
-            raise GraphError(
-                f"there is no node type {node.use}",
-                code="graph.node.unknown_type",
-                where=Where(node=node.id),
-                hint="Install it again, or activate the graph without it.",
-            )
-        if not node_type.live:
-            continue
-        try:
-            params = node_type.validate_params(node.params)
-        except ValueError as error:  # pydantic's: the node type has changed since the graph was activated
-            raise GraphError(
-                f"the parameters do not fit {node.use}: {error}",
-                code="graph.param.invalid",
-                where=Where(node=node.id),
-                hint="Correct the graph and activate it again.",
-            ) from error
-        found.append(LiveTrigger(graph=graph, node=node, type=node_type, params=params, activation=activation))
-    return found
 
 
 async def activate(engine: Engine, graph: GraphLike, *, actor: str = "local") -> Activation:
@@ -85,7 +29,7 @@ async def activate(engine: Engine, graph: GraphLike, *, actor: str = "local") ->
     document = await engine.document(graph)
     GraphChecker(engine.registry).require(document)
     spec = document.spec
-    triggers = live_triggers(engine, spec)
+    triggers = live_triggers(engine.registry, spec)
     if not triggers:
         raise GraphError(
             f"nothing in the world starts the graph {spec.id}",
@@ -150,7 +94,7 @@ class ActiveGraphs:
             if (document := self._documents.get(activation.graph_hash)) is None:
                 document = load_text((await self.engine.store.get_graph(activation.graph_hash)).text)
                 self._documents[activation.graph_hash] = document
-            return live_triggers(self.engine, document.spec, activation)
+            return live_triggers(self.engine.registry, document.spec, activation)
         except GraphError as error:
             if not activation.problems:
                 await self.engine.store.set_problem(activation.graph_id, error.where.node or "", error.as_dict())
@@ -210,12 +154,10 @@ async def last_run(engine: Engine, trigger: LiveTrigger) -> Run | None:
 
 __all__ = [
     "ActiveGraphs",
-    "LiveTrigger",
     "activate",
     "deactivate",
     "has_started",
     "inputs_of",
     "last_run",
-    "live_triggers",
     "start_occurrence",
 ]

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from pyagent.errors import GraphError, NotFound
-from pyagent.graph.spec import GraphSpec
-from pyagent.runtime.activation import ActiveGraphs, LiveTrigger, last_run, live_triggers
+from pyagent.runtime.activation import ActiveGraphs, last_run
 from pyagent.runtime.engine import Engine
+from pyagent.runtime.live_triggers import LiveTrigger, next_times
 from pyagent.store.base import Activation, Run
 
 
@@ -62,22 +62,6 @@ async def trigger_states(engine: Engine, count: int = 3) -> list[TriggerState]:
     return found
 
 
-def next_times(trigger: LiveTrigger, after: datetime, count: int) -> Sequence[datetime]:
-    """The trigger's next times; none for those that do not know them."""
-    if trigger.type.upcoming is None or not count:
-        return ()
-    return trigger.type.upcoming(trigger.params, after, count, trigger.timezone)
-
-
-def scheduled(engine: Engine, graph: GraphSpec, after: datetime, count: int) -> dict[str, Sequence[datetime]]:
-    """The next times of a graph's triggers, by node, were it active. Empty where its parameters do not fit."""
-    try:
-        triggers = live_triggers(engine, graph)
-    except GraphError:
-        return {}
-    return {trigger.node.id: times for trigger in triggers if (times := next_times(trigger, after, count))}
-
-
 async def _differs(engine: Engine, activation: Activation) -> bool:
     try:
         return (await engine.document(activation.graph_id)).spec.hash() != activation.graph_hash
@@ -85,4 +69,4 @@ async def _differs(engine: Engine, activation: Activation) -> bool:
         return True
 
 
-__all__ = ["TriggerState", "next_times", "scheduled", "trigger_states"]
+__all__ = ["TriggerState", "trigger_states"]

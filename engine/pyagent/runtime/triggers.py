@@ -13,8 +13,9 @@ from functools import partial
 from typing import Any, Literal, cast
 
 from pyagent.errors import InputError, PyAgentError, Where
-from pyagent.runtime.activation import ActiveGraphs, LiveTrigger, has_started, start_occurrence
+from pyagent.runtime.activation import ActiveGraphs, has_started, start_occurrence
 from pyagent.runtime.engine import Engine
+from pyagent.runtime.live_triggers import LiveTrigger
 from pyagent.runtime.log import encode
 from pyagent.sdk.outcome import as_error
 from pyagent.sdk.sources import Occurrence

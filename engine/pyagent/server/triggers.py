@@ -9,7 +9,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query, Request
 
 from pyagent.errors import NotFound
-from pyagent.runtime.activation import LiveTrigger, activate, deactivate
+from pyagent.runtime.activation import activate, deactivate
+from pyagent.runtime.live_triggers import LiveTrigger
 from pyagent.runtime.trigger_views import TriggerState, trigger_states
 from pyagent.server.context import ServerContext, context_of
 from pyagent.server.openapi import errors

@@ -19,10 +19,11 @@ from starlette.types import Receive, Scope, Send
 
 from pyagent.errors import GraphError, InputError, PyAgentError, Where
 from pyagent.graph.yaml import Document
-from pyagent.runtime.activation import ActiveGraphs, LiveTrigger, inputs_of, live_triggers, start_occurrence
+from pyagent.runtime.activation import ActiveGraphs, inputs_of, start_occurrence
 from pyagent.runtime.checking import GraphChecker
 from pyagent.runtime.inputs import needed_consents
 from pyagent.runtime.inspect import step_data
+from pyagent.runtime.live_triggers import LiveTrigger, live_triggers
 from pyagent.runtime.log import decode
 from pyagent.sdk.sources import Endpoint, Occurrence
 from pyagent.server.context import ServerContext
@@ -102,7 +103,9 @@ class Webhooks:
         engine = self.context.engine
         document = await engine.document(graph_id)
         GraphChecker(engine.registry).require(document)
-        triggers = tuple(trigger for trigger in live_triggers(engine, document.spec) if trigger.endpoint is not None)
+        triggers = tuple(
+            trigger for trigger in live_triggers(engine.registry, document.spec) if trigger.endpoint is not None
+        )
         if not triggers:
             raise GraphError(
                 f"the graph {graph_id} takes no requests",
