@@ -17,11 +17,12 @@ from pyagent.cli.exits import Exit, exit_of_status
 from pyagent.cli.output import print_json
 from pyagent.cli.progress import event_line, mark
 from pyagent.cli.run import run_json, sum_up, watch_run
-from pyagent.cli.session import open_engine
+from pyagent.cli.session import open_engine, server_token
 from pyagent.cli.text import escape, plain
 from pyagent.cli.view import Labels, RunView, StepView, duration, now
 from pyagent.cli.watch import how_to_go_on, with_signals
 from pyagent.errors import InputError
+from pyagent.server import PORT
 from pyagent.store.base import ENDED
 
 if TYPE_CHECKING:
@@ -123,8 +124,21 @@ async def show_run(run_id: str, *, follow: bool, log: bool, as_json: bool) -> Ex
     _print_steps(view, console)
     sum_up(run, console)
     for step in view.waiting():
-        console.print(how_to_go_on(run.id, step, answered=_answered(step, messages)), soft_wrap=True)
+        answered = _answered(step, messages)
+        console.print(how_to_go_on(run.id, step, answered=answered), soft_wrap=True)
+        record = next((record for record in records if record.step == step.key), None)
+        if record is not None and not answered and (address := _form_address(run, record)):
+            console.print(f"  [dim]or whoever opens it while `pyagent serve` runs:[/] {address}", soft_wrap=True)
     return exit_of_status(run.status)
+
+
+def _form_address(run: Run, record: StepRecord) -> str:
+    """The address of the page by which whoever has it may answer, on the server's usual port, or nothing."""
+    from pyagent.server.form_address import form_path
+    from pyagent.server.security import Keys
+
+    path = form_path(run, record, Keys(server_token()))
+    return f"http://127.0.0.1:{PORT}{path}" if path else ""
 
 
 def _signal_waits(records: Sequence[StepRecord]) -> list[Mapping[str, Any]]:

@@ -1,6 +1,6 @@
 // What a run waits for, answered in place: approvals, forms, signals, outcomes that nobody knows.
 
-import { ApiError, post } from './api.js';
+import { ApiError, get, post } from './api.js';
 import { count, errorView, h, say, valueView, when } from './dom.js';
 import { schemaForm } from './form.js';
 
@@ -25,7 +25,23 @@ export function askView(runId, step, label) {
 
   const parts = { approval, form: answerForm, webhook: answerForm, unknown, signal, time }[step.wait.kind] ?? answerForm;
   panel.append(...parts(step, label, send), wrong);
+  if (['approval', 'form'].includes(step.wait.kind)) panel.append(forSomebodyElse(runId, step));
   return panel;
+}
+
+/** The address of a page by which whoever has it may answer once; asked for when it is wanted. */
+function forSomebodyElse(runId, step) {
+  const place = h('p', { class: 'soft' });
+  const show = async () => {
+    const run = await get(`/api/v1/runs/${runId}`);
+    const form = run.steps.find((found) => found.step === step.key)?.form;
+    if (!form) return place.replaceChildren('Nobody is asked any more.');
+    const address = h('input', { type: 'text', class: 'code', readonly: true, value: location.origin + form, 'aria-label': 'Address of the form' });
+    place.replaceChildren('Whoever opens this address may answer once, without the token: ', address);
+    address.select();
+  };
+  place.append(h('button', { type: 'button', class: 'quiet', onclick: show }, 'Let somebody else answer'));
+  return place;
 }
 
 function title(text, label) {
