@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from pyagent.errors import GraphError, Where
 from pyagent.graph.spec import GraphSpec, NodeSpec
@@ -13,7 +14,9 @@ from pyagent.sdk.node import NodeType
 from pyagent.sdk.params import NodeParams
 from pyagent.sdk.registry import Registry
 from pyagent.sdk.sources import Endpoint
-from pyagent.store.base import Activation
+
+if TYPE_CHECKING:
+    from pyagent.store.base import Activation
 
 
 @dataclass(frozen=True, kw_only=True)
