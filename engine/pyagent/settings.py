@@ -172,6 +172,18 @@ def shown(setting: Setting) -> list[Mapping[str, Any]]:
     ]
 
 
+def given_names() -> list[str]:
+    """The variables of the environment that are meant for PyAgent, by their names."""
+    return sorted(name for name in os.environ if name.startswith("PYAGENT_"))
+
+
+def unknown_names() -> list[str]:
+    """Those of them that nothing reads, as a name with a typing error."""
+    known = {setting.name for setting in SETTINGS if not setting.family}
+    families = tuple(setting.name for setting in SETTINGS if setting.family)
+    return [name for name in given_names() if name not in known and not name.startswith(families)]
+
+
 def data_folder() -> Path:
     """The user's data folder (`XDG_DATA_HOME`)."""
     home = os.environ.get("XDG_DATA_HOME", "")

@@ -95,3 +95,14 @@ def test_the_command_shows_what_is_set_and_where_from_and_no_secret(
     assert pyagent(["settings"]) == 0
     assert "hush" not in capsys.readouterr().out
     assert STORE.text() == "/somewhere"
+
+
+def test_a_variable_that_nobody_reads_is_told_by_the_doctor(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PYAGENT_STORE", str(tmp_path / "store.db"))
+    monkeypatch.setenv("PYAGENT_GRAPH", "x")
+    pyagent(["doctor", "--json"])
+    [found] = [each for each in json.loads(capsys.readouterr().out) if each["name"] == "settings"]
+    assert "PYAGENT_GRAPH" in found["detail"]
+    assert "PYAGENT_GRAPHS" in found["hint"]

@@ -184,17 +184,14 @@ async def _packages() -> Finding:
 
 async def _settings() -> Finding:
     from pyagent.graph.problems import nearest
-    from pyagent.settings import SETTINGS
+    from pyagent.settings import SETTINGS, given_names, unknown_names
 
-    known = tuple(setting.name for setting in SETTINGS)
-    families = tuple(setting.name for setting in SETTINGS if setting.family)
-    given = sorted(name for name in os.environ if name.startswith("PYAGENT_"))
-    unknown = [name for name in given if name not in known and not name.startswith(families)]
-    if unknown:
-        hint = f"{nearest(unknown[0], known)} `pyagent settings` shows those there are."
+    if unknown := unknown_names():
+        hint = f"{nearest(unknown[0], [setting.name for setting in SETTINGS])} `pyagent settings` shows them."
         return Finding(
             name="settings", status="optional", detail=f"nobody reads {', '.join(unknown)}", hint=hint.strip()
         )
+    given = given_names()
     detail = ", ".join(given) + " set in the environment" if given else "the defaults"
     return Finding(name="settings", status="ok", detail=detail)
 

@@ -116,7 +116,9 @@ class Registry:
         """The type. Raises `NotFound` (`node.not_found`), and what `get` raises."""
         if (found := self.get(use)) is None:
             raise NotFound(
-                f"there is no node type {use!r}", code="node.not_found", hint="`pyagent node list` shows those there are."
+                f"there is no node type {use!r}",
+                code="node.not_found",
+                hint="`pyagent node list` shows those there are.",
             )
         return found
 

@@ -54,7 +54,7 @@ def watched_effects(*, allowed: Sequence[Path] = ()) -> Generator[list[str]]:
         about = os.fsdecode(arguments[0]) if arguments and isinstance(arguments[0], str | bytes) else ""
         if about == os.devnull or "__pycache__" in about or (inside and about.startswith(inside)):
             return
-        told = about or " ".join(str(part) for part in arguments if isinstance(part, str | int | tuple))
+        told = about or " ".join(str(part) for part in arguments)
         seen.append(f"{event} {told}"[:200])
 
     outer, _listener = _listener, listen
