@@ -21,6 +21,7 @@ from pyagent.errors import PyAgentError
 
 _RUNS = 50
 _GRAPH_ID = re.compile(rb"^id:\s*([a-z][a-z0-9_]*)", re.MULTILINE)
+_NODE_ID = re.compile(rb"^\s*- *\{? *id: *([a-z][a-z0-9_]*)", re.MULTILINE)
 _NODE = re.compile(rb"^@node\(\s*\"([a-z0-9_.]+)\"", re.MULTILINE)
 
 
@@ -112,9 +113,12 @@ def _runs() -> Iterator[str]:
 
 
 def _steps(before: Sequence[str]) -> Iterator[str]:
+    """Nodes of the run's graph: a node means its newest step."""
     for word in before:
         if len(word) >= 6:
-            yield from _query("SELECT step FROM steps JOIN runs USING (run) WHERE id GLOB ? LIMIT 200", f"{word}*")
+            sql = "SELECT text FROM graphs JOIN runs ON graphs.hash = runs.graph_hash WHERE id GLOB ? LIMIT 1"
+            for text in _query(sql, f"{word}*"):
+                yield from (found[1].decode() for found in _NODE_ID.finditer(text))
 
 
 def _node_types() -> Iterator[str]:
