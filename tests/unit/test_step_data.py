@@ -80,7 +80,7 @@ async def test_tries_that_failed_and_the_answer_of_a_wait_are_told(lab: Lab) -> 
     await lab.drive(run)
     answer = (await step_data(lab.engine, run.id, "ask")).answer
     assert answer is not None
-    assert (answer["value"], answer["actor"]) == ({"approved": True}, "ann")
+    assert (answer["value"], answer["actor"]) == ({"approved": True, "comment": ""}, "ann")
 
 
 def _one(name: str):
