@@ -6,8 +6,10 @@ import asyncio
 import hashlib
 import hmac
 import json
+import re
 import shutil
 import socket
+import subprocess
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -21,7 +23,7 @@ from pyagent.runtime.library import GraphLibrary
 from pyagent.server.serving import serving
 from pyagent.store.base import RunFilter
 from pyagent.store.sqlite import SqliteStore
-from server_process import ServerProcess
+from server_process import PYAGENT, ServerProcess, environment
 
 pytestmark = pytest.mark.integration
 TOKEN = "t" * 43
@@ -556,6 +558,47 @@ def ended(server: ServerProcess, graph: str, count: int) -> list[Any]:
             return runs
         assert time.monotonic() < deadline, [run["status"] for run in runs]
         time.sleep(0.1)
+
+
+def test_the_command_line_activates_lists_listens_and_deactivates(folder: Path) -> None:
+    def pyagent(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*PYAGENT, *arguments],
+            env=environment(folder),
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    assert "POST /webhooks/orders" in pyagent("activate", "hook.yaml").stdout
+    assert pyagent("activate", "nobody.yaml").returncode == 2
+    with ServerProcess(folder) as server:
+        listening = subprocess.Popen(
+            [*PYAGENT, "listen", "hook", "--port", str(server.port)],
+            env=environment(folder),
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert listening.stdout is not None
+        line = listening.stdout.readline()
+        address = re.search(r"http://\S+", line)
+        assert address is not None, line
+        assert address[0] == f"{server.address}/webhooks-test/orders"
+        httpx.post(address[0], json={"n": 1}, trust_env=False).raise_for_status()
+        shown, _ = listening.communicate(timeout=60)
+        assert listening.returncode == 0, shown
+        httpx.post(f"{server.address}/webhooks/orders", json={"n": 2}, trust_env=False).raise_for_status()
+        ended(server, "hook", 2)
+        (found,) = json.loads(pyagent("triggers", "--json").stdout)
+        assert (found["node"], found["path"], found["edited"]) == ("request", "/webhooks/orders", False)
+        assert found["last_run"]["status"] == "completed"
+        assert pyagent("listen", "watcher", "--port", str(server.port)).returncode != 0
+    assert "server.not_running" in pyagent("listen", "hook", "--port", str(server.port)).stderr
+    assert pyagent("deactivate", "hook").returncode == 0
+    assert "trigger.not_active" in pyagent("deactivate", "hook").stderr
 
 
 def test_a_server_that_is_killed_between_deliveries_loses_none_and_runs_none_twice(folder: Path) -> None:
