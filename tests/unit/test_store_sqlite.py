@@ -9,7 +9,7 @@ import sqlite3
 import stat
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing, contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,8 +17,8 @@ import pytest
 from pyagent.errors import PyAgentError, SetupError, StoreError
 from pyagent.store import Commit, StoreFull, StoreUnavailable, codec
 from pyagent.store.blobs import digest_of
-from pyagent.store.sqlite import SqliteStore, StoreBusy, schema
-from pyagent.testing.store import OVER, entry, event, new_run, random_bytes, started
+from pyagent.store.sqlite import SqliteStore, StoreBusy, batches, leases, rows, schema
+from pyagent.testing.store import OVER, entry, event, new_run, random_bytes, started, step
 
 
 @pytest.fixture
@@ -178,16 +178,146 @@ async def test_a_database_that_the_first_schema_made_is_brought_up_to_date_and_k
     await store.close()
 
 
+async def test_a_database_with_a_row_for_each_event_keeps_all_it_has_and_its_runs_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    current = schema.MIGRATIONS
+    path = tmp_path / "pyagent.db"
+    at = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+    stamp = rows.stamp(at)
+    with closing(sqlite3.connect(path, isolation_level=None)) as old:
+        monkeypatch.setattr(schema, "MIGRATIONS", current[:3])
+        old.execute("BEGIN")
+        schema.migrate(old, str(path))
+        for number, run in enumerate(("first", "second"), 1):
+            old.execute(
+                "INSERT INTO runs (run, id, graph_id, graph_hash, trigger, inputs, production, key_window, owner,"
+                " actor, semantics, labels, created_at) VALUES (?, ?, 'triage', 'h', '', ?, 1, 0, 'o', 'a', 1, ?, 7)",
+                (number, run, codec.encode(b"{}"), codec.encode_json({})),
+            )
+            old.execute(
+                "INSERT INTO run_state (run, status, updated_at, log_length, step_count, lease_owner, lease_token,"
+                " lease_expires_at) VALUES (?, 'running', 8, 1200, 3, 'worker', 4, ?)",
+                (number, stamp),
+            )
+            old.executemany(
+                "INSERT INTO log VALUES (?, ?, 'step.ended', ?, ?)",
+                [(number, seq, f"s{seq}", codec.encode(b"%d" % seq * 200)) for seq in range(1, 1201)],
+            )
+            wait = codec.encode_json({"kind": "signal", "name": "paid", "key": run})
+            old.executemany(
+                "INSERT INTO steps VALUES (?, ?, ?, 'n', '', ?, 2, ?, NULL, 3, ?, NULL, ?, ?, ?)",
+                [
+                    (number, "late", 3, "waiting", stamp, None, wait, "paid", run),
+                    (number, "early", 1, "completed", None, codec.encode_json({"out": 4}), None, None, None),
+                ],
+            )
+        old.executemany(
+            "INSERT INTO events (cursor, run, kind, step, at, data) VALUES (?, ?, 'step.log', 's', ?, ?)",
+            [
+                (cursor, 1 if cursor < 700 or cursor % 2 else 2, stamp, codec.encode_json({"n": cursor, "big": 2**70}))
+                for cursor in range(1, 1001)
+                if cursor not in (300, 301)  # of a run that was deleted
+            ],
+        )
+        old.execute("UPDATE sqlite_sequence SET seq = 1005 WHERE name = 'events'")
+        old.execute("COMMIT")
+    monkeypatch.setattr(schema, "MIGRATIONS", current)
+    store = SqliteStore(path, clock=lambda: at)
+    await store.open()
+
+    events = await store.read_events(limit=5000)
+    assert [one.cursor for one in events] == [cursor for cursor in range(1, 1001) if cursor not in (300, 301)]
+    assert {one.run_id for one in events if one.cursor < 700} == {"first"}
+    assert all(one.data == {"n": one.cursor, "big": 2**70} and one.at == at for one in events)
+    assert [one.cursor for one in await store.read_events(996, "second")] == [998, 1000]
+    assert await store.last_cursor() == 1005
+    for run in ("first", "second"):
+        log = await store.read_log(run)
+        assert [(one.seq, one.step, one.body) for one in log] == [
+            (seq, f"s{seq}", b"%d" % seq * 200) for seq in range(1, 1201)
+        ]
+        early, late = await store.steps(run)
+        assert (early.step, early.items_out, early.attempt, early.items_in) == ("early", {"out": 4}, 2, 3)
+        assert (late.step, late.started_at, late.wait) == ("late", at, {"kind": "signal", "name": "paid", "key": run})
+        lease = await store.claim(run, "other", timedelta(minutes=1))
+        assert (lease.adopted, lease.token) == (True, 5)
+        await store.commit(lease, Commit(entries=[entry(1201)], events=[event()], status="waiting", release=True))
+    assert [one.cursor for one in await store.read_events(1000)] == [1006, 1007]
+    await store.post(None, "signal", name="paid", key="second")
+    assert await store.claimable() == ["second"]
+    lease = await store.claim("second", "other", timedelta(minutes=1))
+    await store.commit(lease, Commit(steps=[step("late", status="completed")], release=True))
+    assert await store.claimable() == []
+    await store.close()
+    with closing(sqlite3.connect(path)) as migrated:
+        tables = {row[0] for row in migrated.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    assert not tables & {"log", "events", "steps"}
+
+
+async def test_a_migration_that_fails_leaves_the_old_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    current = schema.MIGRATIONS
+    path = tmp_path / "pyagent.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as old:
+        monkeypatch.setattr(schema, "MIGRATIONS", current[:3])
+        old.execute("BEGIN")
+        schema.migrate(old, str(path))
+        values = (codec.encode(b"{}"), codec.encode_json({}))
+        old.execute(
+            "INSERT INTO runs (run, id, graph_id, graph_hash, trigger, inputs, production, key_window, owner,"
+            " actor, semantics, labels, created_at) VALUES (1, 'r', 'g', 'h', '', ?, 1, 0, 'o', 'a', 1, ?, 7)",
+            values,
+        )
+        old.execute("INSERT INTO events VALUES (1, 1, 'k', 's', 1, x'7f00')")
+        old.execute("COMMIT")
+    monkeypatch.setattr(schema, "MIGRATIONS", current)
+    assert await code_of_opening(path) == "store.codec"
+    with closing(sqlite3.connect(path)) as kept:
+        assert kept.execute("PRAGMA user_version").fetchone() == (3,)
+        assert kept.execute("SELECT count(*) FROM events").fetchone() == (1,)
+
+
+async def test_a_deleted_runs_cursors_are_never_used_again(store: SqliteStore) -> None:
+    for expected in (3, 6):
+        run, lease = await started(store)
+        await store.commit(lease, Commit(events=[event(n=n) for n in range(3)], release=True))
+        await store.delete_run(run.id)
+        assert await store.last_cursor() == expected
+        await store.close()
+        await store.open()
+    run, lease = await started(store)
+    await store.commit(lease, Commit(events=[event()]))
+    assert [one.cursor for one in await store.read_events()] == [7]
+
+    def batches_of_nobody(connection: sqlite3.Connection) -> int:
+        return connection.execute("SELECT count(*) FROM batches WHERE run IS NULL").fetchone()[0]
+
+    assert await store.database.read(batches_of_nobody) == 1
+
+
+async def test_a_place_without_room_leaves_a_cursor_out(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "CURSOR", 4)
+    run, lease = await started(store)
+    await store.commit(lease, Commit(events=[event(n=1)]))
+    for n in range(1, 7):
+        await store.commit(lease, Commit(entries=[entry(n)]))
+    await store.commit(lease, Commit(events=[event(n=2)]))
+    assert [one.data["n"] for one in await store.read_events()] == [1, 2]
+    assert [one.cursor for one in await store.read_events()] == [1, 3]
+    assert len(await store.read_log(run.id)) == 6
+
+
 async def test_queries_of_every_commit_use_an_index(store: SqliteStore) -> None:
     def plans(connection: sqlite3.Connection) -> list[str]:
         queries = [
             "SELECT 1 FROM runs r JOIN run_state s ON s.run = r.run WHERE r.id = 'x'",
-            "SELECT 1 FROM log WHERE run = 1 AND seq > 2 ORDER BY seq",
-            "SELECT 1 FROM events WHERE run = 1 AND cursor > 2 ORDER BY cursor",
-            "SELECT 1 FROM events e CROSS JOIN runs r ON r.run = e.run WHERE e.cursor > 2 ORDER BY e.cursor",
+            "SELECT max(place) FROM batches",
+            "SELECT 1 FROM batches WHERE run = 1 AND place > 2 AND log_end > 3 ORDER BY place",
+            "SELECT 1 FROM batches b CROSS JOIN runs r ON r.run = b.run WHERE b.place >= 2 ORDER BY b.place",
             "SELECT 1 FROM messages WHERE run = 1",
             "SELECT 1 FROM messages WHERE run IS NULL AND name = 'a' AND key = 'b'",
-            "SELECT 1 FROM run_state s WHERE s.status IN ('queued', 'running', 'waiting', 'paused')",
+            "DELETE FROM waits WHERE run = 1 AND step = 'a'",
+            "UPDATE run_state SET seen = 1 WHERE run = (SELECT run FROM runs WHERE id = 'x') AND lease_token = 1",
             "SELECT 1 FROM run_state o WHERE o.slot = 'a' AND o.status IN ('queued', 'running', 'waiting', 'paused')",
             "SELECT 1 FROM runs WHERE continues = 'x'",
             "SELECT 1 FROM posted WHERE run = 1 AND once = 'a'",
@@ -197,9 +327,13 @@ async def test_queries_of_every_commit_use_an_index(store: SqliteStore) -> None:
             row[3] for query in queries for row in connection.execute(f"EXPLAIN QUERY PLAN {query}") if row[3][0] == "S"
         ]
 
-    found = await store.database.read(plans)
+    def plan_of_claimable(connection: sqlite3.Connection) -> list[str]:
+        query = f"EXPLAIN QUERY PLAN {leases.CLAIMABLE}"
+        return [row[3] for row in connection.execute(query, {"now": 1, "limit": 1}) if row[3] != "SCAN c"]
+
+    found = [*await store.database.read(plans), *await store.database.read(plan_of_claimable)]
     assert found
-    assert [plan for plan in found if plan.startswith("SCAN")] == []
+    assert [plan for plan in found if plan.startswith("SCAN")] == ["SCAN m USING INDEX signals"]
 
 
 # locks

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import orjson
@@ -72,14 +72,14 @@ def _as_json(value: object) -> object:
     raise TypeError(f"{type(value).__name__} is not JSON")
 
 
-def encode_json(value: Mapping[str, Any]) -> bytes:
-    """A JSON object, encoded. Raises `StoreError` `store.not_json` for values that JSON cannot hold."""
+def _text(value: object) -> bytes:
+    """JSON. Raises `StoreError` `store.not_json`."""
     try:
-        return encode(orjson.dumps(value, default=_as_json))
+        return orjson.dumps(value, default=_as_json)
     except TypeError:
         # orjson has no integers beyond 64 bits, no lone surrogates and no keys but strings; the slow encoder does.
         try:
-            return encode(_SLOW + json.dumps(value, default=_as_json, separators=(",", ":")).encode())
+            return _SLOW + json.dumps(value, default=_as_json, separators=(",", ":")).encode()
         except (TypeError, ValueError) as error:
             raise StoreError(
                 f"What is to be kept is not JSON: {error}.",
@@ -88,7 +88,28 @@ def encode_json(value: Mapping[str, Any]) -> bytes:
             ) from error
 
 
+def _value(text: bytes) -> Any:
+    return json.loads(text) if text.startswith(_SLOW) else orjson.loads(text)
+
+
+def encode_json(value: Mapping[str, Any]) -> bytes:
+    """A JSON object, encoded. Raises `StoreError` `store.not_json` for values that JSON cannot hold."""
+    return encode(_text(value))
+
+
 def decode_json(stored: bytes) -> dict[str, Any]:
     """What `encode_json` was given."""
-    payload = decode(stored)
-    return json.loads(payload) if payload.startswith(_SLOW) else orjson.loads(payload)
+    return _value(decode(stored))
+
+
+def rows_text(rows: Sequence[Sequence[object]]) -> bytes:
+    """A table of JSON values, not encoded yet. Raises `StoreError` `store.not_json`."""
+    try:
+        return orjson.dumps(rows, default=_as_json)
+    except TypeError:  # each row by itself, so that what a row may hold does not depend on its neighbours
+        return _SLOW + b"[" + b",".join(_text(row) for row in rows) + b"]"
+
+
+def rows_of(text: bytes) -> list[list[Any]]:
+    """What `rows_text` was given."""
+    return _value(text)

@@ -158,6 +158,24 @@ class StoreConformance(RunConformance):
         assert [one.step for one in steps] == ["b", "z@1.2", "a", "c"]
         assert (steps[0], steps[3], steps[2].wait) == (done, failed, {"kind": "timer"})
 
+    async def test_the_last_record_of_a_step_is_its_state_also_within_one_commit(self, store: Store) -> None:
+        run, lease = await started(store)
+        wait = {"kind": "signal", "name": "paid", "key": "1"}
+        await store.commit(lease, Commit(steps=[step("a", status="waiting", wait=wait), step("b")], status="waiting"))
+        await store.commit(lease, Commit(steps=[step("b", attempt=2), step("b", status="completed"), step("c")]))
+        await store.release(lease)
+        kept = await store.steps(run.id)
+        assert [(one.step, one.status, one.attempt) for one in kept] == [
+            ("a", "waiting", 1),
+            ("b", "completed", 1),
+            ("c", "running", 1),
+        ]
+        await store.post(None, "signal", name="paid", key="1")
+        assert await store.claimable() == [run.id]
+        lease = await store.claim(run.id, "one", MINUTE)
+        await store.commit(lease, Commit(steps=[step("a", status="completed")], release=True))
+        assert await store.claimable() == []
+
     @pytest.mark.parametrize("seed", range(6))
     async def test_stale_tokens_never_commit_whatever_the_order(self, store: Store, seed: int) -> None:
         chance = random.Random(seed)  # noqa: S311
@@ -285,6 +303,39 @@ class StoreConformance(RunConformance):
             await asyncio.sleep(0)
             await store.commit(lease, Commit(events=[event(n=n)]))
         assert [one.data["n"] for one in await follower] == [1, 2, 3, 4, 5]
+
+    async def test_a_reader_may_begin_and_end_within_one_commits_events(self, store: Store) -> None:
+        run, lease = await started(store)
+        _, other = await started(store)
+        await store.commit(lease, Commit(events=[event(n=n, big=2**70 if n == 3 else 0) for n in range(1200)]))
+        await store.commit(other, Commit(events=[event(n=-1)]))
+        await store.commit(lease, Commit(events=[event(n=n) for n in range(1200, 1210)]))
+        everything = await store.read_events(limit=5000)
+        assert [one.data["n"] for one in everything] == [*range(1200), -1, *range(1200, 1210)]
+        assert everything[3].data["big"] == 2**70
+        for after in (0, 1, 499, 500, 501, 1199, 1200, 1201, 1210, 1211):
+            for limit in (0, 1, 2, 600):
+                assert await store.read_events(after, limit=limit) == everything[after:][:limit]
+            of_one = [one for one in everything[after:] if one.run_id == run.id]
+            assert await store.read_events(after, run.id, 600) == of_one[:600]
+        follower = asyncio.create_task(collect(store.follow(700), 511))
+        assert await follower == everything[700:]
+        assert await store.read_events(2**62) == []
+
+    async def test_a_deleted_runs_events_are_gone_and_their_cursors_are_not_used_again(self, store: Store) -> None:
+        run, lease = await started(store)
+        other, second = await started(store)
+        for n in range(2):
+            await store.commit(lease, Commit(events=[event(n=n)]))
+            await store.commit(second, Commit(events=[event(n=n)]))
+        await store.commit(lease, Commit(events=[event(n=2), event(n=3)], release=True))
+        last = await store.last_cursor()
+        await store.delete_run(run.id)
+        left = await store.read_events()
+        assert [(one.run_id, one.data["n"]) for one in left] == [(other.id, 0), (other.id, 1)]
+        await store.commit(second, Commit(events=[event(n=4)]))
+        (new,) = await store.read_events(after=last)
+        assert (new.run_id, new.data["n"]) == (other.id, 4)
 
     async def test_a_follower_of_one_run_gets_no_other_runs_events(self, store: Store) -> None:
         run, lease = await started(store)

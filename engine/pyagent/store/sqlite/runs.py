@@ -1,4 +1,4 @@
-"""Graph versions, runs and their steps in SQLite."""
+"""Graph versions and runs in SQLite."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 from pyagent.errors import LeaseHeld, NotFound, StoreError
 from pyagent.store import codec
-from pyagent.store.base import GraphVersion, KeyTaken, NewEvent, NewRun, Run, RunFilter, StepRecord, lowered
-from pyagent.store.sqlite import payloads, rows, streams
+from pyagent.store.base import GraphVersion, KeyTaken, NewEvent, NewRun, Run, RunFilter, lowered
+from pyagent.store.sqlite import batches, messages, payloads, rows
 from pyagent.store.sqlite.checkpoints import SqliteCheckpoints
 
 SHORTEST_PREFIX = 6
@@ -79,7 +79,7 @@ def create(connection: sqlite3.Connection, run: NewRun, events: Sequence[NewEven
         if run.key_policy == "reject":
             raise KeyTaken(f"Run {holder.id} ({holder.status}) holds the key {run.key!r}.", details={"run": holder.id})
         if holder.ended_at is None:
-            streams.post(connection, holder.id, "cancel", now, actor=run.actor)
+            messages.post(connection, holder.id, "cancel", now, actor=run.actor)
     stamped = rows.stamp(now)
     number = connection.execute(
         "INSERT INTO runs (id, graph_id, graph_hash, trigger, inputs, production, key, key_window, parent_run,"
@@ -102,7 +102,7 @@ def create(connection: sqlite3.Connection, run: NewRun, events: Sequence[NewEven
             " ON CONFLICT (owner, graph_id, key) DO UPDATE SET run = excluded.run",
             (run.owner, run.graph_id, run.key, number),
         )
-    streams.append_events(connection, number, events)
+    batches.append(connection, number, 0, events=events)
     return _by_number(connection, number)
 
 
@@ -204,31 +204,6 @@ def delete(connection: sqlite3.Connection, run_id: str, now: datetime) -> list[s
         raise LeaseHeld(f"{owner} holds run {run_id}.", hint="Cancel the run first, or wait until its worker ends.")
     digests = [row[0] for row in connection.execute("SELECT digest FROM blob_refs WHERE run = ?", (number,))]
     SqliteCheckpoints(connection).delete_thread(run_id)
+    batches.delete(connection, number)
     connection.execute("DELETE FROM runs WHERE run = ?", (number,))
     return payloads.forget(connection, digests)
-
-
-def steps(connection: sqlite3.Connection, run_id: str) -> list[StepRecord]:
-    """The run's steps in the order of their first commit."""
-    return [
-        StepRecord(
-            step=step,
-            node=node,
-            scope=scope,
-            status=status,
-            attempt=attempt,
-            started_at=rows.moment_or_none(started_at),
-            ended_at=rows.moment_or_none(ended_at),
-            items_in=items_in,
-            items_out=rows.mapping_or_none(items_out) or {},
-            error=rows.mapping_or_none(error),
-            wait=rows.mapping_or_none(wait),
-        )
-        for step, node, scope, status, attempt, started_at, ended_at, items_in, items_out, error, wait in (
-            connection.execute(
-                "SELECT step, node, scope, status, attempt, started_at, ended_at, items_in, items_out, error, wait"
-                " FROM steps WHERE run = ? ORDER BY position",
-                (rows.run_number(connection, run_id),),
-            )
-        )
-    ]

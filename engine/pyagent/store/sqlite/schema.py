@@ -7,6 +7,7 @@ with every commit lies apart from a run's inputs (`run_state`), so that a commit
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 
 from pyagent.errors import StoreError
 
@@ -202,7 +203,42 @@ CREATE TABLE posted (  -- messages that a run sends once, whatever becomes of it
 ) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _ACTIVATIONS, _SUCCESSION)
+_BATCHES = """
+CREATE TABLE batches (  -- what commits add to logs, events and steps: see `batches`
+  place INTEGER PRIMARY KEY,  -- one writer at a time: the order of commits
+  run INTEGER REFERENCES runs ON DELETE CASCADE,  -- NULL: the newest ones were of a run that is deleted
+  log_end INTEGER NOT NULL,  -- the length of the run's log with this batch
+  steps BLOB,
+  events BLOB,
+  entries BLOB  -- last, since the longest: the others are read without it
+) STRICT;
+CREATE INDEX batches_by_run ON batches (run);
+
+CREATE TABLE waits (  -- the steps that wait for a signal
+  run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
+  step TEXT NOT NULL,
+  name TEXT NOT NULL,
+  key TEXT NOT NULL,
+  PRIMARY KEY (run, step)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX waits_by_signal ON waits (name, key);
+
+ALTER TABLE run_state DROP COLUMN step_count;
+ALTER TABLE run_state ADD COLUMN waited INTEGER NOT NULL DEFAULT 0;  -- whether it ever had a row in `waits`
+CREATE INDEX runs_by_wake ON run_state (wake_at) WHERE wake_at IS NOT NULL;
+"""
+
+
+def _into_batches(connection: sqlite3.Connection) -> None:
+    from pyagent.store.sqlite import rebatch  # only a file of schema 3 needs it
+
+    rebatch.rebatch(connection)
+
+
+MIGRATIONS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
+    *(_FIRST, _ACTIVATIONS, _SUCCESSION),
+    *(_BATCHES, _into_batches),
+)
 """Script n takes the schema from version n to n + 1. Scripts that have been released are never edited."""
 
 
@@ -237,6 +273,9 @@ def migrate(connection: sqlite3.Connection, path: str) -> None:
     if check(connection, path):  # another process was faster
         return
     for script in MIGRATIONS[version(connection) :]:
+        if not isinstance(script, str):
+            script(connection)
+            continue
         for statement in _statements(script):
             connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")

@@ -31,7 +31,7 @@ from pyagent.store.base import (
 )
 from pyagent.store.blobs import FILE_THRESHOLD, BlobFiles, check_digest, check_range, digest_of
 from pyagent.store.changes import Changes
-from pyagent.store.sqlite import activations, commits, leases, payloads, rows, runs, streams, succession
+from pyagent.store.sqlite import activations, batches, commits, leases, messages, payloads, rows, runs, succession
 from pyagent.store.sqlite.checkpoints import SqliteCheckpointDatabase
 from pyagent.store.sqlite.database import BUSY_LIMIT, Database, Synchronous
 
@@ -161,7 +161,7 @@ class SqliteStore:
 
     async def steps(self, run_id: str) -> list[StepRecord]:
         """The run's steps in the order of their first commit. Raises `NotFound`."""
-        return await self.database.read(lambda of: runs.steps(of, run_id))
+        return await self.database.read(lambda of: batches.read_steps(of, rows.run_number(of, run_id)))
 
     # leases
 
@@ -203,11 +203,11 @@ class SqliteStore:
         """The entries with `seq > after`, in order. Raises `NotFound`."""
         number = await self.database.read(lambda of: rows.run_number(of, run_id))
         found: list[LogRecord] = []
-        while page := await self.database.read(partial(commits.read_log, number=number, after=after, limit=PAGE)):
+        place = -1
+        while place:
+            read = partial(batches.read_log, number=number, after=after, place=place, limit=PAGE)
+            page, place = await self.database.read(read)
             found += page
-            if len(page) < PAGE:
-                break
-            after = page[-1].seq
             await asyncio.sleep(0)
         return found
 
@@ -228,7 +228,7 @@ class SqliteStore:
     ) -> int:
         """Leave a message and return its id; see the contract for `once`. Raises `NotFound` for an unknown run."""
         identity = await self.database.write(
-            lambda to: streams.post(
+            lambda to: messages.post(
                 to, run_id, kind, self._clock(), step=step, name=name, key=key, body=body, actor=actor,
                 sent_by=sent_by, once=once,
             )
@@ -238,17 +238,17 @@ class SqliteStore:
 
     async def messages(self, run_id: str, signals: Sequence[tuple[str, str]] = ()) -> list[Message]:
         """What no commit has consumed, oldest first. Raises `NotFound`."""
-        return await self.database.read(lambda of: streams.messages(of, run_id, signals))
+        return await self.database.read(lambda of: messages.pending(of, run_id, signals))
 
     # events
 
     async def read_events(self, after: int = 0, run_id: str | None = None, limit: int = 1000) -> list[Event]:
         """At most `limit` events after the cursor, in order."""
-        return await self.database.read(lambda of: streams.read_events(of, after, run_id, limit))
+        return await self.database.read(lambda of: batches.read_events(of, after, run_id, limit))
 
     async def last_cursor(self) -> int:
         """The cursor of the newest event; 0 when there is none."""
-        return await self.database.read(streams.last_cursor)
+        return await self.database.read(batches.last_cursor)
 
     async def follow(self, after: int = 0, run_id: str | None = None) -> AsyncIterator[Sequence[Event]]:
         """Batches of events after the cursor, for ever; other processes' within about `POLL_INTERVAL`."""

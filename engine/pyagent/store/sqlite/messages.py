@@ -1,4 +1,4 @@
-"""Events and messages in SQLite."""
+"""Messages in SQLite: requests to runs from outside, until a commit consumes them."""
 
 from __future__ import annotations
 
@@ -7,42 +7,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from pyagent.store import codec
-from pyagent.store.base import Event, Message, MessageKind, NewEvent
+from pyagent.store.base import Message, MessageKind
 from pyagent.store.sqlite import rows
-
-
-def append_events(connection: sqlite3.Connection, number: int, events: Sequence[NewEvent]) -> None:
-    """Give the events the next cursors."""
-    connection.executemany(
-        "INSERT INTO events (run, kind, step, at, data) VALUES (?, ?, ?, ?, ?)",
-        [(number, event.kind, event.step, rows.stamp(event.at), codec.encode_json(event.data)) for event in events],
-    )
-
-
-def read_events(connection: sqlite3.Connection, after: int, run_id: str | None, limit: int) -> list[Event]:
-    """The events after the cursor, in order."""
-    if run_id is None:
-        found = connection.execute(
-            "SELECT e.cursor, r.id, e.kind, e.step, e.at, e.data FROM events e CROSS JOIN runs r ON r.run = e.run"
-            " WHERE e.cursor > ? ORDER BY e.cursor LIMIT ?",
-            (after, max(limit, 0)),
-        )
-    else:
-        found = connection.execute(
-            "SELECT cursor, ?, kind, step, at, data FROM events"
-            " WHERE run = (SELECT run FROM runs WHERE id = ?) AND cursor > ? ORDER BY cursor LIMIT ?",
-            (run_id, run_id, after, max(limit, 0)),
-        )
-    return [
-        Event(cursor=cursor, run_id=run, kind=kind, step=step, at=rows.moment(at), data=codec.decode_json(data))
-        for cursor, run, kind, step, at, data in found
-    ]
-
-
-def last_cursor(connection: sqlite3.Connection) -> int:
-    """The cursor of the newest event that was ever kept."""
-    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()
-    return 0 if row is None else row[0]
 
 
 def post(
@@ -76,7 +42,7 @@ def post(
     return identity
 
 
-def messages(connection: sqlite3.Connection, run_id: str, signals: Sequence[tuple[str, str]]) -> list[Message]:
+def pending(connection: sqlite3.Connection, run_id: str, signals: Sequence[tuple[str, str]]) -> list[Message]:
     """What the run has been sent and no commit has consumed, and unaddressed signals by name and key."""
     columns = "SELECT id, run, kind, step, name, key, body, actor, at FROM messages"
     found = connection.execute(f"{columns} WHERE run = ?", (rows.run_number(connection, run_id),)).fetchall()
