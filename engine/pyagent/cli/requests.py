@@ -19,7 +19,7 @@ from pyagent.cli.session import open_engine
 from pyagent.cli.text import escape
 from pyagent.cli.watch import STOPPED, owner_alive
 from pyagent.errors import InputError, LeaseHeld, RunError
-from pyagent.store.base import ENDED, HowSettled, OnceChoice
+from pyagent.store.base import ENDED, HowSettled, OnceChoice, SlotTaken
 
 if TYPE_CHECKING:
     from pyagent.runtime.engine import Engine
@@ -130,6 +130,8 @@ async def _settle(engine: Engine, run: Run, patience: float, settled: Container[
             try:
                 if (run := await engine.drive(run.id)).status in settled:
                     return run
+            except SlotTaken:
+                return run  # it takes the message in when its turn comes
             except LeaseHeld:
                 await asyncio.sleep(min(0.2, patience))
         await engine.store.changed(max(0.01, min(0.5, end - loop.time())), mark)
