@@ -55,6 +55,8 @@ class SqliteStore:
     belongs to one event loop; any number of processes and objects may share the file, on a local disk.
     """
 
+    keeps_lineage = False
+
     def __init__(
         self,
         path: Path | str,
