@@ -28,6 +28,8 @@ class Journal(Protocol):
 
     durable: bool
     """Entries are committed by `flush`, so that steps may follow one another inside a superstep."""
+    keeps_lineage: bool
+    """Steps that end are to be told with their lineage."""
 
     def encoded(self, entry: Entry) -> bytes:
         """The entry as it will be kept. Raises `NodeError` (`node.returned`) for what cannot be: it is not JSON."""
@@ -71,6 +73,7 @@ class StoreJournal:
         """`length`: entries that the stored log has."""
         self.store = store
         self.lease = lease
+        self.keeps_lineage = store.keeps_lineage
         self.failure: PyAgentError | None = None
         """What stopped this journal for good: a lost lease, a full disk."""
         self.failed = asyncio.Event()
@@ -256,6 +259,8 @@ def event(kind: str, step: str = "", **data: Any) -> NewEvent:
 
 class NoJournal:
     """For graphs run through LangGraph's own API: LangGraph's checkpointer keeps the log, if there is one."""
+
+    keeps_lineage = False
 
     def __init__(self, *, durable: bool) -> None:
         """`durable`: whether steps may follow one another inside a superstep (there is no checkpointer)."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from blake3 import blake3
+
 from pyagent.runtime.frames import FrameState
-from pyagent.runtime.log import StepKey
+from pyagent.runtime.log import Outputs, StepKey, encode
 from pyagent.runtime.state import RunState
 from pyagent.sdk.items import Item, Items, ItemSource
+from pyagent.store.base import StepLineage
 
 
 def origin_of(state: RunState, key: StepKey, source: ItemSource) -> tuple[StepKey, Item] | None:
@@ -68,3 +71,29 @@ def latest(frame: FrameState, node: str) -> StepKey | None:
     """The step of `node` in the frame that ended last, as `outputs` read it."""
     steps = frame.steps.get(node)
     return steps[-1] if steps else None
+
+
+def told_lineage(state: RunState, key: StepKey, outputs: Outputs, body: bytes) -> StepLineage:
+    """What a store is told of an ending step; `body` is the entry that ends it, as it is kept."""
+    used: dict[str, None] = {}
+    read: dict[str, str] = {}
+    if key in state.deliveries:
+        for edge, source in state.deliveries[key]:
+            if edge >= 0:
+                used[str(StepKey(key.frame, source.node, source.scope))] = None
+            elif (parent := state.frames[key.frame].parent) is not None:
+                used[str(parent)] = None
+        for items in state.inputs_of(key).values():
+            read |= _binaries(items)
+    produced: dict[str, str] = {}
+    for items in outputs.values():
+        produced |= {digest: name for digest, name in _binaries(items).items() if digest not in read}
+    encoded = encode({port: [item.as_dict() for item in items] for port, items in outputs.items()})
+    outcome = blake3(encoded).hexdigest()
+    if outcome.encode() in body:  # they are in a blob: no other way for its digest to get there
+        produced[outcome] = ""
+    return StepLineage(used=list(used), read=read, produced=produced, outcome=outcome)
+
+
+def _binaries(items: Items) -> dict[str, str]:
+    return {ref.digest: ref.name for item in items if item.binary for ref in item.binary.values()}

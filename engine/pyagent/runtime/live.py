@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from pyagent.errors import NodeCancelled, RunError
 from pyagent.runtime.frames import Changes
 from pyagent.runtime.journal import Journal
+from pyagent.runtime.lineage import told_lineage
 from pyagent.runtime.log import Entry, StepKey
 from pyagent.runtime.scratch import remove_scratch, scratch_directory
 from pyagent.runtime.state import RunState
@@ -149,6 +150,10 @@ class LiveRun:
             entry.id = uuid.uuid4().hex
         # First of all: what cannot be kept must not be decided on either.
         body = self.journal.encoded(entry)
+        if self.journal.keeps_lineage and entry.kind == "step.ended" and entry.step is not None:
+            # Before it is applied: the end of a map's element makes the state forget what its steps were given.
+            lineage = told_lineage(self.state, entry.step, entry.outputs or {}, body)
+            steps = [replace(row, lineage=lineage) if row.step == str(entry.step) else row for row in steps]
         changes = self.state.apply(entry)
         now = datetime.now(UTC)
         more = list(events)
@@ -160,7 +165,10 @@ class LiveRun:
             outcome = self.state.outcomes[key]
             counts = {port: len(items) for port, items in outcome.outputs.items()}
             more.append(NewEvent(kind=f"step.{outcome.status}", step=str(key), at=now, data={"items": counts}))
-            rows.append(step_row(key, outcome.status, ended_at=now, items_out=counts, error=outcome.error))
+            lineage = told_lineage(self.state, key, outcome.outputs, b"") if self.journal.keeps_lineage else None
+            rows.append(
+                step_row(key, outcome.status, ended_at=now, items_out=counts, error=outcome.error, lineage=lineage)
+            )
         for key, _ in changes.cancel:
             if key not in self.running and key not in self.state.startable:
                 rows.append(step_row(key, "cancelled", ended_at=now))

@@ -181,6 +181,21 @@ class LogRecord:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class StepLineage:
+    """What an ended step was made of, and what it made."""
+
+    used: Sequence[str] = ()
+    """Steps whose deliveries it got; for the first steps of a map's element or a called graph, the map's or call's."""
+    read: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Digests of the blobs that its input items held, and their file names."""
+    produced: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Digests of the blobs that its output items hold and its input items did not, and their file names; without a
+    name the blob of the output items themselves, where they are large."""
+    outcome: str = ""
+    """BLAKE3 of its output items: steps with the same one put out the same."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class StepRecord:
     """The current state of a step, for lists and queries; the log is what decides."""
 
@@ -197,6 +212,8 @@ class StepRecord:
     wait: Mapping[str, Any] | None = None
     """What a waiting or unknown step waits for. For a signal `{"kind": "signal", "name": …, "key": …}` with a `key`
     that may be left out: by these `claimable` finds the run that an unaddressed signal is for."""
+    lineage: StepLineage | None = None
+    """Told once, as the step ends, and only to stores with `keeps_lineage`; `Store.steps` does not give it back."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -339,6 +356,10 @@ class Activation:
 
 class Store(Protocol):
     """What the runtime needs of a store. All methods raise `StoreUnavailable` when it cannot be reached."""
+
+    keeps_lineage: bool
+    """Whether it keeps `StepRecord.lineage`, for questions in a language of its own. It follows from the log: a store
+    that cannot be asked need not pay for it, and is not told."""
 
     async def open(self) -> None:
         """Connect and migrate. Raises `StoreError` for a schema newer than this program."""

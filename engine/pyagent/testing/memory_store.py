@@ -59,6 +59,8 @@ class MemoryStore(MemoryGraphs):
     leases and timers in virtual time.
     """
 
+    keeps_lineage = False
+
     def __init__(self, *, clock: Callable[[], datetime] = partial(datetime.now, UTC)) -> None:
         super().__init__(clock)
         self._runs: dict[str, _Kept] = {}

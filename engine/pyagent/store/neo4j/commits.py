@@ -21,7 +21,7 @@ from pyagent.store.base import (
     Successor,
 )
 from pyagent.store.blobs import check_digest
-from pyagent.store.neo4j import leases, payloads, runs, streams
+from pyagent.store.neo4j import leases, lineage, payloads, runs, streams
 from pyagent.store.neo4j.connection import do, row, rows
 from pyagent.store.neo4j.values import lost, step_values
 
@@ -65,9 +65,32 @@ CALL (r, before) {
     FOREACH (_ IN CASE WHEN s.new THEN [1] ELSE [] END | CREATE (r)-[:HAS_STEP]->(s))
     WITH r, s, step WHERE s.new
     REMOVE s.new
-    WITH r, s, step WHERE NOT step.step CONTAINS '/'
+    WITH r, s, step WHERE step.inside IS NULL
     MATCH (n:Node {version: r.graph_hash, id: step.values.node})
     CREATE (s)-[:EXECUTES]->(n)
+}
+CALL (r) {
+    UNWIND $insides AS inside
+    MATCH (s:Step {run: $run, step: inside.step}), (outer:Step {run: $run, step: inside.outer})
+    MERGE (s)-[:INSIDE]->(outer)
+}
+CALL (r) {
+    UNWIND $used AS used
+    MATCH (s:Step {run: $run, step: used.step}), (source:Step {run: $run, step: used.source})
+    MERGE (s)-[:USED]->(source)
+}
+CALL (r) {
+    UNWIND $blobs AS blob
+    MATCH (s:Step {run: $run, step: blob.step}), (b:Blob {digest: blob.digest})
+    FOREACH (_ IN CASE WHEN blob.made THEN [1] ELSE [] END | MERGE (s)-[p:PRODUCED]->(b) SET p.name = blob.name)
+    FOREACH (_ IN CASE WHEN blob.made THEN [] ELSE [1] END | MERGE (s)-[u:USED]->(b) SET u.name = blob.name)
+}
+CALL (r) {
+    UNWIND $answers AS answer
+    MATCH (s:Step {run: $run, step: answer.step})
+    CREATE (s)-[:ANSWERED_BY]->(a:Answer)
+    SET a += answer.values
+    FOREACH (_ IN CASE WHEN answer.values.kind = 'approval' THEN [1] ELSE [] END | SET a:Approval)
 }
 CALL (l) {
     WITH l WHERE $release
@@ -152,10 +175,11 @@ async def apply(to: AsyncManagedTransaction, lease: Lease, commit: Commit, ident
             for entry in commit.entries
         ],
         steps=[
-            {"step": step.step, "place": place, "values": step_values(step)}
+            {"step": step.step, "place": place, "inside": lineage.outer_of(step.step), "values": step_values(step)}
             for place, step in enumerate(commit.steps, 1)
         ],
         events=[streams.event_values(event) for event in commit.events],
+        **lineage.told(commit),
     )
     if applied is None and not await _has_landed(to, lease, identity):
         held = await row(to, "MATCH (r:Run {id: $run}) RETURN r.log_length AS length", run=lease.run_id)

@@ -79,7 +79,8 @@ _DELETE = (
     "MATCH (n:Event) WHERE n.run = $run DETACH DELETE n",
     "MATCH (n:Message) WHERE n.run = $run DETACH DELETE n",
     "MATCH (n:Posted) WHERE n.run = $run DETACH DELETE n",
-    "MATCH (:Run {id: $run})-[:HAS_STEP]->(s:Step) OPTIONAL MATCH (s)-[:HAS_ATTEMPT]->(a:Attempt) DETACH DELETE a, s",
+    "MATCH (:Run {id: $run})-[:HAS_STEP]->(s:Step) "
+    " OPTIONAL MATCH (s)-[:HAS_ATTEMPT|ANSWERED_BY]->(a) DETACH DELETE a, s",
     "MATCH (:Run {id: $run})-[:HOLDS_KEY]->(k:StartKey) DETACH DELETE k",
     "MATCH (r:Run {id: $run})-[:HAS_LEASE]->(l:Lease) DETACH DELETE l, r",
 )

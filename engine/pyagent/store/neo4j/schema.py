@@ -4,6 +4,8 @@
     (:Version)<-[:ACTIVATES]-(:Activation)
     (:Run)-[:OF]->(:Version), (:Run)-[:FORKED_FROM|CALLED_BY|CONTINUES]->(:Run)
     (:Run)-[:HAS_STEP]->(:Step)-[:EXECUTES]->(:Node), (:Step)-[:HAS_ATTEMPT]->(:Attempt)
+    (:Step)-[:USED]->(:Step), (:Step)-[:USED|PRODUCED {name}]->(:Blob), (:Step)-[:INSIDE]->(:Step)
+    (:Step)-[:ANSWERED_BY]->(:Answer), of which approvals are (:Approval) too
     (:Run)-[:HAS_LEASE]->(:Lease)<-[:HOLDS]-(:Peer)
     (:Run)-[:HAS_CHECKPOINT]->(:Checkpoint), of LangGraph's threads
     (:Run)-[:REFERS_TO]->(:Blob)-[:HAS_CHUNK]->(:Chunk)

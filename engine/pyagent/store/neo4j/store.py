@@ -56,6 +56,8 @@ class Neo4jStore:
     to one event loop.
     """
 
+    keeps_lineage = True
+
     def __init__(self, url: str) -> None:
         """`url`: see `Connection`."""
         self.connection = Connection(url)

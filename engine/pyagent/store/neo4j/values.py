@@ -72,7 +72,9 @@ def run_of(run: Mapping[str, Any], lease: Mapping[str, Any]) -> Run:
 def step_values(step: StepRecord) -> dict[str, Any]:
     """A step's properties; those that are None are removed from its node."""
     signal = step.wait if step.status == "waiting" and step.wait and step.wait.get("kind") == "signal" else None
+    more = {"outcome": step.lineage.outcome} if step.lineage is not None else {}
     return {
+        **more,
         "node": step.node,
         "scope": step.scope,
         "status": step.status,
