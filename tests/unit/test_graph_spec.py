@@ -109,6 +109,7 @@ def test_a_graph_is_frozen_and_built_by_names_in_python() -> None:
 def test_the_schema_for_editors_accepts_templates_in_place_of_values() -> None:
     class Type:
         kind, title, icon, each_item, live, ports_in = "action", "Type", "box", False, False, ("in",)
+        description, fixed_ports_out = "", ("out",)
 
         def ports_out(self, params: object) -> list[str]:
             return ["out"]

@@ -82,7 +82,11 @@ async def email(item: Item, params: EmailParams, ctx: Context) -> Item:
     try:
         content = message_bytes(message, utf8=utf8)
     except (ValueError, UnicodeError) as error:
-        raise InputError(f"the mail cannot be written: {error}", code="input.email") from error
+        raise InputError(
+            f"the mail cannot be written: {error}",
+            code="input.email",
+            hint="Correct the field that the message names: subject, text, headers or a name of an attachment.",
+        ) from error
     answer = await send(
         server,
         sender=sender.address,
