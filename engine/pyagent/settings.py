@@ -108,9 +108,10 @@ CREDENTIAL = Setting(
 SQLITE_SYNCHRONOUS = Setting(
     name="PYAGENT_SQLITE_SYNCHRONOUS",
     kind="choice",
-    default="normal",
-    choices=("normal", "full"),
-    description="`normal`: a power cut may lose the last commits; `full`: each commit is flushed to the disk",
+    default="once",
+    choices=("normal", "once", "full"),
+    description="What a power cut may undo (the death of a process undoes nothing). `normal`: the last commits; "
+    "`once`: those, but not that a try of effects `once` has begun; `full`: nothing, each commit is flushed",
 )
 ALLOW_PRIVATE = Setting(
     name="PYAGENT_ALLOW_PRIVATE",

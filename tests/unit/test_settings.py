@@ -79,7 +79,7 @@ def test_a_value_that_is_none_of_the_choices_is_refused_with_them(monkeypatch: p
     monkeypatch.setenv("PYAGENT_SQLITE_SYNCHRONOUS", "off")
     with pytest.raises(SetupError) as caught:
         SQLITE_SYNCHRONOUS.text()
-    assert caught.value.hint == "Use one of: normal, full."
+    assert caught.value.hint == "Use one of: normal, once, full."
 
 
 def test_the_command_shows_what_is_set_and_where_from_and_no_secret(

@@ -74,9 +74,11 @@ async def test_a_store_that_is_not_open_says_so(tmp_path: Path) -> None:
         await SqliteStore(tmp_path / "pyagent.db").last_cursor()
 
 
-@pytest.mark.parametrize(("setting", "pragma"), [(None, 1), ("normal", 1), ("FULL", 2)])
+@pytest.mark.parametrize(
+    ("setting", "plain", "durable"), [(None, 1, 2), ("normal", 1, 1), ("Once", 1, 2), ("FULL", 2, 2)]
+)
 async def test_the_setting_decides_how_commits_are_flushed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str | None, pragma: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str | None, plain: int, durable: int
 ) -> None:
     if setting is not None:
         monkeypatch.setenv("PYAGENT_SQLITE_SYNCHRONOUS", setting)
@@ -90,7 +92,7 @@ async def test_the_setting_decides_how_commits_are_flushed(
     await store.database.write(look)
     await store.database.write(look, durable=True)
     await store.database.write(look)
-    assert seen == [pragma, 2, pragma]
+    assert seen == [plain, durable, plain]
     await store.close()
 
 

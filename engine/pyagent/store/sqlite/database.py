@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, cast
 
 from pyagent.errors import SetupError, StoreError
 from pyagent.settings import SQLITE_SYNCHRONOUS
@@ -26,16 +26,20 @@ from pyagent.store.files import private_file, private_folder
 from pyagent.store.sqlite import schema
 
 T = TypeVar("T")
-Synchronous = Literal["normal", "full"]
+Synchronous = Literal["normal", "once", "full"]
+"""Which commits are flushed to the disk: none, those marked `durable`, all. None is lost when a process dies."""
 
 BUSY_LIMIT = 30.0
 """Seconds that a transaction waits for the locks of other processes."""
 _FIRST_PAUSE = 0.0003
 _LONGEST_PAUSE = 0.005
-_MOVE_COMMITS = 300
-"""Commits after which the log of writes is moved into the database; some 4 MB, which a move takes milliseconds for."""
+_MOVE_COMMITS = 500
+"""Commits after which the log of writes is moved into the database; some 6 MB, which a move takes milliseconds for."""
 _MOVE_PATIENCE = 0.2
 """Seconds that a move waits for the write lock; the next one comes soon."""
+_CACHE_KIB = 2000
+"""Of pages that each connection keeps. The system has the others, some microseconds away; a larger cache would stay
+full of runs that only wait."""
 _KEPT_LOG_BYTES = 16_000_000
 """Of an emptied log so much is kept on the disk: writing over it is cheaper than growing a file."""
 _OLDEST_SQLITE = (3, 38, 0)
@@ -116,9 +120,9 @@ class Database:
             self.path, timeout=0, isolation_level=None, check_same_thread=False, cached_statements=256
         )
         try:
-            connection.execute(f"PRAGMA synchronous = {self.synchronous}")
+            connection.execute(f"PRAGMA synchronous = {'FULL' if self.synchronous == 'full' else 'NORMAL'}")
             connection.execute("PRAGMA foreign_keys = ON")
-            connection.execute("PRAGMA cache_size = -16000")
+            connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
             connection.execute("PRAGMA wal_autocheckpoint = 0")
             connection.execute(f"PRAGMA journal_size_limit = {_KEPT_LOG_BYTES}")
             connection.execute("PRAGMA temp_store = MEMORY")
@@ -168,7 +172,7 @@ class Database:
     def _write_once(self, change: Callable[[sqlite3.Connection], T], durable: bool) -> T:
         with self._write_lock, self._translated():
             connection = self._opened(self._writer)
-            if not durable or self.synchronous == "full":
+            if not durable or self.synchronous != "once":
                 return _transact(connection, change)
             connection.execute("PRAGMA synchronous = FULL")
             try:
@@ -211,11 +215,17 @@ class Database:
 
         Never beside a commit, which is why SQLite's own moves are off and one connection holds the write lock while
         another moves: up to SQLite 3.51.2 a commit that begins the log anew during a move can damage the database
-        (https://sqlite.org/wal.html). An error here costs nothing: the log stays until the next time.
+        (https://sqlite.org/wal.html). Most of the log is flushed before, so that the lock is held for less long. An
+        error here costs nothing: the log stays until the next time.
         """
         with self._log_lock, contextlib.suppress(sqlite3.Error):
             if self._writer is None:  # closed meanwhile
                 return
+            with (
+                contextlib.suppress(OSError),
+                self.path.with_name(self.path.name + "-wal").open("rb") as log,  # SQLite has no locks on this file
+            ):
+                os.fsync(log.fileno())
             if not self._movers:
                 self._movers = (self._connect(), self._connect())
             holder, mover = self._movers
@@ -356,4 +366,4 @@ def _transact(connection: sqlite3.Connection, change: Callable[[sqlite3.Connecti
 
 
 def _synchronous_setting() -> Synchronous:
-    return "full" if SQLITE_SYNCHRONOUS.text() == "full" else "normal"
+    return cast("Synchronous", SQLITE_SYNCHRONOUS.text())

@@ -31,9 +31,21 @@ from pyagent.store.base import (
 )
 from pyagent.store.blobs import FILE_THRESHOLD, BlobFiles, check_digest, check_range, digest_of
 from pyagent.store.changes import Changes
-from pyagent.store.sqlite import activations, batches, commits, leases, messages, payloads, rows, runs, succession
+from pyagent.store.sqlite import (
+    activations,
+    batches,
+    commits,
+    leases,
+    messages,
+    payloads,
+    rows,
+    runs,
+    succession,
+    upkeep,
+)
 from pyagent.store.sqlite.checkpoints import SqliteCheckpointDatabase
 from pyagent.store.sqlite.database import BUSY_LIMIT, Database, Synchronous
+from pyagent.store.upkeep import StoreStats
 
 if TYPE_CHECKING:
     from pyagent.store.checkpoints import StoreSaver
@@ -199,7 +211,8 @@ class SqliteStore:
                 succession.succeed(to, lease, successor, begun, now)
 
         await self._write_beside({**large, **more}, apply, durable=commit.durable)
-        self._changes.notify()
+        if commit.events or commit.release or commit.status is not None or successor is not None:
+            self._changes.notify()
 
     async def read_log(self, run_id: str, after: int = 0) -> list[LogRecord]:
         """The entries with `seq > after`, in order. Raises `NotFound`."""
@@ -261,7 +274,7 @@ class SqliteStore:
                 after = batch[-1].cursor
                 yield batch
                 await asyncio.sleep(0)
-            else:
+            if len(batch) < PAGE:  # all there was at the mark
                 await self._wait(mark, None)
 
     def mark(self) -> int:
@@ -338,6 +351,32 @@ class SqliteStore:
         if stored is not None:
             return codec.decode(stored)[start:end]
         return await asyncio.to_thread(self._read_file, digest, partial(self._files.read_range, start=start, end=end))
+
+    # upkeep
+
+    async def graph_ids(self) -> list[str]:
+        """The graphs that have versions."""
+        return await self.database.read(upkeep.graph_ids)
+
+    async def signals(self) -> list[Message]:
+        """Unaddressed signals that no commit has consumed, oldest first."""
+        return await self.database.read(upkeep.signals)
+
+    async def blobs_of(self, run_id: str) -> Mapping[str, int]:
+        """The blobs that a run refers to, with their sizes. Raises `NotFound`."""
+        return await self.database.read(lambda of: upkeep.blobs_of(of, run_id))
+
+    async def restore(self, run: Run) -> None:
+        """Give a copied run its times, its start key and what it continues. Raises `NotFound`."""
+        await self.database.write(lambda to: upkeep.restore(to, run))
+
+    async def faults(self) -> list[str]:
+        """What is wrong inside of the store, a sentence each."""
+        return await self.database.read(lambda of: upkeep.faults(of, self._files))
+
+    async def stats(self) -> StoreStats:
+        """How much there is."""
+        return await self.database.read(lambda of: upkeep.stats(of, self.path, self._files))
 
     def langgraph_saver(self) -> StoreSaver:
         """LangGraph's checkpointer over the same file, usable as long as the store is open."""
