@@ -22,17 +22,25 @@ class Changes:
         self.count += 1
         waiters, self._waiters = self._waiters, set()
         for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+            _wake(waiter)
 
     async def wait(self, since: int, timeout: float | None = None) -> bool:
         """Wait until the count is beyond `since`, at most `timeout` seconds; returns whether it is."""
         if self.count > since:
             return True
-        waiter = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        waiter = loop.create_future()
         self._waiters.add(waiter)
+        end = None if timeout is None else loop.call_later(timeout, _wake, waiter)
         try:
-            await asyncio.wait((waiter,), timeout=timeout)
+            await waiter
         finally:
             self._waiters.discard(waiter)
+            if end is not None:
+                end.cancel()
         return self.count > since
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)

@@ -24,6 +24,8 @@ CURSOR = 1 << 20
 LARGEST_CURSOR = (1 << 43) - 2
 LONGEST = 500
 """Entries, events or steps that a batch has at most: who asks for one event unpacks so many."""
+LAST_PLACE = "coalesce((SELECT max(place) FROM batches), 0)"
+"""For other statements to ask in passing."""
 _HEAD = 4
 """Bytes that say how long the table before the bodies of entries is."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -33,16 +35,16 @@ def append(
     connection: sqlite3.Connection,
     number: int,
     log_length: int,
+    place: int,
     entries: Sequence[LogRecord] = (),
     events: Sequence[NewEvent] = (),
     steps: Sequence[StepRecord] = (),
 ) -> None:
-    """Keep what a commit adds to a run; the entries follow the `log_length` that there are. Gives the events the next
-    cursors. Raises `StoreError` `store.not_json`."""
+    """Keep what a commit adds to a run; the entries follow the `log_length` that there are, the batches the last
+    `place`. Gives the events the next cursors. Raises `StoreError` `store.not_json`."""
     longest = max(len(entries), len(events), len(steps))
     if not longest:
         return
-    place: int = connection.execute("SELECT max(place) FROM batches").fetchone()[0] or 0
     for start in range(0, longest, LONGEST):
         end = start + LONGEST
         part = entries[start:end], events[start:end], steps[start:end]
@@ -136,14 +138,19 @@ def _unpack_events(last: int, run: str, packed: bytes, after: int, limit: int) -
 
 def last_cursor(connection: sqlite3.Connection) -> int:
     """The cursor of the newest event that was ever kept."""
-    return (connection.execute("SELECT max(place) FROM batches").fetchone()[0] or 0) // CURSOR
+    return last_place(connection) // CURSOR
+
+
+def last_place(connection: sqlite3.Connection) -> int:
+    """The place of the newest batch that was ever kept; 0 before the first."""
+    return connection.execute(f"SELECT {LAST_PLACE}").fetchone()[0]
 
 
 def delete(connection: sqlite3.Connection, number: int) -> None:
     """Delete a run's batches. No place is used again: the last one stays behind, empty and nobody's."""
-    last = connection.execute("SELECT max(place) FROM batches").fetchone()[0]
+    last = last_place(connection)
     connection.execute("DELETE FROM batches WHERE run = ?", (number,))
-    if last is not None and last != connection.execute("SELECT max(place) FROM batches").fetchone()[0]:
+    if last != last_place(connection):
         connection.execute("DELETE FROM batches WHERE run IS NULL")
         connection.execute("INSERT INTO batches (place, log_end) VALUES (?, 0)", (last,))
 

@@ -18,9 +18,9 @@ def apply(
     connection: sqlite3.Connection, lease: Lease, commit: Commit, blobs: Sequence[KeptBlob], now: datetime
 ) -> None:
     """Apply all of it; any error rolls the whole transaction back."""
-    number, log_length, waited = _put_state(connection, lease, commit, rows.stamp(now))
+    number, log_length, waited, place = _put_state(connection, lease, commit, rows.stamp(now))
     _check_log(commit.entries, log_length, lease.run_id)
-    batches.append(connection, number, log_length, commit.entries, commit.events, commit.steps)
+    batches.append(connection, number, log_length, place, commit.entries, commit.events, commit.steps)
     if commit.steps:
         _put_waits(connection, number, commit.steps, waited)
     for digest, size, data in blobs:
@@ -66,11 +66,11 @@ def _consume(connection: sqlite3.Connection, number: int, message: int) -> None:
         raise MessageTaken(f"Message {message} is consumed already.", details={"message": message})
 
 
-def _put_state(connection: sqlite3.Connection, lease: Lease, commit: Commit, now: int) -> tuple[int, int, bool]:
+def _put_state(connection: sqlite3.Connection, lease: Lease, commit: Commit, now: int) -> tuple[int, int, bool, int]:
     """Check the lease and set what changes, in one statement; an index is written only if a column of it is set.
 
-    Returns the run's number, how long its log was, and whether a step of it has ever waited for a signal. Raises
-    `LeaseLost`."""
+    Returns the run's number, how long its log was, whether a step of it has ever waited for a signal, and the store's
+    last place. Raises `LeaseLost`."""
     changes = "updated_at = ?, log_length = log_length + ?, seen = max(seen, ?), adoptions = 0"
     values: list[object] = [now, len(commit.entries), commit.seen]
     if commit.status is not None:
@@ -94,10 +94,11 @@ def _put_state(connection: sqlite3.Connection, lease: Lease, commit: Commit, now
         changes += ", lease_owner = NULL, lease_expires_at = NULL"
     found = connection.execute(
         f"UPDATE run_state SET {changes} WHERE run = (SELECT run FROM runs WHERE id = ?)"  # noqa: S608
-        " AND lease_token = ? AND lease_owner IS NOT NULL RETURNING run, log_length, waited",
+        " AND lease_token = ? AND lease_owner IS NOT NULL"
+        f" RETURNING run, log_length, waited, {batches.LAST_PLACE}",
         (*values, lease.run_id, lease.token),
     ).fetchall()
     if not found:
         raise leases.lost(lease)
-    number, log_length, waited = found[0]
-    return number, log_length - len(commit.entries), bool(waited)
+    number, log_length, waited, place = found[0]
+    return number, log_length - len(commit.entries), bool(waited), place

@@ -288,9 +288,7 @@ class Database:
     def _translated(self) -> Generator[None]:
         try:
             yield
-        except sqlite3.Error as error:
-            raise self.translate(error) from error
-        except OSError as error:
+        except (sqlite3.Error, OSError) as error:
             raise self.translate(error) from error
 
     def translate(self, error: sqlite3.Error | OSError) -> StoreError:

@@ -34,11 +34,12 @@ def rebatch(connection: sqlite3.Connection) -> None:
             log = [
                 LogRecord(seq=seq, kind=kind, step=step, body=codec.decode(body)) for seq, kind, step, body in entries
             ]
-            batches.append(connection, number, length, entries=log)
+            batches.append(connection, number, length, batches.last_place(connection), entries=log)
             length += len(log)
         columns = "step, node, scope, status, attempt, started_at, ended_at, items_in, items_out, error, wait"
         for steps in _chunks(connection, f"SELECT {columns} FROM steps WHERE run = ? ORDER BY position", number):  # noqa: S608
-            batches.append(connection, number, length, steps=[_step(row) for row in steps])
+            records = [_step(row) for row in steps]
+            batches.append(connection, number, length, batches.last_place(connection), steps=records)
     connection.execute(
         "INSERT INTO waits (run, step, name, key)"
         " SELECT run, step, signal_name, signal_key FROM steps WHERE signal_name IS NOT NULL"

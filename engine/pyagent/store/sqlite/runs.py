@@ -102,7 +102,7 @@ def create(connection: sqlite3.Connection, run: NewRun, events: Sequence[NewEven
             " ON CONFLICT (owner, graph_id, key) DO UPDATE SET run = excluded.run",
             (run.owner, run.graph_id, run.key, number),
         )
-    batches.append(connection, number, 0, events=events)
+    batches.append(connection, number, 0, batches.last_place(connection), events=events)
     return _by_number(connection, number)
 
 
