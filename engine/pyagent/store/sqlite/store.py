@@ -211,8 +211,7 @@ class SqliteStore:
                 succession.succeed(to, lease, successor, begun, now)
 
         await self._write_beside({**large, **more}, apply, durable=commit.durable)
-        if commit.events or commit.release or commit.status is not None or successor is not None:
-            self._changes.notify()
+        self._changes.notify()
 
     async def read_log(self, run_id: str, after: int = 0) -> list[LogRecord]:
         """The entries with `seq > after`, in order. Raises `NotFound`."""
@@ -274,7 +273,7 @@ class SqliteStore:
                 after = batch[-1].cursor
                 yield batch
                 await asyncio.sleep(0)
-            if len(batch) < PAGE:  # all there was at the mark
+            else:
                 await self._wait(mark, None)
 
     def mark(self) -> int:
