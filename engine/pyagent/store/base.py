@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pyagent.errors import StoreError
+from pyagent.store.upkeep import Upkeep
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -354,7 +355,7 @@ class Activation:
     """`PyAgentError.as_dict()` of triggers that do not work now, by node."""
 
 
-class Store(Protocol):
+class Store(Upkeep, Protocol):
     """What the runtime needs of a store. All methods raise `StoreUnavailable` when it cannot be reached."""
 
     keeps_lineage: bool

@@ -91,6 +91,16 @@ class MemoryGraphs:
                 problems[node] = json_copy(problem)
             self._active[graph_id] = replace(active, problems=problems)
 
+    async def graph_ids(self) -> list[str]:
+        """The graphs that have versions."""
+        self._check_open()
+        return sorted({version.graph_id for version in self._graphs.values()})
+
+    async def faults(self) -> list[str]:
+        """There are none in here."""
+        self._check_open()
+        return []
+
     def _check_open(self) -> None:
         if not self._open:
             raise StoreUnavailable("The store is not open.", hint="Call `await store.open()` first.")

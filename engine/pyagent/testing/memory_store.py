@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -31,10 +32,13 @@ from pyagent.store.base import (
     lowered,
 )
 from pyagent.store.blobs import check_digest, check_range, digest_of
+from pyagent.store.upkeep import StoreStats
 from pyagent.testing.memory_graphs import MemoryGraphs, json_copy
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.memory import InMemorySaver
+
+_RESTORED = ("created_at", "started_at", "ended_at", "updated_at", "key", "continues")
 
 
 @dataclass(slots=True)
@@ -536,6 +540,42 @@ class MemoryStore(MemoryGraphs):
         """Nothing is ever left behind here."""
         self._check_open()
         return 0
+
+    # upkeep
+
+    async def signals(self) -> list[Message]:
+        """Unaddressed signals that no commit has consumed, oldest first."""
+        self._check_open()
+        return [message for message in self._messages.values() if message.run_id is None]
+
+    async def blobs_of(self, run_id: str) -> Mapping[str, int]:
+        """The blobs that a run refers to, with their sizes. Raises `NotFound`."""
+        self._check_open()
+        return {digest: len(self._blobs[digest]) for digest in sorted(self._kept(run_id).blobs)}
+
+    async def restore(self, run: Run) -> None:
+        """Give a copied run its times, its start key and what it continues. Raises `NotFound`."""
+        self._check_open()
+        kept = self._kept(run.id)
+        kept.run = replace(kept.run, **{name: getattr(run, name) for name in _RESTORED})
+        if (old := self._runs.get(run.continues or "")) is not None:
+            old.run = replace(old.run, continued_as=run.id)
+
+    async def stats(self) -> StoreStats:
+        """How much there is."""
+        self._check_open()
+        runs = [kept.run for kept in self._runs.values()]
+        return StoreStats(
+            runs=Counter(run.status for run in runs),
+            graphs=len(await self.graph_ids()),
+            versions=len(self._graphs),
+            entries=sum(run.log_length for run in runs),
+            events=len(self._events),
+            messages=len(self._messages),
+            blobs=len(self._blobs),
+            blob_bytes=sum(map(len, self._blobs.values())),
+            oldest=min((run.created_at for run in runs), default=None),
+        )
 
     def _kept(self, run_id: str) -> _Kept:
         if run_id not in self._runs:

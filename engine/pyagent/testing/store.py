@@ -44,6 +44,7 @@ from pyagent.testing.store_parts import (
     step,
 )
 from pyagent.testing.store_runs import RunConformance
+from pyagent.testing.store_upkeep import UpkeepConformance
 
 __all__ = [
     "MINUTE",
@@ -60,7 +61,7 @@ __all__ = [
 ]
 
 
-class StoreConformance(RunConformance):
+class StoreConformance(UpkeepConformance, RunConformance):
     """What the contract in `pyagent.store.base` promises, one test a promise."""
 
     # log and commit

@@ -30,12 +30,13 @@ if TYPE_CHECKING:
 
 _INSTANT = timedelta(seconds=1)
 """How long a lease is that begins and ends within one transaction."""
-_APPLY = """
+APPLY = """
 MATCH (l:Lease {run: $run})
 SET l.locked = true
 WITH l
 MATCH (r:Run {id: $run})
-WHERE l.token = $token AND l.owner IS NOT NULL AND ($first IS NULL OR r.log_length + 1 = $first)
+WHERE l.token = $token AND l.owner IS NOT NULL AND coalesce(l.commit, '') <> $commit
+  AND ($first IS NULL OR r.log_length + 1 = $first)
 WITH r, l, r.step_count AS before, datetime.truncate('microsecond', datetime.realtime()) AS now
 SET r.updated_at = now,
     r.log_length = r.log_length + size($entries),
@@ -145,8 +146,8 @@ RETURN e.seq AS seq, e.kind AS kind, e.step AS step, e.body AS body ORDER BY e.s
 async def apply(to: AsyncManagedTransaction, lease: Lease, commit: Commit, identity: str) -> None:
     """Apply all of it; any error rolls the whole transaction back. `identity` tells this commit from all others: one
     that has landed before its connection broke is not applied again."""
-    _check_contiguous(lease.run_id, commit.entries)
-    if commit.consumed or commit.blobs or commit.refers or commit.successor is not None:
+    given = parameters(lease, commit, identity)
+    if not is_one_query(commit):
         if await _has_landed(to, lease, identity):
             return
         await _consume(to, lease.run_id, commit.consumed)
@@ -157,33 +158,42 @@ async def apply(to: AsyncManagedTransaction, lease: Lease, commit: Commit, ident
             await payloads.refer(to, lease.run_id, digest)
         if commit.successor is not None:
             await _succeed(to, lease.run_id, commit.successor, identity)
-    applied = await row(
-        to,
-        _APPLY,
-        run=lease.run_id,
-        token=lease.token,
-        first=commit.entries[0].seq if commit.entries else None,
-        commit=identity,
-        status=commit.status,
-        ended=commit.status in ENDED,
-        wake_at=commit.wake_at,
-        values=_values(commit),
-        seen=commit.seen,
-        release=commit.release,
-        entries=[
-            {"seq": entry.seq, "kind": entry.kind, "step": entry.step, "body": codec.encode(entry.body)}
-            for entry in commit.entries
-        ],
-        steps=[
-            {"step": step.step, "place": place, "inside": lineage.outer_of(step.step), "values": step_values(step)}
-            for place, step in enumerate(commit.steps, 1)
-        ],
-        events=[streams.event_values(event) for event in commit.events],
-        **lineage.told(commit),
-    )
+    applied = await row(to, APPLY, **given)
     if applied is None and not await _has_landed(to, lease, identity):
         held = await row(to, "MATCH (r:Run {id: $run}) RETURN r.log_length AS length", run=lease.run_id)
         raise _conflict(lease.run_id, held["length"] + 1 if held else 1, commit.entries[0].seq)
+
+
+def is_one_query(commit: Commit) -> bool:
+    """Whether `APPLY` is all of the commit: then it needs no transaction around it."""
+    return not (commit.consumed or commit.blobs or commit.refers or commit.successor is not None)
+
+
+def parameters(lease: Lease, commit: Commit, identity: str) -> dict[str, Any]:
+    """What `APPLY` takes. Raises `LogConflict` for entries that do not follow one another."""
+    _check_contiguous(lease.run_id, commit.entries)
+    return {
+        "run": lease.run_id,
+        "token": lease.token,
+        "first": commit.entries[0].seq if commit.entries else None,
+        "commit": identity,
+        "status": commit.status,
+        "ended": commit.status in ENDED,
+        "wake_at": commit.wake_at,
+        "values": _values(commit),
+        "seen": commit.seen,
+        "release": commit.release,
+        "entries": [
+            {"seq": entry.seq, "kind": entry.kind, "step": entry.step, "body": codec.encode(entry.body)}
+            for entry in commit.entries
+        ],
+        "steps": [
+            {"step": step.step, "place": place, "inside": lineage.outer_of(step.step), "values": step_values(step)}
+            for place, step in enumerate(commit.steps, 1)
+        ],
+        "events": [streams.event_values(event) for event in commit.events],
+        **lineage.told(commit),
+    }
 
 
 async def _has_landed(to: AsyncManagedTransaction, lease: Lease, identity: str) -> bool:

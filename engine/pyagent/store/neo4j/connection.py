@@ -18,6 +18,7 @@ Work = Callable[["AsyncManagedTransaction"], Awaitable[T]]
 
 RETRY_SECONDS = 20.0
 """How long a transaction is tried again after errors that pass: a new leader, a deadlock, a server that restarts."""
+_GONE = "Neo.ClientError.Statement.EntityNotFound"
 _DISK_FULL = ("Neo.TransientError.General.DatabaseOutOfDiskSpace", "Neo.TransientError.General.OutOfDiskSpace")
 
 
@@ -73,10 +74,30 @@ class Connection:
         """Run the work in a transaction that writes, and again after errors that pass; what it raises rolls back."""
         return await self._in_session("execute_write", work)
 
-    async def _in_session(self, method: str, work: Work[T]) -> T:
+    async def write_at_once(self, query: str, parameters: dict[str, Any]) -> bool:
+        """Run one query as a transaction of its own, in one round trip; whether it returned a record.
+
+        False, too, after errors that pass: then nobody knows whether it was applied.
+        """
+        from neo4j.exceptions import DriverError, Neo4jError
+
+        driver: Any = self._opened()
+        with self.translated():
+            try:
+                async with driver.session(database=self.database, bookmark_manager=self._bookmarks) as session:
+                    return await (await session.run(query, parameters)).single() is not None
+            except (DriverError, Neo4jError) as error:
+                if error.is_retryable() or getattr(error, "code", "") == _GONE:
+                    return False
+                raise
+
+    def _opened(self) -> AsyncDriver:
         if self._driver is None:
             raise StoreUnavailable("The store is not open.", hint="Call `await store.open()` first.")
-        driver: Any = self._driver
+        return self._driver
+
+    async def _in_session(self, method: str, work: Work[T]) -> T:
+        driver: Any = self._opened()
         with self.translated():
             session = driver.session(database=self.database, bookmark_manager=self._bookmarks)
             async with session:
@@ -146,7 +167,7 @@ def _again_if_gone(work: Work[T]) -> Work[T]:
         try:
             return await work(transaction)
         except Neo4jError as error:
-            if error.code == "Neo.ClientError.Statement.EntityNotFound":
+            if error.code == _GONE:
                 raise TransientError(error.message) from error
             raise
 

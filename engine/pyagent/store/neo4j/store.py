@@ -31,10 +31,11 @@ from pyagent.store.base import (
 )
 from pyagent.store.blobs import CHUNK, FILE_THRESHOLD, check_digest, check_range, digest_of
 from pyagent.store.changes import Changes
-from pyagent.store.neo4j import commits, graphs, leases, payloads, runs, schema, streams
+from pyagent.store.neo4j import commits, graphs, leases, payloads, runs, schema, streams, upkeep
 from pyagent.store.neo4j.checkpoints import Neo4jCheckpointDatabase
 from pyagent.store.neo4j.connection import CommitUnknown, Connection, Work, row
 from pyagent.store.neo4j.values import moment
+from pyagent.store.upkeep import StoreStats
 
 if TYPE_CHECKING:
     from neo4j import AsyncManagedTransaction
@@ -188,6 +189,13 @@ class Neo4jStore:
     async def commit(self, lease: Lease, commit: Commit) -> None:
         """Apply all of it or nothing. Raises `LeaseLost`, `LogConflict`, `MessageTaken`, `StoreFull`."""
         identity = uuid.uuid4().hex
+        if commits.is_one_query(commit):
+            # One round trip to the server instead of three. What did not work is told, or done again, the long way,
+            # which sees whether it has landed.
+            given = commits.parameters(lease, commit, identity)
+            if await self.connection.write_at_once(commits.APPLY, given):
+                self._changes.notify()
+                return
         await self._changing(lambda to: commits.apply(to, lease, commit, identity))
 
     async def read_log(self, run_id: str, after: int = 0) -> list[LogRecord]:
@@ -325,6 +333,32 @@ class Neo4jStore:
         """A range of the content. Raises `NotFound`."""
         check_range(start, end)
         return await self.connection.read(lambda of: payloads.read(of, digest, start, end))
+
+    # upkeep
+
+    async def graph_ids(self) -> list[str]:
+        """The graphs that have versions."""
+        return await self.connection.read(upkeep.graph_ids)
+
+    async def signals(self) -> list[Message]:
+        """Unaddressed signals that no commit has consumed, oldest first."""
+        return await self.connection.read(upkeep.signals)
+
+    async def blobs_of(self, run_id: str) -> Mapping[str, int]:
+        """The blobs that a run refers to, with their sizes. Raises `NotFound`."""
+        return await self.connection.read(lambda of: upkeep.blobs_of(of, run_id))
+
+    async def restore(self, run: Run) -> None:
+        """Give a copied run its times, its start key and what it continues. Raises `NotFound`."""
+        await self._again(lambda to: upkeep.restore(to, run))
+
+    async def faults(self) -> list[str]:
+        """What is wrong inside of the store, a sentence each."""
+        return await self.connection.read(upkeep.faults)
+
+    async def stats(self) -> StoreStats:
+        """How much there is."""
+        return await self.connection.read(upkeep.stats)
 
     def langgraph_saver(self) -> StoreSaver:
         """LangGraph's checkpointer over the same database, usable as long as the store is open."""

@@ -1,0 +1,129 @@
+"""What the upkeep of a Neo4j store asks of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from pyagent.store import codec
+from pyagent.store.base import Message, Run
+from pyagent.store.neo4j.connection import row, rows
+from pyagent.store.neo4j.values import moment, moment_or_none, no_run
+from pyagent.store.upkeep import StoreStats
+
+if TYPE_CHECKING:
+    from neo4j import AsyncManagedTransaction
+
+_SIGNALS = "MATCH (m:Message) WHERE m.run IS NULL RETURN m {.*} AS message ORDER BY m.id"
+_BLOBS = """
+MATCH (r:Run {id: $run})
+OPTIONAL MATCH (r)-[:REFERS_TO]->(b:Blob)
+RETURN b.digest AS digest, b.size AS size ORDER BY digest
+"""
+_RESTORE = """
+MATCH (r:Run {id: $run})
+SET r += $values
+WITH r
+CALL (r) {
+    MATCH (old:Run {id: r.continues})
+    SET old.continued_as = r.id
+    MERGE (r)-[:CONTINUES]->(old)
+}
+RETURN DISTINCT r.id AS id
+"""
+_FAULTS = (
+    ("A run has no lease: {}.", "MATCH (r:Run) WHERE NOT EXISTS { (r)-[:HAS_LEASE]->(:Lease) } RETURN r.id AS what"),
+    ("A lease has no run: {}.", "MATCH (l:Lease) WHERE NOT EXISTS { (l)<-[:HAS_LEASE]-() } RETURN l.run AS what"),
+    ("A step has no run: {}.", "MATCH (s:Step) WHERE NOT EXISTS { (s)<-[:HAS_STEP]-() } RETURN s.run AS what"),
+    ("Entries have no run: {}.",
+     "MATCH (e:Entry) WHERE e.seq = 1 AND NOT EXISTS { MATCH (:Run {id: e.run}) } RETURN e.run AS what"),
+    ("A blob has not all of its chunks: {}.",
+     "MATCH (b:Blob) WHERE b.data IS NULL"
+     " AND COUNT { (b)-[:HAS_CHUNK]->() } <> toInteger(ceil(b.size / 1048576.0)) RETURN b.digest AS what"),
+    ("Events have cursors that the counter {} has not handed out.",
+     "MATCH (c:Counter {name: 'event'}) WHERE EXISTS { MATCH (e:Event) WHERE e.cursor > c.value }"
+     " RETURN toString(c.value) AS what"),
+    ("Messages have ids that the counter {} has not handed out.",
+     "MATCH (c:Counter {name: 'message'}) WHERE EXISTS { MATCH (m:Message) WHERE m.id > c.value }"
+     " RETURN toString(c.value) AS what"),
+)  # fmt: skip
+_SHOWN = 20
+"""Faults of one kind that are told one by one."""
+_RUNS = (
+    "MATCH (r:Run) RETURN r.status AS status, count(*) AS runs, sum(r.log_length) AS entries, min(r.created_at) AS old"
+)
+_COUNTS = """
+RETURN COUNT { MATCH (g:Graph) } AS graphs, COUNT { MATCH (v:Version) } AS versions,
+       COUNT { MATCH (e:Event) } AS events, COUNT { MATCH (m:Message) } AS messages
+"""
+_BLOB_COUNTS = "MATCH (b:Blob) RETURN count(*) AS blobs, coalesce(sum(b.size), 0) AS bytes"
+
+
+async def graph_ids(of: AsyncManagedTransaction) -> list[str]:
+    """The graphs that have versions."""
+    return [found["id"] for found in await rows(of, "MATCH (g:Graph) RETURN g.id AS id ORDER BY id")]
+
+
+async def signals(of: AsyncManagedTransaction) -> list[Message]:
+    """Unaddressed signals that no commit has consumed."""
+    return [
+        Message(
+            id=found["id"],
+            run_id=None,
+            kind=found["kind"],
+            step=found["step"],
+            name=found["name"],
+            key=found["key"],
+            body=codec.decode(found["body"]),
+            actor=found["actor"],
+            at=moment(found["at"]),
+        )
+        for found in (one["message"] for one in await rows(of, _SIGNALS))
+    ]
+
+
+async def blobs_of(of: AsyncManagedTransaction, run_id: str) -> Mapping[str, int]:
+    """The blobs that a run refers to, with their sizes. Raises `NotFound`."""
+    found = await rows(of, _BLOBS, run=run_id)
+    if not found:
+        raise no_run(run_id)
+    return {one["digest"]: one["size"] for one in found if one["digest"] is not None}
+
+
+async def restore(to: AsyncManagedTransaction, run: Run) -> None:
+    """Give a copied run its times, its start key and what it continues. Raises `NotFound`."""
+    values = {
+        "created_at": run.created_at,
+        "started_at": run.started_at,
+        "ended_at": run.ended_at,
+        "updated_at": run.updated_at,
+        "key": run.key,
+        "continues": run.continues,
+    }
+    if await row(to, _RESTORE, run=run.id, values=values) is None:
+        raise no_run(run.id)
+
+
+async def faults(of: AsyncManagedTransaction) -> list[str]:
+    """Nodes without those that they belong to, and counters that lag behind."""
+    found: list[str] = []
+    for sentence, query in _FAULTS:
+        found += [sentence.format(one["what"]) for one in await rows(of, f"{query} LIMIT {_SHOWN}")]
+    return found
+
+
+async def stats(of: AsyncManagedTransaction) -> StoreStats:
+    """How much there is."""
+    runs = await rows(of, _RUNS)
+    counts = await row(of, _COUNTS)
+    blobs = await row(of, _BLOB_COUNTS)
+    assert counts is not None
+    assert blobs is not None
+    return StoreStats(
+        runs={one["status"]: one["runs"] for one in runs},
+        entries=sum(one["entries"] for one in runs),
+        blobs=blobs["blobs"],
+        blob_bytes=blobs["bytes"],
+        oldest=moment_or_none(min((one["old"] for one in runs), default=None)),
+        **counts,
+    )

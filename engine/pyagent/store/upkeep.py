@@ -1,0 +1,63 @@
+"""What the upkeep of a store asks of it, beside what runs need: `pyagent store check | copy | prune | stats`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from pyagent.store.base import Message, Run
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoreStats:
+    """How much a store holds."""
+
+    runs: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Runs by status; a status without runs may be left out."""
+    graphs: int = 0
+    versions: int = 0
+    entries: int = 0
+    """Of all runs' logs."""
+    events: int = 0
+    messages: int = 0
+    """That no commit has consumed."""
+    blobs: int = 0
+    blob_bytes: int = 0
+    """Bytes of their contents, before compression."""
+    bytes: int | None = None
+    """What the store takes on the disk; None where it cannot be known from here."""
+    oldest: datetime | None = None
+    """When the oldest run was created."""
+
+
+class Upkeep(Protocol):
+    """The methods are slow where the store is large, and may be called while runs are at work."""
+
+    async def graph_ids(self) -> list[str]:
+        """The graphs that have versions, in the order of the alphabet."""
+        ...
+
+    async def signals(self) -> list[Message]:
+        """Signals to whichever run waits for them that no commit has consumed, oldest first."""
+        ...
+
+    async def blobs_of(self, run_id: str) -> Mapping[str, int]:
+        """The blobs that a run refers to: bytes of content by digest. Raises `NotFound`."""
+        ...
+
+    async def restore(self, run: Run) -> None:
+        """Give a run, which was made here as a copy, what `create_run` decides by itself: its times, its start key
+        (which it does not hold by that) and the run that it continues. Raises `NotFound`."""
+        ...
+
+    async def faults(self) -> list[str]:
+        """What is wrong inside of the store, a sentence each; what can be seen through the contract is not looked at.
+        May take long."""
+        ...
+
+    async def stats(self) -> StoreStats:
+        """How much there is."""
+        ...
