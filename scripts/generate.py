@@ -15,6 +15,7 @@ from pathlib import Path
 import api_reference
 import command_reference
 import error_reference
+import event_reference
 import node_reference
 import schema_reference
 import settings_reference
@@ -25,6 +26,8 @@ GENERATED: dict[str, Callable[[], str]] = {
     "docs/reference/api.md": api_reference.render,
     "docs/reference/commands.md": command_reference.render,
     "docs/reference/errors.md": error_reference.render,
+    "docs/reference/events.md": event_reference.render,
+    "docs/reference/events.schema.json": event_reference.render_schema,
     "docs/reference/graph.schema.json": schema_reference.render,
     "docs/reference/nodes.md": node_reference.render,
     "docs/reference/settings.md": settings_reference.render,

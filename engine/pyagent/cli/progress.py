@@ -16,6 +16,7 @@ from rich.text import Text
 
 from pyagent.cli.text import escape, plain
 from pyagent.cli.view import ENDED_STEPS, RunView, StepView, duration, now
+from pyagent.runtime.event_kinds import EVENTS_VERSION
 
 if TYPE_CHECKING:
     from pyagent.store.base import Event
@@ -247,6 +248,7 @@ class JsonScreen:
 def event_data(event: Event) -> dict[str, Any]:
     """An event for `--json`."""
     return {
+        "version": EVENTS_VERSION,
         "cursor": event.cursor,
         "run_id": event.run_id,
         "kind": event.kind,

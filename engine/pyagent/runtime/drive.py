@@ -19,7 +19,7 @@ from pyagent.runtime.follow import finish_run
 from pyagent.runtime.journal import StoreJournal, event
 from pyagent.runtime.live import LiveRun, step_row
 from pyagent.runtime.log import Entry, Outputs, StepKey, decode, encode, timestamp
-from pyagent.runtime.messages import Understood, due, next_timer, overdue, understand
+from pyagent.runtime.messages import Understood, answered_row, due, next_timer, overdue, understand
 from pyagent.runtime.restart import successor
 from pyagent.sdk.items import Items
 from pyagent.store.base import Lease, Message, Run, RunStatus, Store
@@ -156,9 +156,10 @@ class Driver:
             self._end(status, [event("run.failed", error=change["error"])], error=change["error"])
         elif state.cancelled is not None:
             status = "failed" if state.cancelled.get("failed") else "cancelled"
+            said = {name: state.cancelled[name] for name in ("reason", "actor") if name in state.cancelled}
             if status == "failed":
-                change["error"] = state.cancelled["failed"]
-            self._end(status, [event(f"run.{status}", **_public(state.cancelled))], error=change.get("error"))
+                change["error"] = said["error"] = state.cancelled["failed"]
+            self._end(status, [event(f"run.{status}", **said)], error=change.get("error"))
             for child, on_parent in state.called:
                 if on_parent == "cancel":
                     await self.means.cancel_run(child)
@@ -324,7 +325,7 @@ class Driver:
             return []
         self._taking.add(key)
         try:
-            if not await self.journal.take(message.id, entry, found.events):
+            if not await self.journal.take(message.id, entry, found.events, found.steps):
                 return []
         finally:
             self._taking.discard(key)
@@ -335,7 +336,8 @@ class Driver:
 
     def _answered(self, key: StepKey, answer: Mapping[str, Any]) -> list[StepKey]:
         entry = Entry("step.answered", key, {"answer": dict(answer)})
-        return self.live.record(entry, [event("step.answered", str(key), answer=dict(answer))]).ready
+        told = event("step.answered", str(key), answer=dict(answer))
+        return self.live.record(entry, [told], [answered_row(self.live.state, key)]).ready
 
 
 def decode_inputs(run: Run) -> dict[str, Any]:
@@ -350,7 +352,3 @@ def encode_outputs(outputs: Mapping[str, Any]) -> bytes:
 
 def _as_error(failure: ErrorData) -> ErrorData:
     return {name: value for name, value in failure.items() if name != "outcomes"}
-
-
-def _public(data: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in data.items() if name in ("reason", "actor", "failed")}

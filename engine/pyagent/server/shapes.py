@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from pyagent.runtime.event_kinds import EVENTS_VERSION
 from pyagent.runtime.log import decode
 from pyagent.store.base import Event, HowSettled, KeyPolicy, OnceChoice, Run, RunStatus, StepRecord, StepStatus
 
@@ -148,8 +149,10 @@ class RunPage(Shape):
 
 
 class EventView(Shape):
-    """One event."""
+    """One event; docs/reference/events.md tells the kinds."""
 
+    version: int = EVENTS_VERSION
+    """Of the stream's schema."""
     cursor: int
     run_id: str
     kind: str
