@@ -379,3 +379,28 @@ async def test_a_loser_that_waits_for_a_person_does_not_hold_the_run(lab: Lab) -
 
     assert run.status == "completed"
     assert lab.calls == ["start", "quick", "end"]
+
+
+async def test_a_step_that_is_answered_while_its_run_is_paused_draws_no_other_signal(lab: Lab) -> None:
+    run = await lab.run(graph({"wait": {"use": "flow.wait", "with": {"signal": "go"}}}))
+    await lab.engine.pause(run.id)
+    await lab.engine.signal("go", 1)
+    assert (await lab.drive(run)).status == "paused"
+    await lab.engine.signal("go", 2)
+
+    assert await lab.store.claimable() == []
+    assert (await lab.steps(run))["wait"].wait is None
+
+    await lab.engine.resume(run.id)
+    assert (await lab.drive(run)).status == "completed"
+    assert [entry.data["answer"]["value"] for entry in await lab.log(run, "step.answered")] == [1]
+
+
+async def test_an_approval_that_is_given_while_its_run_is_paused_cannot_be_given_again(lab: Lab) -> None:
+    run = await lab.run(graph({"ask": {"use": "flow.approve"}}))
+    await lab.engine.pause(run.id)
+    await lab.engine.answer(run.id, "ask", True)
+    assert (await lab.drive(run)).status == "paused"
+
+    with pytest.raises(NotFound):
+        await lab.engine.answer(run.id, "ask", False)

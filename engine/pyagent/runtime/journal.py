@@ -150,14 +150,17 @@ class StoreJournal:
         step = str(entry.step) if entry.step is not None else ""
         return LogRecord(seq=self._length + place, kind=entry.kind, step=step, body=body)
 
-    async def take(self, message: int, entry: Entry, events: Sequence[NewEvent]) -> bool:
+    async def take(
+        self, message: int, entry: Entry, events: Sequence[NewEvent], steps: Sequence[StepRecord] = ()
+    ) -> bool:
         """Commit the entry that records an unaddressed signal, by itself; False if another run has got the signal.
 
         The caller applies the entry to the state only then. Raises `StoreError`.
         """
         await self.flush()
         async with self._lock:
-            commit = Commit(entries=[self._record(entry, self.encoded(entry), 1)], events=events, consumed=[message])
+            record = self._record(entry, self.encoded(entry), 1)
+            commit = Commit(entries=[record], events=events, steps=steps, consumed=[message])
             try:
                 await self.store.commit(self.lease, commit)
             except MessageTaken:

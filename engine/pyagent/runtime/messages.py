@@ -76,7 +76,7 @@ def _signal(state: RunState, message: Message, body: Any, at: str) -> Understood
             continue
         answer = {"kind": "signal", "value": body, "actor": message.actor, "at": at}
         told = event("step.answered", str(key), answer=answer)
-        return Understood([Entry("step.answered", key, {"answer": answer})], [told])
+        return Understood([Entry("step.answered", key, {"answer": answer})], [told], [answered_row(state, key)])
     return None if not state.ending else Understood()
 
 
@@ -86,9 +86,14 @@ def _answer(state: RunState, message: Message, body: Any, at: str) -> Understood
     if wait is None or wait["kind"] not in ("approval", "form", "webhook"):
         return Understood([], [event("step.answer_ignored", message.step, actor=message.actor)])
     answer = {"kind": wait["kind"], "value": body, "actor": message.actor, "at": at, "seen": wait.get("prompt")}
-    return Understood(
-        [Entry("step.answered", key, {"answer": answer})], [event("step.answered", message.step, answer=answer)]
-    )
+    told = event("step.answered", message.step, answer=answer)
+    return Understood([Entry("step.answered", key, {"answer": answer})], [told], [answered_row(state, key)])
+
+
+def answered_row(state: RunState, key: StepKey) -> StepRecord:
+    """The row of a step that waits for nothing any more, until it runs: at once, unless the run is paused."""
+    items = sum(map(len, state.inputs_of(key).values()))
+    return step_row(key, "waiting", attempt=state.tries.get(key, 0) + 1, items_in=items)
 
 
 def _resolve(state: RunState, message: Message, body: dict[str, Any], at: str, writes: Writes) -> Understood:
@@ -101,7 +106,7 @@ def _resolve(state: RunState, message: Message, body: dict[str, Any], at: str, w
     settled = {"resolve": how, "actor": message.actor, "at": at}
     answered = Entry("step.answered", key, {"answer": settled})
     if how == "retry":
-        return Understood([answered], told)
+        return Understood([answered], told, [answered_row(state, key)])
     attempt = wait.get("attempt", 1)
     node = state.node(key)
     unknown = OutcomeUnknown(f"{message.actor} settled the unknown try as failed")
