@@ -8,6 +8,7 @@ docs/reference/settings.md are made of these declarations.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,10 +76,13 @@ class Setting:
         return SetupError(f"{self.name} is {value!r}", code="setup.setting", hint=hint)
 
 
+NEO4J_SCHEMES = ("neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc")
+
 STORE = Setting(
     name="PYAGENT_STORE",
     kind="text",
-    description="Where runs are kept: a path, or `sqlite:///absolute/path`",
+    description="Where runs are kept: a path, `sqlite:///absolute/path`, or `neo4j://user:password@host:7687` (also "
+    "`bolt`, `+s` for TLS); the password is never shown",
     told_default="`pyagent/pyagent.db` in the user's data folder (`XDG_DATA_HOME`)",
 )
 GRAPHS = Setting(
@@ -163,7 +167,9 @@ def shown(setting: Setting) -> list[Mapping[str, Any]]:
     return [
         {
             "name": name,
-            "value": ("set" if setting.secret else os.environ[name]) if os.environ.get(name) else setting.default,
+            "value": ("set" if setting.secret else shown_address(os.environ[name]))
+            if os.environ.get(name)
+            else setting.default,
             "from": "environment" if os.environ.get(name) else "default",
             "kind": setting.kind,
             "default": setting.default or setting.told_default.replace("`", ""),
@@ -183,6 +189,23 @@ def unknown_names() -> list[str]:
     known = {setting.name for setting in SETTINGS if not setting.family}
     families = tuple(setting.name for setting in SETTINGS if setting.family)
     return [name for name in given_names() if name not in known and not name.startswith(families)]
+
+
+def shown_address(address: str) -> str:
+    """An address as it may be shown: without the password. Other texts stay as they are."""
+    # Up to the last `@`: a password that should have been percent-encoded must not be shown either.
+    return re.sub(r"(?s)^([A-Za-z][A-Za-z0-9+.-]*://[^:/@]*):.*@", r"\1:***@", address)
+
+
+def is_neo4j(address: str) -> bool:
+    """Whether an address is one of a Neo4j server."""
+    return address.partition("://")[0] in NEO4J_SCHEMES and "://" in address
+
+
+def machine_file() -> Path:
+    """The file beside which lies what belongs to the store of PYAGENT_STORE on this machine: the server's token. Where
+    the store is a server, the default store's file, which need not exist. Raises `StoreError`."""
+    return data_folder() / "pyagent" / "pyagent.db" if is_neo4j(STORE.text()) else store_file()
 
 
 def data_folder() -> Path:
@@ -206,9 +229,10 @@ def store_file(url: str | None = None) -> Path:
         return Path(address).expanduser()
     if scheme != "sqlite" or (rest.startswith("//") and not rest.startswith("///")) or rest in ("", "///"):
         raise StoreError(
-            f"{address!r} is no address of a store.",
+            f"{shown_address(address)!r} is no address of a SQLite store.",
             code="store.unknown_scheme",
-            hint="Set PYAGENT_STORE to a path or to sqlite:///absolute/path, or unset it for the default.",
+            hint="Set PYAGENT_STORE to a path, to sqlite:///absolute/path or neo4j://user:password@host:7687, or unset "
+            "it for the default.",
         )
     path = unquote(rest)
     return Path("/" + path.lstrip("/") if path.startswith("/") else path).expanduser()

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, cast
 
 import typer
 
-from pyagent.cli import graph
+from pyagent.cli import graph, store_commands
 from pyagent.cli.exits import Exit, exit_of_error
 from pyagent.cli.trigger_commands import add_trigger_commands
 from pyagent.errors import InputError, PyAgentError
@@ -26,6 +26,7 @@ app = typer.Typer(
     "5 the store or something on this machine does not work, 130 Ctrl-C.",
 )
 app.add_typer(graph.app, name="graph")
+app.add_typer(store_commands.app, name="store")
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Id of the run; its first 6 characters or more will do.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON.")]

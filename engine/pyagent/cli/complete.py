@@ -96,8 +96,11 @@ def _graphs() -> Iterator[str]:
 
 
 def _query(sql: str, *values: object) -> list[Any]:
-    from pyagent.settings import store_file
+    from pyagent.settings import STORE, is_neo4j, store_file
 
+    # A server is not asked while somebody types.
+    if is_neo4j(STORE.text()):
+        return []
     path = store_file()
     if not path.is_file():
         return []

@@ -93,24 +93,29 @@ async def _dates() -> Finding:
 
 
 async def _store() -> Finding:
+    from pyagent.settings import STORE, is_neo4j, shown_address
     from pyagent.store.location import open_store, sqlite_path
 
-    path = sqlite_path()
     store = open_store()
     await store.open()
     try:
         await store.last_cursor()
     finally:
         await store.close()
+    if is_neo4j(STORE.text()):
+        return Finding(name="store", status="ok", detail=f"{shown_address(STORE.text())} answers")
+    path = sqlite_path()
     size = path.stat().st_size
     return Finding(name="store", status="ok", detail=f"{path}, {size / 1048576:.1f} MiB")
 
 
 async def _disk() -> Finding:
     from pyagent.runtime.scratch import scratch_root
-    from pyagent.store.location import sqlite_path
+    from pyagent.settings import STORE, is_neo4j, store_file
 
-    places = {"the store": sqlite_path().parent, "runs' scratch": scratch_root()}
+    places = {"runs' scratch": scratch_root()}
+    if not is_neo4j(STORE.text()):
+        places = {"the store": store_file().parent, **places}
     poor: list[str] = []
     shown: list[str] = []
     for what, place in places.items():

@@ -14,15 +14,16 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def open_engine(graph: str | None = None) -> AsyncGenerator[Engine]:
-    """The engine on the store of PYAGENT_STORE. The folder of `graph`, if that is a file, is searched first."""
+async def open_engine(graph: str | None = None, *, store: str | None = None) -> AsyncGenerator[Engine]:
+    """The engine on a store (None: that of PYAGENT_STORE). The folder of `graph`, if that is a file, is searched first.
+    """
     from pyagent.runtime.engine import Engine
     from pyagent.runtime.library import GraphLibrary, graph_folders
     from pyagent.sdk.registry import Registry
 
     beside = folder_of(graph)
     folders = list(dict.fromkeys([*beside, *graph_folders()]))
-    async with Engine.open(library=GraphLibrary(folders), registry=Registry.installed(beside)) as engine:
+    async with Engine.open(store, library=GraphLibrary(folders), registry=Registry.installed(beside)) as engine:
         yield engine
 
 
@@ -34,6 +35,6 @@ def folder_of(graph: str | None) -> list[Path]:
 def server_token() -> str:
     """The token of the server on the store that `open_engine` opens. Raises `SetupError` (`server.token`)."""
     from pyagent.server.security import read_token, token_file
-    from pyagent.store.location import sqlite_path
+    from pyagent.settings import machine_file
 
-    return read_token(token_file(sqlite_path()))
+    return read_token(token_file(machine_file()))

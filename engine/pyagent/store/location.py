@@ -6,14 +6,12 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from pyagent.settings import STORE, data_folder, store_file
+from pyagent.settings import STORE, data_folder, is_neo4j, store_file
 from pyagent.store.base import Store
 from pyagent.store.checkpoint_rows import CheckpointDatabase
 from pyagent.store.sqlite import SqliteStore
 from pyagent.store.sqlite.checkpoints import SqliteCheckpointDatabase
 from pyagent.store.sqlite.database import Database
-
-NEO4J_SCHEMES = ("neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc")
 
 
 def default_path() -> Path:
@@ -33,7 +31,7 @@ def open_store(url: str | None = None) -> Store:
     else a SQLite file in the user's data folder. Raises `StoreError` `store.unknown_scheme`.
     """
     address = url or STORE.text()
-    if address.partition("://")[0] in NEO4J_SCHEMES:
+    if is_neo4j(address):
         from pyagent.store.neo4j import Neo4jStore  # the driver takes a while to import: only for those who want it
 
         return Neo4jStore(address)
@@ -44,7 +42,7 @@ def open_store(url: str | None = None) -> Store:
 async def open_checkpoints(url: str | None = None) -> AsyncGenerator[CheckpointDatabase]:
     """The checkpoints of the store that an address means, open inside the block."""
     address = url or STORE.text()
-    if address.partition("://")[0] in NEO4J_SCHEMES:
+    if is_neo4j(address):
         from pyagent.store.neo4j.checkpoints import Neo4jCheckpointDatabase
 
         async with Neo4jCheckpointDatabase.opened(address) as found:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Awaitable, Callable, Generator
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from pyagent.errors import StoreError
+from pyagent.settings import shown_address
 from pyagent.store.base import StoreFull, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -28,11 +30,19 @@ class Connection:
     def __init__(self, url: str) -> None:
         """`url`: `neo4j://user:password@host:7687/database`, or `bolt`, with `+s` for TLS; what is left out is the
         server's default."""
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+            port = parts.port or 7687
+        except ValueError:
+            raise StoreError(
+                f"{shown_address(url)!r} is no address of a Neo4j server.",
+                code="store.unknown_scheme",
+                hint="neo4j://user:password@host:7687; in user and password write `/` as %2F, `@` as %40, `:` as %3A.",
+            ) from None  # the error shows a part of the password
         self.user = unquote(parts.username or "neo4j")
         self._password = unquote(parts.password or "")
         host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or "127.0.0.1"
-        self.address = urlunsplit((parts.scheme, f"{host}:{parts.port or 7687}", "", parts.query, ""))
+        self.address = urlunsplit((parts.scheme, f"{host}:{port}", "", parts.query, ""))
         """The address without user and password, as it may be shown."""
         self.database = parts.path.strip("/") or None
         self._driver: AsyncDriver | None = None
@@ -42,6 +52,9 @@ class Connection:
         """Connect. Raises `StoreUnavailable`."""
         from neo4j import AsyncGraphDatabase
 
+        if not (logger := logging.getLogger("neo4j")).handlers:
+            # What goes wrong comes as an error; without a handler Python prints the driver's warnings beside it.
+            logger.addHandler(logging.NullHandler())
         with self.translated():
             # The driver's own annotations leave its settings untyped.
             made: Any = AsyncGraphDatabase
