@@ -177,3 +177,8 @@ def test_scripts_are_valid_and_executable(script: str) -> None:
     if path.is_file():
         assert path.stat().st_mode & 0o111
         subprocess.run(["bash", "-n", path], check=True)
+
+
+def test_no_two_test_modules_have_the_same_name() -> None:
+    names = [path.name for path in tracked("tests/*.py") if path.name.startswith("test_")]
+    assert sorted(name for name in names if names.count(name) > 1) == []
