@@ -207,7 +207,7 @@ async def test_a_packed_body_is_refused(served: Served) -> None:
 
 
 async def test_a_body_that_is_too_large_is_refused_before_it_has_come(served: Served) -> None:
-    await served.activate(hook(more="max_body: 1000"))
+    await served.activate(hook(more="max_size: 1000"))
     assert (await served.world.post("/webhooks/orders", content=b"x" * 1000)).status_code == 202
     await refused(await served.world.post("/webhooks/orders", content=b"x" * 1001), 413, "webhook.too_large")
     sent = 0
@@ -228,7 +228,7 @@ async def test_a_body_that_is_too_large_is_refused_before_it_has_come(served: Se
 
 
 async def test_a_body_may_be_larger_than_those_of_the_api(served: Served) -> None:
-    await served.activate(hook(more="max_body: 20 MiB"))
+    await served.activate(hook(more="max_size: 20 MiB"))
     answer = await served.world.post(
         "/webhooks/orders", content=b"x" * (12 << 20), headers={"Content-Type": "application/x-tar"}
     )

@@ -1,16 +1,26 @@
-"""Fields of JSON by dotted paths."""
+"""Parameter types that nodes share, and fields of JSON by dotted paths."""
 
 from __future__ import annotations
 
 import copy
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import Field
+from pydantic import Field, TypeAdapter, ValidationError
 
 from pyagent.sdk import NodeParams
-from pyagent.sdk.fields import LITERAL, MISSING, literal_fields, read_field, split_path, with_field, without_field
+from pyagent.sdk.fields import (
+    LITERAL,
+    MISSING,
+    DurationOrSeconds,
+    literal_fields,
+    read_field,
+    split_path,
+    with_field,
+    without_field,
+)
 
 names = st.text(min_size=1, max_size=5).filter(lambda name: "\\" not in name)
 paths = st.lists(names, min_size=1, max_size=4)
@@ -72,3 +82,14 @@ def test_parameters_that_are_no_templates_are_known_by_their_names_in_the_file()
 
     assert literal_fields(Params) == {"code", "from"}
     assert Params.model_json_schema()["properties"]["code"]["expressions"] is False
+
+
+@pytest.mark.parametrize(("written", "seconds"), [("15m", 900), ("1h30m", 5400), (900, 900), (2.5, 2.5), ("900", 900)])
+def test_a_number_where_a_duration_may_stand_counts_seconds(written, seconds):
+    assert TypeAdapter(DurationOrSeconds).validate_python(written) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("written", ["soon", "", True, None, float("nan"), 1e30, [1]])
+def test_what_is_neither_duration_nor_seconds_is_refused(written):
+    with pytest.raises(ValidationError):
+        TypeAdapter(DurationOrSeconds).validate_python(written)

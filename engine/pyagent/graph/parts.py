@@ -113,13 +113,13 @@ def _node_id(value: Any) -> str:
     raise PydanticCustomError("graph.id.invalid", "{text} is not an id", {"text": repr(value)})
 
 
-_DURATION_PATTERN = r"^(\d+(\.\d+)?(ms|s|m|h|d))+$"
+DURATION_PATTERN = r"^(\d+(\.\d+)?(ms|s|m|h|d))+$"
 
 Duration = Annotated[
     timedelta,
     BeforeValidator(_duration),
     PlainSerializer(format_duration, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": _DURATION_PATTERN, "examples": ["500ms", "2s", "1m", "1h30m"]}),
+    WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "examples": ["500ms", "2s", "1m", "1h30m"]}),
 ]
 EdgeField = Annotated[
     Edge,

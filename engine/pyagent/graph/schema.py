@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema
+
 from pyagent.graph.check.catalogue import Catalogue, NodeTypeInfo
+from pyagent.graph.duration import format_duration
 from pyagent.graph.spec import GraphSpec
 
 SCHEMA_ID = "urn:pyagent:graph:1"
@@ -13,12 +18,22 @@ _TEMPLATE = {"type": "string", "pattern": r"\{\{"}
 
 def graph_schema(catalogue: Catalogue | None = None) -> dict[str, Any]:
     """The schema (draft 2020-12); with a catalogue, `with` is described for each installed node type."""
-    found = GraphSpec.model_json_schema(by_alias=True)
+    found = model_schema(GraphSpec)
     found = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": SCHEMA_ID, **found}
     found["title"] = "PyAgent graph"
     if catalogue is not None:
         _add_types(found, catalogue)
     return found
+
+
+def model_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """The model's JSON Schema, with durations among its defaults as graph files write them."""
+    return model.model_json_schema(by_alias=True, schema_generator=_Schema)
+
+
+class _Schema(GenerateJsonSchema):
+    def encode_default(self, dft: Any) -> Any:
+        return format_duration(dft) if isinstance(dft, timedelta) else super().encode_default(dft)
 
 
 def _add_types(schema: dict[str, Any], catalogue: Catalogue) -> None:

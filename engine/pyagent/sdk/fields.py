@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Annotated, Any, TypeAlias, cast
 
-from pydantic import AfterValidator, BaseModel, Field, JsonValue, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, JsonValue, WithJsonSchema
 
-from pyagent.graph.parts import Duration
+from pyagent.graph.duration import format_duration
+from pyagent.graph.parts import DURATION_PATTERN, Duration
 from pyagent.sdk.items import JsonObject
 
 _WORDS = {"true": True, "false": False, "": False}
@@ -34,6 +36,29 @@ Condition: TypeAlias = Annotated[
 
 Other text, lists and objects are refused, because what they mean differs from language to language.
 """
+
+
+def _from_seconds(value: Any) -> Any:
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    try:
+        return timedelta(seconds=value)
+    except (OverflowError, ValueError):
+        raise ValueError(f"{value} seconds is no length of time") from None
+
+
+DurationOrSeconds: TypeAlias = Annotated[
+    Duration,
+    BeforeValidator(_from_seconds),
+    WithJsonSchema({"anyOf": [{"type": "string", "pattern": DURATION_PATTERN}, {"type": "number"}]}),
+    Field(examples=["15m"]),
+]
+"""A duration (`15m`), or a plain number of seconds, as programs hand them on."""
 
 
 def _path(value: str) -> str:
@@ -149,7 +174,9 @@ __all__ = [
     "MISSING",
     "Condition",
     "Duration",
+    "DurationOrSeconds",
     "FieldPath",
+    "format_duration",
     "literal_fields",
     "read_field",
     "split_path",

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
-
-from pyagent.graph.duration import format_duration
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -30,13 +27,9 @@ class NoParams(NodeParams):
 
 def parameter_schema(model: type[BaseModel]) -> dict[str, Any]:
     """The model's JSON Schema, with durations among its defaults as graph files write them."""
-    from pydantic.json_schema import GenerateJsonSchema
+    from pyagent.graph.schema import model_schema
 
-    class Schema(GenerateJsonSchema):
-        def encode_default(self, dft: Any) -> Any:
-            return format_duration(dft) if isinstance(dft, timedelta) else super().encode_default(dft)
-
-    return model.model_json_schema(by_alias=True, schema_generator=Schema)
+    return model_schema(model)
 
 
 def has_template(value: Any) -> bool:

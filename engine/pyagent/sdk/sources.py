@@ -98,7 +98,7 @@ class Endpoint:
     """The header whose value names the request: a second one with it starts nothing."""
     origins: tuple[str, ...] = ()
     """Sites whose pages may send requests; `*` means all."""
-    max_body: int = 8 * 1024 * 1024
+    max_size: int = 8 * 1024 * 1024
     """Bytes."""
 
     @property

@@ -17,6 +17,7 @@ from starlette.requests import Request
 
 from pyagent.errors import InputError, NotFound, PyAgentError, Where
 from pyagent.runtime.engine import read_credential
+from pyagent.sdk.charsets import charset
 from pyagent.sdk.items import BlobRef, JsonObject
 from pyagent.sdk.sources import Endpoint
 from pyagent.store.blobs import digest_of
@@ -137,7 +138,7 @@ def _proves(endpoint: Endpoint, headers: Headers, body: bytes, credential: Mappi
 def check_length(endpoint: Endpoint, headers: Headers) -> None:
     """Refuse a body that says that it is too large, or in a form that nobody unpacks. Raises `WebhookRefused`."""
     length = headers.get("content-length", "")
-    if length and (not (length.isascii() and length.isdigit()) or len(length) > 18 or int(length) > endpoint.max_body):
+    if length and (not (length.isascii() and length.isdigit()) or len(length) > 18 or int(length) > endpoint.max_size):
         raise _too_large(endpoint)
     packed = headers.get("content-encoding", "identity").strip().lower()
     if packed != "identity":
@@ -156,7 +157,7 @@ async def read_body(endpoint: Endpoint, request: Request) -> bytes:
         async with asyncio.timeout(BODY_SECONDS):
             async for chunk in request.stream():
                 body += chunk
-                if len(body) > endpoint.max_body:
+                if len(body) > endpoint.max_size:
                     raise _too_large(endpoint)
     except TimeoutError:
         raise WebhookRefused(
@@ -171,10 +172,10 @@ async def read_body(endpoint: Endpoint, request: Request) -> bytes:
 
 def _too_large(endpoint: Endpoint) -> WebhookRefused:
     return WebhookRefused(
-        f"the body is larger than {endpoint.max_body} bytes",
+        f"the body is larger than {endpoint.max_size} bytes",
         status=413,
         code="webhook.too_large",
-        hint="Send less, or raise the webhook's `max_body`.",
+        hint="Send less, or raise the webhook's `max_size`.",
         headers={"Connection": "close"},
     )
 
@@ -206,9 +207,9 @@ async def parsed(headers: Headers, body: bytes) -> Body:
     if kind == _MULTIPART:
         return await _multipart(headers, body, kind)
     if kind.startswith("text/"):
-        charset = next((part.partition("=")[2] for part in options.split(";") if "charset=" in part.lower()), "utf-8")
+        named = next((part.partition("=")[2] for part in options.split(";") if "charset=" in part.lower()), "utf-8")
         try:
-            return Body(value=body.decode(charset.strip().strip('"') or "utf-8"), kind=kind)
+            return Body(value=body.decode(charset(named.strip().strip('"') or "utf-8")), kind=kind)
         except (LookupError, UnicodeDecodeError) as error:
             raise _broken(f"the text is not in the character set that it names: {error}") from None
     ref = BlobRef(digest_of(body), len(body), "", kind or "application/octet-stream")
@@ -235,6 +236,7 @@ def _form(body: bytes) -> JsonObject:
 
 
 async def _multipart(headers: Headers, body: bytes, kind: str) -> Body:
+    from python_multipart.multipart import parse_options_header
     from starlette.datastructures import UploadFile
     from starlette.formparsers import MultiPartException, MultiPartParser
 
@@ -245,8 +247,13 @@ async def _multipart(headers: Headers, body: bytes, kind: str) -> Body:
         headers, stream(), max_files=MAX_FILES, max_fields=MAX_FIELDS, max_part_size=max(len(body), 1)
     )
     try:
+        # The parser decodes with whatever Python has under that name.
+        _, options = parse_options_header(headers["content-type"])
+        charset(options.get(b"charset", b"utf-8").decode("latin-1"))
         form = await parser.parse()
-    except (MultiPartException, KeyError, ValueError, AttributeError) as error:
+    except LookupError as error:
+        raise _broken(f"the body is no form: {error}") from None
+    except (MultiPartException, ValueError, AttributeError) as error:
         raise _broken(f"the body is no form: {getattr(error, 'message', None) or 'its parts cannot be told'}") from None
     pairs: list[tuple[str, str]] = []
     files: dict[str, BlobRef] = {}

@@ -35,7 +35,7 @@ class PythonParams(NodeParams):
     cpu: Duration = Field("60s", validate_default=True, description="Processor time at most")
     processes: int = Field(64, ge=0, description="Processes and threads it may start")
     file_size: ByteSize = Field(ByteSize(1024 * _MEBIBYTE), description="Largest file it may write")
-    output: ByteSize = Field(ByteSize(64 * _MEBIBYTE), description="Largest result, as JSON")
+    max_output: ByteSize = Field(ByteSize(64 * _MEBIBYTE), description="Largest result, as JSON")
     env: dict[str, str] = Field(default_factory=dict, description="Environment variables; it gets none of the engine's")
     python: str = Field("", description="Interpreter to use; left out: the engine's own, with its packages")
 
@@ -70,7 +70,7 @@ async def python(items: Items, params: PythonParams, ctx: Context) -> list[Item]
             processes=params.processes,
             file_size=int(params.file_size),
             # Both streams are kept up to this size, and beyond it with a gap.
-            output=int(params.output),
+            output=int(params.max_output),
         ),
         cancel=ctx.cancel,
         on_line=lambda stream, line: ctx.log(line) if stream == "stderr" else None,
@@ -96,9 +96,9 @@ def _returned(result: ProcessResult, params: PythonParams) -> Any:
         )
     if result.stdout_dropped:
         raise NodeError(
-            f"the result is larger than {params.output.human_readable()}",
+            f"the result is larger than {params.max_output.human_readable()}",
             code="node.code_output",
-            hint="Raise `output`, or return less.",
+            hint="Raise `max_output`, or return less.",
         )
     try:
         answer = json.loads(result.stdout)

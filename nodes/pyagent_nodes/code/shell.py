@@ -67,8 +67,9 @@ class ShellParams(NodeParams):
         "JSON; or `text`",
     )
     text: str = Field("", description="For stdin `text`")
-    output: Literal["text", "lines", "json", "json_lines", "binary", "none"] = Field(
+    as_: Literal["text", "lines", "json", "json_lines", "binary", "none"] = Field(
         "text",
+        alias="as",
         description="What stdout is: one text; a list of lines; JSON, a list of objects being items; lines of JSON, "
         "each an item; a binary; or nothing of interest",
     )
@@ -81,7 +82,7 @@ class ShellParams(NodeParams):
     cpu: Duration | None = Field(None, description="Processor time of each process at most")
     processes: int | None = Field(None, ge=0, description="Processes and threads it may start")
     file_size: ByteSize | None = Field(None, description="Largest file it may write")
-    largest: ByteSize = Field(ByteSize(10 * _MEBIBYTE), description="Largest stdout; beyond it the step fails")
+    max_output: ByteSize = Field(ByteSize(10 * _MEBIBYTE), description="Largest stdout; beyond it the step fails")
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -131,7 +132,7 @@ async def _run(params: ShellParams, given: Sequence[Item], ctx: Context) -> Proc
             cpu_seconds=max(1, round(params.cpu.total_seconds())) if params.cpu is not None else None,
             processes=params.processes,
             file_size=int(params.file_size) if params.file_size is not None else None,
-            output=int(params.largest),
+            output=int(params.max_output),
         ),
         cancel=ctx.cancel,
         on_line=lambda stream, line: ctx.log(line) if stream == "stderr" else None,
@@ -184,14 +185,14 @@ async def _made(
             hint="Its stderr is in the log; exit codes that are no failure go into `success`.",
             details=said,
         )
-    if result.stdout_dropped and params.output != "none":
+    if result.stdout_dropped and params.as_ != "none":
         raise NodeError(
-            f"the command wrote more than {params.largest.human_readable()}{place}",
+            f"the command wrote more than {params.max_output.human_readable()}{place}",
             code="node.shell_output",
-            hint="Raise `largest`, write less, or write to a file.",
+            hint="Raise `max_output`, write less, or write to a file.",
         )
     kept: JsonObject = {**(source.json if params.mode == "each" else {}), "exit_code": result.exit_code}
-    match params.output:
+    match params.as_:
         case "none":
             return [Item(kept, source.binary, source.sources)]
         case "binary":
@@ -203,16 +204,16 @@ async def _made(
         case "lines":
             return [Item(with_field(kept, params.into, result.text.splitlines()), source.binary, source.sources)]
         case "json" | "json_lines":
-            values = _read(result.text, params.output, place)
+            values = _read(result.text, params.as_, place)
             if isinstance(values, list) and all(isinstance(value, dict) for value in values):
                 return [Item(value, source.binary, source.sources) for value in values]
             return [Item(with_field(kept, params.into, values), source.binary, source.sources)]
 
 
-def _read(text: str, output: str, place: str) -> Any:
+def _read(text: str, form: str, place: str) -> Any:
     line = 0
     try:
-        if output == "json":
+        if form == "json":
             return json.loads(text, parse_constant=_refuse)
         found: list[Any] = []
         for line, row in enumerate(text.splitlines(), 1):  # noqa: B007 - named in the error
@@ -224,7 +225,7 @@ def _read(text: str, output: str, place: str) -> Any:
         raise NodeError(
             f"stdout is not JSON{where}{place}: {error}",
             code="node.shell_json",
-            hint="Set `output: text` to see what it writes.",
+            hint="Set `as: text` to see what it writes.",
         ) from None
 
 

@@ -17,7 +17,7 @@ Unit: TypeAlias = Literal["years", "months", "weeks", "days", "hours", "minutes"
 Span: TypeAlias = Literal["year", "quarter", "month", "week", "day", "hour", "minute", "second"]
 Part: TypeAlias = Literal[
     "year", "quarter", "month", "week", "day", "weekday", "day_of_year", "days_in_month",
-    "hour", "minute", "second", "millisecond", "offset", "zone", "date", "time", "unix",
+    "hour", "minute", "second", "millisecond", "offset", "timezone", "date", "time", "unix",
 ]  # fmt: skip
 
 UNITS: tuple[Unit, ...] = ("years", "months", "weeks", "days", "hours", "minutes", "seconds", "milliseconds")
@@ -58,10 +58,10 @@ class DatetimeParams(NodeParams):
     write: Annotated[str, AfterValidator(lambda value: check_format(value, read=False))] = Field(
         "", description="How to write the result: left out, ISO 8601; `date`, `unix`, `unix_ms`; or a format"
     )
-    zone: Zone = Field(
+    timezone: Zone = Field(
         "UTC", description="Time zone of dates that name none, and of the work: its days, hours and the result"
     )
-    from_zone: Zone | None = Field(None, description="Time zone of dates that name none, where it is another")
+    from_timezone: Zone | None = Field(None, description="Time zone of dates that name none, where it is another")
     amount: dict[Unit, float] = Field(
         default_factory=dict, description="For add and subtract: how much", examples=[{"months": 1, "hours": -2}]
     )
@@ -105,7 +105,7 @@ async def datetime_(item: Item, params: DatetimeParams, ctx: Context) -> Item:
     skipped; of one that comes twice, the first is meant. Names of months and days are English. `now` is the step's
     recorded time, the same in a replay.
     """
-    where = zone(params.zone)
+    where = zone(params.timezone)
     if params.do == "now":
         return _with(item, params, write_date(ctx.now.astimezone(where), params.write))
     value = params.date if params.field is None else read_field(item.json, params.field, None)
@@ -113,7 +113,7 @@ async def datetime_(item: Item, params: DatetimeParams, ctx: Context) -> Item:
         if params.missing == "fail":
             raise BadDate("there is no date", hint="Correct `field`, or set `missing: null`.")
         return _with(item, params, None)
-    default = zone(params.from_zone) if params.from_zone else where
+    default = zone(params.from_timezone) if params.from_timezone else where
     try:
         found = read_date(value, params.read, default).astimezone(where)
         return _with(item, params, _result(found, params, default, where))
@@ -274,7 +274,7 @@ def _part(value: datetime, part: Part) -> Any:
             return value.microsecond // 1000
         case "offset":
             return round((value.utcoffset() or timedelta()).total_seconds() / 60)
-        case "zone":
+        case "timezone":
             return write_date(value, "z")
         case "date":
             return value.date().isoformat()

@@ -49,9 +49,9 @@ class TemplateParams(NodeParams):
     missing: Literal["empty", "fail"] = Field(
         "empty", description="What is not there reads as nothing, or is an error (but may be asked for by `if`)"
     )
-    zone: Zone = Field("UTC", description="Time zone of the filter `date`")
-    loops: int = Field(100_000, ge=1, description="Turns of all loops at most")
-    output: ByteSize = Field(ByteSize(10 * _MEBIBYTE), description="Largest text")
+    timezone: Zone = Field("UTC", description="Time zone of the filter `date`")
+    max_loops: int = Field(100_000, ge=1, description="Turns of all loops at most")
+    max_output: ByteSize = Field(ByteSize(10 * _MEBIBYTE), description="Largest text")
 
 
 @node("data.template", title="Template", icon="file-type", effects="none")
@@ -108,16 +108,16 @@ def _compiled(params: TemplateParams, now: datetime) -> Any:
     from liquid.exceptions import LiquidError
 
     class Environment(liquid.Environment):
-        loop_iteration_limit = params.loops
-        output_stream_limit = int(params.output)
-        local_namespace_limit = int(params.output)
+        loop_iteration_limit = params.max_loops
+        output_stream_limit = int(params.max_output)
+        local_namespace_limit = int(params.max_output)
 
     undefined = liquid.FalsyStrictUndefined if params.missing == "fail" else liquid.Undefined
     environment = Environment(autoescape=params.escape == "html", undefined=undefined)
     # They would read other templates, of which there are none.
     for tag in ("include", "render"):
         environment.tags.pop(tag, None)
-    local = zone(params.zone)
+    local = zone(params.timezone)
 
     def date(value: Any, written: Any = "") -> Any:
         if isinstance(value, liquid.Undefined):
@@ -160,7 +160,11 @@ def _bad(error: Any, index: int | None) -> BadTemplate:
     line = token.source.count("\n", 0, token.start_index) + 1 if token and token.start_index >= 0 else None
     place = [f"line {line}"] if line else []
     place += [f"item {index}"] if index is not None else []
-    hint = "Raise `loops` or `output`, or make the template do less." if isinstance(error, ResourceLimitError) else None
+    hint = (
+        "Raise `max_loops` or `max_output`, or make the template do less."
+        if isinstance(error, ResourceLimitError)
+        else None
+    )
     return BadTemplate(
         f"{error.message} ({', '.join(place)})" if place else str(error.message),
         hint=hint,

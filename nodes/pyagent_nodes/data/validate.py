@@ -63,7 +63,7 @@ class ValidateParams(NodeParams):
     )
     field: FieldPath | None = Field(None, description="Check this field only; left out: the whole item")
     into: FieldPath = Field("errors", description="The field of an invalid item that gets the list of errors")
-    limit: int = Field(100, ge=1, description="Errors listed at most")
+    max_errors: int = Field(100, ge=1, description="Errors listed at most")
 
 
 @node(
@@ -96,7 +96,7 @@ def _errors(value: Any, params: ValidateParams) -> list[JsonObject]:
             path = ".".join(str(name).replace(".", r"\.") for name in error.instance_path)
             rule = next((str(part) for part in reversed(error.schema_path) if isinstance(part, str)), "")
             found.append({"path": path, "message": error.message, "rule": rule})
-            if len(found) >= params.limit:
+            if len(found) >= params.max_errors:
                 break
     except ValueError as error:
         raise NodeError(

@@ -69,7 +69,7 @@ class WebhookParams(NodeParams):
     origins: tuple[str, ...] = Field(
         (), description="Sites whose pages may send requests, such as https://example.org; `*` means all"
     )
-    max_body: ByteSize = Field(
+    max_size: ByteSize = Field(
         ByteSize(8 * 1024 * 1024), le=_LARGEST, description="How much a request may carry", examples=["8 MiB"]
     )
 
@@ -129,7 +129,7 @@ def endpoint(params: WebhookParams) -> Endpoint:
         header=params.header or usual,
         key_header=params.key_header,
         origins=params.origins,
-        max_body=int(params.max_body),
+        max_size=int(params.max_size),
     )
 
 

@@ -97,7 +97,7 @@ class HttpMissing(HttpError):
     """There is nothing at this address (404, 410)."""
 
     code = "node.http_missing"
-    hint = "Check the address; if it may be missing, take the status for `ok` and look at `full`."
+    hint = "Check the address; if it may be missing, take the status into `success` and look at `full`."
 
 
 class HttpServerFailed(HttpError):
@@ -108,10 +108,10 @@ class HttpServerFailed(HttpError):
 
 
 class HttpStatus(HttpError):
-    """The answer has a status that is not `ok`."""
+    """The answer has a status that is not among `success`."""
 
     code = "node.http_status"
-    hint = "The details hold what the server said; statuses that are no error stand in `ok`."
+    hint = "The details hold what the server said; statuses that are no error stand in `success`."
 
 
 class HttpRedirect(HttpError):

@@ -154,8 +154,8 @@ async def _login(auth: HttpAuth, url: httpx.URL, ctx: Context) -> Login:
     if auth.as_ == "basic":
         import base64
 
-        username, password = get("username"), found.get("password", "")
-        pair = base64.b64encode(f"{username}:{password}".encode()).decode()
+        user, password = get("user"), found.get("password", "")
+        pair = base64.b64encode(f"{user}:{password}".encode()).decode()
         return Login(headers={"Authorization": f"Basic {pair}"}, secrets=(pair, password) if password else (pair,))
     name, value = auth.name or get("name"), get("value")
     if auth.as_ == "header":

@@ -64,7 +64,7 @@ class Sender:
             yield cls(client, params, ctx)
 
     async def send(self, request: Request) -> Answer:
-        """The answer with its body, if its status is `ok`.
+        """The answer with its body, if its status is among `success`.
 
         Raises `HttpError`, `AddressBlocked`, `HostUnknown`, `BodyTooLarge`, `BadCoding`; for a request that must not
         be repeated `HttpUnknown` where it is not known whether it was done.
@@ -158,7 +158,7 @@ class Sender:
         text = str(status)
         return any(
             all(sign in ("x", digit) for sign, digit in zip(str(one).lower(), text, strict=True))
-            for one in self._params.ok
+            for one in self._params.success
         )
 
     def _refused(self, answer: Answer, pause: float | None) -> HttpError:

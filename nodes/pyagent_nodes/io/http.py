@@ -26,7 +26,7 @@ class HttpAuth(NodeParams):
 
     credential: str = Field(
         min_length=1,
-        description="Name of the credential. Its fields: `token` (bearer), `username` and `password` (basic), `name` "
+        description="Name of the credential. Its fields: `token` (bearer), `user` and `password` (basic), `name` "
         "and `value` (header, query); `hosts`, if there, names the only hosts that get it",
     )
     as_: Literal["bearer", "basic", "header", "query"] = Field("bearer", alias="as", description="Where it goes")
@@ -126,7 +126,7 @@ class HttpParams(NodeParams):
     )
     binary: str = Field("file", min_length=1, description="Binary answers: the name under which the item holds it")
     full: bool = Field(False, description="Give `{url, status, headers, body}` instead of the body alone")
-    ok: list[str | int] = Field(
+    success: list[str | int] = Field(
         ["2xx"], min_length=1, description="Statuses that are no error: numbers, `2xx` for all of them, `xxx` for any"
     )
     redirects: int = Field(5, ge=0, le=50, description="How many redirects to follow; the body goes along (307, 308)")
@@ -139,7 +139,7 @@ class HttpParams(NodeParams):
     paging: HttpPaging | None = Field(None, description="For answers in pages: how to get them all")
     tls: HttpTls = Field(HttpTls(), description="Whom to trust")
 
-    @field_validator("ok")
+    @field_validator("success")
     @classmethod
     def _statuses(cls, value: list[str | int]) -> list[str | int]:
         for one in value:

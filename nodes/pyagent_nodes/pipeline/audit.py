@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import httpx
 from pydantic import Field, TypeAdapter
 
 from pyagent.sdk import Context, Item, Items, NodeCancelled, NodeError, NodeParams, Outputs, node, threads
+from pyagent.sdk.fields import DurationOrSeconds, format_duration
 from pyagent.sdk.process import ProcessLimits, run_process
 from pyagent_nodes.pipeline import advisories
 from pyagent_nodes.pipeline.advisory_source import is_service, read_advisories
@@ -58,7 +60,7 @@ class AuditParams(NodeParams):
         "or file of advisories as OSV JSON; empty: dependencies are not checked",
     )
     test_files: bool = Field(False, description="Also report findings of the code check in test files")
-    timeout: float = Field(300, gt=0, description="Seconds that one check may take")
+    timeout: DurationOrSeconds = Field(timedelta(minutes=5), gt=timedelta(), description="How long one check may take")
 
 
 @node("pipeline.audit", title="Audit", icon="shield", effects="idempotent")
@@ -114,10 +116,13 @@ async def _check_code(root: Path, params: AuditParams, ctx: Context) -> tuple[st
     ctx.progress(0.1, "bandit")
     result = await run_process(
         [sys.executable, "-m", "bandit", "--recursive", "--format", "json", "--quiet", "--exit-zero", "."],
-        cwd=root, timeout=params.timeout, cancel=ctx.cancel, grace=0.5, limits=ProcessLimits(output=64 << 20),
+        cwd=root, timeout=params.timeout.total_seconds(), cancel=ctx.cancel, grace=0.5,
+        limits=ProcessLimits(output=64 << 20),
     )  # fmt: skip
     if result.timed_out:
-        raise AuditFailed(f"bandit did not end within {params.timeout:g} s", hint="Raise `timeout` of the step.")
+        raise AuditFailed(
+            f"bandit did not end within {format_duration(params.timeout)}", hint="Raise `timeout` of the step."
+        )
     try:
         report = json.loads(result.stdout)
     except ValueError as error:
@@ -191,10 +196,10 @@ async def _check_dependencies(params: AuditParams, ctx: Context) -> tuple[str, l
         name: version.split(" ")[0] for name, version in (line.split("==", 1) for line in params.environment.lock)
     }
     try:
-        records = await read_advisories(where, installed, timeout=params.timeout, ctx=ctx)
+        records = await read_advisories(where, installed, timeout=params.timeout.total_seconds(), ctx=ctx)
     except TimeoutError as error:
         raise AuditFailed(
-            f"{where} did not answer within {params.timeout:g} s", hint="Raise `timeout` of the step."
+            f"{where} did not answer within {format_duration(params.timeout)}", hint="Raise `timeout` of the step."
         ) from error
     except httpx.HTTPError as error:
         raise AuditFailed(

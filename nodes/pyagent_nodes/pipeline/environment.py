@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from pydantic import Field
 
 from pyagent.sdk import Context, Item, Items, NodeParams, Outputs, node
+from pyagent.sdk.fields import DurationOrSeconds
 from pyagent_nodes.pipeline.shapes import Project, Source
 from pyagent_nodes.pipeline.venv import make_environment
 from pyagent_nodes.pipeline.workspace import open_tree
@@ -16,7 +19,9 @@ class EnvironmentParams(NodeParams):
     source: Source = Field(description="The fetched repository")
     project: Project = Field(description="What is known of it: `project` of pipeline.understand's item")
     python: str | None = Field(None, description="Python version or path; left out: one that the repository allows")
-    timeout: float = Field(900, gt=0, description="Seconds that an installation may take")
+    timeout: DurationOrSeconds = Field(
+        timedelta(minutes=15), gt=timedelta(), description="How long an installation may take"
+    )
 
 
 @node("pipeline.environment", title="Prepare environment", icon="package", effects="idempotent")
@@ -30,7 +35,7 @@ async def environment(items: Items, params: EnvironmentParams, ctx: Context) -> 
     """
     tree = await open_tree(ctx, params.source)
     found = await make_environment(
-        ctx, params.source, params.project, tree, python=params.python or "", timeout=params.timeout
+        ctx, params.source, params.project, tree, python=params.python or "", timeout=params.timeout.total_seconds()
     )
     ctx.log(
         f"Python {found.python} with {len(found.lock)} packages in {found.seconds:.1f} s"

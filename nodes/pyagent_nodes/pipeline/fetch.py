@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import ByteSize, Field, StringConstraints
 
 from pyagent.sdk import Blobs, Context, Item, Items, NodeParams, Outputs, Where, node
+from pyagent.sdk.fields import DurationOrSeconds
 from pyagent.sdk.process import run_process
 from pyagent.sdk.threads import in_thread
 from pyagent_nodes.pipeline.archives import ArchiveLimits, pack, sha256_of
@@ -37,8 +39,10 @@ class FetchParams(NodeParams):
         None, pattern="^[0-9a-f]{64}$", description="SHA-256 that the source distribution must have"
     )
     max_files: int = Field(50_000, ge=1, description="More files than this are refused")
-    max_size: int = Field(1024, ge=1, description="More MiB than this are refused")
-    timeout: float = Field(300, gt=0, description="Seconds that a download may take")
+    max_size: ByteSize = Field(
+        ByteSize(1 << 30), ge=1 << 20, description="Larger ones are refused, all files together", examples=["256 MiB"]
+    )
+    timeout: DurationOrSeconds = Field(timedelta(minutes=5), gt=timedelta(), description="How long a download may take")
 
 
 @node("pipeline.fetch", title="Fetch repository", icon="download", effects="idempotent")
@@ -72,7 +76,7 @@ async def _fetch_package(requirement: Requirement, params: FetchParams, ctx: Con
     if params.sha256:
         requirement = Requirement(name=requirement.name, version=requirement.version, sha256=params.sha256)
     ctx.progress(0.1, f"getting {requirement}")
-    archive = await download(requirement, timeout=params.timeout, cancel=ctx.cancel)
+    archive = await download(requirement, timeout=params.timeout.total_seconds(), cancel=ctx.cancel)
     ctx.log(f"{archive.path.name} {'was in the cache' if archive.cached else 'downloaded'}", sha256=archive.sha256)
     ctx.progress(0.7, "unpacking")
     return await _install(
@@ -97,7 +101,7 @@ async def _fetch_path(folder: Path, params: FetchParams, ctx: Context) -> Source
     if not _is_repository(folder):
         raise NotARepository(f"{folder} holds no Python source", where=where)
     ctx.progress(0.1, f"copying {folder.name}")
-    limits = ArchiveLimits(files=params.max_files, total=params.max_size << 20)
+    limits = ArchiveLimits(files=params.max_files, total=params.max_size)
     packed = ctx.work_dir / ".packing.tar.gz"
     ctx.work_dir.mkdir(parents=True, exist_ok=True)
     name = folder.name or "repository"

@@ -7,11 +7,13 @@ import re
 import shutil
 import tempfile
 import time
+from datetime import timedelta
 from pathlib import Path
 
 from pydantic import Field
 
 from pyagent.sdk import Context, Item, Items, NodeError, NodeParams, Outputs, node
+from pyagent.sdk.fields import DurationOrSeconds
 from pyagent.sdk.process import ProcessResult, run_process
 from pyagent.sdk.threads import Check, in_thread
 from pyagent_nodes.pipeline import patches
@@ -42,7 +44,7 @@ class FormatParams(NodeParams):
         default_factory=list, description="Lint rules to fix; without any, those the repository has chosen, or ruff's"
     )
     exclude: list[str] = Field(default_factory=list, description="Paths and patterns to leave alone")
-    timeout: float = Field(300, gt=0, description="Seconds that ruff may take")
+    timeout: DurationOrSeconds = Field(timedelta(minutes=5), gt=timedelta(), description="How long ruff may take")
 
 
 @node("pipeline.format", title="Format code", icon="wand", ports_out=("changed", "unchanged"), effects="idempotent")
@@ -121,7 +123,7 @@ async def _ruff_twice(tree: Path, params: FormatParams, ctx: Context, own: bool)
         )
         result = await run_process(
             [find_program("ruff"), *command, *options, "."],
-            cwd=tree, timeout=params.timeout, cancel=ctx.cancel, grace=0.5,
+            cwd=tree, timeout=params.timeout.total_seconds(), cancel=ctx.cancel, grace=0.5,
             on_line=lambda _, line: ctx.log(line, level="debug"),
         )  # fmt: skip
         # `format` ends with 2 for a file that does not parse, too; the others are formatted then.

@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 import time
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 from pydantic import Field
 
 from pyagent.sdk import Context, Item, Items, NodeParams, Outputs, node
+from pyagent.sdk.fields import DurationOrSeconds
 from pyagent_nodes.pipeline import patches
 from pyagent_nodes.pipeline.bisection import Budget, Verdict, find_guilty
 from pyagent_nodes.pipeline.changes import describe_patch
@@ -30,10 +32,10 @@ class RevertParams(NodeParams):
     tests: Tests = Field(description="The run whose regressions are to be explained")
     baseline: Tests | None = Field(None, description="The run before the changes; tells how long a test may take")
     probes: int = Field(64, ge=1, description="Test runs that the search may make")
-    probe_timeout: float = Field(
-        120,
-        gt=0,
-        description="Seconds that one of them may take at most; with a baseline, 5 s and twice what it took are enough",
+    probe_timeout: DurationOrSeconds = Field(
+        timedelta(minutes=2),
+        gt=timedelta(),
+        description="How long one of them may take; with a baseline, 5 s and twice what it took are enough",
     )
     rounds: int = Field(5, ge=1, description="After so many rounds the whole patch is taken back")
 
@@ -105,8 +107,8 @@ class _Search:
         hung = params.tests.running if params.tests.status == "timeout" else ""
         self.select = [hung] if hung else list(params.tests.regressions)
         self.budget = Budget(left=params.probes)
-        whole = 5 + 2 * params.baseline.seconds if params.baseline else params.probe_timeout
-        self.timeout = min(params.probe_timeout, whole)
+        longest = params.probe_timeout.total_seconds()
+        self.timeout = min(longest, 5 + 2 * params.baseline.seconds) if params.baseline else longest
         self._known: dict[frozenset[str], bool] = {frozenset(self.units): True}
         self._count = 0
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shlex
+from datetime import timedelta
 from typing import Literal
 
-from pydantic import Field
+from pydantic import ByteSize, Field
 
 from pyagent.sdk import Context, Item, Items, JsonObject, NodeError, NodeParams, NodeTimeout, Outputs, Where, node
+from pyagent.sdk.fields import DurationOrSeconds, FieldPath, format_duration, with_field
 from pyagent_nodes.pipeline.results import compare, load_cases, save_run
 from pyagent_nodes.pipeline.shapes import Environment, Patch, Project, Source, Tests
 from pyagent_nodes.pipeline.suite import command_of, run_suite
@@ -42,12 +44,16 @@ class TestParams(NodeParams):
     command: str | None = Field(
         None, description="Test command, `pytest …` or `unittest …`, instead of the one that was found"
     )
-    timeout: float = Field(900, gt=0, description="Seconds that the whole suite may take")
-    memory: int | None = Field(None, ge=64, description="MiB of address space for each process")
+    timeout: DurationOrSeconds = Field(
+        timedelta(minutes=15), gt=timedelta(), description="How long the whole suite may take"
+    )
+    memory: ByteSize | None = Field(
+        None, ge=64 << 20, description="Address space of each process at most", examples=["2 GiB"]
+    )
     on_hang: Literal["fail", "report"] = Field(
         "fail", description="fail: a suite that outlives its time fails the step; report: it counts as failed"
     )
-    result: str = Field("tests", pattern="^[a-z][a-z0-9_]*$", description="Field of the item for the result")
+    into: FieldPath = Field("tests", description="The field that gets the result")
 
 
 @node("pipeline.test", title="Run tests", icon="flask", ports_out=("passed", "failed"), effects="idempotent")
@@ -56,7 +62,7 @@ async def run_tests(items: Items, params: TestParams, ctx: Context) -> Outputs:
 
     Without a baseline, `failed` gets the item if any test failed; with one, if any test that passed in it does not
     pass now. A repository without tests passes, with the status `no tests`. The item that comes in goes on with the
-    result in the field that `result` names.
+    result in the field that `into` names.
 
     Fails with `pipeline.test.timeout` when the suite hangs (`on_hang`).
     """
@@ -70,11 +76,11 @@ async def run_tests(items: Items, params: TestParams, ctx: Context) -> Outputs:
         tests = Tests(
             status="no tests", runner="none", command="", counts={}, total=0, failing=[], results=results, log=log
         )  # fmt: skip
-        return {"passed": [Item({**json, params.result: tests.as_json()})]}
+        return {"passed": [Item(with_field(json, params.into, tests.as_json()))]}
     ctx.log(f"running {shlex.join(['python', '-m', runner, *arguments])}")
     run = await run_suite(
-        ctx, tree=tree, python=python, runner=runner, arguments=arguments, timeout=params.timeout,
-        memory=params.memory << 20 if params.memory else None,
+        ctx, tree=tree, python=python, runner=runner, arguments=arguments, timeout=params.timeout.total_seconds(),
+        memory=params.memory,
     )  # fmt: skip
     results, log = await save_run(ctx, run.cases, run.log)
     before = await load_cases(ctx, params.baseline) if params.baseline else None
@@ -82,7 +88,8 @@ async def run_tests(items: Items, params: TestParams, ctx: Context) -> Outputs:
     error: JsonObject = {}
     if run.status == "timeout":
         hang = TestHang(
-            f"the tests did not end within {params.timeout:g} s; {len(run.cases)} of {run.collected} had ended"
+            f"the tests did not end within {format_duration(params.timeout)}; "
+            f"{len(run.cases)} of {run.collected} had ended"
             + (f", {run.running} was running" if run.running else ""),
             where=Where(node=ctx.node_id, step=ctx.step),
             details={"running": run.running, "counts": run.counts, "results": results.as_json()},
@@ -106,4 +113,4 @@ async def run_tests(items: Items, params: TestParams, ctx: Context) -> Outputs:
         level="info" if good else "warning",
         regressions=len(regressions),
     )
-    return {"passed" if good else "failed": [Item({**json, params.result: tests.as_json()})]}
+    return {"passed" if good else "failed": [Item(with_field(json, params.into, tests.as_json()))]}

@@ -178,7 +178,7 @@ async def test_code_that_writes_too_much_fails():
 
 
 async def test_a_result_that_is_too_large_is_an_error():
-    assert (await failure("return {'a': 'x' * 100_000}", params={"output": "10 KB"})).code == "node.code_output"
+    assert (await failure("return {'a': 'x' * 100_000}", params={"max_output": "10 KB"})).code == "node.code_output"
 
 
 async def test_a_cancel_kills_the_code_and_what_it_started(tmp_path: Path):

@@ -83,7 +83,7 @@ async def test_braces_that_are_no_expression_are_the_shell_s():
 async def test_it_starts_in_the_run_s_directory_with_a_clean_environment(tmp_path: Path, monkeypatch):
     monkeypatch.setenv("SECRET", "hush")
     (tmp_path / "sub").mkdir()
-    params = {"command": ["env"], "env": {"MINE": 1, "YES": True}, "output": "lines", "cwd": "sub"}
+    params = {"command": ["env"], "env": {"MINE": 1, "YES": True}, "as": "lines", "cwd": "sub"}
     [made] = (await run(params, work_dir=tmp_path)).json()
     assert {"MINE=1", "YES=true"} <= set(made["stdout"])
     assert not any("hush" in line for line in made["stdout"])
@@ -124,7 +124,7 @@ async def test_each_item_has_a_run_of_its_own_and_keeps_its_fields_lineage_and_b
 
 
 @pytest.mark.parametrize(
-    ("output", "text", "expected"),
+    ("form", "text", "expected"),
     [
         ("text", "a\n\n", [{"exit_code": 0, "stdout": "a"}]),
         ("lines", "a\n\nb\n", [{"exit_code": 0, "stdout": ["a", "", "b"]}]),
@@ -136,13 +136,13 @@ async def test_each_item_has_a_run_of_its_own_and_keeps_its_fields_lineage_and_b
         ("none", "a", [{"exit_code": 0}]),
     ],
 )
-async def test_what_it_writes_becomes_items(output, text, expected):
-    done = await run({"command": ["printf", "%s", text], "output": output})
+async def test_what_it_writes_becomes_items(form, text, expected):
+    done = await run({"command": ["printf", "%s", text], "as": form})
     assert [item.json for item in done.outputs.get("out", ())] == expected
 
 
 async def test_what_it_writes_may_become_a_binary():
-    params = {"script": r"printf '\377\000'", "output": "binary", "into": "raw", "file_name": "x.bin"}
+    params = {"script": r"printf '\377\000'", "as": "binary", "into": "raw", "file_name": "x.bin"}
     done = await run(params)
     binary = done.outputs["out"][0].binary
     assert binary is not None
@@ -152,7 +152,7 @@ async def test_what_it_writes_may_become_a_binary():
 
 @pytest.mark.parametrize("text", ["{", '{"a": NaN}', "{}\nx"])
 async def test_what_is_not_json_is_an_error(text):
-    error = await failure({"command": ["printf", "%s", text], "output": "json_lines"})
+    error = await failure({"command": ["printf", "%s", text], "as": "json_lines"})
     assert error.code == "node.shell_json"
 
 
@@ -187,7 +187,7 @@ async def test_a_command_that_runs_too_long_is_killed():
 
 
 async def test_a_command_that_writes_too_much_fails():
-    error = await failure({"command": ["head", "-c", "100000", "/dev/zero"], "largest": "10 KB"})
+    error = await failure({"command": ["head", "-c", "100000", "/dev/zero"], "max_output": "10 KB"})
     assert error.code == "node.shell_output"
 
 

@@ -11,7 +11,7 @@ from pyagent.sdk import NodeError
 from pyagent.testing import run_node
 from pyagent_nodes.data.datetime import datetime_
 
-BERLIN = {"zone": "Europe/Berlin"}
+BERLIN = {"timezone": "Europe/Berlin"}
 
 
 async def done(value, **params):
@@ -33,7 +33,7 @@ async def done(value, **params):
         (1_700_000_000, {}, "2023-11-14T22:13:20+00:00"),
         (1_700_000_000_000, {}, "2023-11-14T22:13:20+00:00"),
         ("1700000000", {"read": "unix"}, "2023-11-14T22:13:20+00:00"),
-        ("2026-01-02T12:00", {"zone": "+05:30", "from_zone": "UTC"}, "2026-01-02T17:30:00+05:30"),
+        ("2026-01-02T12:00", {"timezone": "+05:30", "from_timezone": "UTC"}, "2026-01-02T17:30:00+05:30"),
         ("02.03.26 7:08", {"read": "dd.MM.yy H:mm"}, "2026-03-02T07:08:00+00:00"),
         ("March 2 2026, 12:08 am", {"read": "MMMM d yyyy, h:mm a"}, "2026-03-02T00:08:00+00:00"),
         ("2026/60", {"read": "%Y/%j"}, "2026-03-01T00:00:00+00:00"),
@@ -140,7 +140,7 @@ async def test_the_time_between_two_dates_is_counted_in_units(until, units, expe
 
 
 async def test_dates_are_taken_apart():
-    parts = ["year", "quarter", "week", "weekday", "day_of_year", "days_in_month", "offset", "zone", "unix", "time"]
+    parts = ["year", "quarter", "week", "weekday", "day_of_year", "days_in_month", "offset", "timezone", "unix", "time"]
     assert await done("2028-02-29T23:30:00", do="extract", parts=parts, **BERLIN) == {
         "year": 2028,
         "quarter": 1,
@@ -149,7 +149,7 @@ async def test_dates_are_taken_apart():
         "day_of_year": 60,
         "days_in_month": 29,
         "offset": 60,
-        "zone": "Europe/Berlin",
+        "timezone": "Europe/Berlin",
         "unix": 1835476200,
         "time": "23:30:00",
     }
@@ -205,8 +205,8 @@ async def test_a_form_that_cannot_be_written_is_an_error():
 @pytest.mark.parametrize(
     "params",
     [
-        {"zone": "Mars/Base"},
-        {"zone": "../../etc/passwd"},
+        {"timezone": "Mars/Base"},
+        {"timezone": "../../etc/passwd"},
         {"do": "add"},
         {"do": "add", "amount": {"months": 1.5}},
         {"do": "add", "amount": {"hours": float("nan")}},

@@ -216,7 +216,7 @@ class TestValidate:
         run = await run_node(validate, [{"a": [1, NAN]}], {"schema": True})
         assert run.json("invalid")[0]["errors"][0]["path"] == "a.1"
         schema = {"properties": {"a": {"items": {"type": "string"}}}}
-        run = await run_node(validate, [{"a": [1] * 500}], {"schema": schema, "limit": 7})
+        run = await run_node(validate, [{"a": [1] * 500}], {"schema": schema, "max_errors": 7})
         assert len(run.json("invalid")[0]["errors"]) == 7
 
     async def test_schemas_that_lead_into_themselves_are_followed(self):
@@ -260,7 +260,7 @@ class TestTemplate:
         source = (
             "{{ now | date: '%d' }} {{ 'now' | date: 'dd HH:mm' }} {{ 'today' | date: 'yyyy' }} {{ 'x' | date: 'd' }}"
         )
-        assert await self.text(source, now=now, zone="Europe/Berlin") == ["04 04 00:30 2020 x"]
+        assert await self.text(source, now=now, timezone="Europe/Berlin") == ["04 04 00:30 2020 x"]
 
     async def test_what_is_missing_may_be_an_error_but_may_be_asked_for(self):
         with pytest.raises(NodeError, match=r"'no' is undefined \(line 2, item 0\)"):
@@ -272,7 +272,7 @@ class TestTemplate:
         [
             ("{% for i in (1..1000000000) %}x{% endfor %}", {}, "loop iteration limit"),
             ("{% for i in (1..400) %}{% for j in (1..400) %}{% endfor %}{% endfor %}", {}, "loop iteration limit"),
-            ("{% for i in (1..100) %}{{ i }}{% endfor %}", {"output": 50}, "output stream limit"),
+            ("{% for i in (1..100) %}{{ i }}{% endfor %}", {"max_output": 50}, "output stream limit"),
             ("{% assign a = 'x' %}{% for i in (1..99) %}{% assign a = a | append: a %}{% endfor %}", {}, "namespace"),
             ("{% for %}", {}, "line 1"),
             ("{% include 'x' %}", {}, "unexpected tag"),

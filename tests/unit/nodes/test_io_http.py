@@ -82,8 +82,8 @@ def test_the_method_decides_whether_it_may_be_repeated(params: dict[str, Any], e
         {"body": {}},
         {"body": {"json": 1, "text": "a"}},
         {"headers": {"Content-Length": "3"}},
-        {"ok": ["2x"]},
-        {"ok": ["999"]},
+        {"success": ["2x"]},
+        {"success": ["999"]},
         {"split": "a", "full": True},
         {"split": "a", "as": "text"},
         {"paging": {"by": "cursor"}},
@@ -152,7 +152,7 @@ class TestAnswers:
 
     async def test_status_and_headers_are_given_if_asked_for(self, api: HttpServer) -> None:
         api.route("GET", "/made", HttpReply(status=404, body={"a": 1}, headers={"X-Y": "z"}))
-        [json] = (await ask(api, "/made", full=True, ok=["xxx"])).json()
+        [json] = (await ask(api, "/made", full=True, success=["xxx"])).json()
         assert (json["status"], json["headers"]["x-y"], json["body"]) == (404, "z", {"a": 1})
         assert json["url"] == f"{api.url}/made"
 
@@ -314,7 +314,7 @@ class TestCredentials:
     async def test_a_token_a_login_a_header_and_a_parameter_are_sent(self, api: HttpServer) -> None:
         credentials = {
             "token": {"token": "t0ken"},
-            "login": {"username": "ada", "password": "pass"},
+            "login": {"user": "ada", "password": "pass"},
             "key": {"name": "X-Key", "value": "k"},
         }
 
@@ -391,7 +391,7 @@ class TestRedirects:
 
     async def test_a_redirect_may_be_taken_as_the_answer(self, api: HttpServer) -> None:
         api.route("GET", "/from", HttpReply(status=302, headers={"Location": "/x"}))
-        [said] = (await ask(api, "/from", redirects=0, ok=["302"], full=True)).json()
+        [said] = (await ask(api, "/from", redirects=0, success=["302"], full=True)).json()
         assert said["headers"]["location"] == "/x"
         assert (await failure(api, "/from", redirects=0)).code == "node.http_status"
 

@@ -218,7 +218,7 @@ async def test_dependencies_are_checked_against_a_document(bench: Any, server: A
     ("behaviour", "reason"),
     [
         ("down", "cannot be reached: Server error '503"),
-        ("silent", "did not answer within 1 s"),
+        ("silent", "did not answer within 1s"),
         ("broken", "is not a list of advisories"),
         ("forgetful", "of 1 questions it answers 0"),
         ("swapped", "asked for GHSA-"),

@@ -22,7 +22,7 @@ PLANTED = {
 
 async def repaired(bench: Any, **revert: Any) -> list[str]:
     """What graphs/code_repair.yaml does; gives the ports taken."""
-    ports = [await bench.step("test", *FIELDS, result="baseline")]
+    ports = [await bench.step("test", *FIELDS, into="baseline")]
     ports.append(await bench.step("format", "source"))
     while ports[-1] in ("changed", "again"):
         ports.append(await bench.step("test", *FIELDS, "patch", "baseline", on_hang="report", timeout=20))
@@ -66,7 +66,7 @@ async def test_the_work_tree_is_made_again_elsewhere_from_the_item_alone(bench: 
 async def test_after_enough_rounds_the_whole_patch_is_taken_back(bench: Any) -> None:
     bench.write(PLANTED)
     await bench.ready()
-    await bench.step("test", *FIELDS, result="baseline")
+    await bench.step("test", *FIELDS, into="baseline")
     await bench.step("format", "source")
     bench.item["patch"]["round"] = 1
     await bench.step("test", *FIELDS, "patch", "baseline")

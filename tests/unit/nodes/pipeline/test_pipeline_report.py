@@ -25,7 +25,7 @@ FILES = {
 async def everything(bench: Any) -> None:
     """All steps before the report."""
     await bench.ready()
-    await bench.step("test", *FIELDS, result="baseline")
+    await bench.step("test", *FIELDS, into="baseline")
     await bench.step("format", "source")
     await bench.step("test", *FIELDS, "patch", "baseline")
     await bench.step("audit", "source", "environment")
@@ -131,7 +131,7 @@ async def test_rejected_changes_are_shown_and_not_kept(bench: Any, tmp_path: Pat
 async def test_a_repository_without_tests_gets_a_report_that_says_so(bench: Any, tmp_path: Path) -> None:
     bench.write({"thing.py": "x = 1\n"})
     await bench.ready()
-    await bench.step("test", *FIELDS, result="baseline")
+    await bench.step("test", *FIELDS, into="baseline")
     found = await report(bench, tmp_path / "out")
     assert found["verdict"] == "no tests"
     assert "The repository has no tests" in (tmp_path / "out" / "report.html").read_text()

@@ -244,6 +244,6 @@ async def test_progress_and_failing_tests_are_told_while_the_suite_runs(bench: A
 async def test_a_baseline_turns_old_failures_into_no_failure(bench: Any) -> None:
     bench.write({"test_a.py": "def test_bad(): assert False\ndef test_good(): pass\n"})
     await bench.ready()
-    assert await bench.step("test", *FIELDS, result="baseline") == "failed"
+    assert await bench.step("test", *FIELDS, into="baseline") == "failed"
     assert await bench.step("test", *FIELDS, "baseline") == "passed"
     assert bench.item["tests"]["regressions"] == []
