@@ -24,6 +24,8 @@ CURSOR = 1 << 20
 LARGEST_CURSOR = (1 << 43) - 2
 LONGEST = 500
 """Entries, events or steps that a batch has at most: who asks for one event unpacks so many."""
+PackedEvents = tuple[int, int, bytes]
+"""First and last cursor of a batch, and its events."""
 LAST_PLACE = "coalesce((SELECT max(place) FROM batches), 0)"
 """For other statements to ask in passing."""
 _HEAD = 4
@@ -39,26 +41,34 @@ def append(
     entries: Sequence[LogRecord] = (),
     events: Sequence[NewEvent] = (),
     steps: Sequence[StepRecord] = (),
-) -> None:
+) -> list[PackedEvents]:
     """Keep what a commit adds to a run; the entries follow the `log_length` that there are, the batches the last
-    `place`. Gives the events the next cursors. Raises `StoreError` `store.not_json`."""
+    `place`. Gives the events the next cursors, and returns them as they are kept. Raises `StoreError`
+    `store.not_json`."""
+    written: list[PackedEvents] = []
     longest = max(len(entries), len(events), len(steps))
-    if not longest:
-        return
     for start in range(0, longest, LONGEST):
         end = start + LONGEST
         part = entries[start:end], events[start:end], steps[start:end]
         log_length += len(part[0])
-        place = (place // CURSOR + len(part[1])) * CURSOR if part[1] else place + 1
+        packed = None
+        if part[1]:
+            packed = pack_events(part[1])
+            first = place // CURSOR + 1
+            written.append((first, first + len(part[1]) - 1, packed))
+            place = written[-1][1] * CURSOR
+        else:
+            place += 1
         connection.execute(
             "INSERT INTO batches (place, run, log_end, steps, events, entries) VALUES (?, ?, ?, ?, ?, ?)",
             (
                 *(place, number, log_length),
                 pack_steps(part[2]) if part[2] else None,
-                pack_events(part[1]) if part[1] else None,
+                packed,
                 pack_entries(part[0]) if part[0] else None,
             ),
         )
+    return written
 
 
 # the log
@@ -122,11 +132,12 @@ def read_events(connection: sqlite3.Connection, after: int, run_id: str | None, 
     for place, run, packed in batches:
         if len(found) >= limit:
             break
-        found += _unpack_events(place // CURSOR, run, packed, after, limit - len(found))
+        found += unpack_events(place // CURSOR, run, packed, after, limit - len(found))
     return found
 
 
-def _unpack_events(last: int, run: str, packed: bytes, after: int, limit: int) -> Iterator[Event]:
+def unpack_events(last: int, run: str, packed: bytes, after: int = 0, limit: int = LONGEST) -> Iterator[Event]:
+    """At most `limit` of a batch's events, those after the cursor; `last` is the cursor of its last one."""
     table = codec.rows_of(codec.decode(packed))
     skipped = max(after - last + len(table), 0)
     cursor = last - len(table) + skipped

@@ -16,11 +16,11 @@ KeptBlob = tuple[str, int, bytes | None]
 
 def apply(
     connection: sqlite3.Connection, lease: Lease, commit: Commit, blobs: Sequence[KeptBlob], now: datetime
-) -> None:
-    """Apply all of it; any error rolls the whole transaction back."""
+) -> list[batches.PackedEvents]:
+    """Apply all of it; any error rolls the whole transaction back. Returns the events as they are kept."""
     number, log_length, waited, place = _put_state(connection, lease, commit, rows.stamp(now))
     _check_log(commit.entries, log_length, lease.run_id)
-    batches.append(connection, number, log_length, place, commit.entries, commit.events, commit.steps)
+    written = batches.append(connection, number, log_length, place, commit.entries, commit.events, commit.steps)
     if commit.steps:
         _put_waits(connection, number, commit.steps, waited)
     for digest, size, data in blobs:
@@ -30,6 +30,7 @@ def apply(
         payloads.refer(connection, number, digest)
     for message in commit.consumed:
         _consume(connection, number, message)
+    return written
 
 
 def _check_log(entries: Sequence[LogRecord], length: int, run_id: str) -> None:

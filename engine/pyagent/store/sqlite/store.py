@@ -45,6 +45,7 @@ from pyagent.store.sqlite import (
 )
 from pyagent.store.sqlite.checkpoints import SqliteCheckpointDatabase
 from pyagent.store.sqlite.database import BUSY_LIMIT, Database, Synchronous
+from pyagent.store.sqlite.recent import RecentEvents
 from pyagent.store.upkeep import StoreStats
 
 if TYPE_CHECKING:
@@ -86,6 +87,9 @@ class SqliteStore:
         self._clock = clock
         self._changes = Changes()
         self._foreign_version = 0
+        self._foreign_mark = 0
+        """The mark of the last poll that found other processes' commits."""
+        self._recent = RecentEvents()
         self._next_look = 0.0
         self._poller: asyncio.Task[None] | None = None
 
@@ -99,6 +103,7 @@ class SqliteStore:
         if self._poller is not None:
             self._poller.cancel()
             self._poller = None
+        self._recent.clear()
         self.database.close()
         self._changes.notify()
 
@@ -156,6 +161,7 @@ class SqliteStore:
         created = await self._write_beside(
             large, lambda to: succession.create(to, run, events, first, kept, self._clock())
         )
+        self._recent.clear()
         self._changes.notify()
         return created
 
@@ -169,7 +175,12 @@ class SqliteStore:
 
     async def delete_run(self, run_id: str) -> None:
         """Delete all of a run for good; see the contract."""
-        in_files = await self.database.erase(lambda to: runs.delete(to, run_id, self._clock()))
+
+        def delete(to: sqlite3.Connection) -> list[str]:
+            self._recent.clear()
+            return runs.delete(to, run_id, self._clock())
+
+        in_files = await self.database.erase(delete)
         if in_files:
             await self.database.write(lambda to: payloads.remove_files(to, self._files, in_files))
 
@@ -204,14 +215,18 @@ class SqliteStore:
         successor = commit.successor
         begun, more = self._prepared(successor.first.blobs if successor is not None else ())
 
-        def apply(to: sqlite3.Connection) -> None:
+        def apply(to: sqlite3.Connection) -> list[batches.PackedEvents]:
             now = self._clock()
-            commits.apply(to, lease, commit, kept, now)
+            written = commits.apply(to, lease, commit, kept, now)
             if successor is not None:
                 succession.succeed(to, lease, successor, begun, now)
+            return written
 
-        await self._write_beside({**large, **more}, apply, durable=commit.durable)
-        self._changes.notify()
+        self._recent.add(lease.run_id, await self._write_beside({**large, **more}, apply, durable=commit.durable))
+        if successor is not None:
+            self._recent.clear()
+        if commit.events or commit.release or commit.status is not None or successor is not None:
+            self._changes.notify()
 
     async def read_log(self, run_id: str, after: int = 0) -> list[LogRecord]:
         """The entries with `seq > after`, in order. Raises `NotFound`."""
@@ -266,14 +281,22 @@ class SqliteStore:
 
     async def follow(self, after: int = 0, run_id: str | None = None) -> AsyncIterator[Sequence[Event]]:
         """Batches of events after the cursor, for ever; other processes' within about `POLL_INTERVAL`."""
+        looked = -1
         while True:
             mark = self.mark()
-            batch = await self.read_events(after, run_id, PAGE)
+            # What others committed before the newest recent event is a gap before it; what they committed later is in
+            # the file only, and the poll tells of it.
+            recent = self._recent.after(after, run_id) if looked >= self._foreign_mark else None
+            if recent is not None:
+                batch, after = recent
+            else:
+                batch = await self.read_events(after, run_id, PAGE)
+                looked = mark
+                after = batch[-1].cursor if batch else after
             if batch:
-                after = batch[-1].cursor
                 yield batch
                 await asyncio.sleep(0)
-            else:
+            if recent is not None or len(batch) < PAGE:  # all there was at the mark
                 await self._wait(mark, None)
 
     def mark(self) -> int:
@@ -303,6 +326,7 @@ class SqliteStore:
             if version != self._foreign_version:
                 self._foreign_version = version
                 self._changes.notify()
+                self._foreign_mark = self._changes.count
 
     # blobs
 
