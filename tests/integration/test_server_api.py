@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from pyagent.server.app import create_app
 from pyagent.server.context import ServerContext
 from pyagent.server.guard import MAX_BODY
 from pyagent.server.security import Keys, read_token
-from pyagent.server.serving import serving
+from pyagent.server.serving import listen, serving
 from pyagent.store.location import open_store
 
 TOKEN = "t" * 43
@@ -166,7 +167,9 @@ async def test_a_session_of_another_token_or_with_another_end_is_worth_nothing(s
             assert (await client.get("/api/v1/runs")).status_code == 401
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:8642", "127.0.0.1.evil.example", "", "localhost@evil"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8642", "127.0.0.1.evil.example", "", "localhost@evil", "[::1"]
+)
 async def test_a_name_that_is_not_the_servers_is_refused(client: httpx.AsyncClient, host: str) -> None:
     answer = await client.get("/api/v1/runs", headers={"Host": host})
     assert answer.status_code == 421
@@ -219,6 +222,11 @@ async def test_bodies_have_a_limit_with_and_without_a_length(client: httpx.Async
     assert (untold.status_code, untold.json()["code"]) == (413, "server.too_large")
 
 
+def test_small_answers_are_sent_at_once() -> None:
+    with listen("127.0.0.1", None) as bound:
+        assert bound.proto == socket.IPPROTO_TCP  # else asyncio lets the system wait for more to send
+
+
 async def test_anybody_may_ask_whether_the_server_is_well(stranger: httpx.AsyncClient) -> None:
     answer = await stranger.get("/healthz")
     assert (answer.status_code, answer.json()["status"]) == (200, "ok")
@@ -258,6 +266,12 @@ async def test_a_graph_is_drawn(client: httpx.AsyncClient) -> None:
     drawn = await client.get("/api/v1/graphs/greet/svg")
     assert drawn.headers["content-type"] == "image/svg+xml"
     assert 'data-node="greet"' in drawn.text
+
+
+@pytest.mark.parametrize("method", ["activate", "listen"])
+async def test_a_graph_whose_id_is_longer_than_any_file_name_is_none(client: httpx.AsyncClient, method: str) -> None:
+    answer = await client.post(f"/api/v1/graphs/{'a' * 300}/{method}")
+    assert (answer.status_code, answer.json()["code"].endswith("not_found")) == (404, True), answer.text
 
 
 @pytest.mark.parametrize("path", ["/api/v1/graphs/nothing", "/api/v1/runs/abcdef0", "/api/v1/blobs/" + "0" * 64])
@@ -388,6 +402,13 @@ async def test_resolving_what_is_not_unknown_is_refused(server: ServerContext, c
     await ended(server, run_id)
     answer = await client.post(f"/api/v1/runs/{run_id}/resolve", json={"how": "done", "items": [{}]})
     assert (answer.status_code, answer.json()["code"]) == (409, "run.not_waiting")
+
+
+@pytest.mark.parametrize("value", ['"\\ud800"', '{"\\udfff": 1}', "9" * 30, "[" * 600 + "]" * 600])
+async def test_a_signal_that_json_cannot_hold_is_refused(client: httpx.AsyncClient, value: str) -> None:
+    body = f'{{"name": "go", "value": {value}}}'
+    answer = await client.post("/api/v1/signals", content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "input.invalid")
 
 
 async def test_a_body_that_is_no_json_and_a_wrong_method_are_told_in_the_one_shape(client: httpx.AsyncClient) -> None:

@@ -173,6 +173,10 @@ async def test_a_method_that_is_not_taken_is_told_which_are(served: Served, meth
 # bad bodies
 
 
+def str_of_beginning(value: bytes | str) -> str:
+    return repr(value[:60])
+
+
 @pytest.mark.parametrize(
     ("content", "kind"),
     [
@@ -191,7 +195,15 @@ async def test_a_method_that_is_not_taken_is_told_which_are(served: Served, meth
         (b"", "multipart/form-data"),
         (b"\xff", "text/plain"),
         (b"a", "text/plain; charset=klingon"),
+        (b"a", "text/plain; charset=undefined"),
+        # Decoding these would take minutes, and nobody else would be answered.
+        (b"a-" + b"z" * 2_000_000, "text/plain; charset=punycode"),
+        (
+            b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\na-' + b"z" * 2_000_000 + b"\r\n--x--\r\n",
+            "multipart/form-data; boundary=x; charset=punycode",
+        ),
     ],
+    ids=str_of_beginning,
 )
 async def test_a_broken_body_is_refused_and_starts_nothing(served: Served, content: bytes, kind: str) -> None:
     await served.activate(hook())

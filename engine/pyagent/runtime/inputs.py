@@ -11,20 +11,25 @@ from pyagent.graph.spec import GraphSpec
 from pyagent.runtime.log import encode
 
 
+def given_json(value: Any, what: str, *, field: str) -> bytes:
+    """The JSON of something that somebody gave. Raises `InputError` (`input.invalid`) that names it."""
+    try:
+        return encode(value)
+    except TypeError as error:
+        raise InputError(
+            f"{what} is not what JSON can hold: {error}",
+            hint="JSON holds text in Unicode, numbers up to 64 bits, true, false, null, lists and objects.",
+            where=Where(field=field),
+        ) from None
+
+
 def checked_inputs(graph: GraphSpec, given: Mapping[str, Any]) -> dict[str, Any]:
     """The inputs with defaults filled in. A graph that declares none takes any.
 
     Raises `InputError` (`input.invalid`) that names the input and what is wrong with it.
     """
     for name, value in given.items():
-        try:
-            encode(value)
-        except TypeError as error:
-            raise InputError(
-                f"input {name} is not what JSON can hold: {error}",
-                hint="Inputs hold text in Unicode, numbers up to 64 bits, true, false, null, lists and objects.",
-                where=Where(field=f"inputs.{name}"),
-            ) from None
+        given_json(value, f"input {name}", field=f"inputs.{name}")
     if not graph.inputs:
         return dict(given)
     from jsonschema import Draft202012Validator, ValidationError

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,7 +105,7 @@ class GraphLibrary:
         """Where the graph with this id is kept; of a broken file the name counts."""
         named = (folder / f"{graph_id}{suffix}" for folder in self.folders for suffix in SUFFIXES)
         for path in named:
-            if path.is_file():
+            if _is_file(path):
                 try:
                     if self.read(path).spec.id == graph_id:
                         return path
@@ -117,7 +118,7 @@ class GraphLibrary:
         for folder in self.folders:
             for suffix in SUFFIXES:
                 path = folder / f"{graph_id}{suffix}"
-                if path.is_file() and (found := self.read(path)).spec.id == graph_id:
+                if _is_file(path) and (found := self.read(path)).spec.id == graph_id:
                     return found
         return next((found for found in self.files() if found.spec.id == graph_id), None)
 
@@ -138,10 +139,17 @@ async def find_graph(library: GraphLibrary, store: Store, graph_id: str) -> Docu
         ) from None
 
 
+def _is_file(path: Path) -> bool:
+    # A name that is too long for the file system names none.
+    with suppress(OSError):
+        return path.is_file()
+    return False
+
+
 def _meant(library: GraphLibrary, graph_id: str) -> str:
     """What somebody may have meant by an id that no graph has."""
     for suffix in SUFFIXES:
-        if Path(f"{graph_id}{suffix}").is_file():
+        if _is_file(Path(f"{graph_id}{suffix}")):
             return f"For the file here write ./{graph_id}{suffix}. "
     found = nearest(graph_id, [file.spec.id for file in library.files()])
     return f"{found} " if found else ""

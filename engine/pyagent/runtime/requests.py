@@ -15,6 +15,7 @@ from pyagent.graph.yaml import Document, load_text
 from pyagent.runtime.answers import checked_answer
 from pyagent.runtime.expressions import Expressions
 from pyagent.runtime.forking import blobs_of, fork_entries
+from pyagent.runtime.inputs import given_json
 from pyagent.runtime.journal import event, first_commit, read_entries
 from pyagent.runtime.log import Outputs, StepKey, encode
 from pyagent.runtime.program import Program
@@ -105,7 +106,8 @@ class Requests:
 
         With `once`, a word of the run `sent_by`, it is sent no second time.
 
-        Raises `NotFound`, `InputError` (`run.signal_name`) without a name, `RunError` (`run.completed`).
+        Raises `NotFound`, `InputError` (`run.signal_name`) without a name, for a value that JSON
+        cannot hold (`input.invalid`), `RunError` (`run.completed`).
         """
         if not name:
             raise InputError("a signal has a name", code="run.signal_name", hint="Give the name that the wait awaits.")
@@ -117,7 +119,7 @@ class Requests:
                 hint="Leave the run out to send it to whichever run waits.",
             )
         to = run.id if run else None
-        body = encode(value)
+        body = given_json(value, f"the value of the signal {name}", field="value")
         await self.store.post(to, "signal", name=name, key=key, body=body, actor=actor, sent_by=sent_by, once=once)
 
     async def resolve(
@@ -132,8 +134,8 @@ class Requests:
         """Settle a step whose outcome is unknown: done (with the items it gave), to be tried again, or failed."""
         run = await self.store.get_run(run_id)
         chosen = await self._waiting(run, step, ("unknown",))
-        body = {"how": how, "items": items}
-        await self.store.post(run.id, "resolve", step=chosen.step, body=encode(body), actor=actor)
+        body = given_json({"how": how, "items": items}, "what the step is settled by", field="items")
+        await self.store.post(run.id, "resolve", step=chosen.step, body=body, actor=actor)
 
     async def _newest(self, run_id: str) -> Run:
         """The run, or the successor that goes on for it now. Raises `NotFound`."""

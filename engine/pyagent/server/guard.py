@@ -138,7 +138,11 @@ class Guard:
         """What is wrong with where the request says it goes."""
         host = headers.get("host", "")
         # A page elsewhere can point its own name at 127.0.0.1; the name then stands in Host.
-        if (urlsplit(f"//{host}").hostname or "").lower() not in self.hosts:
+        try:
+            name = (urlsplit(f"//{host}").hostname or "").lower()
+        except ValueError:
+            name = ""
+        if name not in self.hosts:
             return Refused(
                 f"the server does not go by the name {host!r}",
                 code="server.host",

@@ -72,8 +72,9 @@ def listen(host: str, port: int | None) -> socket.socket:
 
 
 def _bound(host: str, port: int) -> socket.socket:
-    kind, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    made = socket.socket(kind, socket.SOCK_STREAM)
+    kind, _, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    # asyncio sends small answers at once only where the protocol is named: others wait 40 ms for the next packet.
+    made = socket.socket(kind, socket.SOCK_STREAM, protocol)
     try:
         # A server that is started again must not wait for the old one's connections to be forgotten.
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -18,6 +18,7 @@ import httpx
 import orjson
 
 from pyagent.sdk import Context, Item, JsonObject
+from pyagent.sdk.charsets import charset
 from pyagent.sdk.fields import MISSING, read_field, with_field
 from pyagent_nodes.io._http_errors import HttpContent, HttpEncoding
 from pyagent_nodes.io._http_request import Request
@@ -165,7 +166,7 @@ class Answer:
                 break
         encoding = encoding or self._said(content, kind)
         try:
-            return content.decode(encoding).removeprefix("\ufeff")
+            return content.decode(charset(encoding)).removeprefix("\ufeff")
         except LookupError as error:
             raise HttpEncoding(f"{self.shown} names an encoding that does not exist: {encoding[:60]!r}") from error
         except UnicodeDecodeError as error:
@@ -178,8 +179,8 @@ class Answer:
         """The encoding by the header, by the text itself (HTML, XML), or utf-8."""
         message = Message()
         message["content-type"] = self.headers.get("content-type", "")
-        if charset := message.get_content_charset():
-            return charset
+        if said := message.get_content_charset():
+            return said
         if kind == "text" and (found := _DECLARED.search(content[:2048])):
             return (found[1] or found[2]).decode("ascii")
         return "utf-8"

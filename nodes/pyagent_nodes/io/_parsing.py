@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Literal, TypeAlias
 
 from pyagent.sdk import JsonObject, NodeError
+from pyagent.sdk.charsets import charset
 
 Format: TypeAlias = Literal["csv", "json", "jsonl", "yaml", "xlsx", "text"]
 Types: TypeAlias = Literal["text", "guess"]
@@ -148,11 +149,9 @@ def encoding_of(content: bytes, encoding: str) -> str:
     if encoding == "auto":
         return "utf-8"
     try:
-        info = codecs.lookup(encoding)
+        charset(encoding)
     except LookupError as error:
         raise ParseEncoding(f"there is no encoding {encoding!r}") from error
-    if not getattr(info, "_is_text_encoding", True):
-        raise ParseEncoding(f"{encoding!r} is no encoding of text")
     return encoding
 
 

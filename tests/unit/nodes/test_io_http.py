@@ -191,7 +191,8 @@ class TestAnswers:
         api.route("GET", "/text", HttpReply(body=b"\x80", headers={"Content-Type": "text/plain; charset=utf-8"}))
         assert (await failure(api, "/text")).code == "node.http_encoding"
         assert (await ask(api, "/text", encoding="cp1252")).json() == [{"content": "€"}]
-        assert (await failure(api, "/text", encoding="klingon")).code == "node.http_encoding"
+        for name in ("klingon", "undefined", "punycode", "hex"):
+            assert (await failure(api, "/text", encoding=name)).code == "node.http_encoding"
 
     @pytest.mark.parametrize("body", ["", "{", "NaN", '"\\ud800"', "[" * 100_000, "<html>"])
     async def test_what_is_not_json_is_an_error_that_shows_its_beginning(self, api: HttpServer, body: str) -> None:
