@@ -15,7 +15,7 @@ from test_node_examples import ROOT, SHOWN_BY_GRAPHS, about, filled, parameters
 from pyagent.graph.yaml import load_file
 from pyagent.runtime.library import GraphLibrary
 from pyagent.sdk import NodeType, Registry
-from pyagent.testing import CaseRecorder, NodeCase, declared_findings, node_findings
+from pyagent.testing import CaseRecorder, NodeCase, declared_problems, node_problems
 
 OWN = {"flow.restart": [NodeCase(params={"items": "inputs", "inputs": {"n": 1}}, items=[{"n": 1}], name="again")]}
 """Cases that an example does not come by: a successor is a run of its own."""
@@ -28,7 +28,7 @@ def shipped() -> list[NodeType]:
 
 @pytest.mark.parametrize("node_type", shipped(), ids=lambda found: found.use)
 def test_it_is_declared_with_words_and_types_that_hold(node_type: NodeType) -> None:
-    assert [str(found) for found in declared_findings(node_type) if found.severity == "error"] == []
+    assert [str(found) for found in declared_problems(node_type) if found.severity == "error"] == []
 
 
 @pytest.mark.parametrize("example", list(parameters()))
@@ -50,8 +50,8 @@ async def test_it_behaves_as_it_says_in_the_cases_of_its_example(
     ]
 
     assert any(found for _, found in cases), "the example never runs its node"
-    findings = [found for node_type, made in cases for found in await node_findings(node_type, made, repeat_once=True)]
-    assert [str(found) for found in findings if found.severity == "error"] == []
+    problems = [found for node_type, made in cases for found in await node_problems(node_type, made, repeat_once=True)]
+    assert [str(found) for found in problems if found.severity == "error"] == []
 
 
 def test_every_shipped_node_type_has_a_case() -> None:

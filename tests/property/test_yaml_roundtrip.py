@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pyagent.errors import GraphError
-from pyagent.graph.check import ParamIssue, check, check_text
+from pyagent.graph.check import ParamProblem, check, check_text
 from pyagent.graph.duration import format_duration, parse_duration
 from pyagent.graph.parts import Edge, Join, Use
 from pyagent.graph.show import mermaid, svg
@@ -219,7 +219,7 @@ class _AnyType:
     def effects(self, params: object) -> str:
         return "none"
 
-    def param_issues(self, params: object) -> list[ParamIssue]:
+    def param_problems(self, params: object) -> list[ParamProblem]:
         return []
 
     def schema(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from pyagent.graph.check import Fault, ParamIssue, Problem, Reading, check, check_text
+from pyagent.graph.check import Fault, ParamProblem, Problem, Reading, check, check_text
 from pyagent.graph.yaml import load_text
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,18 +45,18 @@ class FakeType:
     def effects(self, params: Mapping[str, Any]) -> str:
         return self.effect
 
-    def param_issues(self, params: Mapping[str, Any]) -> Sequence[ParamIssue]:
+    def param_problems(self, params: Mapping[str, Any]) -> Sequence[ParamProblem]:
         known = tuple(self.params)
         missing = [
-            ParamIssue(path=(name,), kind="missing", message="")
+            ParamProblem(path=(name,), kind="missing", message="")
             for name, required in self.params.items()
             if required and name not in params
         ]
         unknown = [
-            ParamIssue(path=(name,), kind="unknown", message="", known=known) for name in params if name not in known
+            ParamProblem(path=(name,), kind="unknown", message="", known=known) for name in params if name not in known
         ]
         wrong = [
-            ParamIssue(path=("count",), kind="invalid", message="must be a whole number")
+            ParamProblem(path=("count",), kind="invalid", message="must be a whole number")
             for value in [params.get("count", 0)]
             if not isinstance(value, int) and "{{" not in str(value)
         ]

@@ -117,7 +117,7 @@ def test_the_schema_for_editors_accepts_templates_in_place_of_values() -> None:
         def effects(self, params: object) -> str:
             return "none"
 
-        def param_issues(self, params: object) -> list[object]:
+        def param_problems(self, params: object) -> list[object]:
             return []
 
         def schema(self) -> dict[str, object]:

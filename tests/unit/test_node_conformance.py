@@ -15,7 +15,7 @@ from pydantic import Field, field_validator
 
 from pyagent.graph.yaml import load_text
 from pyagent.sdk import Context, Item, Items, NodeError, NodeParams, NodeType, NoParams, Registry, node
-from pyagent.testing import CaseRecorder, NodeCase, declared_findings, node_findings
+from pyagent.testing import CaseRecorder, NodeCase, declared_problems, node_problems
 from pyagent.testing.effect_watch import watched_effects
 
 CASE = NodeCase(items=[{"n": 1}, {"n": 2}])
@@ -60,14 +60,14 @@ def codes(found: list[Any]) -> list[str]:
 
 
 async def test_a_node_that_keeps_to_everything_has_no_findings() -> None:
-    assert await node_findings(tens, [CASE, NodeCase(items=[{"n": 1}], params={"by": 2.5})]) == []
+    assert await node_problems(tens, [CASE, NodeCase(items=[{"n": 1}], params={"by": 2.5})]) == []
 
 
 def test_words_that_are_missing_and_schemas_that_do_not_hold_are_told() -> None:
     @node("x.bad", title=" ", ports_out=["a b"])
     async def bad(items: Items, params: Undescribed, ctx: Context) -> None: ...
 
-    assert codes(declared_findings(bad)) == ["default", "description", "docstring", "example", "ports", "title"]
+    assert codes(declared_problems(bad)) == ["default", "description", "docstring", "example", "ports", "title"]
 
 
 async def _mutates(items: Items, params: NoParams, ctx: Context) -> list[Item]:
@@ -141,12 +141,12 @@ async def _no_json(items: Items, params: NoParams, ctx: Context) -> list[Item]:
 async def test_what_a_node_does_wrong_is_found(
     function: Callable[..., Awaitable[Any]], options: dict[str, Any], expected: list[str]
 ) -> None:
-    assert codes(await node_findings(made(function, **options), [CASE])) == expected
+    assert codes(await node_problems(made(function, **options), [CASE])) == expected
 
 
 @pytest.mark.integration
 async def test_a_node_that_does_not_end_when_cancelled_is_found() -> None:
-    found = await node_findings(made(_stubborn, effects="idempotent"), [CASE])
+    found = await node_problems(made(_stubborn, effects="idempotent"), [CASE])
     assert codes(found) == ["cancel"]
 
 
@@ -158,7 +158,7 @@ async def test_a_node_that_holds_the_event_loop_up_is_warned_of() -> None:
         await asyncio.sleep(0.02)
         return list(items)
 
-    found = await node_findings(made(holds, effects="idempotent"), [CASE])
+    found = await node_problems(made(holds, effects="idempotent"), [CASE])
     assert [(each.code, each.severity) for each in found] == [("node.check.blocks", "warning")]
 
 
@@ -168,8 +168,8 @@ async def test_parameters_that_do_not_come_back_from_json_are_found() -> None:
         """Grow."""
         return list(items)
 
-    assert codes(await node_findings(grows, [NodeCase(params={"words": "a"}, items=[{}])])) == ["round_trip"]
-    assert codes(await node_findings(grows, [NodeCase()])) == ["params"]
+    assert codes(await node_problems(grows, [NodeCase(params={"words": "a"}, items=[{}])])) == ["round_trip"]
+    assert codes(await node_problems(grows, [NodeCase()])) == ["params"]
 
 
 async def test_a_node_with_effects_once_is_run_by_request_only() -> None:
@@ -180,9 +180,9 @@ async def test_a_node_with_effects_once_is_run_by_request_only() -> None:
         return list(items)
 
     once = made(counts, effects="once")
-    await node_findings(once, [CASE])
+    await node_problems(once, [CASE])
     assert next(runs) == 0
-    await node_findings(once, [CASE], repeat_once=True)
+    await node_problems(once, [CASE], repeat_once=True)
     assert next(runs) > 1
 
 
@@ -206,7 +206,7 @@ edges: [split -> tens]
     [case] = recorder.cases("x.tens@1")
     assert [item.json["n"] for item in case.items if isinstance(item, Item)] == [1, 2]
     assert [dict(each) for each in case.params_by_item] == [{"by": 2.0}, {"by": 3.0}]
-    assert await node_findings(tens, [case]) == []
+    assert await node_problems(tens, [case]) == []
 
 
 def test_only_what_changes_the_world_is_seen(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from pyagent.cli.text import escape
 from pyagent.errors import NotFound, PyAgentError
 from pyagent.sdk.node import NodeDefinitionError, NodeType
 from pyagent.sdk.registry import Registry
-from pyagent.testing import CaseRecorder, NodeExample, NodeFinding, node_findings
+from pyagent.testing import CaseRecorder, NodeExample, NodeProblem, node_problems
 
 
 async def check_nodes(what: Sequence[str], *, repeat_once: bool, as_json: bool) -> Exit:
@@ -27,14 +27,14 @@ async def check_nodes(what: Sequence[str], *, repeat_once: bool, as_json: bool) 
     console = Console(highlight=False, soft_wrap=True)
     types, broken = _chosen(what)
     found = [
-        NodeFinding(
+        NodeProblem(
             use=Path(error.message.partition(" ")[0]).name, code=error.code, message=error.message, hint=error.hint
         )
         for error in broken
     ]
     _print(found, console, as_json=as_json)
     for node_type in types:
-        own = await _findings(node_type, repeat_once=repeat_once)
+        own = await _problems(node_type, repeat_once=repeat_once)
         found += own
         if not as_json and not own:
             console.print(f"[green]✓[/] {node_type.use}")
@@ -54,8 +54,8 @@ async def check_nodes(what: Sequence[str], *, repeat_once: bool, as_json: bool) 
     return Exit.FAILED if errors else Exit.DONE
 
 
-def _print(findings: Sequence[NodeFinding], console: Console, *, as_json: bool) -> None:
-    for found in () if as_json else findings:
+def _print(problems: Sequence[NodeProblem], console: Console, *, as_json: bool) -> None:
+    for found in () if as_json else problems:
         style = "red" if found.severity == "error" else "yellow"
         case = f" [dim]({escape(found.case)})[/]" if found.case else ""
         console.print(f"[{style}]✗[/] {escape(found.use)}{case} [{style}]{found.code}[/] {escape(found.message)}")
@@ -105,20 +105,20 @@ def _source(node_type: NodeType) -> Path:
     return Path(inspect.getfile(node_type.function)).absolute()
 
 
-async def _findings(node_type: NodeType, *, repeat_once: bool) -> list[NodeFinding]:
+async def _problems(node_type: NodeType, *, repeat_once: bool) -> list[NodeProblem]:
     source = _source(node_type)
     domain, _, rest = node_type.name.partition(".")
     found = list(_misplaced(node_type, source))
     path = source.parent / "examples" / f"{rest}.yaml"
     if not path.is_file():
-        warning = _finding(
+        warning = _problem(
             node_type,
             "example",
             f"there is no example graph {path}",
             "Write a small graph that shows the node, and beside it a .json with its inputs and outputs.",
             warning=True,
         )
-        return [*found, warning, *await node_findings(node_type)]
+        return [*found, warning, *await node_problems(node_type)]
     with tempfile.TemporaryDirectory(prefix="pyagent-check-", ignore_cleanup_errors=True) as folder:
         given = {"folder": folder}
         registry = Registry.installed([source.parent.parent.parent])
@@ -131,23 +131,23 @@ async def _findings(node_type: NodeType, *, repeat_once: bool) -> list[NodeFindi
             if example.needs:
                 told = f"its example needs {', '.join(example.needs)}, so it was not run"
                 hint = "Try it in a test that gives it what it needs: pyagent.testing.CaseRecorder."
-                found.append(_finding(node_type, "example", told, hint, warning=True))
-                return [*found, *await node_findings(node_type)]
+                found.append(_problem(node_type, "example", told, hint, warning=True))
+                return [*found, *await node_problems(node_type)]
             run, outputs = await example.run(recorder, given=given)
             if difference := example.difference(run, outputs, given=given):
-                found.append(_finding(node_type, "example", difference, f"Correct the example, {path}, or the node."))
+                found.append(_problem(node_type, "example", difference, f"Correct the example, {path}, or the node."))
         except PyAgentError as error:
-            found.append(_finding(node_type, "example", f"its example does not run: {error}", error.hint))
+            found.append(_problem(node_type, "example", f"its example does not run: {error}", error.hint))
         cases = recorder.cases(node_type.use)
         # What a node prints is not what was asked for.
         with contextlib.redirect_stdout(None):
-            return [*found, *await node_findings(node_type, cases, repeat_once=repeat_once)]
+            return [*found, *await node_problems(node_type, cases, repeat_once=repeat_once)]
 
 
-def _misplaced(node_type: NodeType, source: Path) -> Iterator[NodeFinding]:
+def _misplaced(node_type: NodeType, source: Path) -> Iterator[NodeProblem]:
     domain, _, rest = node_type.name.partition(".")
     if node_type.function.__module__.startswith("pyagent_local_") and source.parent.name != domain:
-        yield _finding(
+        yield _problem(
             node_type,
             "place",
             f"it is in the folder {source.parent.name}, and its domain is {domain}",
@@ -155,7 +155,7 @@ def _misplaced(node_type: NodeType, source: Path) -> Iterator[NodeFinding]:
         )
     stem = rest.replace(".", "_")
     if source.stem.rstrip("_") != stem:
-        yield _finding(
+        yield _problem(
             node_type,
             "place",
             f"it is in {source.name}; a run looks for it in {stem}.py first, and imports all modules then",
@@ -164,8 +164,8 @@ def _misplaced(node_type: NodeType, source: Path) -> Iterator[NodeFinding]:
         )
 
 
-def _finding(node_type: NodeType, code: str, message: str, hint: str, *, warning: bool = False) -> NodeFinding:
-    return NodeFinding(
+def _problem(node_type: NodeType, code: str, message: str, hint: str, *, warning: bool = False) -> NodeProblem:
+    return NodeProblem(
         use=node_type.use,
         code=f"node.check.{code}",
         message=message,

@@ -61,7 +61,7 @@ from pathlib import Path
 
 import pytest
 $imports
-from pyagent.testing import NodeCase, node_findings, run_example, run_node
+from pyagent.testing import NodeCase, node_problems, run_example, run_node
 $own_imports
 $definitions
 
@@ -80,7 +80,7 @@ def test_an_item_without_the_text_is_told() -> None:
 
 def test_it_keeps_to_what_every_node_type_does() -> None:
     cases = [NodeCase(items=[{"text": "hello"}]), NodeCase(params={"mark": "!"}, items=[{"text": "a"}, {"text": "b"}])]
-    assert asyncio.run(node_findings($function, cases)) == []
+    assert asyncio.run(node_problems($function, cases)) == []
 
 
 def test_its_example_gives_what_it_says() -> None:

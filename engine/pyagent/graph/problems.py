@@ -68,7 +68,7 @@ _ANY_HINT = "docs/concepts/graph-file.md says what may stand here; `pyagent grap
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """One finding of a check."""
+    """One thing that is wrong with a graph."""
 
     code: str
     """Stable and dotted: `graph.port.unknown`."""
@@ -89,7 +89,7 @@ class Problem:
 
     @staticmethod
     def of(error: PyAgentError) -> Problem:
-        """The error as a finding."""
+        """The error as a problem."""
         return Problem(code=error.code, message=error.message, hint=error.hint, where=error.where)
 
 

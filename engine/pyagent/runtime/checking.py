@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 from pydantic import BaseModel, ValidationError
 
 from pyagent.errors import ExpressionError, GraphError
-from pyagent.graph.check import Fault, ParamIssue, Problem, Reading, check, check_text
+from pyagent.graph.check import Fault, ParamProblem, Problem, Reading, check, check_text
 from pyagent.graph.yaml import Document
 from pyagent.graph.yaml_tree import Path
 from pyagent.runtime.expressions import Expression, check_syntax, is_template, parse
@@ -50,35 +50,35 @@ class CheckedType:
         except (TypeError, ValueError, AttributeError, LookupError):
             return "once"
 
-    def param_issues(self, params: Mapping[str, Any]) -> Sequence[ParamIssue]:
+    def param_problems(self, params: Mapping[str, Any]) -> Sequence[ParamProblem]:
         """What the type's model says against the parameters, templates left out of account."""
         try:
             self._type.validate_params(params)
         except ValidationError as error:
             found = (
-                self._issue(params, details["loc"], details["type"], details["msg"])
+                self._problem(params, details["loc"], details["type"], details["msg"])
                 for details in error.errors(include_url=False, include_input=False, include_context=False)
             )
             # branches of a union complain one by one about the same place
-            return list({issue.path: issue for issue in found if issue is not None}.values())
+            return list({problem.path: problem for problem in found if problem is not None}.values())
         return []
 
     def schema(self) -> dict[str, Any]:
         """JSON Schema of the parameters."""
         return self._type.schema()
 
-    def _issue(self, params: Mapping[str, Any], location: Path, kind: str, message: str) -> ParamIssue | None:
+    def _problem(self, params: Mapping[str, Any], location: Path, kind: str, message: str) -> ParamProblem | None:
         value, path = _existing(params, location)
         if kind == "missing":
-            return ParamIssue(path=(*path, location[-1]), kind="missing", message="is missing")
+            return ParamProblem(path=(*path, location[-1]), kind="missing", message="is missing")
         if kind == "extra_forbidden":
-            return ParamIssue(
+            return ParamProblem(
                 path=path, kind="unknown", message="is not known", known=_names(self._type.params, location[:-1])
             )
         if has_template(value) and next(iter(location), None) not in literal_fields(self._type.params):
             return None
         text = message.replace("Input should be", "must be").removeprefix("Value error, ")
-        return ParamIssue(path=path, kind="invalid", message=text)
+        return ParamProblem(path=path, kind="invalid", message=text)
 
 
 class InstalledTypes:

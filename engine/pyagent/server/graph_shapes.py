@@ -16,7 +16,7 @@ MAX_TEXT = 4 * 1024 * 1024
 
 
 class ProblemView(Shape):
-    """One finding of `pyagent graph check`."""
+    """One thing that `pyagent graph check` says."""
 
     code: str
     severity: Literal["error", "warning"]

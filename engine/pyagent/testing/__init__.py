@@ -7,7 +7,7 @@ from pyagent.testing.advisory_server import AdvisoryServer
 from pyagent.testing.http_server import HttpReply, HttpRequest, HttpServer
 from pyagent.testing.memory_store import MemoryStore
 from pyagent.testing.node_cases import CaseRecorder, NodeCase
-from pyagent.testing.node_conformance import NodeFinding, declared_findings, node_findings
+from pyagent.testing.node_conformance import NodeProblem, declared_problems, node_problems
 from pyagent.testing.node_examples import NodeExample, run_example
 from pyagent.testing.nodes import NodeRun, TestBlobs, TestCancelToken, TestContext, run_node
 
@@ -20,13 +20,13 @@ __all__ = [
     "MemoryStore",
     "NodeCase",
     "NodeExample",
-    "NodeFinding",
+    "NodeProblem",
     "NodeRun",
     "TestBlobs",
     "TestCancelToken",
     "TestContext",
-    "declared_findings",
-    "node_findings",
+    "declared_problems",
+    "node_problems",
     "run_example",
     "run_node",
 ]

@@ -1,6 +1,6 @@
-"""What every node type keeps to, checked from outside: `node_findings` for a test, `pyagent node check` for a person.
+"""What every node type keeps to, checked from outside: `node_problems` for a test, `pyagent node check` for a person.
 
-A finding is data, not an exception: a code, what was seen, and what to do. A node type that declares `none` is run
+A problem is data, not an exception: a code, what was seen, and what to do. A node type that declares `none` is run
 twice and compared while the interpreter's audit events are watched (`effect_watch`); what a C library does to the
 world by itself, and what a node reads of it, is not seen.
 """
@@ -37,7 +37,7 @@ _WRONG: tuple[Any, ...] = (None, "text", -1, [1], {"a": 1})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class NodeFinding:
+class NodeProblem:
     """One thing that is wrong with a node type."""
 
     use: str
@@ -53,7 +53,7 @@ class NodeFinding:
         return f"{self.use}{f' ({self.case})' if self.case else ''}: {self.code}: {self.message}. {self.hint}"
 
     def as_dict(self) -> JsonObject:
-        """The finding as JSON."""
+        """The problem as JSON."""
         return {
             "type": self.use,
             "severity": self.severity,
@@ -64,54 +64,54 @@ class NodeFinding:
         }
 
 
-async def node_findings(
+async def node_problems(
     node_type: NodeType, cases: Sequence[NodeCase] = (), *, repeat_once: bool = False
-) -> list[NodeFinding]:
+) -> list[NodeProblem]:
     """Everything that is wrong with a node type, as it is declared and as it behaves in the cases.
 
     A case of a node type with effects `once` is run only with `repeat_once`: running it is what it must not be used
     for lightly.
     """
-    found = declared_findings(node_type)
+    found = declared_problems(node_type)
     for case in cases:
-        found += await _Trial(node_type, case, repeat_once=repeat_once).findings()
+        found += await _Trial(node_type, case, repeat_once=repeat_once).problems()
     return list(dict.fromkeys(found))
 
 
 # -- as it is declared ----------------------------------------------------------------------------------------------
 
 
-def declared_findings(node_type: NodeType) -> list[NodeFinding]:
+def declared_problems(node_type: NodeType) -> list[NodeProblem]:
     """What is wrong with the declaration: words that are missing, a schema that does not hold."""
     return list(_declared(node_type))
 
 
-def _declared(node_type: NodeType) -> Iterator[NodeFinding]:
+def _declared(node_type: NodeType) -> Iterator[NodeProblem]:
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import SchemaError
 
-    def finding(code: str, message: str, hint: str) -> NodeFinding:
-        return NodeFinding(use=node_type.use, code=f"node.check.{code}", message=message, hint=hint)
+    def problem(code: str, message: str, hint: str) -> NodeProblem:
+        return NodeProblem(use=node_type.use, code=f"node.check.{code}", message=message, hint=hint)
 
     if not node_type.description:
-        yield finding(
+        yield problem(
             "docstring", "the function has no docstring", "Say in it what the node does; the page and docs show it."
         )
     if not node_type.title.strip():
-        yield finding("title", "the title is empty", "Give `title=` a few words.")
+        yield problem("title", "the title is empty", "Give `title=` a few words.")
     ports = node_type.ports_out
     for port in (*node_type.ports_in, *(() if callable(ports) else ports)):
         if port != "*" and not port.isidentifier():
-            yield finding("ports", f"the port {port!r} is no name", "Use letters, digits and `_`.")
+            yield problem("ports", f"the port {port!r} is no name", "Use letters, digits and `_`.")
     schema = node_type.schema()
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
-        yield finding("schema", f"the parameters' JSON Schema is not valid: {error.message}", "See the field's type.")
+        yield problem("schema", f"the parameters' JSON Schema is not valid: {error.message}", "See the field's type.")
         return
     for place, field in _fields(schema):
         if not str(field.get("description") or _pointed(field, schema).get("description", "")).strip():
-            described = finding(
+            described = problem(
                 "description", f"the parameter {place} is not described", "Give it Field(..., description=…)."
             )
             # Data of other nodes may be a parameter as a whole; nobody fills in its fields in a form.
@@ -120,7 +120,7 @@ def _declared(node_type: NodeType) -> Iterator[NodeFinding]:
             for value in values:
                 checker: Any = Draft202012Validator({**field, "$defs": schema.get("$defs", {})})
                 if not checker.is_valid(value):
-                    yield finding(
+                    yield problem(
                         kind, f"the {kind} {value!r} of {place} does not fit its own type", f"Correct the {kind}."
                     )
 
@@ -166,9 +166,9 @@ class _Trial:
         self.type = node_type
         self.case = case
         self.repeat_once = repeat_once
-        self.found: list[NodeFinding] = []
+        self.found: list[NodeProblem] = []
 
-    async def findings(self) -> list[NodeFinding]:
+    async def problems(self) -> list[NodeProblem]:
         with tempfile.TemporaryDirectory(prefix="pyagent-check-", ignore_cleanup_errors=True) as folder:
             self.folder = Path(folder)
             await self._look()
@@ -349,7 +349,7 @@ class _Trial:
 
     def _add(self, code: str, message: str, hint: str, *, severity: Literal["error", "warning"] = "error") -> None:
         self.found.append(
-            NodeFinding(
+            NodeProblem(
                 use=self.type.use,
                 code=f"node.check.{code}",
                 message=message,

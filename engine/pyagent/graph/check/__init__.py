@@ -10,7 +10,7 @@ from pyagent.graph.check.catalogue import (
     Expressions,
     Fault,
     NodeTypeInfo,
-    ParamIssue,
+    ParamProblem,
     Reading,
 )
 from pyagent.graph.check.context import Check
@@ -84,7 +84,7 @@ __all__ = [
     "Expressions",
     "Fault",
     "NodeTypeInfo",
-    "ParamIssue",
+    "ParamProblem",
     "Problem",
     "Reading",
     "check",

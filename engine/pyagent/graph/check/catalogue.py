@@ -10,7 +10,7 @@ from pyagent.graph.yaml_tree import Path
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ParamIssue:
+class ParamProblem:
     """What is wrong with a node's parameters, as its type sees them."""
 
     path: Path
@@ -75,7 +75,7 @@ class NodeTypeInfo(Protocol):
         """`none`, `idempotent` or `once`, with these parameters."""
         ...
 
-    def param_issues(self, params: Mapping[str, Any]) -> Sequence[ParamIssue]:
+    def param_problems(self, params: Mapping[str, Any]) -> Sequence[ParamProblem]:
         """What is wrong; a string with `{{` in it may become anything and is accepted anywhere."""
         ...
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from pyagent.graph.check.catalogue import NodeTypeInfo, ParamIssue
+from pyagent.graph.check.catalogue import NodeTypeInfo, ParamProblem
 from pyagent.graph.check.context import ERROR_PORT, Check, Level
 from pyagent.graph.check.expressions import templates
 from pyagent.graph.json_types import fits
@@ -48,8 +48,8 @@ def check_nodes(check: Check) -> None:
             if found is None:
                 _unknown_type(check, node, (*path, "use"))
                 continue
-            for issue in found.param_issues(node.params):
-                _param(check, node, issue, (*path, "with"))
+            for problem in found.param_problems(node.params):
+                _param(check, node, problem, (*path, "with"))
             if found.live:
                 _static(check, node, (*path, "with"))
             _body(check, node, found, path)
@@ -67,27 +67,27 @@ def _unknown_type(check: Check, node: NodeSpec, path: tuple[str | int, ...]) -> 
     check.report("graph.node.unknown_type", f"no {what} `{node.use}` is installed", path, hint=hint, node=node.id)
 
 
-def _param(check: Check, node: NodeSpec, issue: ParamIssue, path: tuple[str | int, ...]) -> None:
-    name = ".".join(map(str, issue.path))
-    if issue.kind == "missing":
-        message, hint = f"the parameter `{name}` is missing", f"Add `{issue.path[-1]}:` to `with`."
-    elif issue.kind == "unknown":
+def _param(check: Check, node: NodeSpec, problem: ParamProblem, path: tuple[str | int, ...]) -> None:
+    name = ".".join(map(str, problem.path))
+    if problem.kind == "missing":
+        message, hint = f"the parameter `{name}` is missing", f"Add `{problem.path[-1]}:` to `with`."
+    elif problem.kind == "unknown":
         message = f"`{node.use}` has no parameter `{name}`"
         shown = f"`pyagent node show {node.use.type}` lists the parameters."
-        none = "It takes none." if len(issue.path) == 1 else shown
-        hint = nearest(str(issue.path[-1]), issue.known) or none
+        none = "It takes none." if len(problem.path) == 1 else shown
+        hint = nearest(str(problem.path[-1]), problem.known) or none
     else:
-        message = f"the parameter `{name}`: {issue.message}" if name else issue.message
+        message = f"the parameter `{name}`: {problem.message}" if name else problem.message
         hint = f"`pyagent node show {node.use.type}` lists the parameters."
     # without any `with` the problem is the node's
     place = path if "with" in _keys(check, path[:-1]) else path[:-1]
     check.report(
-        f"graph.param.{issue.kind}",
+        f"graph.param.{problem.kind}",
         message,
-        (*place, *issue.path),
+        (*place, *problem.path),
         hint=hint,
         node=node.id,
-        key=issue.kind == "unknown",
+        key=problem.kind == "unknown",
     )
 
 
