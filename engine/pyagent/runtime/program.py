@@ -96,10 +96,11 @@ class FrameProgram:
 class Program:
     """A graph ready to run. Build one per graph version and share it between runs."""
 
-    def __init__(self, graph: GraphSpec, registry: Registry) -> None:
-        """Raises `GraphError` where the graph does not hold together; `graph check` says more."""
+    def __init__(self, graph: GraphSpec, registry: Registry, hash: str = "") -> None:
+        """`hash`: under which a run is pinned to it, if it is known. Raises `GraphError` where the graph does not hold
+        together; `graph check` says more."""
         self.graph = graph
-        self.hash = graph.hash()
+        self.hash = hash or graph.hash()
         self.nodes: dict[str, NodeProgram] = {
             place.node.id: _node(place.node, registry, graph) for place in graph.places()
         }

@@ -39,6 +39,9 @@ class Recent(Generic[K, V]):
             del self._found[next(iter(self._found))]
         return made
 
+    def __contains__(self, key: K) -> bool:
+        return key in self._found
+
     def __len__(self) -> int:
         return len(self._found)
 
@@ -56,21 +59,38 @@ class Versions:
         self._specs: dict[str, GraphSpec] = {}
         """Of the programs that are being made."""
         self._programs: Recent[str, Program] = Recent(self._made)
+        self._hashes: Recent[int, tuple[GraphSpec, str]] = Recent(self._hashed)
+        """Hashes of models by the model's `id()`, which is its own as long as it is kept here."""
+        self._hashing: GraphSpec | None = None
         self._compiled: Recent[tuple[Program, str], CompiledGraph] = Recent(lambda key: CompiledGraph(*key, None))
 
     def program(self, spec: GraphSpec, version: str | None = None) -> Program:
         """The graph ready to run, under its hash or the version that a run is pinned to. Raises `GraphError`."""
-        version = version or spec.hash()
+        version = version or self.hash(spec)
         self._specs[version] = spec
         try:
             return self._programs[version]
         finally:
             del self._specs[version]
 
+    def ready(self, version: str) -> Program | None:
+        """The program of a version that is ready."""
+        return self._programs[version] if version in self._programs else None
+
+    def hash(self, spec: GraphSpec) -> str:
+        """The graph's hash, reckoned once for each model."""
+        self._hashing = spec
+        try:
+            return self._hashes[id(spec)][1]
+        finally:
+            self._hashing = None
+
+    def _hashed(self, _: int) -> tuple[GraphSpec, str]:
+        spec = cast(GraphSpec, self._hashing)
+        return spec, spec.hash()
+
     def _made(self, version: str) -> Program:
-        program = Program(self._specs[version], self._registry)
-        program.hash = version
-        return program
+        return Program(self._specs[version], self._registry, version)
 
     def compiled(self, program: Program, trigger: str) -> CompiledGraph:
         """The program as a LangGraph graph, started by this trigger."""
@@ -99,7 +119,11 @@ class RunVersions:
 
     async def load(self, hash: str) -> Program:
         """The version that the store keeps under this hash. Raises `NotFound`, `GraphError`."""
-        if hash not in self._programs:
+        if hash in self._programs:
+            return self._programs[hash]
+        if (made := self._versions.ready(hash)) is not None:
+            self._programs[hash] = made
+        else:
             self.program(load_text((await self._versions.store.get_graph(hash)).text).spec, hash)
         return self._programs[hash]
 
