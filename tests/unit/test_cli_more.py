@@ -70,12 +70,22 @@ def newest(command: Command) -> str:
 # items of steps
 
 
+def test_an_item_that_a_step_was_given_is_told_by_where_it_was_made(command: Command):
+    command("run", "steps")
+    # All of them were made of the one item that split was given: that says nothing of what they are here.
+    inputs = json.loads(command("show", newest(command), "big", "--json")[1])["inputs"]["in"]
+    assert [item["from"][0]["origin"] for item in inputs] == [
+        {"step": "split", "port": "out", "item": index} for index in range(3)
+    ]
+    assert "from split[2]" in command("show", newest(command), "big", "--port", "in", "--item", "2")[1]
+
+
 def test_a_step_shows_its_items_by_port_and_where_they_came_from(command: Command) -> None:
     command("run", "steps")
     code, out, _ = command("show", newest(command), "big")
     assert code == Exit.DONE
-    assert "in in  3 items" in out
-    assert "out out  2 items" in out
+    assert "\nin  3 items" in out
+    assert "\nout  2 items" in out
     assert "← split[1]" in out
 
 

@@ -70,14 +70,16 @@ def print_error_data(error: Mapping[str, Any], console: Console | None = None) -
     if problems and "where" in problems[0]:
         print_problems([_problem(found) for found in problems], console)
         return
-    console.print(f"[bold red]error[/] [red]{escape(str(error.get('code', 'internal')))}[/]: {_text(error)}")
+    code = escape(str(error.get("code", "internal")))
+    # Whole lines: a path that is broken in the middle can neither be searched for nor copied.
+    console.print(f"[bold red]error[/] [red]{code}[/]: {_text(error)}", soft_wrap=True)
     place = str(Where(**cast("dict[str, Any]", error.get("where") or {}))) or (
         f"node {error['node']}" if error.get("node") else ""
     )
     if place:
-        console.print(f"  [dim]at[/] {escape(place)}")
+        console.print(f"  [dim]at[/] {escape(place)}", soft_wrap=True)
     if hint := error.get("hint"):
-        console.print(f"  [dim]hint:[/] {escape(str(hint))}")
+        console.print(f"  [dim]hint:[/] {escape(str(hint))}", soft_wrap=True)
 
 
 def _problem(data: Mapping[str, Any]) -> Problem:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,6 +18,7 @@ from pyagent.cli.session import open_engine
 from pyagent.cli.text import escape, plain
 from pyagent.cli.view import duration
 from pyagent.errors import NotFound
+from pyagent.sdk.items import ItemSource
 
 if TYPE_CHECKING:
     from pyagent.runtime.inspect import StepData
@@ -75,7 +76,7 @@ def _chosen(data: StepData, port: str | None) -> tuple[Mapping[str, Items], Mapp
 
 
 def _print_port(data: StepData, way: str, name: str, items: Items, console: Console) -> None:
-    console.print(f"\n[bold]{way} {escape(name)}[/]  [dim]{len(items)} item{'s' * (len(items) != 1)}[/]")
+    console.print(f"\n[bold]{_port_name(way, name)}[/]  [dim]{len(items)} item{'s' * (len(items) != 1)}[/]")
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(justify="right", style="dim", no_wrap=True)
     table.add_column(overflow="fold")
@@ -84,7 +85,8 @@ def _print_port(data: StepData, way: str, name: str, items: Items, console: Cons
         text = json.dumps(item.json, ensure_ascii=False)
         text = text if len(text) <= 300 else f"{text[:299]}…"
         files = "".join(f"  [{name}: {_file(ref)}]" for name, ref in (item.binary or {}).items())
-        table.add_row(str(index), plain(text + files), "← " + ", ".join(_sources(data, item)) if item.sources else "")
+        told = _told(data, _sources(data, way, name, index, item))
+        table.add_row(str(index), plain(text + files), "← " + ", ".join(told) if told else "")
     console.print(table)
     if len(items) > _SHOWN:
         console.print(f"[dim]… {len(items) - _SHOWN} more: --json has all, --item {_SHOWN} one[/]")
@@ -94,19 +96,31 @@ def _file(ref: BlobRef) -> str:
     return f"{ref.name or ref.media_type}, {ref.size} B"
 
 
-def _sources(data: StepData, item: Item) -> list[str]:
+def _port_name(way: str, name: str) -> str:
+    return way if way == name else f"{way} {escape(name)}"
+
+
+def _sources(data: StepData, way: str, port: str, index: int, item: Item) -> Sequence[ItemSource]:
+    """Which of the step's input items an item is made of; one that the step was given is one of them itself."""
+    if way == "out":
+        return item.sources
+    itself = ItemSource(index, port)
+    return (itself,) if data.origin(itself) else ()
+
+
+def _told(data: StepData, sources: Sequence[ItemSource]) -> list[str]:
     told: list[str] = []
-    for source in item.sources[:3]:
+    for source in sources[:3]:
         origin = data.origin(source)
         told.append(f"{origin.step or 'the inputs'}[{origin.index}]" if origin else f"{source.port}[{source.item}]")
-    return [*told, "…"] if len(item.sources) > 3 else told
+    return [*told, "…"] if len(sources) > 3 else told
 
 
-def _item_json(data: StepData, item: Item) -> dict[str, Any]:
+def _item_json(data: StepData, item: Item, sources: Sequence[ItemSource]) -> dict[str, Any]:
     found = item.as_dict()
     found.pop("from", None)
     lineage: list[dict[str, Any]] = []
-    for source in item.sources:
+    for source in sources:
         origin = data.origin(source)
         told: dict[str, Any] = {"item": source.item, "port": source.port}
         if origin is not None:
@@ -128,8 +142,15 @@ def _as_json(data: StepData, inputs: Mapping[str, Items], outputs: Mapping[str, 
         "error": dict(record.error) if record.error else None,
         "failures": [dict(failure) for failure in data.failures],
         "answer": dict(data.answer) if data.answer else None,
-        "inputs": {port: [_item_json(data, item) for item in items] for port, items in inputs.items()},
-        "outputs": {port: [_item_json(data, item) for item in items] for port, items in outputs.items()},
+        "inputs": _ports_json(data, "in", inputs),
+        "outputs": _ports_json(data, "out", outputs),
+    }
+
+
+def _ports_json(data: StepData, way: str, ports: Mapping[str, Items]) -> dict[str, list[dict[str, Any]]]:
+    return {
+        port: [_item_json(data, item, _sources(data, way, port, index, item)) for index, item in enumerate(items)]
+        for port, items in ports.items()
     }
 
 
@@ -140,17 +161,18 @@ def _show_item(
     for way, ports in (("out", outputs), ("in", inputs)):
         for name, items in ports.items():
             if 0 <= item < len(items):
-                found = _item_json(data, items[item])
+                sources = _sources(data, way, name, item, items[item])
+                found = _item_json(data, items[item], sources)
                 if as_json:
                     print_json({"port": name, "way": way, "item": item, **found})
                     return Exit.DONE
                 console = Console(highlight=False, soft_wrap=True)
-                console.print(f"[bold]{way} {escape(name)}[/] [dim]item {item}[/]")
+                console.print(f"[bold]{_port_name(way, name)}[/] [dim]item {item}[/]")
                 console.print(escape(json.dumps(found["json"], ensure_ascii=False, indent=2)))
                 for key, ref in (items[item].binary or {}).items():
                     console.print(f"[dim]{escape(key)}[/] {escape(_file(ref))}, {ref.digest}")
-                if items[item].sources:
-                    console.print(f"[dim]from[/] {escape(', '.join(_sources(data, items[item])))}")
+                if sources:
+                    console.print(f"[dim]from[/] {escape(', '.join(_told(data, sources)))}")
                 return Exit.DONE
     raise NotFound(
         f"there is no item {item} in the step {data.record.step}",

@@ -19,7 +19,7 @@ class FileMissing(FileError):
     """There is no such file."""
 
     code = "node.file_missing"
-    hint = "Check the path; relative paths start at the run's own directory."
+    hint = "Check the path, and give it in full: relative ones start at the run's own directory, not at yours."
 
 
 class FileDenied(FileError):

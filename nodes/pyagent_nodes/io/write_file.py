@@ -20,7 +20,8 @@ class WriteFileParams(NodeParams):
     """Parameters of `io.write_file`."""
 
     path: str = Field(
-        min_length=1, description="The file; `~` is your home, relative paths start at the run's own directory"
+        min_length=1,
+        description="The file; `~` is your home, relative paths start at the run's own directory, which goes with it",
     )
     as_: Literal["text", "json", "binary"] = Field("text", alias="as", description="What is written")
     content: Any = Field(
@@ -54,6 +55,9 @@ async def write_file(item: Item, params: WriteFileParams, ctx: Context) -> Item:
         written = await asyncio.to_thread(_write, path, content, params)
     except OSError as error:
         raise file_error(error, path) from error
+    # Once is enough: not for each of many items.
+    if path.is_relative_to(base) and all(source.item == 0 for source in item.sources):
+        ctx.log(f"{params.path} is in the run's own directory and goes when the run ends: a full path keeps a file")
     said = {"path": str(path), "size": len(content), "written": written}
     return Item({**item.json, **said}, item.binary, item.sources)
 

@@ -165,6 +165,14 @@ class TestRead:
 
 
 class TestWrite:
+    async def test_a_file_that_goes_with_the_run_is_told_of_once(self, tmp_path: Path):
+        run = await run_node(
+            write_file, [{}, {}], lambda json, index: {"path": f"{index}.txt", "content": "a"}, work_dir=tmp_path
+        )
+        assert [log["message"].partition(" ")[0] for log in run.logs] == ["0.txt"]
+        kept = await run_node(write_file, [{}], {"path": str(tmp_path / "a.txt"), "content": "a"})
+        assert kept.logs == []
+
     async def test_text_is_written_directories_are_made_and_the_item_goes_on(self, tmp_path: Path):
         run = await run_node(write_file, [{"a": 1}], {"path": "neu/ü/datei.txt", "content": "grün"}, work_dir=tmp_path)
         path = tmp_path / "neu" / "ü" / "datei.txt"
