@@ -38,6 +38,8 @@ class Driven:
     store: Store
     lease: Lease
     ttl: timedelta
+    claimed: float
+    """Time of the event loop before the lease was asked for."""
     graphs: Mapping[str, str]
     """The versions of the graphs that it calls, by id."""
     new_id: Callable[[], str]
@@ -126,7 +128,7 @@ class Driver:
             try:
                 await asyncio.wait({invocation, failed}, return_when=asyncio.FIRST_COMPLETED)
                 if not invocation.done():
-                    self.live.cancel_all("lease_lost")
+                    self._halt()
                     await asyncio.wait({invocation}, timeout=self.live.grace)
                     invocation.cancel()
                     await asyncio.gather(invocation, return_exceptions=True)
@@ -211,18 +213,35 @@ class Driver:
     # -- watching the world -------------------------------------------------------------------------------------
 
     async def _keep_lease(self) -> None:
+        """Renew the lease. Once it may have run out, by this machine's own count too, nothing goes on here: the store
+        may be out of reach for this worker alone, and another one may have taken the run over."""
+        loop, ttl = asyncio.get_running_loop(), self.means.ttl.total_seconds()
+        until = self.means.claimed + ttl
         while True:
-            await asyncio.sleep(self.means.ttl.total_seconds() / 3)
+            await asyncio.sleep(min(ttl / 3, max(0.0, until - loop.time())))
+            asked = loop.time()
             try:
-                self.journal.lease = await self.means.store.renew(self.journal.lease, self.means.ttl)
+                async with asyncio.timeout_at(until):
+                    self.journal.lease = await self.means.store.renew(self.journal.lease, self.means.ttl)
+                until = asked + ttl
             except LeaseLost as error:
-                self.journal.failure = error
-                self.journal.failed.set()
-                self.live.cancel_all("lease_lost")
+                self._lose(error)
                 return
-            except PyAgentError:
-                # The store may be back before the lease expires; commits say so if it is not.
-                continue
+            except (PyAgentError, TimeoutError):
+                # The store may be back before the lease expires.
+                if loop.time() >= until:
+                    self._lose(LeaseLost(f"The lease on run {self.run.id} could not be renewed in time."))
+                    return
+
+    def _lose(self, error: LeaseLost) -> None:
+        self.journal.failure = error
+        self.journal.failed.set()
+        self._halt()
+
+    def _halt(self) -> None:
+        """Stop every step, and begin none: nothing more can be committed here."""
+        self.live.state.paused = True
+        self.live.cancel_all("lease_lost")
 
     async def _listen(self) -> None:
         """Messages and timers, while the run is driven."""
@@ -235,7 +254,7 @@ class Driver:
             timer = next_timer(state)
             limit = self._deadline()
             ends = [moment for moment in (timer, limit) if moment is not None]
-            left = (min(ends) - datetime.now(UTC)).total_seconds() if ends else 5.0
+            left = (min(ends) - self._now()).total_seconds() if ends else 5.0
             await store.changed(min(5.0, max(0.001, left)), mark)
             # The run's own commits wake this too; looking for messages after each of them would slow the run.
             await asyncio.sleep(MESSAGE_PAUSE)
@@ -246,8 +265,12 @@ class Driver:
             return None
         return datetime.fromisoformat(started["at"]) + self._timeout
 
+    def _now(self) -> datetime:
+        """The store's time: by a clock that is behind it, a run whose time has come would be taken up in vain."""
+        return datetime.now(UTC) + self.live.ahead
+
     def _wake_due(self) -> None:
-        now = datetime.now(UTC)
+        now = self._now()
         deadline = self._deadline()
         if deadline is not None and now >= deadline:
             seconds = cast(timedelta, self._timeout).total_seconds()

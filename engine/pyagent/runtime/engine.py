@@ -8,7 +8,7 @@ import socket
 import uuid
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, cast
 
@@ -185,12 +185,20 @@ class Engine(Requests):
         run = await self.store.get_run(run_id)
         if run.status in ENDED and not await self._asked_to_resume(run):
             return run
+        claimed, before = asyncio.get_running_loop().time(), datetime.now(UTC)
         lease = await self.store.claim(run.id, self.peer, self.lease)
         try:
-            driver = await self._driver(run, lease)
+            driver = await self._driver(run, lease, claimed)
+            driver.live.ahead = lease.expires_at - self.lease - before
         except BaseException:
             await self.store.release(lease)
             raise
+        if driver.live.state.ended is not None:
+            # Another worker may have ended it since it was looked at; what has ended is not ended again.
+            run = await self.store.get_run(run.id)
+            if run.status in ENDED and not await self._asked_to_resume(run):
+                await self.store.release(lease)
+                return run
         self._drivers[run.id] = driver
         try:
             await driver.drive()
@@ -212,7 +220,7 @@ class Engine(Requests):
         try:
             while True:
                 mark = self.store.mark()
-                for run_id in await self.store.claimable(limit):
+                for run_id in await self._claimable(limit):
                     if run_id not in tasks and run_id not in self._driving and len(tasks) < limit:
                         tasks[run_id] = asyncio.create_task(self._drive_quietly(run_id))
                         tasks[run_id].add_done_callback(lambda _, done=run_id: tasks.pop(done, None))
@@ -226,6 +234,13 @@ class Engine(Requests):
             for task in list(tasks.values()):
                 task.cancel()
             await asyncio.gather(*list(tasks.values()), return_exceptions=True)
+
+    async def _claimable(self, limit: int) -> list[str]:
+        """Runs to drive; none while the store cannot be reached: it may be back the next time."""
+        try:
+            return await self.store.claimable(limit)
+        except StoreUnavailable:
+            return []
 
     def drain(self) -> None:
         """Stop driving, as soon as may be: `drive` returns, and each run is left as it stands for the next worker."""
@@ -255,7 +270,7 @@ class Engine(Requests):
             commit = Commit(status="failed", error=data, events=[event("run.failed", error=data)], release=True)
             await self.store.commit(lease, commit)
 
-    async def _driver(self, run: Run, lease: Lease) -> Driver:
+    async def _driver(self, run: Run, lease: Lease, claimed: float) -> Driver:
         versions = self._versions.of_run()
         program = await versions.load(run.graph_hash)
         entries = await read_entries(self.store, run.id)
@@ -268,6 +283,7 @@ class Engine(Requests):
             store=self.store,
             lease=lease,
             ttl=self.lease,
+            claimed=claimed,
             graphs=dict(pinned),
             new_id=new_run_id,
             cancel_run=self.cancel,

@@ -81,6 +81,8 @@ async def bounded(
             if task in done:
                 return task.result()
             if stop in done:
+                # What comes to its end after the lease is lost cannot be recorded, and another worker may be at it.
+                finishes = finishes and token.reason != "lease_lost"
                 await _cancel(task, grace if finishes else min(PATIENCE, grace), grace)
                 if finishes and not task.cancelled() and task.done() and task.exception() is None:
                     return task.result()

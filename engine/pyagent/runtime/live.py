@@ -6,7 +6,7 @@ import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +82,8 @@ class LiveRun:
     credentials: Credentials
     send_signal: SendSignal = field(default_factory=lambda: _no_signals)
     prepare_restart: Prepare = field(default_factory=lambda: _no_restart)
+    ahead: timedelta = timedelta(0)
+    """How far the store's clock, which decides about timers, is ahead of this machine's."""
     grace: float = 5.0
     """Seconds a cancelled step gets to end by itself."""
     default_parallel: int | None = None

@@ -159,7 +159,7 @@ class Step:
             self.live,
             self.key,
             attempt=self.attempt,
-            now=self.started_at,
+            now=self.started_at + self.live.ahead,
             token=self.token,
             ports=self.ports,
             params_for=self.params_for,
@@ -451,7 +451,7 @@ class Step:
 
     def _expanded(self, data: dict[str, Any], elements: Outputs) -> Changes:
         if (limit := self.node.spec.timeout) is not None:
-            data = {**data, "until": timestamp(self.started_at + limit)}
+            data = {**data, "until": timestamp(self.started_at + self.live.ahead + limit)}
         self._tell_started()
         entry = Entry("step.expanded", self.key, data, elements)
         told = event("step.expanded", str(self.key), into=data["kind"], elements=len(elements))

@@ -4,6 +4,7 @@ The suites need pytest and are imported by their modules: `pyagent.testing.store
 """
 
 from pyagent.testing.advisory_server import AdvisoryServer
+from pyagent.testing.faulty_store import FaultyStore
 from pyagent.testing.http_server import HttpReply, HttpRequest, HttpServer
 from pyagent.testing.memory_store import MemoryStore
 from pyagent.testing.node_cases import CaseRecorder, NodeCase
@@ -14,6 +15,7 @@ from pyagent.testing.nodes import NodeRun, TestBlobs, TestCancelToken, TestConte
 __all__ = [
     "AdvisoryServer",
     "CaseRecorder",
+    "FaultyStore",
     "HttpReply",
     "HttpRequest",
     "HttpServer",
