@@ -79,7 +79,8 @@ def _layered(nodes: int) -> tuple[list[dict[str, Any]], list[str]]:
     """A random layered graph: ten nodes a layer, each fed by one to three of the layer before."""
     chance = random.Random(nodes)
     made = [
-        {"id": f"n{index}", "use": "bench.idempotent@1", "with": {"field": f"f{index % 10}"}} for index in range(nodes)
+        {"id": f"n{index}", "use": "bench.idempotent@1", "with": {"field": f"f{index % 10}", "most": 1}}
+        for index in range(nodes)
     ]
     edges = [
         f"n{source} -> n{index}"

@@ -22,6 +22,8 @@ class AddParams(NodeParams):
 
     field: str
     seconds: float = 0.0
+    most: int | None = None
+    """Items that it passes on: where branches meet again and again, their number would double each time."""
 
 
 def _adding(name: str, effects: Effects) -> Any:
@@ -29,7 +31,9 @@ def _adding(name: str, effects: Effects) -> Any:
     async def add(items: Items, params: AddParams, ctx: Context) -> list[Item]:
         if params.seconds:
             await asyncio.sleep(params.seconds)
-        return [item.derive({**item.json, params.field: index}, index) for index, item in enumerate(items)]
+        return [
+            item.derive({**item.json, params.field: index}, index) for index, item in enumerate(items[: params.most])
+        ]
 
     return add
 
