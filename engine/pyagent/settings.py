@@ -143,6 +143,32 @@ RATE_FAILURES = Setting(
     description="How many wrong tokens, links and forms of a client the server answers in which time; `off` is any "
     "number",
 )
+TRACEPARENT = Setting(
+    name="TRACEPARENT",
+    kind="text",
+    description="The W3C trace context that runs of `pyagent run` are part of, as programs hand it to one another",
+)
+TRACESTATE = Setting(name="TRACESTATE", kind="text", description="What belongs to `TRACEPARENT`, handed on as it is")
+OTEL_EXPORTER = Setting(
+    name="OTEL_TRACES_EXPORTER",
+    kind="text",
+    description="Where spans of runs go: `otlp` (over HTTP), `console`, or another exporter that is installed; `none` "
+    "is nowhere. Needs `pyagent[otel]`, which reads the other variables of OpenTelemetry",
+    told_default="`otlp` where an endpoint is set, else `none`",
+)
+OTEL_ENDPOINT = Setting(
+    name="OTEL_EXPORTER_OTLP_ENDPOINT",
+    kind="text",
+    description="The collector's address, such as `http://127.0.0.1:4318`",
+)
+OTEL_TRACES_ENDPOINT = Setting(
+    name="OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    kind="text",
+    description="The same for spans alone, with its path",
+)
+OTEL_DISABLED = Setting(
+    name="OTEL_SDK_DISABLED", kind="choice", default="false", choices=("true", "false"), description="`true`: no spans"
+)
 DEBUG = Setting(name="PYAGENT_DEBUG", kind="flag", default="0", description="Whether errors come with a traceback")
 
 SETTINGS: tuple[Setting, ...] = (
@@ -156,6 +182,12 @@ SETTINGS: tuple[Setting, ...] = (
     RATE_STARTS,
     RATE_WEBHOOKS,
     RATE_FAILURES,
+    TRACEPARENT,
+    TRACESTATE,
+    OTEL_EXPORTER,
+    OTEL_ENDPOINT,
+    OTEL_TRACES_ENDPOINT,
+    OTEL_DISABLED,
     DEBUG,
 )
 """All of them, in the order in which they are told."""

@@ -64,7 +64,10 @@ async def run_command(options: RunOptions) -> Exit:
 
 
 async def start(engine: Engine, document: Document, inputs: Mapping[str, Any], options: RunOptions) -> Run:
-    """Queue the run."""
+    """Queue the run, as part of the trace that the environment names."""
+    from pyagent.runtime.trace import read_labels
+    from pyagent.settings import TRACEPARENT, TRACESTATE
+
     return await engine.start(
         document,
         inputs,
@@ -72,6 +75,7 @@ async def start(engine: Engine, document: Document, inputs: Mapping[str, Any], o
         key=options.key,
         key_policy=options.on_key,
         production=not options.test,
+        labels=read_labels({"traceparent": TRACEPARENT.text(), "tracestate": TRACESTATE.text()}),
     )
 
 

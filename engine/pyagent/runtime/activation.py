@@ -108,6 +108,7 @@ async def start_occurrence(
     *,
     blobs: Sequence[tuple[str, bytes]] = (),
     keyed: bool = True,
+    labels: Mapping[str, str] | None = None,
 ) -> Run:
     """Start the run of an occurrence in the version that is active; one that has been started is returned as it is.
 
@@ -127,6 +128,7 @@ async def start_occurrence(
             key_window=FOREVER,
             owner=engine.owner,
             actor=trigger.type.name,
+            labels=dict(labels or {}),
         ),
         [event("run.queued", graph=graph.id, actor=trigger.type.name)],
         Commit(blobs=blobs) if blobs else None,

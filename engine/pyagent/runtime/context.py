@@ -154,6 +154,10 @@ class StepContext:
             return params
         return self._params_for(index)  # type: ignore[return-value]
 
+    @property
+    def trace(self) -> Mapping[str, str]:
+        return self._live.trace.headers(str(self._key), self.attempt, answered=self.answer is not None)
+
     def log(self, message: str, *, level: Level = "info", **fields: Any) -> None:
         self.heard = datetime.now(UTC)
         data = redact({"message": message, "level": level, **plain(fields)}, self._live.secrets)

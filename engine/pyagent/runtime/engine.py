@@ -25,10 +25,13 @@ from pyagent.runtime.journal import StoreJournal, event, read_entries
 from pyagent.runtime.library import GraphLibrary, find_graph
 from pyagent.runtime.live import LiveRun
 from pyagent.runtime.log import Entry, StepKey, decode, encode
+from pyagent.runtime.observe import Observer, observed
 from pyagent.runtime.program import Program
 from pyagent.runtime.requests import Requests, new_run_id
 from pyagent.runtime.restart import checked_state
 from pyagent.runtime.state import RunState
+from pyagent.runtime.trace import RunTrace, TraceContext
+from pyagent.runtime.tracing import Tracer, tracer_from_environment
 from pyagent.runtime.turns import turn_of
 from pyagent.runtime.values import Values
 from pyagent.runtime.versions import Recent, RunVersions, Versions
@@ -67,14 +70,19 @@ class Engine(Requests):
         peer: str | None = None,
         lease: timedelta = LEASE,
         owner: str = "local",
+        tracer: Tracer | None = None,
+        observers: Sequence[Observer] = (),
     ) -> None:
-        """`peer` names this process in leases; `lease` is how long a run stays claimed when its process dies."""
+        """`peer` names this process in leases; `lease` is how long a run stays claimed when its process dies;
+        `observers` hear of what the runs driven here commit."""
         self.store = store
         self.registry = registry or Registry.installed()
         self.library = library or GraphLibrary()
         self.peer = peer or f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
         self.lease = lease
         self.owner = owner
+        self.tracer = tracer
+        self.observers = [*([] if tracer is None else [tracer]), *observers]
         self._versions = Versions(self.registry, self.library, store)
         self._expressions: Recent[tuple[str, str], Expressions] = Recent(lambda key: Expressions(timezone=key[1]))
         self._drivers: dict[str, Driver] = {}
@@ -83,13 +91,17 @@ class Engine(Requests):
     @classmethod
     @asynccontextmanager
     async def open(cls, url: str | None = None, **options: Any) -> AsyncGenerator[Engine]:
-        """An engine on the store at `url` (None: `PYAGENT_STORE`, else the user's SQLite file)."""
+        """An engine on the store at `url` (None: `PYAGENT_STORE`, else the user's SQLite file), which traces its runs
+        where the variables of OpenTelemetry say so."""
         store = open_store(url)
         await store.open()
+        tracer = tracer_from_environment()
         try:
-            yield cls(store, **options)
+            yield cls(store, tracer=tracer, **options)
         finally:
             await store.close()
+            if tracer is not None:
+                await tracer.close()
 
     def use_registry(self, registry: Registry) -> None:
         """Take other node types, as new code of them. A run that is being driven keeps those it was taken up with."""
@@ -278,7 +290,8 @@ class Engine(Requests):
         state = RunState(program, versions.loaded)
         for entry in entries:
             state.apply(entry)
-        live = self._live(run, state, StoreJournal(self.store, lease, len(entries)), pinned, versions)
+        store = await observed(self.store, self.observers, run, lease, state, entries)
+        live = self._live(run, state, StoreJournal(store, lease, len(entries)), pinned, versions)
         means = Driven(
             store=self.store,
             lease=lease,
@@ -293,6 +306,8 @@ class Engine(Requests):
     def _live(
         self, run: Run, state: RunState, journal: StoreJournal, pinned: dict[str, str], versions: RunVersions
     ) -> LiveRun:
+        trace = self._trace(run)
+
         async def resolve(graph_id: str) -> str:
             if graph_id not in pinned:
                 pinned[graph_id] = await versions.keep_newest(graph_id)
@@ -301,6 +316,7 @@ class Engine(Requests):
         async def start(graph: str, inputs: dict[str, Any], options: dict[str, Any]) -> str:
             options = dict(options)
             options.pop("on_parent", None)
+            options["labels"] = trace.headers(options.get("parent_step", ""))
             # Should this worker die before it can record the call, the next one finds the run, ended or not.
             options |= {"key_policy": "existing", "key_window": FOREVER} if "key" in options else {}
             started = await self.start(graph, inputs, actor=run.actor, **options)
@@ -338,8 +354,15 @@ class Engine(Requests):
             send_signal=signal,
             prepare_restart=prepare,
             credentials=read_credential,
+            trace=trace,
             default_parallel=DEFAULT_PARALLEL,
         )
+
+    def _trace(self, run: Run) -> RunTrace:
+        """How the run takes part in a trace."""
+        if self.tracer is not None:
+            return self.tracer.run_trace(run)
+        return RunTrace(run_id=run.id, given=TraceContext.read(run.labels), sampled=None)
 
     def _expressions_of(self, program: Program) -> Expressions:
         """One context for each graph version's expressions: its globals are never another graph's."""
@@ -359,7 +382,7 @@ class Engine(Requests):
                 key=f"{run.id}/on_failure/{run.log_length}",
                 key_policy="existing",
                 parent_run=run.id,
-                labels={"on_failure": run.id},
+                labels={"on_failure": run.id, **self._trace(run).headers()},
             )
         except PyAgentError as error:
             await self._tell(run.id, event("run.on_failure_failed", error=error.as_dict()))

@@ -72,9 +72,8 @@ EVENT_KINDS: tuple[EventKind, ...] = (
     ),
     _kind(
         "run.forked",
-        "a run was made from another one",
+        "a run was made from another one, to begin again at `step`",
         source=Field(type="text", text="that run"),
-        step=Field(type="text"),
         actor=_ACTOR,
     ),
     _kind("run.started", "its first worker began", graph=Field(type="text", text="the graph's id")),

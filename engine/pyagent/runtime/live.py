@@ -17,6 +17,7 @@ from pyagent.runtime.lineage import told_lineage
 from pyagent.runtime.log import Entry, StepKey
 from pyagent.runtime.scratch import remove_scratch, scratch_directory
 from pyagent.runtime.state import RunState
+from pyagent.runtime.trace import NO_TRACE, RunTrace
 from pyagent.runtime.values import Values
 from pyagent.sdk.commands import Restart
 from pyagent.store.base import NewEvent, StepRecord, StepStatus
@@ -84,6 +85,7 @@ class LiveRun:
     prepare_restart: Prepare = field(default_factory=lambda: _no_restart)
     ahead: timedelta = timedelta(0)
     """How far the store's clock, which decides about timers, is ahead of this machine's."""
+    trace: RunTrace = NO_TRACE
     grace: float = 5.0
     """Seconds a cancelled step gets to end by itself."""
     default_parallel: int | None = None

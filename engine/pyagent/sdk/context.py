@@ -138,6 +138,12 @@ class Context(Protocol):
         """A directory of this run's own, the same for all its steps, removed when the run has ended."""
         ...
 
+    @property
+    def trace(self) -> Mapping[str, str]:
+        """The W3C trace context of this try, as headers (`traceparent`, perhaps `tracestate`), to be sent to whomever
+        the node calls; empty where the run is part of no trace."""
+        ...
+
     def params_for(self, params: P, index: int) -> P:
         """`params` as evaluated for input item `index`; those the function got are for item 0."""
         ...

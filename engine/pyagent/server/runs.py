@@ -17,6 +17,7 @@ from pyagent.runtime.checking import GraphChecker
 from pyagent.runtime.inputs import checked_inputs, needed_consents
 from pyagent.runtime.inspect import step_data
 from pyagent.runtime.log import decode
+from pyagent.runtime.trace import TRACEPARENT, TRACESTATE, read_labels
 from pyagent.server.context import ServerContext, context_of
 from pyagent.server.form_address import form_path
 from pyagent.server.graphs import picture
@@ -45,6 +46,10 @@ async def start_run(
     idempotency_key: Annotated[
         str | None, Header(alias="Idempotency-Key", max_length=200, description="As `key`; the same key, the same run")
     ] = None,
+    traceparent: Annotated[
+        str | None, Header(description="W3C trace context that the run is to be part of; a broken one is passed over")
+    ] = None,
+    tracestate: Annotated[str | None, Header(description="What belongs to `traceparent`")] = None,
 ) -> RunSummary:
     """Start a run; it is executed in the background."""
     engine = server.engine
@@ -69,6 +74,7 @@ async def start_run(
         key=key,
         key_policy=body.on_key or ("existing" if body.key is None and key is not None else "reject"),
         production=not body.test,
+        labels=read_labels({TRACEPARENT: traceparent or "", TRACESTATE: tracestate or ""}),
     )
     return RunSummary.of(run)
 

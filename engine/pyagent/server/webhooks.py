@@ -25,6 +25,7 @@ from pyagent.runtime.inputs import needed_consents
 from pyagent.runtime.inspect import step_data
 from pyagent.runtime.live_triggers import LiveTrigger, live_triggers
 from pyagent.runtime.log import decode
+from pyagent.runtime.trace import read_labels
 from pyagent.sdk.sources import Endpoint, Occurrence
 from pyagent.server.context import ServerContext
 from pyagent.server.errors import error_response, status_of, unexpected
@@ -217,9 +218,10 @@ class Webhooks:
                 hint="Somebody at this machine must agree to that: it cannot come by a webhook.",
                 where=Where(field=f"inputs.{name}"),
             )
+        trace = read_labels(request.headers)
         if match.listening is None:
             return await start_occurrence(
-                self.context.engine, trigger, occurrence, blobs=body.blobs, keyed=key is not None
+                self.context.engine, trigger, occurrence, blobs=body.blobs, keyed=key is not None, labels=trace
             )
         # Once: of two requests that come together, the second finds nobody listening.
         if self._listening.get(graph.id) is not match.listening:
@@ -236,7 +238,7 @@ class Webhooks:
             trigger=trigger.node.id,
             production=False,
             actor=trigger.type.name,
-            labels={"listen": match.listening.id},
+            labels={"listen": match.listening.id, **trace},
             blobs=body.blobs,
         )
 

@@ -125,6 +125,7 @@ class TestContext:
         work_dir: Path | None = None,
         params_for: Callable[[int], NodeParams] | None = None,
         node_id: str = "node",
+        trace: Mapping[str, str] | None = None,
     ) -> None:
         self.run_id = "run"
         self.graph_id = "graph"
@@ -136,6 +137,7 @@ class TestContext:
         self.now = now or datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
         self.cancel = cancel or TestCancelToken()
         self.blobs = blobs or TestBlobs()
+        self.trace: Mapping[str, str] = trace or {}
         self.inputs: Mapping[str, Any] = inputs or {}
         self.state: Mapping[str, Any] = state or {}
         self.ports: Mapping[str, Items] = ports or {}

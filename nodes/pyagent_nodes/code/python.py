@@ -61,7 +61,7 @@ async def python(items: Items, params: PythonParams, ctx: Context) -> list[Item]
     result = await run_process(
         [params.python or sys.executable, "-I", "-X", "utf8", _HARNESS],
         cwd=await asyncio.to_thread(lambda: ctx.work_dir),
-        env=clean_environment(params.env),
+        env=clean_environment({**{name.upper(): value for name, value in ctx.trace.items()}, **params.env}),
         stdin=(await asyncio.to_thread(json.dumps, work, separators=(",", ":"))).encode(),
         timeout=params.timeout.total_seconds(),
         limits=ProcessLimits(

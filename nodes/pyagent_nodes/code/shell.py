@@ -120,7 +120,8 @@ async def shell(items: Items, params: ShellParams, ctx: Context) -> list[Item]:
 
 async def _run(params: ShellParams, given: Sequence[Item], ctx: Context) -> ProcessResult:
     base = await asyncio.to_thread(lambda: ctx.work_dir)
-    environment = {name: _as_text(value) for name, value in params.env.items()}
+    environment = {name.upper(): value for name, value in ctx.trace.items()}
+    environment |= {name: _as_text(value) for name, value in params.env.items()}
     return await run_process(
         _argv(params),
         cwd=base / Path(params.cwd).expanduser() if params.cwd else base,

@@ -116,7 +116,9 @@ async def first_request(item: Item, params: HttpParams, ctx: Context) -> Request
     if query:
         url = url.copy_merge_params(query)
     login = await _login(params.auth, url, ctx) if params.auth is not None else Login()
-    headers = dict(params.headers)
+    given = {name.lower() for name in params.headers}
+    trace = {name: value for name, value in ctx.trace.items() if params.trace and name not in given}
+    headers = {**trace, **params.headers}
     content: bytes | BlobRef | None = None
     if params.body is not None:
         content, media_type = await _body(params.body, item, ctx)

@@ -109,6 +109,9 @@ class HttpParams(NodeParams):
     query: dict[str, Scalar | list[Scalar]] = Field({}, description="Added to the address; null leaves one out")
     headers: dict[str, str] = Field({}, description="Headers; secrets belong into `auth`")
     auth: HttpAuth | None = Field(None, description="Who asks")
+    trace: bool = Field(
+        True, description="Send `traceparent` (W3C), where the run is part of a trace: the service can go on with it"
+    )
     body: HttpBody | None = Field(None, description="What is sent")
     idempotency_header: str = Field(
         "",
