@@ -133,11 +133,12 @@ def test_the_command_line_activates_lists_listens_and_deactivates(folder: Path) 
         httpx.post(f"{server.address}/webhooks/orders", json={"n": 2}, trust_env=False).raise_for_status()
         ended(server, "hook", 2)
         (found,) = json.loads(pyagent("triggers", "--json").stdout)
-        assert (found["node"], found["path"], found["edited"]) == ("request", "/webhooks/orders", False)
+        assert (found["node"], found["address"]["path"], found["edited"]) == ("request", "/webhooks/orders", False)
         assert found["last_run"]["status"] == "completed"
+        assert [set(told) for told in server.get("/triggers")["triggers"]] == [set(found)]
         assert pyagent("listen", "watcher", "--port", str(server.port)).returncode != 0
     assert "server.not_running" in pyagent("listen", "hook", "--port", str(server.port)).stderr
-    assert pyagent("deactivate", "hook").returncode == 0
+    assert json.loads(pyagent("deactivate", "hook", "--json").stdout) == {"deactivated": "hook"}
     assert "trigger.not_active" in pyagent("deactivate", "hook").stderr
 
 

@@ -425,7 +425,7 @@ async def test_triggers_are_listed_with_address_times_last_run_and_problem(serve
 
     async def told() -> list[Any]:
         while True:
-            found = (await served.api.get("/api/v1/triggers?next=2")).raise_for_status().json()
+            found = (await served.api.get("/api/v1/triggers?next=2")).raise_for_status().json()["triggers"]
             if found[1]["problem"]:
                 return found
             await served.engine.store.changed(1)

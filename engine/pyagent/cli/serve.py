@@ -12,6 +12,7 @@ from pyagent.cli.exits import Exit, exit_of_status
 from pyagent.cli.messages import error_console
 from pyagent.cli.output import print_json, print_json_line
 from pyagent.cli.run import RunOptions, start, sum_up
+from pyagent.cli.server_call import ask_server, server_address
 from pyagent.cli.session import open_engine, server_token
 from pyagent.cli.text import escape
 from pyagent.cli.watch import Watch, with_signals
@@ -149,23 +150,5 @@ async def print_link(host: str, port: int, *, as_json: bool = False) -> Exit:
 
 
 async def _new_link(host: str, port: int) -> str:
-    import httpx
-
-    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    headers = {"Authorization": f"Bearer {server_token()}"}
-    try:
-        async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
-            response = await client.post(f"{address}/api/v1/links", headers=headers)
-    except httpx.HTTPError:
-        raise SetupError(
-            f"no server answers at {address}",
-            code="server.not_running",
-            hint="Start one with `pyagent serve`, or name its port with --port.",
-        ) from None
-    if response.status_code != 201:
-        raise SetupError(
-            f"the server at {address} does not know this user's token",
-            code="server.other",
-            hint="Is it another user's, or on another store? Set PYAGENT_STORE as it has it.",
-        )
-    return address + response.json()["path"]
+    address = server_address(host, port)
+    return address + str((await ask_server(address, "links"))["path"])

@@ -27,11 +27,12 @@ def activate_command(
 
 def deactivate_command(
     graph: Annotated[str, typer.Argument(metavar="GRAPH", help="The id of a graph, or its file.")],
+    as_json: AsJson = False,
 ) -> None:
     """Let triggers start a graph no more; its runs go on."""
     from pyagent.cli.triggers import deactivate_graph
 
-    raise typer.Exit(asyncio.run(deactivate_graph(graph)))
+    raise typer.Exit(asyncio.run(deactivate_graph(graph, as_json=as_json)))
 
 
 def triggers_command(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -11,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from pyagent.cli.exits import Exit
-from pyagent.cli.session import is_path, open_engine, server_token
+from pyagent.cli.output import print_json, print_json_line
+from pyagent.cli.run import run_json, watch_run
+from pyagent.cli.server_call import ask_server, server_address
+from pyagent.cli.session import is_path, open_engine
 from pyagent.cli.text import escape
-from pyagent.errors import NotFound, SetupError
+from pyagent.errors import NotFound
 
 if TYPE_CHECKING:
     from pyagent.graph.spec import GraphSpec
@@ -41,7 +43,15 @@ async def activate_graph(graph: str, *, as_json: bool) -> Exit:
         triggers = live_triggers(engine.registry, document.spec, activation)
         now = await engine.store.now()
         if as_json:
-            print(json.dumps({"graph": activation.graph_id, "hash": activation.graph_hash, "at": str(activation.at)}))
+            print_json(
+                {
+                    "graph": activation.graph_id,
+                    "graph_hash": activation.graph_hash,
+                    "actor": activation.actor,
+                    "at": activation.at.isoformat(),
+                    "since": activation.since.isoformat(),
+                }
+            )
             return Exit.DONE
         console = _console()
         console.print(f"[bold]{escape(activation.graph_id)}[/] is active in the version {activation.graph_hash[:12]}")
@@ -51,7 +61,7 @@ async def activate_graph(graph: str, *, as_json: bool) -> Exit:
     return Exit.DONE
 
 
-async def deactivate_graph(graph: str) -> Exit:
+async def deactivate_graph(graph: str, *, as_json: bool) -> Exit:
     """Let the world start a graph no more. Raises `NotFound` (`trigger.not_active`), `GraphError`."""
     from pyagent.runtime.activation import deactivate
 
@@ -63,6 +73,9 @@ async def deactivate_graph(graph: str) -> Exit:
                 code="trigger.not_active",
                 hint="`pyagent triggers` lists what is active.",
             )
+    if as_json:
+        print_json({"deactivated": graph_id})
+    else:
         _console().print(f"{escape(graph_id)} is active no more; its runs go on.")
     return Exit.DONE
 
@@ -74,7 +87,7 @@ async def list_triggers(*, count: int, as_json: bool) -> Exit:
     async with open_engine() as engine:
         states = await trigger_states(engine, count)
     if as_json:
-        print(json.dumps([_as_json(state) for state in states], ensure_ascii=False, indent=2))
+        print_json([_as_json(state) for state in states])
         return Exit.DONE
     console = _console()
     if not states:
@@ -120,19 +133,20 @@ def _local(at: datetime) -> str:
 
 
 def _as_json(state: TriggerState) -> dict[str, Any]:
+    """As the API gives it."""
     trigger, run, activation = state.trigger, state.last_run, state.activation
     endpoint = trigger.endpoint if trigger is not None else None
     return {
         "graph": activation.graph_id,
+        "name": (trigger.graph.name if trigger is not None else None) or activation.graph_id,
         "node": trigger.node.id if trigger is not None else "",
         "type": str(trigger.node.use) if trigger is not None else "",
-        "hash": activation.graph_hash,
         "activated_at": activation.at.isoformat(),
+        "actor": activation.actor,
         "edited": state.edited,
-        "path": f"/webhooks/{endpoint.path}" if endpoint is not None else None,
-        "methods": list(endpoint.methods) if endpoint is not None else None,
+        "address": {"path": f"/webhooks/{endpoint.path}", "methods": list(endpoint.methods)} if endpoint else None,
         "next": [at.isoformat() for at in state.next],
-        "last_run": {"id": run.id, "status": run.status, "at": run.created_at.isoformat()} if run else None,
+        "last_run": run_json(run) if run else None,
         "problem": dict(state.problem) if state.problem is not None else None,
     }
 
@@ -142,16 +156,18 @@ async def listen(graph: str, *, host: str, port: int, as_json: bool) -> Exit:
 
     Raises `SetupError` (`server.not_running`), and what the server says of the graph.
     """
-    from pyagent.cli.run import watch_run
     from pyagent.graph.yaml import load_text
 
     console = _console()
     async with open_engine() as engine:
-        address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-        found = await _ask(address, graph)
+        address = server_address(host, port)
+        found = await ask_server(address, f"graphs/{graph}/listen")
         for one in found["addresses"]:
             line = f"curl -X {one['methods'][0]} {address}{one['path']}"
-            console.print(json.dumps({"listen": line}) if as_json else f"Send one request: [bold]{escape(line)}[/]")
+            if as_json:
+                print_json_line({"listen": line})
+            else:
+                console.print(f"Send one request: [bold]{escape(line)}[/]")
         until = datetime.fromisoformat(found["expires_at"])
         if not as_json:
             console.print(f"[dim]Listening until {_local(until)}; Ctrl-C stops waiting.[/]")
@@ -161,29 +177,6 @@ async def listen(graph: str, *, host: str, port: int, as_json: bool) -> Exit:
             return Exit.FAILED
         spec = load_text((await engine.store.get_graph(run.graph_hash)).text).spec
         return await watch_run(engine, run, spec, Console(highlight=False), as_json=as_json, share=True)
-
-
-async def _ask(address: str, graph: str) -> Any:
-    import httpx
-
-    headers = {"Authorization": f"Bearer {server_token()}"}
-    try:
-        async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
-            answer = await client.post(f"{address}/api/v1/graphs/{graph}/listen", headers=headers)
-    except httpx.HTTPError:
-        raise SetupError(
-            f"no server answers at {address}",
-            code="server.not_running",
-            hint="Start one with `pyagent serve`, or name its port with --port.",
-        ) from None
-    if answer.status_code == 201:
-        return answer.json()
-    said = answer.json()
-    raise SetupError(
-        said.get("message", f"the server answered {answer.status_code}"),
-        code=said.get("code", "server.other"),
-        hint=said.get("hint", ""),
-    )
 
 
 async def _first_run(engine: Engine, graph: str, listening: str, until: datetime) -> Run | None:

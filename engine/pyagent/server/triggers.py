@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -61,7 +60,7 @@ class Address(Shape):
 
 
 class TriggerView(Shape):
-    """A live trigger."""
+    """A trigger of an active graph."""
 
     graph: str
     name: str
@@ -98,6 +97,12 @@ class TriggerView(Shape):
         )
 
 
+class TriggerList(Shape):
+    """The triggers of all active graphs."""
+
+    triggers: list[TriggerView]
+
+
 class ListeningView(Shape):
     """Test addresses that take one request."""
 
@@ -128,9 +133,9 @@ async def deactivate_graph(graph_id: GraphId, server: Server) -> dict[str, str]:
 @router.get("/triggers")
 async def list_triggers(
     server: Server, next: Annotated[int, Query(ge=0, le=100, description="How many next times")] = 3
-) -> Sequence[TriggerView]:
-    """Every live trigger, with its address or next times, its last run and what is wrong with it."""
-    return [TriggerView.of(state) for state in await trigger_states(server.engine, next)]
+) -> TriggerList:
+    """Every trigger of an active graph, with its address or next times, its last run and what is wrong with it."""
+    return TriggerList(triggers=[TriggerView.of(state) for state in await trigger_states(server.engine, next)])
 
 
 @router.post("/graphs/{graph_id}/listen", status_code=201, responses=errors(404))
