@@ -16,9 +16,10 @@ from pyagent.runtime.engine import Engine
 from pyagent.runtime.library import GraphLibrary
 from pyagent.sdk import Context, Item, Items, NodeParams, Outputs, node
 from pyagent.sdk.registry import Registry
+from pyagent.server import guard
 from pyagent.server.app import create_app
 from pyagent.server.context import ServerContext
-from pyagent.server.guard import MAX_BODY
+from pyagent.server.guard import MAX_BODY, STRANGERS_BODY
 from pyagent.server.security import Keys, read_token
 from pyagent.server.serving import listen, serving
 from pyagent.store.location import open_store
@@ -220,6 +221,24 @@ async def test_bodies_have_a_limit_with_and_without_a_length(client: httpx.Async
 
     untold = await client.post("/api/v1/runs", content=pieces())
     assert (untold.status_code, untold.json()["code"]) == (413, "server.too_large")
+
+
+async def test_a_body_of_somebody_without_a_key_is_small(stranger: httpx.AsyncClient) -> None:
+    answer = await stranger.post("/forms/a/b", content=b"x" * (STRANGERS_BODY + 1))
+    assert (answer.status_code, answer.json()["code"]) == (413, "server.too_large")
+
+
+async def test_a_body_that_does_not_come_is_waited_for_so_long_and_no_longer(
+    stranger: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard, "BODY_SECONDS", 0.05)
+
+    async def dripping() -> AsyncIterator[bytes]:
+        yield b"a"
+        await asyncio.Event().wait()
+
+    answer = await asyncio.wait_for(stranger.post("/forms/a/b", content=dripping()), 5)
+    assert (answer.status_code, answer.json()["code"]) == (408, "server.slow")
 
 
 def test_small_answers_are_sent_at_once() -> None:

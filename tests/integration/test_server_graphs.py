@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,41 @@ async def test_broken_files_are_listed_with_their_problem(client: httpx.AsyncCli
     assert listed[0]["problem"]["code"] == "graph.yaml"
     assert listed[0]["problem"]["where"]["line"] in (2, 3)
     assert listed[1]["problem"] is None
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "gigabytes"])
+async def test_what_is_no_file_of_a_sensible_size_is_not_read(client: httpx.AsyncClient, file: Path, kind: str) -> None:
+    odd = file.parent / "odd.yaml"
+    match kind:
+        case "pipe":
+            os.mkfifo(odd)
+        case "device":
+            odd.symlink_to("/dev/zero")
+        case "folder":
+            odd.mkdir()
+        case _:
+            with odd.open("wb") as made:
+                made.truncate(1 << 40)
+    async with asyncio.timeout(10):
+        listed = (await client.get("/api/v1/graphs")).json()["graphs"]
+        assert [(graph["id"], (graph["problem"] or {}).get("code")) for graph in listed] == [
+            ("greet", None),
+            ("odd", "graph.file"),
+        ]
+        read = await client.get("/api/v1/graphs/odd/text")
+        assert read.status_code in (404, 422)
+        assert (await client.get("/api/v1/graphs/missing")).status_code == 404
+
+
+async def test_a_link_to_something_private_that_is_no_graph_is_not_read(
+    client: httpx.AsyncClient, file: Path, tmp_path: Path
+) -> None:
+    secret = tmp_path / "key.pem"
+    secret.write_text("-----BEGIN PRIVATE KEY-----\nabcdef\n")
+    (file.parent / "key.yaml").symlink_to(secret)
+    read = await client.get("/api/v1/graphs/key/text")
+    assert read.status_code == 422
+    assert "abcdef" not in read.text
 
 
 async def test_graphs_are_searched_and_paged(client: httpx.AsyncClient, file: Path) -> None:

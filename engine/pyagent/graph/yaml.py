@@ -13,10 +13,11 @@ from pyagent.graph.problems import Problem, schema_problems
 from pyagent.graph.spec import GraphSpec
 from pyagent.graph.yaml_edit import edit
 from pyagent.graph.yaml_format import fmt, render
+from pyagent.graph.yaml_tree import MAX_CHARACTERS, Tree, field_of, parse
 from pyagent.graph.yaml_tree import Path as TreePath
-from pyagent.graph.yaml_tree import Tree, field_of, parse
 
 BOM = "\ufeff"
+_MOST_BYTES = 4 * MAX_CHARACTERS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,9 +78,11 @@ def load_file(path: str | Path) -> Document:
 
 
 def read_file(path: str | Path) -> bytes:
-    """The bytes of a graph file. Raises `GraphError` (`graph.file`) if it cannot be read."""
+    """The bytes of a graph file. Raises `GraphError` (`graph.file`) if it cannot be read, or is larger than any."""
     try:
-        return Path(path).read_bytes()
+        with Path(path).open("rb") as file:
+            # The size that the system tells is not asked: devices have none, and never end.
+            found = file.read(_MOST_BYTES + 1)
     except OSError as error:
         raise GraphError(
             f"cannot read the file: {error.strerror or error}",
@@ -87,6 +90,14 @@ def read_file(path: str | Path) -> bytes:
             hint="Check the path and its permissions.",
             where=Where(file=str(path)),
         ) from error
+    if len(found) > _MOST_BYTES:
+        raise GraphError(
+            f"the file is larger than {_MOST_BYTES // 1_000_000} MB: it is no graph",
+            code="graph.file",
+            hint="Check the path.",
+            where=Where(file=str(path)),
+        )
+    return found
 
 
 def decode(text: str | bytes, file: str | None = None) -> str:

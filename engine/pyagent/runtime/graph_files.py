@@ -85,7 +85,11 @@ def read_text(library: GraphLibrary, graph_id: str) -> GraphText:
             code="graph.not_found",
             hint=f"Folders searched: {', '.join(map(str, library.folders)) or 'none'}.",
         )
-    return GraphText(path=path, text=decode(read_file(path), str(path)))
+    text = decode(read_file(path), str(path))
+    if not _is_inside(library, path):
+        # A link may lead to a graph elsewhere, and to nothing else that this user can read.
+        load_text(text, str(path))
+    return GraphText(path=path, text=text)
 
 
 async def save_graph(
@@ -214,8 +218,7 @@ def _target(library: GraphLibrary, path: Path) -> Path:
         target = path.resolve(strict=True)
     except (OSError, RuntimeError):
         target = None
-    inside = target is not None and any(target.is_relative_to(folder.resolve()) for folder in library.folders)
-    if target is None or not inside or not target.is_file():
+    if target is None or not _is_inside(library, target) or not target.is_file():
         raise GraphReadOnly(
             f"{path.name} is a link out of the folders of graphs",
             hint="Put the file itself into the folder.",
@@ -228,6 +231,12 @@ def _target(library: GraphLibrary, path: Path) -> Path:
             where=Where(file=str(path)),
         )
     return target
+
+
+def _is_inside(library: GraphLibrary, path: Path) -> bool:
+    """Whether the file, where links lead, lies in one of the library's folders."""
+    target = path.resolve()
+    return any(target.is_relative_to(folder.resolve()) for folder in library.folders)
 
 
 def _may_write(folder: Path) -> bool:

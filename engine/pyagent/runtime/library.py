@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 
-from pyagent.errors import GraphError, NotFound
+from pyagent.errors import GraphError, NotFound, Where
 from pyagent.graph.problems import nearest
 from pyagent.graph.spec import GraphSpec
 from pyagent.graph.yaml import Document, load_file, load_text
@@ -91,6 +92,9 @@ class GraphLibrary:
         """One file, parsed again when it has changed. Raises `GraphError`."""
         try:
             stat = path.stat()
+            if not S_ISREG(stat.st_mode):
+                # A pipe in the folder would be waited for.
+                raise GraphError("it is no file", code="graph.file", hint="Move it.", where=Where(file=str(path)))
             # Two writes may have the same time; a file that replaces another is another.
             changed = (stat.st_mtime_ns, stat.st_ino, stat.st_size)
         except OSError:

@@ -34,6 +34,7 @@ _BY_CODE = {
     "server.unauthorized": 401,
     "server.origin": 403,
     "server.host": 421,
+    "server.slow": 408,
     "server.too_large": 413,
     "server.method": 405,
     "server.too_many": 429,

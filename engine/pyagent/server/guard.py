@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 from collections.abc import Collection
@@ -22,6 +23,10 @@ from pyagent.server.security import Keys
 
 MAX_BODY = 8 * 1024 * 1024
 """Bytes that a request may carry."""
+STRANGERS_BODY = 1024 * 1024
+"""Bytes that a request without a key may carry: the answer to a form."""
+BODY_SECONDS = 60.0
+"""How long a body may take to come."""
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 SOCKET_TOKEN = "bearer."  # noqa: S105  what the subprotocol that carries the token begins with
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -106,11 +111,14 @@ class Guard:
             await refusal(scope, receive, answer)
             return
         if scope["method"] not in _SAFE and not scope["path"].startswith(WEBHOOKS):
-            whole = await _read_first(receive)
-            if whole is None:
-                await _too_large()(scope, receive, answer)
+            most = MAX_BODY if "pyagent.who" in scope else STRANGERS_BODY
+            try:
+                async with asyncio.timeout(BODY_SECONDS):
+                    receive = await _read_first(receive, most)
+            except (Refused, TimeoutError) as error:
+                refused = error if isinstance(error, Refused) else _slow()
+                await error_response(refused, {"Connection": "close"})(scope, receive, answer)
                 return
-            receive = whole
         try:
             await self.app(scope, receive, answer)
         except Exception as error:
@@ -127,7 +135,7 @@ class Guard:
             return error_response(elsewhere)
         length = headers.get("content-length", "0")
         if not (length.isascii() and length.isdigit() and len(length) < 20) or int(length) > MAX_BODY:
-            return _too_large()
+            return error_response(_too_large(MAX_BODY), {"Connection": "close"})
         if path in _OPEN_PATHS or path.startswith(_OPEN):
             return None
         if path == "/" and "once=" in scope.get("query_string", b"").decode("latin-1"):
@@ -224,17 +232,24 @@ class Guard:
         )
 
 
-def _too_large() -> Response:
-    error = Refused(
-        f"the request is larger than {MAX_BODY // 1024 // 1024} MiB",
+def _too_large(most: int) -> Refused:
+    return Refused(
+        f"the request is larger than {most // 1024 // 1024} MiB",
         code="server.too_large",
         hint="Give large data as a file that the graph reads.",
     )
-    return error_response(error, {"Connection": "close"})
 
 
-async def _read_first(receive: Receive) -> Receive | None:
-    """A `receive` that gives the body, read as a whole; None if it is larger than it may be.
+def _slow() -> Refused:
+    return Refused(
+        f"the request did not come within {BODY_SECONDS:.0f} seconds",
+        code="server.slow",
+        hint="Send it faster, or less.",
+    )
+
+
+async def _read_first(receive: Receive, most: int) -> Receive:
+    """A `receive` that gives the body, read as a whole. Raises `Refused` for a larger one.
 
     Read before the application sees the request, because it takes an error in the middle of a body for its own.
     """
@@ -244,8 +259,8 @@ async def _read_first(receive: Receive) -> Receive | None:
         if message["type"] != "http.request":
             break
         body += message.get("body", b"")
-        if len(body) > MAX_BODY:
-            return None
+        if len(body) > most:
+            raise _too_large(most)
         if not message.get("more_body", False):
             break
     given = False

@@ -15,6 +15,7 @@ _TITLES = {
     403: "The request comes from elsewhere (`server.origin`)",
     404: "There is no such thing (`*.not_found`)",
     405: "The address does not take that method (`server.method`)",
+    408: "The request did not come in time (`server.slow`)",
     409: "What is there does not go with it, or nobody agreed to it",
     410: "It has been there, and is no more",
     413: "The request is too large (`server.too_large`)",
@@ -29,7 +30,7 @@ _TITLES = {
 }
 _EVERYWHERE = (401, 403, 421, 422, 429, 500, 503)
 """Statuses that any address of the API may answer with."""
-_WRITING = (413, 507)
+_WRITING = (408, 413, 507)
 TAGS: tuple[dict[str, str], ...] = (
     {"name": "graphs", "description": "Graph files: list, read, check, save, and their versions."},
     {"name": "runs", "description": "Runs: start, list, look at them and their steps, and delete them."},
