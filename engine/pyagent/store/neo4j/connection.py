@@ -194,7 +194,8 @@ class CommitUnknown(StoreUnavailable):
 async def rows(transaction: AsyncManagedTransaction, query: str, **parameters: Any) -> list[dict[str, Any]]:
     """The records of a query, as dictionaries."""
     result = await transaction.run(query, parameters)  # pyright: ignore[reportArgumentType]
-    return await result.data()
+    # Not `data()`: it walks through bytes one by one, four seconds for a megabyte.
+    return [dict(record.items()) async for record in result]
 
 
 async def row(transaction: AsyncManagedTransaction, query: str, **parameters: Any) -> dict[str, Any] | None:

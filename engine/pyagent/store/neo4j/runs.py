@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pyagent.errors import LeaseHeld, NotFound, StoreError
 from pyagent.store import codec
-from pyagent.store.base import KeyTaken, NewRun, Run, RunFilter, StepRecord, lowered
+from pyagent.store.base import KeySpent, KeyTaken, NewRun, Run, RunFilter, RunStatus, StepRecord, lowered
 from pyagent.store.neo4j import leases, payloads, streams
 from pyagent.store.neo4j.checkpoints import DELETE_THREAD
 from pyagent.store.neo4j.connection import do, row, rows
@@ -45,12 +46,27 @@ SET k.locked = true
 WITH k
 OPTIONAL MATCH (r:Run)-[:HOLDS_KEY]->(k)
 WHERE r.ended_at IS NULL OR r.ended_at + duration({microseconds: r.key_window}) > datetime.realtime()
-RETURN r.id AS id
+RETURN r.id AS id, CASE WHEN k.until > datetime.realtime() THEN k.spent_by END AS spent
+"""
+_HOLDER = """
+MATCH (k:StartKey {owner: $owner, graph_id: $graph, key: $key})
+OPTIONAL MATCH (r:Run)-[:HOLDS_KEY]->(k)
+WHERE r.ended_at IS NULL OR r.ended_at + duration({microseconds: r.key_window}) > datetime.realtime()
+RETURN coalesce(r.id, CASE WHEN k.until > datetime.realtime() THEN k.spent_by END) AS id
+"""
+_SPEND_KEY = """
+MATCH (r:Run {id: $run})-[:HOLDS_KEY]->(k:StartKey)
+SET k.spent_by = r.id, k.until = coalesce(r.ended_at, datetime.realtime()) + duration({microseconds: r.key_window})
+"""
+_FORGET_KEYS = """
+MATCH (k:StartKey) WHERE k.until <= datetime.realtime() AND NOT EXISTS { ()-[:HOLDS_KEY]->(k) }
+DELETE k
 """
 _HOLD_KEY = """
 MATCH (k:StartKey {owner: $owner, graph_id: $graph, key: $key})
 OPTIONAL MATCH ()-[old:HOLDS_KEY]->(k)
 DELETE old
+REMOVE k.spent_by, k.until
 WITH DISTINCT k
 MATCH (r:Run {id: $run})
 CREATE (r)-[:HOLDS_KEY]->(k)
@@ -81,8 +97,9 @@ _DELETE = (
     "MATCH (n:Posted) WHERE n.run = $run DETACH DELETE n",
     "MATCH (:Run {id: $run})-[:HAS_STEP]->(s:Step) "
     " OPTIONAL MATCH (s)-[:HAS_ATTEMPT|ANSWERED_BY]->(a) DETACH DELETE a, s",
-    "MATCH (:Run {id: $run})-[:HOLDS_KEY]->(k:StartKey) DETACH DELETE k",
+    _SPEND_KEY,
     "MATCH (r:Run {id: $run})-[:HAS_LEASE]->(l:Lease) DETACH DELETE l, r",
+    _FORGET_KEYS,
 )
 
 
@@ -91,7 +108,11 @@ async def create(to: AsyncManagedTransaction, run: NewRun) -> Run:
     if await row(to, "MATCH (r:Run {id: $run}) RETURN r.id AS id", run=run.id) is not None:
         raise StoreError(f"There is a run {run.id} already.", code="store.run_exists", hint="Give each run a fresh id.")
     key = {"owner": run.owner, "graph": run.graph_id, "key": run.key}
-    if run.key is not None and (held := await row(to, _KEY, **key)) is not None and held["id"] is not None:
+    held = None if run.key is None else await row(to, _KEY, **key)
+    if held is not None and held["id"] is None and held["spent"] is not None and run.key_policy != "replace":
+        spent = held["spent"]
+        raise KeySpent(f"Run {spent}, which is deleted, began with the key {run.key!r}.", details={"run": spent})
+    if held is not None and held["id"] is not None:
         holder = await get(to, held["id"])
         if run.key_policy == "existing":
             return holder
@@ -179,6 +200,21 @@ async def listed(of: AsyncManagedTransaction, filter: RunFilter) -> list[Run]:
             limit=max(filter.limit, 0),
         )
     ]
+
+
+async def key_holder(of: AsyncManagedTransaction, owner: str, graph_id: str, key: str) -> str | None:
+    """The run that holds the start key, deleted or not."""
+    found = await row(of, _HOLDER, owner=owner, graph=graph_id, key=key)
+    return None if found is None else found["id"]
+
+
+async def count_alive(of: AsyncManagedTransaction) -> Mapping[RunStatus, int]:
+    """Runs that have not ended, by status."""
+    query = (
+        "UNWIND ['queued', 'running', 'waiting', 'paused'] AS status"
+        " MATCH (r:Run {status: status}) RETURN status, count(*) AS count"
+    )
+    return {one["status"]: one["count"] for one in await rows(of, query)}
 
 
 async def steps(of: AsyncManagedTransaction, run_id: str) -> list[StepRecord]:

@@ -63,9 +63,11 @@ _FIRST = (
     "CREATE INDEX pyagent_message_signal IF NOT EXISTS FOR (n:Message) ON (n.name, n.key)",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+_RETENTION = ("CREATE INDEX pyagent_key_until IF NOT EXISTS FOR (n:StartKey) ON (n.until)",)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _RETENTION)
 """Script n takes the schema from version n to n + 1; each statement may be run again after a crash in between."""
-COUNTERS = ("event", "message", "run", "version")
+COUNTERS = ("event", "forgotten", "message", "run", "version")
 
 
 async def migrate(connection: Connection) -> None:

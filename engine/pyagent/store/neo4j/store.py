@@ -27,6 +27,7 @@ from pyagent.store.base import (
     NewRun,
     Run,
     RunFilter,
+    RunStatus,
     StepRecord,
 )
 from pyagent.store.blobs import CHUNK, FILE_THRESHOLD, check_digest, check_range, digest_of
@@ -158,6 +159,14 @@ class Neo4jStore:
         """The runs that the filter lets through, newest first."""
         return await self.connection.read(lambda of: runs.listed(of, filter))
 
+    async def count_alive(self) -> Mapping[RunStatus, int]:
+        """Runs that have not ended, by status."""
+        return await self.connection.read(runs.count_alive)
+
+    async def key_holder(self, owner: str, graph_id: str, key: str) -> str | None:
+        """The run that holds the start key, deleted or not."""
+        return await self.connection.read(lambda of: runs.key_holder(of, owner, graph_id, key))
+
     async def delete_run(self, run_id: str) -> None:
         """Delete all of a run for good; see the contract."""
         await self.connection.write(lambda to: runs.delete(to, run_id))
@@ -244,6 +253,15 @@ class Neo4jStore:
     async def read_events(self, after: int = 0, run_id: str | None = None, limit: int = 1000) -> list[Event]:
         """At most `limit` events after the cursor, in order."""
         return await self.connection.read(lambda of: streams.read_events(of, after, run_id, limit))
+
+    async def forget_events(self, until: int) -> None:
+        """Forget the events up to the cursor, a part at a time."""
+        while await self._again(lambda to: streams.forget_events(to, until)):
+            continue
+
+    async def forgotten(self) -> int:
+        """The cursor up to which events are forgotten."""
+        return await self.connection.read(streams.forgotten)
 
     async def last_cursor(self) -> int:
         """The cursor of the newest event; 0 when there is none."""

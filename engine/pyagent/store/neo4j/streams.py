@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pyagent.store import codec
-from pyagent.store.base import Event, Message, MessageKind, NewEvent
+from pyagent.store.base import Event, Message, MessageKind, NewEvent, events_forgotten
 from pyagent.store.neo4j.connection import do, row, rows
 from pyagent.store.neo4j.values import moment, no_run
 
@@ -35,6 +35,17 @@ _READ_RUN = """
 MATCH (e:Event) WHERE e.run = $run AND e.cursor > $after
 RETURN e.cursor AS cursor, e.run AS run, e.kind AS kind, e.step AS step, e.at AS at, e.data AS data
 ORDER BY e.cursor LIMIT $limit
+"""
+_FORGET = """
+MATCH (c:Counter {name: 'event'})
+WITH CASE WHEN $until < c.value THEN $until ELSE c.value END AS until
+MATCH (f:Counter {name: 'forgotten'})
+SET f.value = CASE WHEN f.value < until THEN until ELSE f.value END
+WITH f.value AS value
+CALL (value) {
+    MATCH (e:Event) WHERE e.cursor <= value WITH e LIMIT 10000 DELETE e RETURN count(*) AS gone
+}
+RETURN gone
 """
 _POST = """
 MATCH (c:Counter {name: 'message'})
@@ -78,9 +89,9 @@ def event_values(event: NewEvent) -> dict[str, Any]:
 
 
 async def read_events(of: AsyncManagedTransaction, after: int, run_id: str | None, limit: int) -> list[Event]:
-    """The events after the cursor, in order."""
+    """The events after the cursor, in order. Raises `EventsForgotten`."""
     query = _READ_ALL if run_id is None else _READ_RUN
-    return [
+    found = [
         Event(
             cursor=found["cursor"],
             run_id=found["run"],
@@ -91,6 +102,22 @@ async def read_events(of: AsyncManagedTransaction, after: int, run_id: str | Non
         )
         for found in await rows(of, query, after=after, run=run_id, limit=max(limit, 0))
     ]
+    # Where the next cursor follows, nothing is missing.
+    if after > 0 and (not found or found[0].cursor > after + 1) and after < (until := await forgotten(of)):
+        raise events_forgotten(after, until)
+    return found
+
+
+async def forget_events(to: AsyncManagedTransaction, until: int) -> int:
+    """Forget some of the events up to the cursor, and say from now on that they are; returns how many went."""
+    found = await row(to, _FORGET, until=until)
+    return 0 if found is None else int(found["gone"])
+
+
+async def forgotten(of: AsyncManagedTransaction) -> int:
+    """The cursor up to which events are forgotten."""
+    found = await row(of, "MATCH (c:Counter {name: 'forgotten'}) RETURN c.value AS value")
+    return 0 if found is None else int(found["value"])
 
 
 async def counters(of: AsyncManagedTransaction) -> dict[str, int]:
