@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -10,7 +11,6 @@ import pytest
 
 from engine_lab import Lab, graph
 from pyagent.errors import LeaseLost
-from pyagent.runtime import drive, live
 from pyagent.runtime.engine import Engine
 from pyagent.store.base import Store
 from pyagent.testing import FaultyStore
@@ -111,10 +111,9 @@ async def test_a_clock_that_is_five_seconds_wrong_neither_shortens_waits_nor_tak
         def now(cls, tz: Any = None) -> Any:
             return datetime.now(tz) + timedelta(seconds=ahead)
 
-    from pyagent.runtime import engine, step
-
-    for module in (drive, live, engine, step):
-        monkeypatch.setattr(module, "datetime", Wrong)
+    for name, module in list(sys.modules.items()):
+        if name.startswith("pyagent.runtime.") and getattr(module, "datetime", None) is datetime:
+            monkeypatch.setattr(module, "datetime", Wrong)
     begun = datetime.now(UTC)
     run = await lab.run(graph({"wait": {"use": "flow.wait", "with": {"for": "500ms"}}}))
     assert run.status == "waiting"

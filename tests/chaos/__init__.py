@@ -1,0 +1,1 @@
+"""Random runs under random faults, and what must hold whatever happens (SEMANTICS 17-21)."""
