@@ -246,7 +246,7 @@ BAD_INPUTS: dict[str, tuple[tuple[str, ...], str]] = {
     "5,000 digits": (("--input-json", '{"n": ' + "9" * 5000 + "}"), "input.syntax"),
     "5,000 levels": (("--input-json", '{"big": ' + '{"a":' * 5000 + "1" + "}" * 5001), "input.syntax"),
     "a trigger there is not": (("--trigger", "none"), "graph.trigger.unknown"),
-    "an unknown option": (("--frob",), "No such option"),
+    "an unknown option": (("--frob",), "input.usage"),
     "a port there is not": (("--serve", "--port", "99999"), "server.address"),
     "no host": (("--serve", "--host", "999.1.1.1"), "server.address"),
 }
@@ -286,14 +286,14 @@ REQUESTS: dict[str, tuple[tuple[str, ...], str, int]] = {
     "fork onto no graph": (("fork", "RUN", "a", "--graph", "none.yaml"), "graph.file", 2),
     "approve what does not wait": (("approve", "RUN", "a"), "run.not_waiting", 2),
     "resolve what does not wait": (("resolve", "RUN", "a", "done"), "run.not_waiting", 2),
-    "resolve in no known way": (("resolve", "RUN", "a", "maybe"), "Invalid value", 2),
+    "resolve in no known way": (("resolve", "RUN", "a", "maybe"), "input.usage", 2),
     "signal with no JSON": (("signal", "go", "--value", "{"), "input.syntax", 2),
     "signal deeper than any stack": (("signal", "go", "--value", "[" * 5000 + "]" * 5000), "input.syntax", 2),
     "signal a completed run": (("signal", "go", "--run", "RUN"), "run.completed", 1),
     "signal without a name": (("signal", ""), "run.signal_name", 2),
     "list a status there is not": (("runs", "--status", "lost"), "input.status", 2),
     "list before no run": (("runs", "--before", "zzzzzz"), "run.not_found", 2),
-    "a command there is not": (("frob",), "No such command", 2),
+    "a command there is not": (("frob",), "input.usage", 2),
 }
 
 

@@ -34,7 +34,9 @@ def test_a_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sqlite_path("~/app.db") == Path("/home/ann/app.db")
 
 
-@pytest.mark.parametrize("address", ["mongodb://localhost", "postgres://x/y", "sqlite://host/x", "sqlite:", "sqlite:///"])
+@pytest.mark.parametrize(
+    "address", ["mongodb://localhost", "postgres://x/y", "sqlite://host/x", "sqlite:", "sqlite:///"]
+)
 def test_an_unknown_scheme_is_an_error_that_says_what_to_do(address: str) -> None:
     with pytest.raises(StoreError) as caught:
         open_store(address)
