@@ -144,7 +144,9 @@ def inputs_of(graph: GraphSpec, occurrence: Occurrence) -> dict[str, Any]:
 
 
 async def has_started(engine: Engine, graph_id: str, key: str) -> bool:
-    """Whether a run of the graph has this start key."""
+    """Whether a run of the graph has begun with this start key; also one that is deleted, for the key's window."""
+    if await engine.store.key_holder(engine.owner, graph_id, key) is not None:
+        return True
     return bool(await engine.store.list_runs(RunFilter(graph_id=graph_id, owner=engine.owner, key=key, limit=1)))
 
 

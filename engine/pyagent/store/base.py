@@ -55,6 +55,20 @@ class KeyTaken(StoreError):
     hint = "Use another --key, or --on-key existing | replace."
 
 
+class KeySpent(KeyTaken):
+    """The run that began with this start key is deleted, and the key's window has not ended: it begins nothing."""
+
+    code = "store.key_spent"
+    hint = "What the key stands for has been done. Use another key, or --on-key replace to do it again."
+
+
+class EventsForgotten(StoreError):
+    """A reader asks for what comes after a cursor, and some of that is not kept any more."""
+
+    code = "store.events_forgotten"
+    hint = "Read on from the cursor `kept_after`, or from 0 for all that there is; what was before it is gone."
+
+
 class MessageTaken(StoreError):
     """Another commit has consumed a message that this one records: one signal reaches one run."""
 
@@ -322,6 +336,13 @@ class RunFilter:
     limit: int = 50
 
 
+def events_forgotten(after: int, until: int) -> EventsForgotten:
+    """The error of a reader that has seen the events up to `after`, where those up to `until` are forgotten."""
+    return EventsForgotten(
+        f"Events between {after} and {until} are not kept any more.", details={"after": after, "kept_after": until}
+    )
+
+
 def lowered(text: str) -> str:
     """The text with A to Z as a to z and everything else as it is, as every store compares it."""
     return "".join(letter.lower() if letter.isascii() else letter for letter in text)
@@ -418,7 +439,8 @@ class Store(Upkeep, Protocol):
         `first` is committed in the same transaction, so that nobody can claim the run without it: a fork's log.
 
         With a start key that is taken, `reject` raises `KeyTaken`, `existing` returns the run that holds it, and
-        `replace` posts a cancel message to that run and creates the new one, which holds the key from then on."""
+        `replace` posts a cancel message to that run and creates the new one, which holds the key from then on. If the
+        run that holds it is deleted, the first two raise `KeySpent`."""
         ...
 
     async def get_run(self, run_id: str) -> Run:
@@ -430,7 +452,8 @@ class Store(Upkeep, Protocol):
     async def delete_run(self, run_id: str) -> None:
         """Delete a run's data for good, also checkpoints of the thread with its id (SEMANTICS 25).
 
-        Blobs that another run refers to stay. Raises `NotFound`, and `LeaseHeld` while a worker holds the run."""
+        Blobs that another run refers to stay; its start key stays taken for its window (`KeySpent`). Raises
+        `NotFound`, and `LeaseHeld` while a worker holds the run."""
         ...
 
     async def steps(self, run_id: str) -> list[StepRecord]:
@@ -497,7 +520,10 @@ class Store(Upkeep, Protocol):
         ...
 
     # events
-    async def read_events(self, after: int = 0, run_id: str | None = None, limit: int = 1000) -> list[Event]: ...
+    async def read_events(self, after: int = 0, run_id: str | None = None, limit: int = 1000) -> list[Event]:
+        """At most `limit` events after the cursor, in order; 0: from the oldest that is kept. Raises
+        `EventsForgotten` for another cursor before `forgotten`, so that no reader misses events unawares."""
+        ...
 
     async def last_cursor(self) -> int:
         """The cursor of the newest event; 0 when there is none."""
@@ -505,7 +531,7 @@ class Store(Upkeep, Protocol):
 
     def follow(self, after: int = 0, run_id: str | None = None) -> AsyncIterator[Sequence[Event]]:
         """Batches of events after the cursor, for ever: those there are, then new ones as they are committed, also by
-        other processes."""
+        other processes. Raises what `read_events` does."""
         ...
 
     def mark(self) -> int:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from pyagent.store.base import Message, Run
+    from pyagent.store.base import Message, Run, RunStatus
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,4 +60,21 @@ class Upkeep(Protocol):
 
     async def stats(self) -> StoreStats:
         """How much there is."""
+        ...
+
+    async def count_alive(self) -> Mapping[RunStatus, int]:
+        """Runs that have not ended, by status; quick, also where many have."""
+        ...
+
+    async def key_holder(self, owner: str, graph_id: str, key: str) -> str | None:
+        """The run that holds the start key, which may be deleted; None if it is free."""
+        ...
+
+    async def forget_events(self, until: int) -> None:
+        """Forget the events up to the cursor, for good. Logs, steps and cursors stay as they are."""
+        ...
+
+    async def forgotten(self) -> int:
+        """The cursor up to which events were forgotten; 0 if none were. Events of deleted runs do not count: they are
+        gone without a word."""
         ...

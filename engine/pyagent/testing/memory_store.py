@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -15,7 +14,7 @@ from pyagent.errors import LeaseHeld, LeaseLost, NotFound, StoreError
 from pyagent.store.base import (
     ENDED,
     Commit,
-    Event,
+    KeySpent,
     KeyTaken,
     Lease,
     LogConflict,
@@ -27,13 +26,15 @@ from pyagent.store.base import (
     NewRun,
     Run,
     RunFilter,
+    RunStatus,
     SlotTaken,
     StepRecord,
     lowered,
 )
 from pyagent.store.blobs import check_digest, check_range, digest_of
 from pyagent.store.upkeep import StoreStats
-from pyagent.testing.memory_graphs import MemoryGraphs, json_copy
+from pyagent.testing.memory_events import MemoryEvents
+from pyagent.testing.memory_graphs import json_copy
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.memory import InMemorySaver
@@ -56,7 +57,7 @@ class _Kept:
     """Messages that the run has sent once, by their word."""
 
 
-class MemoryStore(MemoryGraphs):
+class MemoryStore(MemoryEvents):
     """A fake of the store for tests: it keeps the contract (the same suite runs on it) in this process's memory.
 
     Nothing survives the process, and no other process sees it. `clock` is the store's clock: give your own to test
@@ -69,8 +70,8 @@ class MemoryStore(MemoryGraphs):
         super().__init__(clock)
         self._runs: dict[str, _Kept] = {}
         self._keys: dict[tuple[str, str, str], str] = {}
-        self._events: list[Event] = []
-        self._cursor = 0
+        self._spent: dict[tuple[str, str, str], tuple[str, datetime]] = {}
+        """Start keys of deleted runs: the run, and until when."""
         self._messages: dict[int, Message] = {}
         self._message_id = 0
         self._blobs: dict[str, bytes] = {}
@@ -111,6 +112,9 @@ class MemoryStore(MemoryGraphs):
                     )
                 if holder.ended_at is None:
                     self._post(holder.id, "cancel", "", "", "", b"null", run.actor)
+            elif (spent := self._spent_by(run.owner, run.graph_id, run.key)) and run.key_policy != "replace":
+                raise KeySpent(f"Run {spent}, which is deleted, began with {run.key!r}.", details={"run": spent})
+            self._spent.pop((run.owner, run.graph_id, run.key), None)
             self._keys[run.owner, run.graph_id, run.key] = run.id
         created = Run(
             id=run.id,
@@ -163,6 +167,18 @@ class MemoryStore(MemoryGraphs):
             return None
         return kept.run
 
+    def _spent_by(self, owner: str, graph_id: str, key: str) -> str | None:
+        run_id, until = self._spent.get((owner, graph_id, key), ("", self._clock()))
+        return run_id if until > self._clock() else None
+
+    async def key_holder(self, owner: str, graph_id: str, key: str) -> str | None:
+        """The run that holds the start key, deleted or not."""
+        self._check_open()
+        kept = self._runs.get(self._keys.get((owner, graph_id, key), ""))
+        if kept is None or (kept.run.ended_at is not None and kept.run.ended_at + kept.key_window <= self._clock()):
+            return self._spent_by(owner, graph_id, key)
+        return kept.run.id
+
     async def get_run(self, run_id: str) -> Run:
         """The run with this id or unique prefix. Raises `NotFound`."""
         self._check_open()
@@ -207,6 +223,8 @@ class MemoryStore(MemoryGraphs):
         if kept.run.lease_owner is not None and not self._lease_expired(kept.run):
             raise LeaseHeld(f"{kept.run.lease_owner} holds run {run_id}.")
         del self._runs[run_id]
+        until = (kept.run.ended_at or self._clock()) + kept.key_window
+        self._spent |= {key: (run_id, until) for key, identity in self._keys.items() if identity == run_id}
         self._keys = {key: identity for key, identity in self._keys.items() if identity != run_id}
         self._events = [event for event in self._events if event.run_id != run_id]
         self._messages = {key: message for key, message in self._messages.items() if message.run_id != run_id}
@@ -457,46 +475,6 @@ class MemoryStore(MemoryGraphs):
             if message.run_id == run_id or (message.run_id is None and (message.name, message.key) in signals)
         ]
 
-    # events
-
-    def _append_events(self, run_id: str, events: Sequence[NewEvent], data: Sequence[dict[str, Any]]) -> None:
-        for event, copied in zip(events, data, strict=True):
-            self._cursor += 1
-            self._events.append(
-                Event(cursor=self._cursor, run_id=run_id, kind=event.kind, step=event.step, at=event.at, data=copied)
-            )
-
-    async def read_events(self, after: int = 0, run_id: str | None = None, limit: int = 1000) -> list[Event]:
-        """At most `limit` events after the cursor, in order."""
-        self._check_open()
-        found = [event for event in self._events if event.cursor > after and (run_id is None or event.run_id == run_id)]
-        return found[: max(limit, 0)]
-
-    async def last_cursor(self) -> int:
-        """The cursor of the newest event; 0 when there is none."""
-        self._check_open()
-        return self._cursor
-
-    async def follow(self, after: int = 0, run_id: str | None = None) -> AsyncIterator[Sequence[Event]]:
-        """Batches of events after the cursor, for ever."""
-        while True:
-            mark = self.mark()
-            batch = await self.read_events(after, run_id)
-            if batch:
-                after = batch[-1].cursor
-                yield batch
-                await asyncio.sleep(0)
-            else:
-                await self._changes.wait(mark)
-
-    def mark(self) -> int:
-        """A mark to hand to `changed`."""
-        return self._changes.count
-
-    async def changed(self, timeout: float, since: int | None = None) -> bool:
-        """Wait until something may have come since the mark, at most `timeout` seconds; whether it may have."""
-        return await self._changes.wait(self.mark() if since is None else since, timeout)
-
     # blobs
 
     async def put_blob(self, run_id: str, digest: str, data: bytes) -> None:
@@ -560,6 +538,11 @@ class MemoryStore(MemoryGraphs):
         kept.run = replace(kept.run, **{name: getattr(run, name) for name in _RESTORED})
         if (old := self._runs.get(run.continues or "")) is not None:
             old.run = replace(old.run, continued_as=run.id)
+
+    async def count_alive(self) -> Mapping[RunStatus, int]:
+        """Runs that have not ended, by status."""
+        self._check_open()
+        return Counter(kept.run.status for kept in self._runs.values() if kept.run.status not in ENDED)
 
     async def stats(self) -> StoreStats:
         """How much there is."""

@@ -43,6 +43,7 @@ from pyagent.testing.store_parts import (
     started,
     step,
 )
+from pyagent.testing.store_retention import RetentionConformance
 from pyagent.testing.store_runs import RunConformance
 from pyagent.testing.store_upkeep import UpkeepConformance
 
@@ -61,7 +62,7 @@ __all__ = [
 ]
 
 
-class StoreConformance(UpkeepConformance, EventConformance, RunConformance):
+class StoreConformance(UpkeepConformance, RetentionConformance, EventConformance, RunConformance):
     """What the contract in `pyagent.store.base` promises, one test a promise."""
 
     # log and commit

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pyagent.store import codec
-from pyagent.store.base import Event, LogRecord, NewEvent, StepRecord
+from pyagent.store.base import Event, LogRecord, NewEvent, StepRecord, events_forgotten
 from pyagent.store.sqlite import rows
 
 CURSOR = 1 << 20
@@ -113,8 +113,8 @@ def pack_events(events: Sequence[NewEvent]) -> bytes:
 
 
 def read_events(connection: sqlite3.Connection, after: int, run_id: str | None, limit: int) -> list[Event]:
-    """At most `limit` events after the cursor, in order."""
-    after = min(max(after, 0), LARGEST_CURSOR)
+    """At most `limit` events after the cursor, in order. Raises `EventsForgotten`."""
+    after = _kept_after(connection, min(max(after, 0), LARGEST_CURSOR))
     first = (after + 1) * CURSOR
     if run_id is None:
         batches = connection.execute(
@@ -134,6 +134,16 @@ def read_events(connection: sqlite3.Connection, after: int, run_id: str | None, 
             break
         found += unpack_events(place // CURSOR, run, packed, after, limit - len(found))
     return found
+
+
+def _kept_after(connection: sqlite3.Connection, after: int) -> int:
+    """The cursor after which events are kept and asked for. Raises `EventsForgotten`."""
+    found = connection.execute("SELECT until FROM forgotten_events").fetchone()
+    if found is None or after >= found[0]:
+        return after
+    if after:
+        raise events_forgotten(after, found[0])
+    return found[0]
 
 
 def unpack_events(last: int, run: str, packed: bytes, after: int = 0, limit: int = LONGEST) -> Iterator[Event]:

@@ -9,8 +9,8 @@ from typing import Any
 
 from pyagent.errors import LeaseHeld, NotFound, StoreError
 from pyagent.store import codec
-from pyagent.store.base import GraphVersion, KeyTaken, NewEvent, NewRun, Run, RunFilter, lowered
-from pyagent.store.sqlite import batches, messages, payloads, rows
+from pyagent.store.base import GraphVersion, KeySpent, KeyTaken, NewEvent, NewRun, Run, RunFilter, lowered
+from pyagent.store.sqlite import batches, messages, payloads, retention, rows
 from pyagent.store.sqlite.checkpoints import SqliteCheckpoints
 
 SHORTEST_PREFIX = 6
@@ -80,6 +80,12 @@ def create(connection: sqlite3.Connection, run: NewRun, events: Sequence[NewEven
             raise KeyTaken(f"Run {holder.id} ({holder.status}) holds the key {run.key!r}.", details={"run": holder.id})
         if holder.ended_at is None:
             messages.post(connection, holder.id, "cancel", now, actor=run.actor)
+    elif run.key is not None and (spent := retention.spent_by(connection, run.owner, run.graph_id, run.key, now)):
+        if run.key_policy != "replace":
+            raise KeySpent(f"Run {spent}, which is deleted, began with the key {run.key!r}.", details={"run": spent})
+        connection.execute(
+            "DELETE FROM spent_keys WHERE owner = ? AND graph_id = ? AND key = ?", (run.owner, run.graph_id, run.key)
+        )
     stamped = rows.stamp(now)
     number = connection.execute(
         "INSERT INTO runs (id, graph_id, graph_hash, trigger, inputs, production, key, key_window, parent_run,"
@@ -204,6 +210,7 @@ def delete(connection: sqlite3.Connection, run_id: str, now: datetime) -> list[s
         raise LeaseHeld(f"{owner} holds run {run_id}.", hint="Cancel the run first, or wait until its worker ends.")
     digests = [row[0] for row in connection.execute("SELECT digest FROM blob_refs WHERE run = ?", (number,))]
     SqliteCheckpoints(connection).delete_thread(run_id)
+    retention.spend_key(connection, number, now)
     batches.delete(connection, number)
     connection.execute("DELETE FROM runs WHERE run = ?", (number,))
     return payloads.forget(connection, digests)

@@ -228,6 +228,22 @@ ALTER TABLE run_state ADD COLUMN waited INTEGER NOT NULL DEFAULT 0;  -- whether 
 CREATE INDEX runs_by_wake ON run_state (wake_at) WHERE wake_at IS NOT NULL;
 """
 
+_RETENTION = """
+CREATE TABLE spent_keys (  -- start keys of deleted runs
+  owner TEXT NOT NULL,
+  graph_id TEXT NOT NULL,
+  key TEXT NOT NULL,
+  run TEXT NOT NULL,
+  until INTEGER NOT NULL,
+  PRIMARY KEY (owner, graph_id, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX spent_keys_by_end ON spent_keys (until);
+
+CREATE TABLE forgotten_events (  -- one row, or none
+  until INTEGER NOT NULL  -- a cursor
+) STRICT;
+"""
+
 
 def _into_batches(connection: sqlite3.Connection) -> None:
     from pyagent.store.sqlite import rebatch  # only a file of schema 3 needs it
@@ -237,7 +253,7 @@ def _into_batches(connection: sqlite3.Connection) -> None:
 
 MIGRATIONS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     *(_FIRST, _ACTIVATIONS, _SUCCESSION),
-    *(_BATCHES, _into_batches),
+    *(_BATCHES, _into_batches, _RETENTION),
 )
 """Script n takes the schema from version n to n + 1. Scripts that have been released are never edited."""
 

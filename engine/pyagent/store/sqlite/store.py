@@ -27,6 +27,7 @@ from pyagent.store.base import (
     NewRun,
     Run,
     RunFilter,
+    RunStatus,
     StepRecord,
 )
 from pyagent.store.blobs import FILE_THRESHOLD, BlobFiles, check_digest, check_range, digest_of
@@ -38,6 +39,7 @@ from pyagent.store.sqlite import (
     leases,
     messages,
     payloads,
+    retention,
     rows,
     runs,
     succession,
@@ -173,6 +175,14 @@ class SqliteStore:
         """The runs that the filter lets through, newest first."""
         return await self.database.read(lambda of: runs.listed(of, filter))
 
+    async def count_alive(self) -> Mapping[RunStatus, int]:
+        """Runs that have not ended, by status."""
+        return await self.database.read(retention.count_alive)
+
+    async def key_holder(self, owner: str, graph_id: str, key: str) -> str | None:
+        """The run that holds the start key, deleted or not."""
+        return await self.database.read(lambda of: retention.key_holder(of, owner, graph_id, key, self._clock()))
+
     async def delete_run(self, run_id: str) -> None:
         """Delete all of a run for good; see the contract."""
 
@@ -274,6 +284,15 @@ class SqliteStore:
     async def read_events(self, after: int = 0, run_id: str | None = None, limit: int = 1000) -> list[Event]:
         """At most `limit` events after the cursor, in order."""
         return await self.database.read(lambda of: batches.read_events(of, after, run_id, limit))
+
+    async def forget_events(self, until: int) -> None:
+        """Forget the events up to the cursor."""
+        self._recent.clear()
+        await self.database.erase(lambda to: retention.forget_events(to, until))
+
+    async def forgotten(self) -> int:
+        """The cursor up to which events are forgotten."""
+        return await self.database.read(retention.forgotten)
 
     async def last_cursor(self) -> int:
         """The cursor of the newest event; 0 when there is none."""
