@@ -385,7 +385,7 @@ class Stage:
             )
             self.told.stale += 1
             try:
-                await self.store.commit(old, Commit(events=[event("step.log", "stale")]))
+                await self.store.commit(old, Commit(events=[event("step.log", "stale", level="info", message="too late")]))
             except PyAgentError:
                 continue
             self.told.accepted += 1
