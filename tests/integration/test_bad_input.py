@@ -560,7 +560,7 @@ HOSTILE: dict[str, tuple[str, dict[str, object], str, int]] = {
     "writes a gigabyte": (
         "f = open('f', 'wb')\nfor _ in range(1000): f.write(b'x' * 10**6)", {"file_size": "20 MiB"}, "file_size", 1,
     ),
-    "returns too much": ("return [{'x': 'y' * 10**7}]", {"output": "1 MiB"}, "node.code_output", 1),
+    "returns too much": ("return [{'x': 'y' * 10**7}]", {"max_output": "1 MiB"}, "node.code_output", 1),
     "returns no JSON": ("return [{'x': object()}]", {}, "node.code_failed", 1),
     "returns half a character": ("return [{'x': '\\ud800'}]", {}, "node.returned", 1),
     "returns 80 bits": ("return [{'x': 2**80}]", {}, "node.returned", 1),
