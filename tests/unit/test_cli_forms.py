@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from pyagent.cli.commands import run as pyagent
+from command_line import Command
 from pyagent.cli.exits import Exit
 from pyagent.cli.forms import ask_form, set_values, typed
 from pyagent.errors import InputError
@@ -40,26 +39,14 @@ nodes:
   - {id: anew, use: flow.restart@1}
 edges: [count -> more, more.true -> anew]
 """
-Command = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Runs a command line on an empty store, and gives its exit code, output and errors."""
-    monkeypatch.setenv("PYAGENT_STORE", str(tmp_path / "store.db"))
-    monkeypatch.setenv("PYAGENT_GRAPHS", str(tmp_path))
-    monkeypatch.setenv("PYAGENT_WORK", str(tmp_path / "work"))
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "form.yaml").write_text(FORM)
-    (tmp_path / "service.yaml").write_text(SERVICE)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        code = pyagent(arguments)
-        out, err = capsys.readouterr()
-        assert "Traceback" not in out + err
-        return code, out, err
-
-    return call
+def folder(folder: Path) -> Path:
+    """With two graphs."""
+    (folder / "form.yaml").write_text(FORM)
+    (folder / "service.yaml").write_text(SERVICE)
+    return folder
 
 
 def waiting_run(command: Command) -> str:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from command_line import Command
 from pyagent.cli import complete
-from pyagent.cli.commands import run as pyagent
 from pyagent.cli.exits import Exit
 from pyagent.cli.logs import moment
 from pyagent.errors import InputError
@@ -40,27 +39,13 @@ nodes:
 edges: [before -> ask, ask.approved -> done]
 """
 
-Command = Callable[..., tuple[int, str, str]]
-
 
 @pytest.fixture
-def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Runs a command line in a folder with two graphs and gives its exit code, output and errors."""
-    monkeypatch.setenv("PYAGENT_STORE", str(tmp_path / "store.db"))
-    monkeypatch.setenv("PYAGENT_GRAPHS", str(tmp_path))
-    monkeypatch.setenv("PYAGENT_WORK", str(tmp_path / "work"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "steps.yaml").write_text(STEPS)
-    (tmp_path / "ask.yaml").write_text(ASK)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        code = pyagent(arguments)
-        out, err = capsys.readouterr()
-        assert "Traceback" not in out + err
-        return code, out, err
-
-    return call
+def folder(folder: Path) -> Path:
+    """With two graphs."""
+    (folder / "steps.yaml").write_text(STEPS)
+    (folder / "ask.yaml").write_text(ASK)
+    return folder
 
 
 def newest(command: Command) -> str:

@@ -6,36 +6,25 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from pyagent.cli.commands import run as pyagent
+from command_line import Command
 from pyagent.cli.exits import Exit
 from pyagent.graph.yaml import fmt
 from pyagent.sdk.process import ProcessResult, clean_environment, run_process
 
-Command = Callable[..., tuple[int, str, str]]
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Runs a command line in an empty folder and gives its exit code, output and errors."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PYAGENT_STORE", str(tmp_path / "store.db"))
+def folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """With no other folder of nodes or graphs."""
     monkeypatch.setenv("COLUMNS", "100")
     for name in ("PYAGENT_NODES", "PYAGENT_GRAPHS"):
         monkeypatch.delenv(name, raising=False)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        code = pyagent(arguments)
-        out, err = capsys.readouterr()
-        assert "Traceback" not in out + err
-        return code, out, err
-
-    return call
+    return folder
 
 
 def test_a_type_is_shown_with_types_that_people_read_ports_effects_and_its_example(command: Command) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pyagent.cli.commands import run as pyagent
+from command_line import Command
 from pyagent.cli.exits import Exit
 
 GREET = """\
@@ -68,33 +67,14 @@ nodes:
   - {id: note, use: flow.noop@1}
 """
 
-Command = Callable[..., tuple[int, str, str]]
-
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty store and a folder of graphs; the working directory."""
-    monkeypatch.setenv("PYAGENT_STORE", str(tmp_path / "store.db"))
-    monkeypatch.setenv("PYAGENT_GRAPHS", str(tmp_path))
-    monkeypatch.setenv("PYAGENT_WORK", str(tmp_path / "work"))
-    monkeypatch.chdir(tmp_path)
+def folder(folder: Path) -> Path:
+    """With graphs."""
     for text in (GREET, ASK, WAIT, FAIL, CALLER, NOTE):
         name = text.split("id: ")[1].split("\n")[0]
-        (tmp_path / f"{name}.yaml").write_text(text)
-    return tmp_path
-
-
-@pytest.fixture
-def command(folder: Path, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Runs a command line and gives its exit code, output and errors."""
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        code = pyagent(arguments)
-        out, err = capsys.readouterr()
-        assert "Traceback" not in out + err
-        return code, out, err
-
-    return call
+        (folder / f"{name}.yaml").write_text(text)
+    return folder
 
 
 def only_run(command: Command) -> dict[str, Any]:
