@@ -38,11 +38,19 @@ def checked_answer(step: str, wait: Mapping[str, Any], value: Any) -> Any:
         raise InputError(
             f"the answer does not fit: {first['field'] + ': ' if first['field'] else ''}{first['message']}",
             code="run.answer",
-            hint="`pyagent show RUN STEP` shows what is asked for.",
+            hint=_asked_for(wait, schema),
             where=Where(step=step, field=first["field"] or None),
             details={"problems": problems},
         )
     return value
+
+
+def _asked_for(wait: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
+    if wait.get("kind") == "approval":
+        return "It waits for an approval: `pyagent approve RUN`, or with --reject."
+    fields = ", ".join(f"`{name}`" for name in _mapping(schema.get("properties")))
+    asks = f"It waits for a form with {fields}" if fields else "It waits for a form"
+    return f"{asks}: `pyagent answer RUN --set NAME=VALUE`, or without --set field by field on a terminal."
 
 
 def schema_problems(schema: Mapping[str, Any], value: Any) -> list[dict[str, str]]:
@@ -103,6 +111,9 @@ def _said(error: Any) -> str:
             return f"must be {'an' if str(limit)[:1] in 'aio' else 'a'} {limit}"
         case "format":
             return f"is no {limit}"
+        case "additionalProperties" if limit is False:
+            known = _mapping(error.schema.get("properties"))
+            return f"there is no field {', '.join(f'`{name}`' for name in error.instance if name not in known)}"
         case "pattern":
             return f"must look like {limit}"
         case _:
