@@ -114,8 +114,8 @@ class Neo4jCheckpoints:
     def _run(self, query: str, **parameters: Any) -> list[dict[str, Any]]:
         transaction: Any = self._transaction
         # Not `data()`: it walks through bytes one by one.
-        found: Iterable[Any] = transaction.run(query, parameters)
-        return [dict(record.items()) for record in found]
+        found: Any = transaction.run(query, parameters)
+        return [dict(zip(record.keys(), record.values(), strict=True)) for record in found]
 
     def put(self, row: CheckpointRow, run: str | None, values: Iterable[tuple[str, str, bytes]]) -> None:
         """Keep a checkpoint, and the values (channel, version, bytes) that are new with it."""
