@@ -36,6 +36,10 @@ test: setup ## fast tests
 integration: setup ## slow tests: real packages, real servers, kills
 	@$(BIN)/pytest -m integration -n 2 --dist loadfile
 
+.PHONY: chaos
+chaos: setup ## an hour at most: thousands of random runs under faults, workers killed on both stores (ARGS="--first 7 --cases 1 --kills 0")
+	@PYTHONPATH=tests $(BIN)/python -m chaos $(ARGS)
+
 .PHONY: bench
 bench: setup ## how fast it is beside its peers, measured in the same run (ONLY="P1 P2")
 	@PYTHONPATH=tests $(BIN)/python -m bench $(ONLY)

@@ -51,6 +51,8 @@ class Case:
     """When the store's clock is set, and by how many seconds it is ahead from then on."""
     skews: list[float] = field(default_factory=list[float])
     """How many seconds the workers' clocks are ahead."""
+    pace: float = 1.0
+    """What all durations are multiplied by: less than 1 for real time."""
 
     def play_of(self, step_frame: str, owner: str, kind: str) -> Play:
         """The play of the graph inside a map's or call's step of the node `owner`."""
@@ -101,7 +103,7 @@ class Case:
             part = self.parts[node.id]
             trigger = not inner and node.id in play.graph.triggers
             use = "trigger" if trigger else part.role if part.role in ("map", "call") else "act"
-            spec: dict[str, Any] = {"id": node.id, "use": f"chaos.{use}@1", "with": {"ports": ports}}
+            spec: dict[str, Any] = {"id": node.id, "use": f"chaos.{use}@1", "with": {"ports": ports, "seed": self.seed}}
             if use == "act":
                 spec["with"]["effects"] = part.effects
             spec["join"] = f"{node.join} of {len(coming)}" if str(node.join).isdigit() else node.join
@@ -110,7 +112,7 @@ class Case:
             if node.max is not None:
                 spec["loop"] = {"max": node.max}
             if part.failing and use == "act":
-                spec["retry"] = {"attempts": part.failing + 1, "initial": "500ms", "jitter": False}
+                spec["retry"] = {"attempts": part.failing + 1, "initial": f"{round(500 * self.pace)}ms", "jitter": False}
             if part.count:
                 spec["write"] = {"total": "{{ 1 }}"}
             if part.role == "map":
@@ -124,7 +126,7 @@ def _edges(play: Play) -> list[str]:
     return [f"{edge.source}.{edge.port} -> {edge.target}" for edge in play.graph.edges]
 
 
-def make_case(seed: int, *, calm: bool = False) -> Case:
+def make_case(seed: int, *, calm: bool = False, pace: float = 1.0) -> Case:
     """The case of a seed; `calm`: without faults."""
     chance = random.Random(seed)
     play = _play(chance)
@@ -164,7 +166,10 @@ def make_case(seed: int, *, calm: bool = False) -> Case:
         runs=chance.choice([1, 1, 2]),
         workers=chance.choice([2, 2, 3, 4]),
         faults={},
+        pace=pace,
     )
+    for part in parts.values():
+        part.takes = (part.takes[0] * pace, part.takes[1] * pace)
     if not calm:
         _befall(chance, case)
     return case

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from chaos.cases import Case, make_case
-from chaos.invariants import check, check_deletion
+from chaos.invariants import check, check_deletion, check_stream
 from chaos.virtual import VirtualLoop, run_virtually
 from chaos.world import Stage, Told
 from pyagent.testing import MemoryStore
@@ -27,6 +27,7 @@ async def _played(case: Case) -> Told:
     stage = Stage(case, store, begin_shift=shift)
     told = await stage.run()
     await check(told, stage.person)
+    await check_stream(told)
     await check_deletion(stage)
     return told
 

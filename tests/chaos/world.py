@@ -16,11 +16,12 @@ from chaos.virtual import VirtualLoop, skew, worker
 from pyagent.errors import NotFound, PyAgentError, RunError
 from pyagent.graph.yaml import dump
 from pyagent.runtime.engine import Engine
+from pyagent.runtime.journal import event
 from pyagent.runtime.library import GraphLibrary
 from pyagent.runtime.log import StepKey
 from pyagent.sdk import Call, Context, Item, Items, Map, NodeError, NodeParams, Registry, Restart, Result, Wait, node
 from pyagent.sdk.items import ItemSource
-from pyagent.store.base import ENDED, Event, Lease, Run, Store
+from pyagent.store.base import ENDED, Commit, Event, Lease, Run, Store
 from pyagent.testing.faulty_store import Fault, FaultyStore
 from reference.generator import Play
 
@@ -36,6 +37,8 @@ LARGE = "x" * 9000
 class ChaosParams(NodeParams):
     ports: list[str] = ["out"]
     effects: Literal["none", "idempotent", "once"] = "none"
+    seed: int = 0
+    """Of the case that the graph is of."""
 
 
 @dataclass
@@ -79,7 +82,7 @@ class Worlds:
         key, part = StepKey.parse(ctx.step), self.case.parts[ctx.node_id]
         if part.role in ("timer", "signal", "approval") and ctx.answer is None:
             if part.role == "timer":
-                return Wait(kind="time", until=ctx.now + timedelta(seconds=part.takes[0] or 4.0))
+                return Wait(kind="time", until=ctx.now + timedelta(seconds=part.takes[0] or 4.0 * self.case.pace))
             if part.role == "signal":
                 return Wait(kind="signal", signal="go", key=ctx.node_id)
             return Wait(kind="approval", title="Go on?")
@@ -105,10 +108,14 @@ class Worlds:
             for port, count in counts.items()
         }
         kept = {port: [item.json for item in found] for port, found in made.items()}
-        self.ledger.append(Effect(ctx.idempotency_key, ctx.run_id, ctx.step, part.effects, kept))
+        self.keep(Effect(ctx.idempotency_key, ctx.run_id, ctx.step, part.effects, kept))
         if after:
             await asyncio.sleep(after)
         return Result(made, more)
+
+    def keep(self, effect: Effect) -> None:
+        """Something took place."""
+        self.ledger.append(effect)
 
     def play_of(self, key: StepKey) -> tuple[Play, bool]:
         """The play of the graph that a step is in, and whether that is a body or a called graph."""
@@ -156,11 +163,21 @@ class Told:
 class Stage:
     """A case being run."""
 
-    def __init__(self, case: Case, store: Store, *, begin_shift: Callable[[float], None]) -> None:
-        """`begin_shift` sets how many seconds the store's clock is ahead."""
+    def __init__(
+        self,
+        case: Case,
+        store: Store,
+        *,
+        begin_shift: Callable[[float], None] = lambda _: None,
+        world: Worlds | None = None,
+        sure: float = 30.0,
+    ) -> None:
+        """`begin_shift` sets how many seconds the store's clock is ahead. `sure`: seconds after which nobody who has
+        begun a try of unknown outcome can be at it still."""
         self.case = case
         self.store = store
-        self.world = Worlds(case)
+        self.sure = sure
+        self.world = world or Worlds(case)
         self.told = Told(case, self.world, store)
         self.chance = random.Random(case.seed * 7919 + 1)
         self.shift = begin_shift
@@ -350,7 +367,7 @@ class Stage:
                     await self.person.signal("go", "late", key=wait["key"])
             elif record.status == "unknown":
                 first = seen_unknown.setdefault((run.id, record.step), now)
-                if now - first < 30:
+                if now - first < self.sure:
                     # Whoever began the try may be at it still, cut off from the store.
                     continue
                 seen_unknown.pop((run.id, record.step))
@@ -368,24 +385,20 @@ class Stage:
 
     async def _try_stale(self, runs: list[Run]) -> None:
         """Commit with leases of owners before: none may be accepted."""
-        from pyagent.runtime.journal import event
-        from pyagent.store.base import Commit
-
         for run in runs:
             if run.lease_owner is None:
                 continue
-            token = int(getattr(self.store, "_runs")[run.id].token) if hasattr(self.store, "_runs") else 0
-            if token < 2:
-                continue
+            # Each adoption that is in the log had a token of its own, and there was one before.
+            adoptions = sum(record.kind == "run.adopted" for record in await self.store.read_log(run.id))
             old = Lease(
                 run_id=run.id,
                 owner=run.lease_owner,
-                token=self.chance.randrange(0, token),
+                token=self.chance.randint(0, adoptions),
                 expires_at=await self.store.now() + LEASE,
             )
             self.told.stale += 1
             try:
-                await self.store.commit(old, Commit(events=[event("step.log", "stale", level="info", message="too late")]))
+                await self.store.commit(old, Commit(events=[event("step.log", "n0", level="info", message="too late")]))
             except PyAgentError:
                 continue
             self.told.accepted += 1
