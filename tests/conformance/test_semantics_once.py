@@ -133,6 +133,7 @@ async def test_a_once_try_that_fails_by_itself_has_failed(lab: Lab) -> None:
     assert lab.tries()["send"] == 2
 
 
+@pytest.mark.integration  # a grace time of five seconds
 async def test_in_a_run_that_is_cancelled_unknown_is_recorded_and_nothing_waits(lab: Lab) -> None:
     lab.gate("send")
     run = await lab.engine.start(sending(), {"n": 1})

@@ -145,6 +145,7 @@ def alive(pid: int) -> bool:
     return True
 
 
+@pytest.mark.integration
 async def test_a_hang_is_cut_off_with_what_was_known_and_leaves_no_process(bench: Any) -> None:
     bench.write({"test_hang.py": HANG})
     await bench.ready()
@@ -161,6 +162,7 @@ async def test_a_hang_is_cut_off_with_what_was_known_and_leaves_no_process(bench
     assert not list(bench.work_dir.glob("tests-*"))
 
 
+@pytest.mark.integration
 async def test_a_hang_can_be_a_result_instead(bench: Any) -> None:
     bench.write({"test_hang.py": HANG})
     await bench.ready()
