@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, cast
 
 import typer
 
-from pyagent.cli import graph, store_commands
+from pyagent.cli import graph, node_commands, store_commands
+from pyagent.cli.arguments import AsJson, AsJsonLines, RunId, finish
 from pyagent.cli.exits import Exit, exit_of_error
+from pyagent.cli.request_commands import add_request_commands
 from pyagent.cli.trigger_commands import add_trigger_commands
 from pyagent.errors import InputError, PyAgentError
 from pyagent.server import PORT
@@ -28,13 +28,7 @@ app = typer.Typer(
 app.add_typer(graph.app, name="graph")
 app.add_typer(store_commands.app, name="store")
 
-RunId = Annotated[str, typer.Argument(metavar="RUN", help="Id of the run; its first 6 characters or more will do.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Write JSON.")]
-
-
 OnKey = Literal["reject", "existing", "replace"]
-How = Literal["done", "retry", "failed"]
-Once = Literal["ask", "repeat", "reuse"]
 Loudness = Literal["debug", "info", "warning", "error"]
 Shell = Literal["bash", "zsh", "fish"]
 _line: list[str] = []
@@ -68,15 +62,6 @@ def run(arguments: Sequence[str]) -> int:
         return Exit.STORE if isinstance(error, OSError) else Exit.FAILED
 
 
-def _await(made: Callable[[], Awaitable[int | None]]) -> None:
-    """Run a command's coroutine and end with its exit code."""
-
-    async def awaited() -> int | None:
-        return await made()
-
-    raise typer.Exit(asyncio.run(awaited()) or 0)
-
-
 @app.callback(invoke_without_command=False)
 def _root(  # pyright: ignore[reportUnusedFunction]
     version: Annotated[bool, typer.Option("--version", "-V", help="Print the version.")] = False,
@@ -103,7 +88,7 @@ def run_command(
     key: Annotated[str | None, typer.Option(help="Start key: one run alive for each key.")] = None,
     on_key: Annotated[OnKey, typer.Option(help="What to do if a run with this key is alive.")] = "reject",
     trigger: Annotated[str, typer.Option(help="The trigger node to start at, if there are several.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Write every event as a line of JSON.")] = False,
+    as_json: AsJsonLines = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Agree to what the graph would ask about.")] = False,
     test: Annotated[bool, typer.Option("--test", help="A test run: nodes with pins give their pinned data.")] = False,
     serve: Annotated[
@@ -141,7 +126,7 @@ def run_command(
         host=host,
         port=port,
     )
-    _await(lambda: go(options))
+    finish(lambda: go(options))
 
 
 def _watched(graph: str, *, serve: bool, standard_input: bool) -> None:
@@ -154,7 +139,7 @@ def _watched(graph: str, *, serve: bool, standard_input: bool) -> None:
             hint="Use `pyagent serve --dev` for the page, and a file for the inputs.",
         )
     given = [argument for argument in _line[1:] if argument != "--watch"]
-    _await(lambda: run_and_watch(graph, given))
+    finish(lambda: run_and_watch(graph, given))
 
 
 @app.command("runs")
@@ -169,7 +154,7 @@ def runs_command(
     """List runs, newest first."""
     from pyagent.cli.runs import list_runs
 
-    _await(
+    finish(
         lambda: list_runs(graph=graph, statuses=status or [], limit=limit, before=before, watch=watch, as_json=as_json)
     )
 
@@ -193,13 +178,13 @@ def show_command(
     if step:
         from pyagent.cli.step import show_step
 
-        _await(lambda: show_step(run, step, port=port, item=item, as_json=as_json))
+        finish(lambda: show_step(run, step, port=port, item=item, as_json=as_json))
         return
     if port is not None or item is not None:
         raise InputError("--port and --item need a step", code="input.options", hint="pyagent show RUN STEP --item 0")
     from pyagent.cli.runs import show_run
 
-    _await(lambda: show_run(run, follow=follow, log=log, as_json=as_json))
+    finish(lambda: show_run(run, follow=follow, log=log, as_json=as_json))
 
 
 @app.command("logs")
@@ -217,144 +202,10 @@ def logs_command(
     from pyagent.cli.logs import LogOptions, show_logs
 
     options = LogOptions(run=run, follow=follow, level=level, node=node, since=since, as_json=as_json)
-    _await(lambda: show_logs(options))
+    finish(lambda: show_logs(options))
 
 
-@app.command("cancel")
-def cancel_command(
-    run: RunId,
-    reason: Annotated[str, typer.Option(help="Why, for the record.")] = "",
-    as_json: AsJson = False,
-) -> None:
-    """Ask a run to stop for good; its steps get a moment to clean up."""
-    from pyagent.cli.requests import cancel
-
-    _await(lambda: cancel(run, reason, as_json=as_json))
-
-
-@app.command("pause")
-def pause_command(
-    run: RunId,
-    timeout: Annotated[
-        str | None, typer.Option(metavar="TIME", help="How long to wait for what runs to end; 15s if left out.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Ask a run to start no more steps until it is resumed. Exit code 3 if a step still runs after the timeout."""
-    from pyagent.cli.requests import patience_of, pause
-
-    _await(lambda: pause(run, patience=patience_of(timeout), as_json=as_json))
-
-
-@app.command("delete")
-def delete_command(
-    run: RunId,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Delete a run that has ended: its data, its log, and the files that no other run has."""
-    from pyagent.cli.requests import delete
-
-    _await(lambda: delete(run, yes=yes, as_json=as_json))
-
-
-@app.command("resume")
-def resume_command(
-    run: RunId,
-    as_json: Annotated[bool, typer.Option("--json", help="Write every event as a line of JSON.")] = False,
-    detach: Annotated[bool, typer.Option("--detach", help="Only ask: `pyagent serve` executes it.")] = False,
-) -> None:
-    """Go on with a run that was paused, failed, was cancelled, or whose worker died.
-
-    What was committed is kept. A run whose worker died is taken over when that worker's lease has ended.
-    """
-    from pyagent.cli.requests import resume
-
-    _await(lambda: resume(run, as_json=as_json, detach=detach))
-
-
-@app.command("fork")
-def fork_command(
-    run: RunId,
-    step: Annotated[
-        str,
-        typer.Argument(
-            metavar="STEP",
-            help="A step as `show` prints it, or a node: its newest step. None inside of a map or a called graph: "
-            "fork the map's or the call's step.",
-        ),
-    ],
-    items: Annotated[
-        str | None, typer.Option(metavar="JSON", help="Items the step is taken to have given, instead of executing it.")
-    ] = None,
-    graph: Annotated[str | None, typer.Option(metavar="GRAPH", help="Go on with this version of the graph.")] = None,
-    once: Annotated[Once, typer.Option(help="Steps `once` below it that were done: repeat or reuse.")] = "ask",
-    as_json: Annotated[bool, typer.Option("--json", help="Write every event as a line of JSON.")] = False,
-    detach: Annotated[bool, typer.Option("--detach", help="Only make the run: `pyagent serve` executes it.")] = False,
-) -> None:
-    """Run again from a step: a new run that keeps all that does not descend from it."""
-    from pyagent.cli.requests import fork
-
-    _await(lambda: fork(run, step, items=items, graph=graph, once=once, as_json=as_json, detach=detach))
-
-
-@app.command("approve")
-def approve_command(
-    run: RunId,
-    step: Annotated[str, typer.Argument(metavar="[STEP]", help="The step; not needed where only one waits.")] = "",
-    reject: Annotated[bool, typer.Option("--reject", help="Say no.")] = False,
-    comment: Annotated[str, typer.Option(help="Why, for the record.")] = "",
-    as_json: AsJson = False,
-) -> None:
-    """Answer a run that waits for an approval."""
-    from pyagent.cli.requests import approve
-
-    _await(lambda: approve(run, step, approved=not reject, comment=comment, as_json=as_json))
-
-
-@app.command("answer")
-def answer_command(
-    run: RunId,
-    step: Annotated[str, typer.Argument(metavar="[STEP]", help="The step; not needed where only one waits.")] = "",
-    value: Annotated[str | None, typer.Option(metavar="JSON", help="The whole answer.")] = None,
-    sets: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A field of the form; may be repeated.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Answer a run that waits for a form. Without --value and --set it asks on the terminal, field by field."""
-    from pyagent.cli.requests import answer
-
-    _await(lambda: answer(run, step, value=value, sets=sets or [], as_json=as_json))
-
-
-@app.command("signal")
-def signal_command(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The signal's name.")],
-    key: Annotated[str, typer.Option(help="The key that waits correlate it by.")] = "",
-    run: Annotated[str | None, typer.Option(metavar="RUN", help="Only for this run.")] = None,
-    value: Annotated[str, typer.Option(metavar="JSON", help="What comes with it.")] = "null",
-    as_json: AsJson = False,
-) -> None:
-    """Send a signal; it is kept if nothing waits for it yet."""
-    from pyagent.cli.requests import send_signal
-
-    _await(lambda: send_signal(name, key=key, run=run, value=value, as_json=as_json))
-
-
-@app.command("resolve")
-def resolve_command(
-    run: RunId,
-    step: Annotated[str, typer.Argument(metavar="STEP", help="The step whose outcome nobody knows.")],
-    how: Annotated[How, typer.Argument(metavar="done|retry|failed", help="What became of it: one of the three.")],
-    items: Annotated[str | None, typer.Option(metavar="JSON", help="For done: the items it gave.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Settle a step whose outcome is unknown: it was done, is to be tried again, or failed."""
-    from pyagent.cli.requests import resolve
-
-    _await(lambda: resolve(run, step, how, items=items, as_json=as_json))
-
+add_request_commands(app)
 
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int | None, typer.Option(help=f"Port; left out: {PORT}, or a free one above it.")]
@@ -372,7 +223,23 @@ def serve_command(
     """Serve the page and the API, and execute runs, until Ctrl-C."""
     from pyagent.cli.serve import serve
 
-    _await(lambda: serve(host=host, port=port, work=not no_work, dev=dev, as_json=as_json))
+    finish(lambda: serve(host=host, port=port, work=not no_work, dev=dev, as_json=as_json))
+
+
+@app.command("worker")
+def worker_command(
+    limit: Annotated[int, typer.Option(min=1, help="Runs at work at once.")] = 32,
+    as_json: AsJson = False,
+) -> None:
+    """Execute the runs of the store, without a server, until Ctrl-C.
+
+    Any number of workers share one store. SIGTERM or Ctrl-C hands the runs over to the others; a second one ends the
+    worker at once, and the others go on when its leases have run out. Exit code 0 after the first, 130 after the
+    second.
+    """
+    from pyagent.cli.worker import work
+
+    finish(lambda: work(limit=limit, as_json=as_json))
 
 
 @app.command("up")
@@ -386,10 +253,11 @@ def up_command(
     """Open the page in the browser: of the server that runs, or of one that is started and serves until Ctrl-C."""
     from pyagent.cli.serve import up
 
-    _await(lambda: up(host=host, port=port, browser=not no_browser, dev=dev, as_json=as_json))
+    finish(lambda: up(host=host, port=port, browser=not no_browser, dev=dev, as_json=as_json))
 
 
 add_trigger_commands(app)
+app.add_typer(node_commands.app, name="node")
 
 
 @app.command("open")
@@ -401,75 +269,7 @@ def open_command(
     """Print a new one-time link to the page of a server that is running."""
     from pyagent.cli.serve import print_link
 
-    _await(lambda: print_link(host, port, as_json=as_json))
-
-
-node_app = typer.Typer(no_args_is_help=True, help="List and describe the installed node types.")
-app.add_typer(node_app, name="node")
-
-
-@node_app.command("list")
-def node_list_command(
-    domain: Annotated[str, typer.Argument(metavar="[DOMAIN]", help="Only this domain, such as flow.")] = "",
-    as_json: AsJson = False,
-) -> None:
-    """List node types."""
-    from pyagent.cli.nodes import list_nodes
-
-    list_nodes(domain, as_json=as_json)
-
-
-@node_app.command("show")
-def node_show_command(
-    use: Annotated[str, typer.Argument(metavar="TYPE", help="A node type, such as flow.switch or flow.switch@1.")],
-    as_json: AsJson = False,
-) -> None:
-    """Describe a node type: what it does, its ports, effects and parameters."""
-    from pyagent.cli.nodes import show_node
-
-    show_node(use, as_json=as_json)
-
-
-@node_app.command("new")
-def node_new_command(
-    name: Annotated[str, typer.Argument(metavar="DOMAIN.NAME", help="Its name, such as text.shout.")],
-    folder: Annotated[
-        Path | None,
-        typer.Option(help="The folder to write into: `nodes`; with --package one named like the distribution."),
-    ] = None,
-    package: Annotated[bool, typer.Option("--package", help="A distribution that can be installed.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Write a new node type with its test and example graph.
-
-    A folder `nodes` in the working directory or beside graphs is searched for node types, with no more to do; other
-    folders are named by PYAGENT_NODES. With --package a distribution is written, for others to install.
-    """
-    from pyagent.cli.node_new import new_node
-
-    raise typer.Exit(new_node(name, folder=folder, package=package, as_json=as_json))
-
-
-@node_app.command("check")
-def node_check_command(
-    what: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[TYPE|PATH…]", help="Types, domains, modules or folders; left out: all but PyAgent's own."
-        ),
-    ] = None,
-    repeat_once: Annotated[
-        bool, typer.Option("--repeat-once", help="Run also those with effects `once`, more than once.")
-    ] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Say what is wrong with node types: how they are declared, and how they behave in the cases of their examples.
-
-    Exit code 1 if there is an error; warnings alone give 0.
-    """
-    from pyagent.cli.node_check import check_nodes
-
-    _await(lambda: check_nodes(what or [], repeat_once=repeat_once, as_json=as_json))
+    finish(lambda: print_link(host, port, as_json=as_json))
 
 
 @app.command("settings")
@@ -495,7 +295,7 @@ def doctor_command(as_json: AsJson = False) -> None:
     """Say what is missing on this machine and how to get it. Exit code 5 if something that is needed is missing."""
     from pyagent.cli.doctor import doctor
 
-    _await(lambda: doctor(as_json=as_json))
+    finish(lambda: doctor(as_json=as_json))
 
 
 __all__ = ["app", "run"]
