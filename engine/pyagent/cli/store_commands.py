@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
+from pyagent.cli.arguments import AsJson
+
 app = typer.Typer(help="Look after the store: migrate, check, copy, prune.", no_args_is_help=True)
 
-AsJson = Annotated[bool, typer.Option("--json", help="Write JSON.")]
 StoreAddress = Annotated[
     str | None, typer.Option("--store", metavar="ADDRESS", help="A path or neo4j://…; left out, PYAGENT_STORE.")
 ]

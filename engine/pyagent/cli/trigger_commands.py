@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
+from pyagent.cli.arguments import AsJson, AsJsonLines
 from pyagent.server import PORT
-
-AsJson = Annotated[bool, typer.Option("--json", help="Write JSON.")]
 
 
 def activate_command(
@@ -49,7 +48,7 @@ def listen_command(
     graph: Annotated[str, typer.Argument(metavar="GRAPH", help="The id of a graph with a webhook.")],
     host: Annotated[str, typer.Option(help="Address of the running server.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Its port.")] = PORT,
-    as_json: Annotated[bool, typer.Option("--json", help="Write every event as a line of JSON.")] = False,
+    as_json: AsJsonLines = False,
 ) -> None:
     """Try a graph's webhook: take one request at its test address, and watch the run."""
     from pyagent.cli.triggers import listen
