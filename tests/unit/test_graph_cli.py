@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -114,3 +116,23 @@ def test_what_cannot_be_shown_or_written_ends_with_a_code(run: CliRunner) -> Non
 def test_shown_text_is_never_read_as_markup(run: CliRunner) -> None:
     result = run.invoke(app, ["check", "-"], input=GOOD.replace("flow.noop@1", '"[bold]x[/]@1"'))
     assert "[bold]x[/]@1" in result.output
+
+
+def test_a_file_that_cannot_be_written_whole_stays_as_it_was(tmp_path: Path) -> None:
+    graph = tmp_path / "g.yaml"
+    text = "pyagent: 1\nid:   g\nnodes:\n" + "".join(f"- {{id: n{i}, use: flow.noop@1}}\n" for i in range(50))
+    graph.write_text(text)
+    graph.chmod(0o640)
+    full = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))"
+    run_it = "import sys; from pyagent.cli.graph import app; app(['fmt', sys.argv[1]])"
+
+    def fmt(*before: str) -> int:
+        program = "\n".join((*before, run_it))
+        return subprocess.run([sys.executable, "-c", program, str(graph)], capture_output=True, check=False).returncode
+
+    assert fmt(full) != 0
+    assert graph.read_text() == text
+    assert [path.name for path in tmp_path.iterdir()] == ["g.yaml"]
+    assert fmt() == 0
+    assert graph.read_text() != text
+    assert graph.stat().st_mode & 0o777 == 0o640

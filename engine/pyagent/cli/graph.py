@@ -17,6 +17,7 @@ from pyagent.cli.git import install_git_command
 from pyagent.cli.messages import print_error, print_problems
 from pyagent.cli.session import folder_of
 from pyagent.cli.versions import diff_command, merge_command
+from pyagent.cli.written import replace_file
 from pyagent.errors import GraphError, Where
 from pyagent.graph.source import is_path
 
@@ -143,7 +144,7 @@ def fmt_command(
             changed += 1
             typer.echo(f"{'would format' if check else 'formatted'} {file}")
             if not check:
-                Path(file).write_bytes(new)
+                replace_file(Path(file), new)
     raise typer.Exit(1 if failed or (check and changed) else 0)
 
 

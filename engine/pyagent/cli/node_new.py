@@ -149,10 +149,18 @@ def new_node(name: str, *, folder: Path | None, package: bool, as_json: bool) ->
     files = _package(name, folder) if package else _local(name, folder or Path("nodes"))
     if taken := [path for path in files if path.exists() and path.name not in ("pyproject.toml", "README.md")]:
         raise InputError(f"{taken[0]} is there already", code="input.exists", hint="Choose another name or folder.")
-    for path, text in files.items():
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+    made: list[Path] = []
+    try:
+        for path, text in files.items():
+            if not path.exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                made.append(path)
+                path.write_text(text, encoding="utf-8")
+    except OSError:
+        # Half a node type would be in the way of the next try.
+        for path in made:
+            path.unlink(missing_ok=True)
+        raise
     module = next(path for path in files if path.suffix == ".py" and path.stem == _module(name))
     if as_json:
         print_json({"type": f"{name}@1", "files": [str(path) for path in files]})

@@ -16,6 +16,7 @@ import typer
 
 from pyagent.cli.messages import error_console, print_error
 from pyagent.cli.text import escape
+from pyagent.cli.written import replace_file
 from pyagent.errors import GraphError, Where
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def merge_command(
         sys.stdout.write(result.text)
         sys.stdout.flush()
     else:
-        target.write_bytes(result.text.encode())
+        replace_file(target, result.text.encode())
     if not result.clean:
         _tell_conflicts(result, shown)
         raise typer.Exit(1)
