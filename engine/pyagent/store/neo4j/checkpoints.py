@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# An index over several properties serves only a query that speaks of each of them: hence `IS NOT NULL`.
 _PUT = """
 MERGE (c:Checkpoint {thread: $thread, namespace: $namespace, id: $id})
 SET c.parent = $parent, c.run = $run, c.checkpoint = $checkpoint, c.metadata = $metadata
@@ -40,7 +41,8 @@ ON MATCH SET w.path = CASE WHEN w.position < 0 THEN write.path ELSE w.path END,
              w.value = CASE WHEN w.position < 0 THEN write.value ELSE w.value END
 """
 _GET = """
-MATCH (c:Checkpoint) WHERE c.thread = $thread AND c.namespace = $namespace AND ($id IS NULL OR c.id = $id)
+MATCH (c:Checkpoint) WHERE c.thread = $thread AND c.namespace = $namespace AND c.id IS NOT NULL
+  AND ($id IS NULL OR c.id = $id)
 RETURN c {.*} AS checkpoint ORDER BY c.id DESC LIMIT 1
 """
 _VALUES = """
@@ -50,6 +52,7 @@ RETURN v.channel AS channel, v.value AS value
 """
 _WRITES = """
 MATCH (w:PendingWrite) WHERE w.thread = $thread AND w.namespace = $namespace AND w.id = $id
+  AND w.task IS NOT NULL AND w.position IS NOT NULL
 RETURN w {.*} AS write ORDER BY w.path, w.task, w.position
 """
 _KEYS = """
@@ -63,9 +66,11 @@ MATCH (c:Checkpoint) WHERE c.run IN $runs
 RETURN c.thread AS thread, c.namespace AS namespace, c.id AS id
 """
 DELETE_THREAD = (
-    "MATCH (n:Checkpoint) WHERE n.thread = $run DETACH DELETE n",
-    "MATCH (n:ChannelValue) WHERE n.thread = $run DETACH DELETE n",
-    "MATCH (n:PendingWrite) WHERE n.thread = $run DETACH DELETE n",
+    "MATCH (n:Checkpoint) WHERE n.thread = $run AND n.namespace IS NOT NULL AND n.id IS NOT NULL DETACH DELETE n",
+    "MATCH (n:ChannelValue) WHERE n.thread = $run AND n.namespace IS NOT NULL AND n.channel IS NOT NULL"
+    " AND n.version IS NOT NULL DETACH DELETE n",
+    "MATCH (n:PendingWrite) WHERE n.thread = $run AND n.namespace IS NOT NULL AND n.id IS NOT NULL"
+    " AND n.task IS NOT NULL AND n.position IS NOT NULL DETACH DELETE n",
 )
 """Deletes all of a thread; `$run` because a run's thread has its id."""
 _DELETE = (
@@ -79,10 +84,12 @@ MATCH (n:PendingWrite {thread: key[0], namespace: key[1], id: key[2]}) DETACH DE
 """,
 )
 _CHECKPOINTS = """
-MATCH (c:Checkpoint) WHERE c.thread = $thread AND c.namespace = $namespace RETURN c.checkpoint AS checkpoint
+MATCH (c:Checkpoint) WHERE c.thread = $thread AND c.namespace = $namespace AND c.id IS NOT NULL
+RETURN c.checkpoint AS checkpoint
 """
 _DELETE_VALUES = """
-MATCH (v:ChannelValue) WHERE v.thread = $thread AND v.namespace = $namespace AND NOT [v.channel, v.version] IN $used
+MATCH (v:ChannelValue) WHERE v.thread = $thread AND v.namespace = $namespace AND v.channel IS NOT NULL
+  AND v.version IS NOT NULL AND NOT [v.channel, v.version] IN $used
 DETACH DELETE v
 """
 _COPY = (

@@ -53,7 +53,7 @@ SET l.owner = null, l.expires_at = null
 _TURN = """
 MATCH (r:Run {id: $run})-[:HAS_LEASE]->(l:Lease)
 WHERE r.slot IS NOT NULL AND r.status = 'queued' AND l.owner IS NULL
-  AND NOT EXISTS { MATCH (m:Message) WHERE m.run = r.id AND m.kind = 'cancel' }
+  AND NOT EXISTS { MATCH (m:Message) WHERE m.run = r.id AND m.id > 0 AND m.kind = 'cancel' }
 MERGE (slot:Slot {name: r.slot})
 SET slot.locked = true
 WITH r
@@ -70,7 +70,7 @@ WHERE r.status IN ['queued', 'running', 'waiting', 'paused']
     MATCH (o:Run)-[:HAS_LEASE]->(k:Lease) WHERE o.slot = r.slot AND o <> r
       AND o.status IN ['queued', 'running', 'waiting', 'paused']
       AND (o.status <> 'queued' OR k.owner IS NOT NULL OR o.number < r.number) }
-    AND NOT EXISTS { MATCH (m:Message) WHERE m.run = r.id AND m.kind = 'cancel' })
+    AND NOT EXISTS { MATCH (m:Message) WHERE m.run = r.id AND m.id > 0 AND m.kind = 'cancel' })
   AND (r.status IN ['queued', 'running'] OR r.wake_at <= datetime.realtime()
        OR EXISTS { MATCH (m:Message) WHERE m.run = r.id AND m.id > r.seen }
        OR EXISTS { MATCH (r)-[:HAS_STEP]->(s:Step) WHERE s.signal_name IS NOT NULL

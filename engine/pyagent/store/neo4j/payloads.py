@@ -25,7 +25,7 @@ SET c.at = datetime.realtime()
 """
 _JOIN_CHUNKS = """
 MATCH (b:Blob {digest: $digest})
-MATCH (c:Chunk) WHERE c.digest = $digest
+MATCH (c:Chunk) WHERE c.digest = $digest AND c.number >= 0
 MERGE (b)-[:HAS_CHUNK]->(c)
 RETURN count(c) AS chunks
 """

@@ -90,11 +90,12 @@ MATCH (r)-[:HAS_LEASE]->(l:Lease)
 RETURN r {.*} AS run, l {.*} AS lease ORDER BY r.number DESC
 """
 _STEPS = "MATCH (:Run {id: $run})-[:HAS_STEP]->(s:Step) RETURN s {.*} AS step ORDER BY s.position"
+# An index over two properties serves only a query that speaks of both.
 _DELETE = (
-    "MATCH (n:Entry) WHERE n.run = $run DETACH DELETE n",
-    "MATCH (n:Event) WHERE n.run = $run DETACH DELETE n",
-    "MATCH (n:Message) WHERE n.run = $run DETACH DELETE n",
-    "MATCH (n:Posted) WHERE n.run = $run DETACH DELETE n",
+    "MATCH (n:Entry) WHERE n.run = $run AND n.seq > 0 DETACH DELETE n",
+    "MATCH (n:Event) WHERE n.run = $run AND n.cursor > 0 DETACH DELETE n",
+    "MATCH (n:Message) WHERE n.run = $run AND n.id > 0 DETACH DELETE n",
+    "MATCH (n:Posted) WHERE n.run = $run AND n.once IS NOT NULL DETACH DELETE n",
     "MATCH (:Run {id: $run})-[:HAS_STEP]->(s:Step) "
     " OPTIONAL MATCH (s)-[:HAS_ATTEMPT|ANSWERED_BY]->(a) DETACH DELETE a, s",
     _SPEND_KEY,

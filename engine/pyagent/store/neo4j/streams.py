@@ -63,7 +63,7 @@ RETURN p.message AS message
 """
 _KEEP_POSTED = "CREATE (:Posted {run: $run, once: $once, message: $message})"
 _MESSAGES = """
-MATCH (m:Message) WHERE m.run = $run RETURN m {.*} AS message
+MATCH (m:Message) WHERE m.run = $run AND m.id > 0 RETURN m {.*} AS message
 UNION
 UNWIND $signals AS signal
 MATCH (m:Message) WHERE m.name = signal[0] AND m.key = signal[1] AND m.run IS NULL RETURN m {.*} AS message
