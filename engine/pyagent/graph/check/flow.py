@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import combinations
+from collections.abc import Mapping, Sequence
+from itertools import combinations, product
 from typing import cast
 
 from pyagent.errors import GraphError
 from pyagent.graph.check.context import ERROR_PORT, Check, Level
 from pyagent.graph.spec import NodeSpec
 from pyagent.graph.topology import Topology
+
+MAX_TRIED = 200_000
+"""Edges times outcomes that are looked at for joins: some tenths of a second."""
 
 
 def check_flow(check: Check) -> None:
@@ -116,25 +120,16 @@ def _count(check: Check, level: Level, node: NodeSpec, backs: set[int]) -> None:
 
 def _never(check: Check, level: Level, shape: Topology, *, several: bool) -> None:
     """Joins that no outcome can meet; said of the node where it begins, not of those behind it."""
-    role_of = {position: shape.edges.get(index) for index, position in enumerate(level.known_edges)}
-    runs: set[str] = set()
+    coming_of = _coming(level, shape)
+    starts = _starts(check, level, shape, coming_of)
     for name in shape.nodes:
-        node = level.nodes[level.index[name]]
-        coming = [
-            position
-            for position in level.incoming[name]
-            if (role := role_of[position]) is not None and role.back_of is None
-        ]
+        if name in starts:
+            continue
+        node, coming = level.nodes[level.index[name]], coming_of[name]
         needed = max(node.join.count, 1)
         deliver = [position for position in coming if _delivers(check, level, position)]
-        if name in shape.roots or _most(check, level, shape, name, deliver) < needed:
-            if name in shape.roots:
-                runs.add(name)
-                continue
-        elif _most(check, level, shape, name, [p for p in deliver if level.edges[p].source in runs]) >= needed:
-            runs.add(name)
-            continue
-        else:
+        behind = any(level.edges[position].source not in starts for position in deliver)
+        if behind and _most(check, level, shape, name, deliver) >= needed:
             continue
         if node.join.kind == "count" and node.join.of != len(coming) and not several:
             continue
@@ -149,6 +144,67 @@ def _never(check: Check, level: Level, shape: Topology, *, several: bool) -> Non
         )
 
 
+def _coming(level: Level, shape: Topology) -> dict[str, list[int]]:
+    """The edges that meet by each node's join: all that take part, a header's back edges left out."""
+    found: dict[str, list[int]] = {name: [] for name in shape.nodes}
+    for index, position in enumerate(level.known_edges):
+        role = shape.edges.get(index)
+        if role is not None and role.back_of is None:
+            found[level.edges[position].target].append(position)
+    return found
+
+
+def _starts(check: Check, level: Level, shape: Topology, coming_of: Mapping[str, Sequence[int]]) -> set[str]:
+    """The nodes that some outcomes start: each step that can fail or succeed, and not both, is tried either way.
+
+    Steps of other loops have many outcomes in one run, so their edges may deliver whatever happens here.
+    """
+    ways = [
+        [(level.edges[position].source, position, _choice(check, level, shape, name, position)) for position in coming]
+        for name, coming in coming_of.items()
+    ]
+    deliver = {position for coming in coming_of.values() for position in coming if _delivers(check, level, position)}
+    errors = {source for coming in ways for source, _, failing in coming if failing}
+    choosers = sorted({source for coming in ways for source, _, failing in coming if failing is not None} & errors)
+    needed = {name: max(level.nodes[level.index[name]].join.count, 1) for name in coming_of}
+    # Where that is too much, or no join wants several edges, steps are taken for independent: what is refused then
+    # cannot start, either.
+    whole = max(needed.values(), default=0) > 1 and 2 ** len(choosers) * len(deliver) <= MAX_TRIED
+    tried = list(product((False, True), repeat=len(choosers))) if whole else [()]
+    found: set[str] = set()
+    while True:
+        before = len(found)
+        for fails in tried:
+            outcome = dict(zip(choosers, fails, strict=False))
+            runs: set[str] = set()
+            for name, coming in zip(coming_of, ways, strict=True):
+                put = [
+                    position
+                    for source, position, failing in coming
+                    if position in deliver
+                    and source in (runs if failing is not None else found)
+                    and outcome.get(source, failing) == failing
+                ]
+                count = len(put) if whole else _most(check, level, shape, name, put)
+                if name in shape.roots or count >= needed[name]:
+                    runs.add(name)
+                    found.add(name)
+        if len(found) == before:
+            return found
+
+
+def _choice(check: Check, level: Level, shape: Topology, target: str, position: int) -> bool | None:
+    """Whether the edge delivers when its step fails (True) or succeeds (False); None: that decides nothing here."""
+    around = shape.loops_around(target)
+    if around and around[-1] == target:
+        around = around[:-1]
+    edge = level.edges[position]
+    type_ = check.type_of(level.nodes[level.index[edge.source]])
+    if type_ is None or type_.each_item or shape.loops_around(edge.source) != around:
+        return None
+    return check.source_port(level, edge) == ERROR_PORT
+
+
 def _delivers(check: Check, level: Level, position: int) -> bool:
     """Whether the edge's port can deliver: a disabled node passes its items on by its first port only."""
     edge = level.edges[position]
@@ -161,19 +217,14 @@ def _delivers(check: Check, level: Level, position: int) -> bool:
 
 def _most(check: Check, level: Level, shape: Topology, target: str, edges: list[int]) -> int:
     """How many of the edges can deliver together: a step that is no item-wise one fails or succeeds, not both."""
-    around = shape.loops_around(target)
-    if around and around[-1] == target:
-        around = around[:-1]
     total = 0
     per_source: dict[str, Counter[bool]] = {}
     for position in edges:
-        edge = level.edges[position]
-        found = check.type_of(level.nodes[level.index[edge.source]])
-        if found is None or found.each_item or shape.loops_around(edge.source) != around:
+        failing = _choice(check, level, shape, target, position)
+        if failing is None:
             total += 1
         else:
-            is_error = check.source_port(level, edge) == ERROR_PORT
-            per_source.setdefault(edge.source, Counter())[is_error] += 1
+            per_source.setdefault(level.edges[position].source, Counter())[failing] += 1
     return total + sum(max(counts.values()) for counts in per_source.values())
 
 
