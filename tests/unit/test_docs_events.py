@@ -51,9 +51,9 @@ def test_every_door_gives_an_event_as_the_schema_says(door: str) -> None:
 
 
 def test_what_a_stream_says_of_itself_is_an_event_too() -> None:
-    error = {"code": "a.b", "message": "broken"}
+    samples = {"error": {"code": "a.b", "message": "broken"}, "after": 2}
     for each in NOTICES:
-        said = notice(each.kind, 3, **({"error": error} if "error" in each.data else {}))
+        said = notice(each.kind, 3, **{name: samples[name] for name in each.data})
         jsonschema_rs.validator_for(event_schema()).validate(json.loads(said.model_dump_json()))
 
 

@@ -25,7 +25,7 @@ from pyagent.runtime.journal import StoreJournal, event, read_entries
 from pyagent.runtime.library import GraphLibrary, find_graph
 from pyagent.runtime.live import LiveRun
 from pyagent.runtime.log import Entry, StepKey, decode, encode
-from pyagent.runtime.observe import Observer, observed
+from pyagent.runtime.observe import Observer, observed, unobserved
 from pyagent.runtime.program import Program
 from pyagent.runtime.requests import Requests, new_run_id
 from pyagent.runtime.restart import checked_state
@@ -216,6 +216,7 @@ class Engine(Requests):
             await driver.drive()
         finally:
             self._drivers.pop(run.id, None)
+            unobserved(driver.journal.store)
             with suppress(PyAgentError):
                 await self.store.release(driver.journal.lease)
         ended = await self.store.get_run(run.id)

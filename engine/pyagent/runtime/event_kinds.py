@@ -176,10 +176,15 @@ EVENT_KINDS: tuple[EventKind, ...] = (
 
 NOTICES: tuple[EventKind, ...] = (
     _kind("stream.alive", "nothing has happened for a while"),
+    _kind(
+        "stream.forgotten",
+        "events that the reader has not seen are not kept any more; the stream goes on after this cursor",
+        after=Field(type="count", text="the cursor that the reader gave"),
+    ),
     _kind("stream.stopping", "the server is about to stop; come back with the last cursor"),
     _kind("stream.error", "the stream cannot go on", error=_ERROR),
 )
-"""What a stream says of itself (WebSocket; of these, Server-Sent Events tell the last two). They are kept nowhere, and
+"""What a stream says of itself (`stream.alive` by WebSocket only). They are kept nowhere, and
 their cursor is the last one that was told."""
 
 

@@ -82,6 +82,10 @@ class RunObserver(Protocol):
         """The run's next commit is kept; it took that long. Must be quick, and must not raise."""
         ...
 
+    def closed(self) -> None:
+        """This process drives the run no longer, as it stands."""
+        ...
+
 
 class Observer(Protocol):
     """Watches the runs that an engine drives."""
@@ -111,6 +115,11 @@ class ObservedStore:
         for observer in self._observers:
             observer.committed(commit, seconds)
 
+    def closed(self) -> None:
+        """The run is driven here no longer."""
+        for observer in self._observers:
+            observer.closed()
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
@@ -127,4 +136,10 @@ async def observed(
     return cast(Store, ObservedStore(store, types, [observer.driving(driving) for observer in observers]))
 
 
-__all__ = ["Driving", "NodeTypes", "ObservedStore", "Observer", "RunObserver", "observed", "owner_of"]
+def unobserved(store: Store) -> None:
+    """Tell those who watch, if `store` came from `observed`, that the run is driven here no longer."""
+    if isinstance(store, ObservedStore):
+        store.closed()
+
+
+__all__ = ["Driving", "NodeTypes", "ObservedStore", "Observer", "RunObserver", "observed", "owner_of", "unobserved"]

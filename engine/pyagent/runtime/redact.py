@@ -15,7 +15,7 @@ _SHAPES = re.compile(
     r"|\b(?:sk|pk|rk)-[A-Za-z0-9_-]{16,}"
     r"|\bgh[pousr]_[A-Za-z0-9]{20,}"
     r"|\bAKIA[0-9A-Z]{16}\b"
-    r"|(?P<user>[a-z][a-z0-9+.-]*://[^\s/:@]+:)[^\s/@]+(?=@)",
+    r"|(?P<user>://[^\s/:@]+:)[^\s/@]+(?=@)",
     re.IGNORECASE,
 )
 

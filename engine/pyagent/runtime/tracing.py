@@ -206,6 +206,9 @@ class _RunSpans:
                 case _:
                     pass
 
+    def closed(self) -> None:
+        """Nothing: another worker tells the rest."""
+
     def _end_try(self, event: NewEvent, error: str | None) -> None:
         found = self._tries.pop(event.step, None)
         if found is None:

@@ -19,7 +19,7 @@ from pyagent.runtime.live_triggers import LiveTrigger
 from pyagent.runtime.log import encode
 from pyagent.sdk.outcome import as_error
 from pyagent.sdk.sources import Occurrence
-from pyagent.store.base import StoreFull, StoreUnavailable
+from pyagent.store.base import KeySpent, StoreFull, StoreUnavailable
 
 logger = logging.getLogger("pyagent.triggers")
 FIRST_PAUSE = 1.0
@@ -128,6 +128,9 @@ class TriggerHost:
                 run = await start_occurrence(self.engine, trigger, occurrence)
                 logger.debug("%s started %s for %s", trigger.node.id, run.id, occurrence.key)
                 await self.works(trigger, refused=True)
+                return
+            except KeySpent:
+                logger.debug("%s has begun a run for %s that is deleted", trigger.node.id, occurrence.key)
                 return
             except (StoreUnavailable, StoreFull) as error:
                 logger.error("%s/%s waits with %s: %s", trigger.graph.id, trigger.node.id, occurrence.key, error)

@@ -18,6 +18,7 @@ from pyagent.server import (
     graph_saving,
     graphs,
     health,
+    metrics,
     nodes,
     reports,
     requests,
@@ -32,7 +33,21 @@ from pyagent.server.openapi import describe, operation_id
 from pyagent.server.security import SESSION_SECONDS
 from pyagent.server.webhooks import add_webhooks
 
-_PARTS = (health, graphs, graph_saving, runs, requests, events, sockets, nodes, blobs, forms, reports, triggers)
+_PARTS = (
+    health,
+    metrics,
+    graphs,
+    graph_saving,
+    runs,
+    requests,
+    events,
+    sockets,
+    nodes,
+    blobs,
+    forms,
+    reports,
+    triggers,
+)
 STATIC = Path(__file__).parent / "static"
 _ENTERED = """<!doctype html><html lang="en"><meta charset="utf-8"><title>PyAgent</title>
 <link rel="icon" href="/static/icon.svg">
@@ -63,7 +78,14 @@ def create_app(context: ServerContext, *, hosts: Collection[str] = ()) -> ASGIAp
         app.include_router(part.router)
     add_webhooks(app, context)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    guard = Guard(app, keys=context.keys, port=context.port, hosts=hosts, limits=context.limits)
+    guard = Guard(
+        app,
+        keys=context.keys,
+        port=context.port,
+        hosts=hosts,
+        limits=context.limits,
+        count=context.request_metrics.count,
+    )
 
     @app.get("/", include_in_schema=False)
     async def page(request: Request, once: str | None = None) -> Response:  # pyright: ignore[reportUnusedFunction]

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
 
 from fastapi import Request
 
 from pyagent.runtime.engine import Engine
+from pyagent.runtime.metrics import RunMetrics
 from pyagent.server.limits import Limits
 from pyagent.server.security import Keys
 from pyagent.server.texts import GivenTexts
+
+if TYPE_CHECKING:
+    from pyagent.server.metrics import RequestMetrics
 
 
 class Streams:
@@ -22,6 +28,26 @@ class Streams:
         self._open = 0
         self._none = asyncio.Event()
         self._none.set()
+        self._read: dict[object, int] = {}
+
+    @property
+    def count(self) -> int:
+        """How many are open."""
+        return self._open
+
+    def lag(self, last: int) -> int:
+        """Events that the slowest of those who follow all runs has yet to read; `last`: the newest cursor."""
+        return max(0, last - min(self._read.values(), default=last))
+
+    @contextmanager
+    def reading(self, after: int) -> Generator[Callable[[int], None]]:
+        """One that follows all runs inside the block; what it yields is told how far it has read."""
+        me = object()
+        self._read[me] = after
+        try:
+            yield partial(self._read.__setitem__, me)
+        finally:
+            del self._read[me]
 
     @contextmanager
     def one(self) -> Generator[None]:
@@ -55,10 +81,18 @@ class ServerContext:
     saving: asyncio.Lock = field(default_factory=asyncio.Lock)
     """One graph is saved at a time: others' saves are merged instead of tried again and again."""
     limits: Limits = field(default_factory=Limits)
+    run_metrics: RunMetrics = field(default_factory=RunMetrics)
+    request_metrics: RequestMetrics = field(default_factory=lambda: _request_metrics())
     working: asyncio.Task[None] | None = None
     """What executes runs here; None for a server that only shows them."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set before the server stops: streams end, so that their readers come back to the next one."""
+
+
+def _request_metrics() -> RequestMetrics:
+    from pyagent.server.metrics import RequestMetrics  # its route needs this module
+
+    return RequestMetrics()
 
 
 def context_of(request: Request) -> ServerContext:

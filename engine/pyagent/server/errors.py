@@ -28,6 +28,8 @@ logger = logging.getLogger("pyagent.server")
 
 _BY_CODE = {
     "store.key_taken": 409,
+    "store.key_spent": 410,
+    "store.events_forgotten": 410,
     "store.full": 507,
     "input.consent": 409,
     "run.not_waiting": 409,

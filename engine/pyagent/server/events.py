@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -15,7 +15,7 @@ from pyagent.server.context import ServerContext, context_of
 from pyagent.server.openapi import errors, streams
 from pyagent.server.runs import RunId
 from pyagent.server.shapes import Cursor, EventPage, EventView
-from pyagent.store.base import Event
+from pyagent.store.base import Event, EventsForgotten
 
 HEARTBEAT = 15.0
 """Seconds without an event after which a stream says that it is alive."""
@@ -115,14 +115,25 @@ async def batches(
         return await anext(following)
 
     try:
-        while not server.stopping.is_set():
-            next_ = next_ or asyncio.create_task(read())
-            await asyncio.wait({next_, stopping}, timeout=HEARTBEAT, return_when=asyncio.FIRST_COMPLETED)
-            if not next_.done():
-                yield ()
-                continue
-            batch, next_ = next_.result(), None
-            yield [EventView.of(event) for event in batch if event.kind.startswith(kinds)]
+        with server.streams.reading(after) if run_id is None else nullcontext(_untold) as tell:
+            while not server.stopping.is_set():
+                next_ = next_ or asyncio.create_task(read())
+                await asyncio.wait({next_, stopping}, timeout=HEARTBEAT, return_when=asyncio.FIRST_COMPLETED)
+                if not next_.done():
+                    yield ()
+                    continue
+                done, next_ = next_, None
+                try:
+                    batch = done.result()
+                except EventsForgotten as gone:
+                    # It is told, and goes on with what there is: a page that follows must not stand still.
+                    kept_after = int(gone.details["kept_after"])
+                    following = server.engine.store.follow(kept_after, run_id)
+                    yield [notice("stream.forgotten", kept_after, after=gone.details["after"])]
+                    continue
+                yield [EventView.of(event) for event in batch if event.kind.startswith(kinds)]
+                if batch:
+                    tell(batch[-1].cursor)
     finally:
         tasks: list[asyncio.Task[Any]] = [task for task in (next_, stopping) if task is not None]
         for task in tasks:
@@ -130,8 +141,12 @@ async def batches(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+def _untold(cursor: int) -> None:
+    """Of one run's followers nobody asks how far they are."""
+
+
 def notice(kind: str, cursor: int, **data: Any) -> EventView:
-    """A message of the stream itself, in the shape of an event: `stream.alive`, `stream.stopping`, `stream.error`."""
+    """A message of the stream itself, in the shape of an event: `stream.alive`, `stream.stopping`, …."""
     return EventView(cursor=cursor, run_id="", kind=kind, step="", at=datetime.now(UTC), data=data)
 
 

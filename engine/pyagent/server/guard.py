@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from http.cookies import CookieError, SimpleCookie
+from time import perf_counter
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -68,10 +69,19 @@ class Guard:
     """Lets through what comes from the user's own browser or programs, and answers everything else itself."""
 
     def __init__(
-        self, app: ASGIApp, *, keys: Keys, port: int, hosts: Collection[str] = (), limits: Limits | None = None
+        self,
+        app: ASGIApp,
+        *,
+        keys: Keys,
+        port: int,
+        hosts: Collection[str] = (),
+        limits: Limits | None = None,
+        count: Callable[[Scope, int, float], None] = lambda scope, status, seconds: None,
     ) -> None:
-        """`hosts`: names beside loopback that the server may be called by."""
+        """`hosts`: names beside loopback that the server may be called by; `count` is told of each answer that begins:
+        its status, and how many seconds that took."""
         self.app = app
+        self.count = count
         self.keys = keys
         self.limits = limits or Limits()
         self.port = port
@@ -94,11 +104,13 @@ class Guard:
                 await send({"type": "websocket.close", "code": 1008})
             return
         started = False
+        came = perf_counter()
 
         async def answer(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
+                self.count(scope, int(message["status"]), perf_counter() - came)
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)

@@ -106,6 +106,7 @@ async def serving(
     keys = Keys(token)
     bound = listen(host, port)
     context = ServerContext(engine=engine, keys=keys, port=bound.getsockname()[1])
+    engine.observers.append(context.run_metrics)
     application = create_app(context, hosts=(host,))
     config = uvicorn.Config(
         application,
@@ -127,6 +128,7 @@ async def serving(
         yield PageServer(context, host)
     finally:
         context.stopping.set()
+        engine.observers.remove(context.run_metrics)
         # New connections go to the next server; those there are get their answers, and streams their last word.
         for listening in server.servers:
             listening.close()
