@@ -275,7 +275,7 @@ class Neo4jStore:
             if batch:
                 after = batch[-1].cursor
                 yield batch
-            else:
+            if len(batch) < PAGE:  # all there was at the mark
                 await self._wait(mark, None)
 
     def mark(self) -> int:
