@@ -424,7 +424,8 @@ def test_foreign_code_needs_consent_and_schedules_tell_their_next_times(tmp_path
     for name in ("nightly_check", "api_to_spreadsheet"):
         pyagent(tmp_path, "activate", str(GRAPHS / f"{name}.yaml"))
     with ServerProcess(tmp_path) as server:
-        night, monday = sorted(server.get("/triggers?next=2")["triggers"], key=lambda found: found["graph"], reverse=True)
+        triggers = server.get("/triggers?next=2")["triggers"]
+        night, monday = sorted(triggers, key=lambda found: found["graph"], reverse=True)
         assert (night["graph"], monday["graph"]) == ("nightly_check", "api_to_spreadsheet")
         assert [at[11:16] for at in night["next"]] == ["02:30", "02:30"]
     refused = subprocess.run(
