@@ -210,6 +210,16 @@ async def test_every_response_forbids_foreign_scripts_and_frames(
         assert answer.headers["x-content-type-options"] == "nosniff"
 
 
+@pytest.mark.parametrize(
+    ("body", "type_"), [("{bad", "application/json"), ('{"graph": "x"}', "application/x-www-form-urlencoded")]
+)
+async def test_a_body_that_is_not_sent_as_json_is_told_so(client: httpx.AsyncClient, body: str, type_: str) -> None:
+    answer = await client.post("/api/v1/runs", content=body, headers={"Content-Type": type_})
+    assert answer.status_code == 422
+    assert answer.json()["code"] == "input.invalid"
+    assert "Content-Type: application/json" in answer.json()["hint"]
+
+
 async def test_bodies_have_a_limit_with_and_without_a_length(client: httpx.AsyncClient) -> None:
     large = b'{"graph": "' + b"x" * MAX_BODY + b'"}'
     told = await client.post("/api/v1/runs", content=large)

@@ -84,10 +84,11 @@ def read_file(path: str | Path) -> bytes:
             # The size that the system tells is not asked: devices have none, and never end.
             found = file.read(_MOST_BYTES + 1)
     except OSError as error:
+        inside = isinstance(error, IsADirectoryError)
         raise GraphError(
             f"cannot read the file: {error.strerror or error}",
             code="graph.file",
-            hint="Check the path and its permissions.",
+            hint=f"Name its files: {path}/*.yaml" if inside else "Check the path and its permissions.",
             where=Where(file=str(path)),
         ) from error
     if len(found) > _MOST_BYTES:

@@ -44,12 +44,26 @@ class BrokenFile:
 
 
 def graph_folders() -> list[Path]:
-    """Where graphs are looked for: the folders of PYAGENT_GRAPHS, `graphs` here, and those that come with PyAgent."""
+    """Where graphs are looked for: the folders of PYAGENT_GRAPHS, `graphs` here, and those that come with PyAgent.
+
+    The first two count before they exist: a server that is up sees the first graph that is put there.
+    """
     package = Path(__file__).resolve().parents[1]
     # in a wheel, in a working copy
     ready = [package / "ready_graphs", package.parents[1] / "graphs"]
-    folders = [*GRAPHS.paths(), Path("graphs"), *ready]
-    return list(dict.fromkeys(path.absolute() for path in folders if _is_folder(path)))
+    own = [path for path in (*GRAPHS.paths(), Path("graphs")) if _is_folder(path) or not _exists(path)]
+    return list(dict.fromkeys(path.absolute() for path in (*own, *filter(_is_folder, ready))))
+
+
+def _exists(path: Path) -> bool:
+    """True also where nobody lets us look."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _is_folder(path: Path) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -94,6 +95,11 @@ def unexpected(error: Exception) -> PyAgentError:
     )
 
 
+def _is_text_body(problem: Mapping[str, Any]) -> bool:
+    """Whether the whole body came as text or bytes where an object is wanted, as where its media type is another."""
+    return tuple(problem["loc"]) == ("body",) and isinstance(problem.get("input"), str | bytes)
+
+
 def add_handlers(app: FastAPI) -> None:
     """Make the application answer every error in the one shape."""
 
@@ -103,6 +109,13 @@ def add_handlers(app: FastAPI) -> None:
 
     def invalid(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
+        if (first := error.errors()[0])["type"] == "json_invalid" or _is_text_body(first):
+            return error_response(
+                InputError(
+                    "the body is no JSON" if first["type"] == "json_invalid" else "the body is no JSON object",
+                    hint="Send a JSON object with `Content-Type: application/json`, as `curl --json` does.",
+                )
+            )
         problems: list[dict[str, Any]] = [
             {"field": ".".join(str(part) for part in found["loc"][1:]), "message": found["msg"]}
             for found in error.errors()
