@@ -11,7 +11,6 @@ import asyncio
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
 
 from chaos.memory import play_case
 
@@ -61,8 +60,7 @@ def main(arguments: list[str]) -> int:
     if given.kills:
         from chaos.kills import kill_workers
 
-        work: Callable[[], Counter[str]] = lambda: asyncio.run(kill_workers(given.kills, given.first, until))
-        found.update(work())
+        found.update(asyncio.run(kill_workers(given.kills, given.first, until)))
     width = max(map(len, found), default=0)
     for name in ("cases", "kill -9", "lost", "doubled", "stale commits tried", "stale commits accepted"):
         print(f"{name:<{width}}  {found.pop(name, 0):>8}")

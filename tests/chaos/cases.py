@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Literal
 
 from pyagent.graph.spec import GraphSpec
@@ -112,7 +113,11 @@ class Case:
             if node.max is not None:
                 spec["loop"] = {"max": node.max}
             if part.failing and use == "act":
-                spec["retry"] = {"attempts": part.failing + 1, "initial": f"{round(500 * self.pace)}ms", "jitter": False}
+                spec["retry"] = {
+                    "attempts": part.failing + 1,
+                    "initial": f"{round(500 * self.pace)}ms",
+                    "jitter": False,
+                }
             if part.count:
                 spec["write"] = {"total": "{{ 1 }}"}
             if part.role == "map":
@@ -138,9 +143,7 @@ def make_case(seed: int, *, calm: bool = False, pace: float = 1.0) -> Case:
         role: Role = "act"
         leaf = not any(edge.source == node.id for edge in play.graph.edges)
         if node.id not in play.graph.triggers:
-            role = chance.choices(
-                ["act", "timer", "signal", "approval", "map", "call"], [14, 1, 1, 1, 2, 1]
-            )[0]  # type: ignore[assignment]
+            role = chance.choices(["act", "timer", "signal", "approval", "map", "call"], [14, 1, 1, 1, 2, 1])[0]  # type: ignore[assignment]
             bounded = play.max_steps < 100_000  # the engine counts the steps of maps, too
             if role in ("map", "call") and (node.id in headers or racing or bounded):
                 role = "act"
@@ -177,9 +180,7 @@ def make_case(seed: int, *, calm: bool = False, pace: float = 1.0) -> Case:
 
 def _befall(chance: random.Random, case: Case) -> None:
     """Faults: no more of those that a worker may die of than a run survives without getting anywhere."""
-    case.faults = {
-        name: chance.choice([0, 0, 1, 2]) for name in ("refused", "answer_lost")
-    }
+    case.faults = {name: chance.choice([0, 0, 1, 2]) for name in ("refused", "answer_lost")}
     for _ in range(chance.choice([0, 1, 2, 3, 4])):
         name = chance.choice(["cut_before", "cut_after", "late", "answer_late", "kill"])
         case.faults[name] = case.faults.get(name, 0) + 1
@@ -225,6 +226,6 @@ def _chain(chance: random.Random, prefix: str) -> Play:
     from reference.shape import Edge, Graph, Node
 
     names = [f"{prefix}{number}" for number in range(chance.choice([1, 1, 2, 3]))]
-    edges = tuple(Edge(one, "out", two) for one, two in zip(names, names[1:], strict=False))
+    edges = tuple(Edge(one, "out", two) for one, two in pairwise(names))
     emits = {(edge.source, "out"): int(chance.random() < 0.9) for edge in edges}
     return Play(Graph(tuple(Node(name) for name in names), edges, (names[0],)), emits, {}, frozenset(), 100_000, 0)

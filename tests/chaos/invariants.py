@@ -69,7 +69,9 @@ def _check_end(run: Run, shadow: Shadow, log: Sequence[Entry], outputs: Any) -> 
         case "restarted":
             assert run.status == "completed" or (asked and run.status == "cancelled"), (run.status, run.error)
         case _:
-            raise AssertionError(f"{run.id} is {run.status} {run.error}, and the rules have more to do: {shadow.ended!r}")
+            raise AssertionError(
+                f"{run.id} is {run.status} {run.error}, and the rules have more to do: {shadow.ended!r}"
+            )
 
 
 def _check_rows(run: Run, shadow: Shadow, log: Sequence[Entry], rows: Sequence[StepRecord]) -> None:

@@ -10,7 +10,7 @@ import asyncio
 import heapq
 import sys
 from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -109,8 +109,6 @@ def run_virtually(case: Coroutine[Any, Any, Any]) -> Any:
         for task in left:
             task.cancel()
         if left:
-            try:
+            with suppress(Stuck):
                 loop.run_until_complete(asyncio.wait(left))
-            except Stuck:
-                pass
         loop.close()

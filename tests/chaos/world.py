@@ -92,7 +92,11 @@ class Worlds:
         if part.role == "call":
             return Call(graph=self.case.called_spec.id, inputs={"from": ctx.step})
         if part.role == "restart":
-            return Restart(items=list(items))
+            # A run that began anew twice has done so often enough; where no item says how often it was, it does not.
+            turn = items[0].json.get("turn") if len(items) else None
+            if turn is None or turn >= 2:
+                return Result({})
+            return Restart(items=[Item({**item.json, "turn": turn + 1}) for item in items])
         before, after = part.takes
         if before:
             await asyncio.sleep(before)
@@ -132,8 +136,10 @@ class Worlds:
         if not len(items):
             return Item(json)
         index = number % len(items)
-        source = items[index].json.get("by")
-        return Item(json | {"from": source}, None, (ItemSource(index),))
+        given = items[index].json
+        turn = given.get("turn", 0 if "by" not in given and not self.play_of(StepKey.parse(step))[1] else None)
+        json |= {"from": given.get("by")} | ({"turn": turn} if turn is not None else {})
+        return Item(json, None, (ItemSource(index),))
 
 
 @dataclass
@@ -293,20 +299,23 @@ class Stage:
         requests = sorted(self.case.requests)
         clocks = sorted(self.case.steps_of_clock)
         seen_unknown: dict[tuple[str, str], float] = {}
+        killing: list[asyncio.Task[None]] = []
         paused_until = max((at for at, what in requests if what == "resume"), default=0.0)
         while True:
             now = loop.time()
             while kills and kills[0] <= now:
                 kills.pop(0)
                 if self.workers:
-                    _task = asyncio.create_task(self.kill(self.chance.choice(sorted(self.workers))))
+                    killing.append(asyncio.create_task(self.kill(self.chance.choice(sorted(self.workers)))))
             while clocks and clocks[0][0] <= now:
                 self.shift(clocks.pop(0)[1])
             while requests and requests[0][0] <= now:
                 await self._ask(ids[0], requests.pop(0)[1])
             ids = await self._chain(ids)
             runs = [await self.store.get_run(run_id) for run_id in ids]
-            if all(run.status in ENDED and run.continued_as in (None, *ids) for run in runs) and not (now < paused_until and requests):
+            if all(run.status in ENDED and run.continued_as in (None, *ids) for run in runs) and not (
+                now < paused_until and requests
+            ):
                 break
             if now > PATIENCE:
                 raise AssertionError(f"after an hour: {[(run.id, run.status) for run in runs]}")
@@ -321,7 +330,7 @@ class Stage:
         ids = await self._chain(ids)
         self.told.runs = [await self.store.get_run(run_id) for run_id in ids]
         last = await self.store.last_cursor()
-        while not self.told.followed or self.told.followed[-1].cursor < last:
+        while not self.told.followed or self.told.followed[-1].cursor < last:  # noqa: ASYNC110  the follower has no word for it
             await asyncio.sleep(0.1)
         follower.cancel()
         await asyncio.gather(follower, return_exceptions=True)

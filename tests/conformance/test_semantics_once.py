@@ -350,3 +350,24 @@ async def test_a_full_disk_stops_the_run_where_it_was_last_committed(lab: Lab, m
 
     assert (await lab.drive(run)).status == "completed"
     assert lab.tries() == {"first": 1, "middle": 2, "last": 1}
+
+
+async def test_a_lost_try_of_a_paused_run_waits_for_a_person_when_the_run_is_resumed(lab: Lab) -> None:
+    opened = lab.gate("send")
+    lab.gate("slow")
+    run = await lab.engine.start(graph({"send": {"effects": "once"}, "slow": {}}))
+    driving = lab.driving(run)
+    await lab.called("send")
+    await lab.engine.pause(run.id)
+    await lab.until(run, "run.pausing")
+    await lab.crash(driving, run)
+    await lab.engine.resume(run.id)
+    opened.set()
+    other = lab.driving(run, lab.another_engine())
+    await lab.until(run, "step.unknown", "send")
+    await lab.called("slow", 2)
+    lab.acts.pop("slow")
+    await lab.engine.cancel(run.id)
+    await other
+
+    assert lab.tries()["send"] == 1

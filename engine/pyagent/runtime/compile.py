@@ -342,8 +342,10 @@ async def listen(live: LiveRun, begun: asyncio.Event) -> None:
     try:
         while live.running or live.outside:
             while live.outside:
-                key = live.outside.pop(0)
-                if key in live.state.startable and key not in live.running and not live.state.ending:
+                key, state = live.outside.pop(0), live.state
+                # It may have been started meanwhile, and wait or have been expanded since: once is enough.
+                waits = key in state.parked or key in state.expansions
+                if key in state.startable and not waits and key not in live.running and not state.ending:
                     live.claim(key)
                     await spawn(key)
             if live.running:

@@ -43,6 +43,7 @@ from pyagent.store.base import (
     Commit,
     KeyPolicy,
     Lease,
+    LogConflict,
     NewEvent,
     NewRun,
     Run,
@@ -274,7 +275,8 @@ class Engine(Requests):
 
     async def _give_up(self, run_id: str, error: PyAgentError) -> None:
         """A run that cannot even be loaded fails, so that no worker takes it again and again."""
-        if isinstance(error, StoreUnavailable):
+        if isinstance(error, StoreUnavailable | LogConflict):
+            # It is not the run's fault: who takes it next reads the log as it is by then.
             await asyncio.sleep(1)
             return
         with suppress(PyAgentError):

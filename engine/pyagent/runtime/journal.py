@@ -165,6 +165,11 @@ class StoreJournal:
                 await self.store.commit(self.lease, commit)
             except MessageTaken:
                 return False
+            except PyAgentError as error:
+                # Whether it was committed is not known: only the log can tell, to who reads it next.
+                self.failure = error
+                self.failed.set()
+                raise
             self._length += 1
             return True
 

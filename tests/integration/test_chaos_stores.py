@@ -1,0 +1,52 @@
+"""Random runs whose workers are killed by `kill -9`, on SQLite and on a real Neo4j, and more of those in virtual time.
+
+`make chaos` does the same for longer.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from pathlib import Path
+
+import pytest
+
+from chaos.kills import kill_on
+from chaos.memory import play_case
+from neo4j_server import Neo4jServer
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+KILLS = 12
+SEED = random.SystemRandom().randrange(10**6)
+
+
+async def test_workers_killed_on_sqlite_lose_and_double_nothing(tmp_path: Path) -> None:
+    print(f"first seed {SEED}")
+    found = await kill_on(f"sqlite:///{tmp_path}/chaos.db", KILLS, SEED, time.monotonic() + 60)
+
+    assert not found["broken runs"]
+    assert found["kill -9"] == KILLS
+    assert found["stale commits tried"]
+    assert not found["stale commits accepted"]
+
+
+async def test_workers_killed_on_neo4j_lose_and_double_nothing() -> None:
+    print(f"first seed {SEED}")
+    with Neo4jServer() as server:
+        found = await kill_on(server.url, KILLS, SEED, time.monotonic() + 60)
+
+    assert not found["broken runs"]
+    assert found["kill -9"] == KILLS
+    assert not found["stale commits accepted"]
+
+
+def test_random_seeds_hold_in_virtual_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYAGENT_WORK", str(tmp_path))
+    begun = time.monotonic()
+    for seed in range(SEED, SEED + 400):
+        if time.monotonic() - begun > 15:
+            break
+        try:
+            play_case(seed)
+        except AssertionError as error:
+            raise AssertionError(f"seed {seed}: {error}") from error
