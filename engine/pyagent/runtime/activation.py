@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
-from pyagent.errors import GraphError, Where
+from pyagent.errors import GraphError, PyAgentError, Where
 from pyagent.graph.source import GraphLike
 from pyagent.graph.spec import GraphSpec
 from pyagent.graph.yaml import Document, load_text
@@ -16,6 +17,7 @@ from pyagent.runtime.journal import event
 from pyagent.runtime.live_triggers import LiveTrigger, live_triggers
 from pyagent.runtime.log import encode
 from pyagent.runtime.requests import new_run_id
+from pyagent.runtime.turns import Turn
 from pyagent.sdk.sources import Occurrence
 from pyagent.store.base import Activation, ClaimTaken, Commit, NewRun, Run, RunFilter
 
@@ -116,23 +118,65 @@ async def start_occurrence(
     """
     assert trigger.activation is not None
     graph = trigger.graph
-    return await engine.store.create_run(
+    alone = occurrence.overlap != "allow"
+    others = await _alive(engine, trigger, occurrence) if alone else []
+    skipped = occurrence.overlap == "skip" and bool(others)
+    first = Commit(blobs=blobs) if blobs else None
+    events = [event("run.queued", graph=graph.id, actor=trigger.type.name)]
+    if skipped:
+        # It is kept as a run, so that everybody knows that this time has been seen to, and why nothing came of it.
+        reason = f"the run {others[0].id} of this trigger is alive"
+        events.append(event("run.cancelled", reason=reason, actor=trigger.type.name))
+        first = Commit(status="cancelled")
+    inputs = inputs_of(graph, occurrence)
+    turn = engine.turn(graph, inputs)
+    if skipped:
+        turn = Turn(None, 1)
+    elif alone:
+        # Two workers may have looked at the same time: by its slot none begins before the others have ended.
+        turn = Turn(f"{engine.owner}/{graph.id}/{trigger.node.id}/overlap", 1)
+    run = await engine.store.create_run(
         NewRun(
             id=new_run_id(),
             graph_id=graph.id,
             graph_hash=trigger.activation.graph_hash,
             trigger=trigger.node.id,
-            inputs=encode(inputs_of(graph, occurrence)),
+            inputs=encode(inputs),
             key=trigger.key(occurrence.key) if keyed else None,
             key_policy="existing",
             key_window=FOREVER,
+            slot=turn.slot,
+            slots=turn.slots,
             owner=engine.owner,
             actor=trigger.type.name,
             labels=dict(labels or {}),
         ),
-        [event("run.queued", graph=graph.id, actor=trigger.type.name)],
-        Commit(blobs=blobs) if blobs else None,
+        events,
+        first,
     )
+    if occurrence.overlap == "cancel_other":
+        for other in others:
+            if other.created_at < run.created_at:
+                with suppress(PyAgentError):  # it has ended by itself meanwhile
+                    await engine.cancel(other.id, reason=f"the run {run.id} takes its place", actor=trigger.type.name)
+    return run
+
+
+async def _alive(engine: Engine, trigger: LiveTrigger, occurrence: Occurrence) -> list[Run]:
+    """The runs that the trigger has started, for other occurrences, and that have not ended."""
+    alive = RunFilter(
+        graph_id=trigger.graph.id,
+        owner=engine.owner,
+        statuses=("queued", "running", "waiting", "paused"),
+        limit=1000,
+    )
+    return [
+        run
+        for run in await engine.store.list_runs(alive)
+        if run.trigger == trigger.node.id
+        and run.actor == trigger.type.name  # not somebody who ran the graph by hand
+        and run.key != trigger.key(occurrence.key)
+    ]
 
 
 def inputs_of(graph: GraphSpec, occurrence: Occurrence) -> dict[str, Any]:

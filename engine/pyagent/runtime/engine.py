@@ -32,7 +32,7 @@ from pyagent.runtime.restart import checked_state
 from pyagent.runtime.state import RunState
 from pyagent.runtime.trace import RunTrace, TraceContext
 from pyagent.runtime.tracing import Tracer, tracer_from_environment
-from pyagent.runtime.turns import turn_of
+from pyagent.runtime.turns import Turn, turn_of
 from pyagent.runtime.values import Values
 from pyagent.runtime.versions import Recent, RunVersions, Versions
 from pyagent.sdk.commands import Restart
@@ -169,6 +169,12 @@ class Engine(Requests):
         )
         first = Commit(blobs=blobs) if blobs else None
         return await self.store.create_run(new, [event("run.queued", graph=spec.id, actor=actor)], first)
+
+    def turn(self, graph: GraphSpec, inputs: Mapping[str, Any]) -> Turn:
+        """Which runs a run of the graph with these inputs takes turns with (`settings.concurrency`). Raises
+        `GraphError`, `InputError`."""
+        expressions = self._expressions_of(self._versions.program(graph, None))
+        return turn_of(graph, expressions, inputs, self.owner)
 
     async def run(self, graph: GraphLike, inputs: Mapping[str, Any] | None = None, **options: Any) -> Run:
         """Start a run and drive it here until it ends or waits. Options as for `start`."""

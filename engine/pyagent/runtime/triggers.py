@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Literal, cast
 
-from pyagent.errors import InputError, PyAgentError, Where
+from pyagent.errors import ExpressionError, InputError, PyAgentError, Where
 from pyagent.runtime.activation import ActiveGraphs, has_started, start_occurrence
 from pyagent.runtime.engine import Engine
 from pyagent.runtime.live_triggers import LiveTrigger
@@ -134,7 +134,7 @@ class TriggerHost:
                 return
             except (StoreUnavailable, StoreFull) as error:
                 logger.error("%s/%s waits with %s: %s", trigger.graph.id, trigger.node.id, occurrence.key, error)
-            except InputError as error:
+            except (InputError, ExpressionError) as error:
                 error.where = Where(node=trigger.node.id, field=error.where.field)
                 await self._problem(trigger, error, refused=occurrence.key)
                 return

@@ -6,6 +6,7 @@ runs as long as the graph is active, or `endpoint`, the address at which the ser
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,6 +16,16 @@ LATE = timedelta(minutes=1)
 """A time that is noticed later than this (the machine slept, its clock was set forward) has been missed."""
 LOOK = 15.0
 """Seconds after which a wait for a time looks at the clock again: it may have been set."""
+
+
+MOST_MISSED = 1000
+"""Times that are made up for at once, at most: the newest."""
+Overlap: TypeAlias = Literal["allow", "skip", "queue", "cancel_other"]
+"""What becomes of an occurrence while a run that the same trigger has started is alive: `allow` starts a run beside
+it, `skip` starts none, `queue` one that waits until the others have ended, and `cancel_other` does that and cancels
+them."""
+CatchUp: TypeAlias = Literal["none", "last", "all"]
+"""Which of the times that passed while nobody watched are made up for."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,6 +40,7 @@ class Occurrence:
     """What else is known: inputs where the graph declares them, or declares none at all."""
     at: datetime | None = None
     """When it happened."""
+    overlap: Overlap = "allow"
 
 
 class SourceContext(Protocol):
@@ -108,13 +120,24 @@ class Endpoint:
         return tuple(f"{method} /webhooks/{'/'.join(parts)}" for method in self.methods)
 
 
-async def each_time(ctx: SourceContext, following: Callable[[datetime], datetime | None]) -> AsyncIterator[datetime]:
+async def each_time(
+    ctx: SourceContext,
+    following: Callable[[datetime], datetime | None],
+    *,
+    catch_up: CatchUp = "none",
+    within: timedelta = timedelta(days=1),
+    key: Callable[[datetime], str] = datetime.isoformat,
+) -> AsyncIterator[datetime]:
     """The times of a schedule as they come, until it has no more.
 
-    `following` gives the first time after another. What lies before the start is not given, nor what was missed by
-    more than `LATE`. When the clock is set back, times may come again: an occurrence's key is its time.
+    `following` gives the first time after another. Times that passed before the start, and those noticed more than
+    `LATE` after they came, have been missed. `catch_up` says which of these are given all the same: those `within` so
+    long, since the graph has been active, whose occurrence (`key` of the time) has started nothing. When the clock is
+    set back, times may come again: an occurrence's key is its time.
     """
     seen = ctx.now()
+    for at in await _missed(ctx, following, catch_up, within, key):
+        yield at
     awaited = following(seen)
     while awaited is not None:
         now = ctx.now()
@@ -124,6 +147,8 @@ async def each_time(ctx: SourceContext, following: Callable[[datetime], datetime
             await ctx.sleep(min((awaited - now).total_seconds(), LOOK))
         elif now - awaited > LATE:
             ctx.log("a time was missed: this machine slept, or its clock was set", level="warning", at=str(awaited))
+            for at in await _missed(ctx, following, catch_up, within, key):
+                yield at
             awaited = following(now)
         else:
             yield awaited
@@ -131,4 +156,29 @@ async def each_time(ctx: SourceContext, following: Callable[[datetime], datetime
         seen = now
 
 
-__all__ = ["LATE", "Endpoint", "Occurrence", "Source", "SourceContext", "Upcoming", "each_time"]
+async def _missed(
+    ctx: SourceContext,
+    following: Callable[[datetime], datetime | None],
+    catch_up: CatchUp,
+    within: timedelta,
+    key: Callable[[datetime], str],
+) -> list[datetime]:
+    """The times up to now that are to be made up for, oldest first."""
+    if catch_up == "none":
+        return []
+    now = ctx.now()
+    passed: deque[datetime] = deque(maxlen=1 if catch_up == "last" else MOST_MISSED)
+    at = following(max(ctx.since, now - within))
+    while at is not None and at <= now:
+        passed.append(at)
+        at = following(at)
+    found: list[datetime] = []
+    # From the newest back: what came before one that has begun was seen to.
+    while passed and not await ctx.started(key(passed[-1])):
+        found.append(passed.pop())
+    if found:
+        ctx.log("times were missed and are made up for", level="warning", count=len(found), first=str(found[-1]))
+    return found[::-1]
+
+
+__all__ = ["LATE", "CatchUp", "Endpoint", "Occurrence", "Overlap", "Source", "SourceContext", "Upcoming", "each_time"]

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, mo
 
 from pyagent.sdk import Context, Item, Items, NodeParams, Occurrence, SourceContext, node
 from pyagent.sdk.fields import Duration
-from pyagent.sdk.sources import each_time
+from pyagent.sdk.sources import CatchUp, Overlap, each_time
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 _DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -49,6 +49,20 @@ class ScheduleParams(NodeParams):
         examples=["Europe/Berlin"],
     )
     inputs: dict[str, Any] = Field(default_factory=dict, description="Inputs of the runs")
+    overlap: Overlap = Field(
+        "allow",
+        description="A time comes while a run of this schedule is alive (also one that waits or is paused): `allow` "
+        "starts another beside it, `skip` none (a cancelled run says so), `queue` one that begins when the others have "
+        "ended, `cancel_other` cancels them and begins then",
+    )
+    catch_up: CatchUp = Field(
+        "none",
+        description="Times that passed while no server ran: `none` is made up for, the `last` one, or `all`, oldest "
+        "first",
+    )
+    catch_up_within: Duration = Field(
+        "1d", validate_default=True, description="With `catch_up`: only times that passed no longer ago than this"
+    )
 
     @field_validator("cron")
     @classmethod
@@ -161,14 +175,19 @@ async def occurrences(params: ScheduleParams, ctx: SourceContext) -> AsyncIterat
     zone = _zone(params.timezone or ctx.timezone)
     step = following(params, ctx.timezone)
     ctx.ready()
-    async for at in each_time(ctx, step):
+    async for at in each_time(ctx, step, catch_up=params.catch_up, within=params.catch_up_within, key=_key):
         local = at.astimezone(zone)
         yield Occurrence(
-            key=at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            key=_key(at),
             inputs=params.inputs,
             facts={"scheduled_at": local.isoformat(), "timezone": str(zone)},
             at=at,
+            overlap=params.overlap,
         )
+
+
+def _key(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @node(
@@ -187,6 +206,6 @@ async def schedule(items: Items, params: ScheduleParams, ctx: Context) -> list[I
     A run's inputs are `inputs`; `scheduled_at` (the time it was due, with its offset) and `timezone` are added where
     the graph declares inputs of these names, or declares none. Each time starts one run, also with several servers
     on one store. When clocks go forward, a time that is skipped comes after it; when they go back, the first of
-    two counts. Times that pass while no server runs are not made up for.
+    two counts. Times that pass while no server runs are made up for as `catch_up` says.
     """
     return [Item(dict(ctx.inputs))]
