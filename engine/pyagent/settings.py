@@ -143,6 +143,20 @@ RATE_FAILURES = Setting(
     description="How many wrong tokens, links and forms of a client the server answers in which time; `off` is any "
     "number",
 )
+KEEP_RUNS = Setting(
+    name="PYAGENT_KEEP_RUNS",
+    kind="text",
+    description="Which ended runs a server keeps: a time (`30d`), the newest of each graph (`1000`), or several with "
+    "commas between them, each perhaps for one status (`completed 7d, failed 90d`). What kept runs were forked from or "
+    "called by stays",
+    told_default="all",
+)
+KEEP_EVENTS = Setting(
+    name="PYAGENT_KEEP_EVENTS",
+    kind="text",
+    description="Which events a server keeps: those of a time (`30d`), or so many (`1000000`); of two, what both keep",
+    told_default="those of all runs that are kept",
+)
 TRACEPARENT = Setting(
     name="TRACEPARENT",
     kind="text",
@@ -182,6 +196,8 @@ SETTINGS: tuple[Setting, ...] = (
     RATE_STARTS,
     RATE_WEBHOOKS,
     RATE_FAILURES,
+    KEEP_RUNS,
+    KEEP_EVENTS,
     TRACEPARENT,
     TRACESTATE,
     OTEL_EXPORTER,

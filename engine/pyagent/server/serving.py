@@ -14,6 +14,7 @@ import uvicorn
 
 from pyagent.errors import PyAgentError, SetupError
 from pyagent.runtime.engine import Engine
+from pyagent.runtime.retention import keep_forgetting, retention_from_environment
 from pyagent.runtime.triggers import TriggerHost
 from pyagent.server import PORT
 from pyagent.server.app import create_app
@@ -103,6 +104,7 @@ async def serving(
     `token` is what programs show, and what all its keys come from: `read_token` of a file beside the engine's store.
     Raises `SetupError` (`server.*`).
     """
+    retention = retention_from_environment()
     keys = Keys(token)
     bound = listen(host, port)
     context = ServerContext(engine=engine, keys=keys, port=bound.getsockname()[1])
@@ -124,6 +126,7 @@ async def serving(
     task = asyncio.create_task(server.serve(sockets=[bound]))
     worker = context.working = asyncio.create_task(_work(engine)) if work else None
     triggers = asyncio.create_task(_host_triggers(engine)) if work else None
+    forgetting = asyncio.create_task(keep_forgetting(engine.store, retention)) if work else None
     try:
         yield PageServer(context, host)
     finally:
@@ -132,7 +135,7 @@ async def serving(
         # New connections go to the next server; those there are get their answers, and streams their last word.
         for listening in server.servers:
             listening.close()
-        await asyncio.gather(_handed_over(triggers, worker), context.streams.closed(_PARTING))
+        await asyncio.gather(_handed_over(forgetting, triggers, worker), context.streams.closed(_PARTING))
         server.should_exit = True
         await asyncio.gather(task, return_exceptions=True)
         bound.close()
