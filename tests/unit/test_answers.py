@@ -66,3 +66,29 @@ def test_without_a_schema_anything_that_json_can_hold_is_an_answer() -> None:
 def test_a_schema_that_cannot_be_used_is_told_as_the_questions_fault(schema: dict[str, Any]) -> None:
     [problem] = schema_problems(schema, "text")
     assert "the question itself is broken" in problem["message"]
+
+
+@pytest.mark.parametrize(
+    ("wait", "value", "message", "hint"),
+    [
+        (
+            {"kind": "form", "response_schema": {**SCHEMA, "additionalProperties": False}},
+            {"name": "x", "approved": True},
+            "there is no field `approved`",
+            "pyagent answer RUN",
+        ),
+        (
+            {"kind": "approval", "response_schema": {"required": ["approved"]}},
+            {},
+            "approved: is needed",
+            "pyagent approve RUN",
+        ),
+    ],
+)
+def test_an_answer_of_the_wrong_kind_is_told_how_to_answer_this_one(
+    wait: dict[str, Any], value: Any, message: str, hint: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        checked_answer("ask", wait, value)
+    assert message in caught.value.message
+    assert hint in caught.value.hint
