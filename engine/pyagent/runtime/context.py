@@ -12,10 +12,12 @@ from blake3 import blake3
 
 from pyagent.errors import NodeError
 from pyagent.runtime.expressions import EvaluationContext
+from pyagent.runtime.frames import FrameState
 from pyagent.runtime.journal import event
 from pyagent.runtime.lineage import loop_inputs
 from pyagent.runtime.live import LiveRun, Token
 from pyagent.runtime.log import StepKey, encode, plain
+from pyagent.runtime.program import NodeProgram
 from pyagent.runtime.redact import redact
 from pyagent.runtime.values import view
 from pyagent.sdk.commands import Answer, LoopView
@@ -65,6 +67,8 @@ class RunBlobs:
 class StepContext:
     """One try of one step."""
 
+    __slots__ = ("_key", "_live", "_params_for", "attempt", "cancel", "deadline", "heard", "now", "ports")
+
     def __init__(
         self,
         live: LiveRun,
@@ -80,8 +84,6 @@ class StepContext:
         self._live = live
         self._key = key
         self._params_for = params_for
-        self._node = live.state.node(key)
-        self._frame = live.state.frames[key.frame]
         self.attempt = attempt
         self.now = now
         self.cancel = token
@@ -89,6 +91,14 @@ class StepContext:
         self.deadline = deadline
         self.heard = now
         """When the step last showed progress."""
+
+    @property
+    def _frame(self) -> FrameState:
+        return self._live.state.frames[self._key.frame]
+
+    @property
+    def _node(self) -> NodeProgram:
+        return self._frame.program.nodes[self._key.node]
 
     @property
     def run_id(self) -> str:
@@ -114,6 +124,10 @@ class StepContext:
     @property
     def blobs(self) -> RunBlobs:
         return RunBlobs(self._live)
+
+    @property
+    def timezone(self) -> str:
+        return self._frame.program.graph.settings.timezone or "UTC"
 
     @property
     def inputs(self) -> Mapping[str, Any]:
@@ -198,7 +212,7 @@ class StepContext:
             code,
             given,
             mode=mode,
-            timezone=self._frame.program.graph.settings.timezone or "UTC",
+            timezone=self.timezone,
             limits=limits or ScriptLimits(),
             cancel=self.cancel,
             log=self.log,

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pyagent.errors import PyAgentError, StoreError
 from pyagent.runtime.frames import Changes
 from pyagent.runtime.journal import event
+from pyagent.runtime.light import run_light
 from pyagent.runtime.live import LiveRun
 from pyagent.runtime.log import Entry, StepKey, timestamp
 from pyagent.runtime.step import Step, StepInterrupted
@@ -29,7 +30,9 @@ async def run_step(live: LiveRun, key: StepKey, spawn: Spawn | None) -> None:
     """
     while True:
         try:
-            changes = await Step(live, key).execute()
+            changes = await run_light(live, key) if spawn is not None else None
+            if changes is None:
+                changes = await Step(live, key).execute()
         except StepInterrupted:
             return
         following = await follow(live, changes, spawn)

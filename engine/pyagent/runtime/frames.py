@@ -41,7 +41,7 @@ class FrameState:
     element: int = 0
     calls: bool = False
     """The frame is a called graph, with outputs to evaluate and state of its own."""
-    steps: dict[str, list[StepKey]] = field(default_factory=dict[str, list[StepKey]])
+    steps: dict[str, list[StepKey]] = field(default_factory=lambda: {})
     """Ended steps by node, in the order of the log."""
     closed: bool = False
 
@@ -76,13 +76,14 @@ class Expansion:
 class Changes:
     """What follows from one entry."""
 
-    ready: list[StepKey] = field(default_factory=list[StepKey])
-    skipped: list[StepKey] = field(default_factory=list[StepKey])
-    expanded: list[StepKey] = field(default_factory=list[StepKey])
+    # Made for each step: `list[StepKey]()` would take ten times as long as a display.
+    ready: list[StepKey] = field(default_factory=lambda: [])
+    skipped: list[StepKey] = field(default_factory=lambda: [])
+    expanded: list[StepKey] = field(default_factory=lambda: [])
     """Map steps that ended with the entry."""
-    cancel: list[tuple[StepKey, str]] = field(default_factory=list[tuple[StepKey, str]])
+    cancel: list[tuple[StepKey, str]] = field(default_factory=lambda: [])
     """Running steps to cancel, and why: `loser` or `failed`."""
-    finished: list[str] = field(default_factory=list[str])
+    finished: list[str] = field(default_factory=lambda: [])
     """Frames of graphs (the run's own, called ones) that ended and whose outputs are to be evaluated."""
 
 

@@ -43,6 +43,10 @@ class Journal(Protocol):
         """Gather an event that no decision depends on."""
         ...
 
+    def show(self, step: StepRecord) -> None:
+        """Gather how a step stands."""
+        ...
+
     async def flush(self, *, durable: bool = False) -> None:
         """Return when all that was gathered is committed; `durable`: also against a power cut. Raises `StoreError`."""
         ...
@@ -109,6 +113,10 @@ class StoreJournal:
         self._events.append(event)
         if step is not None:
             self._steps[step.step] = step
+        self._linger()
+
+    def show(self, step: StepRecord) -> None:
+        self._steps[step.step] = step
         self._linger()
 
     def consume(self, messages: Sequence[int]) -> None:
@@ -283,6 +291,9 @@ class NoJournal:
 
     def tell(self, event: NewEvent, step: StepRecord | None = None) -> None:
         """Nothing: what a node says goes into LangGraph's custom stream."""
+
+    def show(self, step: StepRecord) -> None:
+        """Nothing: LangGraph has no rows of steps."""
 
     async def flush(self, *, durable: bool = False) -> None:
         """Nothing to wait for."""

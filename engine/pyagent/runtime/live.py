@@ -92,6 +92,8 @@ class LiveRun:
     """Steps with effects that run at once, where the graph does not say."""
     fuse: bool = True
     """Run pure steps inside the task of the step that made them ready."""
+    light: bool = True
+    """Execute pure steps by `runtime.light` where that can be; the records are the same."""
     running: dict[StepKey, Token] = field(default_factory=dict[StepKey, Token])
     session_begun: set[StepKey] = field(default_factory=set[StepKey])
     """`once` tries begun in this process: their outcome is not unknown."""
@@ -113,7 +115,7 @@ class LiveRun:
     answered: bool = False
     """One of them got its answer: the others stay parked until nothing else can run."""
     asked: asyncio.Event = field(default_factory=asyncio.Event)
-    _doomed: set[StepKey] = field(default_factory=set[StepKey])
+    doomed: set[StepKey] = field(default_factory=set[StepKey])
     """Steps that are ready and can only feed what will be ignored."""
     _limit: asyncio.Semaphore | None = None
     _work_dir: Path | None = None
@@ -159,6 +161,29 @@ class LiveRun:
             lineage = told_lineage(self.state, entry.step, entry.outputs or {}, body)
             steps = [replace(row, lineage=lineage) if row.step == str(entry.step) else row for row in steps]
         changes = self.state.apply(entry)
+        if changes.skipped or changes.expanded or changes.cancel:
+            events, steps = self._told_of(changes, events, steps)
+        self.journal.add(entry, body, events, steps)
+        if self.told is not None:
+            for each in events:
+                self.told(each)
+        if self.recorded is not None:
+            self.recorded(entry, changes)
+        for key, reason in changes.cancel:
+            if (token := self.running.get(key)) is not None:
+                token.set(reason)
+            elif reason == "loser" and key in self.state.parked:
+                more = self._lose(key)
+                changes.ready.extend(more.ready)
+                changes.finished.extend(more.finished)
+            elif reason == "loser":
+                self.doomed.add(key)
+        return changes
+
+    def _told_of(
+        self, changes: Changes, events: Sequence[NewEvent], steps: Sequence[StepRecord]
+    ) -> tuple[list[NewEvent], list[StepRecord]]:
+        """What is told of an entry, with what it brought about."""
         now = datetime.now(UTC)
         more = list(events)
         rows = list(steps)
@@ -176,22 +201,7 @@ class LiveRun:
         for key, _ in changes.cancel:
             if key not in self.running and key not in self.state.startable:
                 rows.append(step_row(key, "cancelled", ended_at=now))
-        self.journal.add(entry, body, more, rows)
-        if self.told is not None:
-            for each in more:
-                self.told(each)
-        if self.recorded is not None:
-            self.recorded(entry, changes)
-        for key, reason in changes.cancel:
-            if (token := self.running.get(key)) is not None:
-                token.set(reason)
-            elif reason == "loser" and key in self.state.parked:
-                more = self._lose(key)
-                changes.ready.extend(more.ready)
-                changes.finished.extend(more.finished)
-            elif reason == "loser":
-                self._doomed.add(key)
-        return changes
+        return more, rows
 
     def _lose(self, key: StepKey) -> Changes:
         """End a waiting step that could only feed what is ignored: nobody is asked any more."""
@@ -204,10 +214,16 @@ class LiveRun:
         """Count a step as running, from before its task begins. One that can only lose is cancelled as it begins."""
         if (token := self.running.get(key)) is None:
             token = self.running[key] = Token()
-            if key in self._doomed:
-                self._doomed.discard(key)
+            if key in self.doomed:
+                self.doomed.discard(key)
                 token.set("loser")
         return token
+
+    def leave(self, key: StepKey) -> None:
+        """The step runs here no more."""
+        self.running.pop(key, None)
+        if not self.running:
+            self.woken.set()
 
     def tell(self, event: NewEvent, step: StepRecord | None = None) -> None:
         """Say something that no decision depends on."""

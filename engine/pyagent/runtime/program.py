@@ -33,6 +33,8 @@ class NodeProgram:
     """The type's ports, and `error` where `on_error: route` adds it."""
     pure: bool
     """May run inside another step's task: no effects, no wait, no time limit of its own."""
+    light: bool
+    """May be executed by `runtime.light`: pure, and nothing is to be looked up or evaluated around its call."""
 
     @property
     def id(self) -> str:
@@ -237,6 +239,19 @@ def _node(spec: NodeSpec, registry: Registry, graph: GraphSpec) -> NodeProgram:
         and spec.idle_timeout is None
         and (spec.retry is None or spec.retry.attempts == 1)
     )
+    light = (
+        pure
+        and node_type.kind == "action"
+        and not (spec.disabled or spec.write or spec.always_output)
+        and (static is not None or not (callable(node_type.effects) or callable(node_type.ports_out)))
+    )
     return NodeProgram(
-        spec=spec, type=node_type, params=static, literal=literal, effects=effects, ports_out=ports, pure=pure
+        spec=spec,
+        type=node_type,
+        params=static,
+        literal=literal,
+        effects=effects,
+        ports_out=ports,
+        pure=pure,
+        light=light,
     )

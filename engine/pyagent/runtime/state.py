@@ -14,7 +14,7 @@ from pyagent.errors import PyAgentError, RunError
 from pyagent.runtime.endings import ConcurrentWrite, TooManySteps, of_rules
 from pyagent.runtime.failure import ErrorData, failed_outputs
 from pyagent.runtime.frames import Changes, Expansion, FrameState, Outcome, expansion_outputs, leaf_items
-from pyagent.runtime.log import Entry, StepKey, one_item
+from pyagent.runtime.log import Entry, Outputs, StepKey, one_item
 from pyagent.runtime.program import NodeProgram, Program
 from pyagent.runtime.reduce import Channels
 from pyagent.runtime.rules import Decisions, Delivery, Frame, Ready
@@ -46,6 +46,7 @@ class RunState:
 
     def __init__(self, program: Program, load: LoadProgram | None = None) -> None:
         self.program = program
+        self._max_steps = program.graph.settings.max_steps
         self._load = load or _no_programs
         self.reset()
 
@@ -122,8 +123,14 @@ class RunState:
     def inputs_of(self, key: StepKey) -> dict[str, Items]:
         """The step's items by input port, in the order of SEMANTICS 3; ports that only dead edges lead to are empty."""
         frame = self.frames[key.frame]
-        parts: dict[str, list[Items]] = {port: [] for port in frame.nodes.ports_in(key.node)}
-        for edge, source in self.deliveries[key]:
+        deliveries = self.deliveries[key]
+        named = frame.nodes.ports_in(key.node)
+        if len(deliveries) == 1 == len(named) and (edge := deliveries[0].edge) >= 0:
+            source = deliveries[0].source
+            outcome = self.outcomes[StepKey(key.frame, source.node, source.scope)]
+            return {named[0]: outcome.outputs[frame.nodes.edges[edge].source_port]}
+        parts: dict[str, list[Items]] = {port: [] for port in named}
+        for edge, source in deliveries:
             if edge < 0:
                 parts.setdefault("in", []).append(frame.entry)
                 continue
@@ -144,6 +151,11 @@ class RunState:
                 return changes
             self.applied.add(entry.id)
         self.length += 1
+        if entry.kind == "step.ended" and entry.step is not None:
+            # By far the most frequent one.
+            self.adoptions = 0
+            self._end(entry.step, entry, changes)
+            return changes
         if entry.kind in _PROGRESS:
             self.adoptions = 0
         data = entry.data
@@ -184,8 +196,6 @@ class RunState:
                     changes.ready.append(key)
             case "step.expanded", StepKey() as key:
                 self._expand(key, entry, changes)
-            case "step.ended", StepKey() as key:
-                self._end(key, entry, changes)
             case "step.reused", StepKey() as key:
                 self.reusable[key] = entry
             case "frame.ended", StepKey() as key:
@@ -234,16 +244,18 @@ class RunState:
 
     def _decide(self, frame: FrameState, decisions: Decisions, changes: Changes) -> None:
         self.steps += len(decisions.ready)
-        if self.steps > (most := self.program.graph.settings.max_steps) and self.failure is None:
+        if self.steps > (most := self._max_steps) and self.failure is None:
             many = TooManySteps(f"the run has more than {most} steps, those of its maps and calls included")
             self.failure = many.as_dict()
             changes.cancel.extend((key, "failed") for key in self.startable)
         for ready in decisions.ready:
-            key = StepKey(frame.name, ready.step.node, ready.step.scope)
+            node, scope = ready.step
+            key = StepKey(frame.name, node, scope)
             self.startable[key] = ready
             self.deliveries[key] = ready.deliveries
             changes.ready.append(key)
-        changes.skipped.extend(StepKey(frame.name, step.node, step.scope) for step in decisions.skipped)
+        for step in decisions.skipped:
+            changes.skipped.append(StepKey(frame.name, step.node, step.scope))
         for step in decisions.losers:
             key = StepKey(frame.name, step.node, step.scope)
             changes.cancel.extend((inner, "loser") for inner in self._within(key))
@@ -265,7 +277,12 @@ class RunState:
                 changes.cancel.extend((inner, "failed") for inner in self._inside(name))
                 self._drop(name)
                 del self.frames[name]
-        outputs = {port: items for port, items in (entry.outputs or {}).items() if len(items)}
+        outputs: Outputs = {}
+        counts: dict[str, int] = {}
+        for port, items in (entry.outputs or {}).items():
+            if size := len(items):
+                outputs[port] = items
+                counts[port] = size
         outcome = Outcome(data["status"], outputs, data.get("error"))
         if outcome.status == "failed" and not data.get("handled"):
             self.begun.pop(key, None)
@@ -284,16 +301,20 @@ class RunState:
             self.stopped = {**stop, "step": str(key)}
             changes.cancel.extend((other, "stopped") for other in self.startable)
             return
-        if not self._write(frame, key, data.get("writes", {}), changes):
+        if "writes" in data and not self._write(frame, key, data["writes"], changes):
             return
-        counts = {port: len(items) for port, items in outputs.items()}
         self._decide(frame, frame.rules.end_step(key.id, counts, data.get("more", False)), changes)
 
     def _keep(self, frame: FrameState, key: StepKey, outcome: Outcome) -> None:
-        for store in (self.startable, self.parked, self.answers, self.begun, self.item_outcomes):
-            store.pop(key, None)
+        self.startable.pop(key, None)
+        for store in (self.parked, self.answers, self.begun, self.item_outcomes):
+            if store:
+                store.pop(key, None)
         self.outcomes[key] = outcome
-        frame.steps.setdefault(key.node, []).append(key)
+        if (steps := frame.steps.get(key.node)) is None:
+            frame.steps[key.node] = [key]
+        else:
+            steps.append(key)
 
     def _write(self, frame: FrameState, key: StepKey, writes: Mapping[str, Any], changes: Changes) -> bool:
         for name, value in writes.items():

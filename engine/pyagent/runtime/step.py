@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -84,17 +85,29 @@ class Step:
                 )
             return await self._tries()
         finally:
-            live.running.pop(key, None)
-            if not live.running:
-                live.woken.set()
+            live.leave(key)
+
+    async def settle(self, started_at: datetime, found: Awaitable[Returned]) -> Changes:
+        """Record what the first try, which `runtime.light` has made, returned or raised, and go on as `execute` does.
+
+        `found` gives or raises it. Raises as `execute` does.
+        """
+        self.started_at = started_at
+        self.records = replace(self.records, started_at=started_at)
+        try:
+            return await self._tries(found)
+        finally:
+            self.live.leave(self.key)
 
     # -- tries --------------------------------------------------------------------------------------------------
 
-    async def _tries(self) -> Changes:
+    async def _tries(self, found: Awaitable[Returned] | None = None) -> Changes:
+        """Try until there is an outcome. `found`: what the first try, which was made already, came to."""
         while True:
             error: ErrorData
             try:
-                return await self._returned(await self._try())
+                outcome, found = self._try() if found is None else found, None
+                return await self._returned(await outcome)
             except StoreError:
                 raise
             except asyncio.CancelledError:
@@ -202,10 +215,7 @@ class Step:
             on_begin=self._begin_item if once else None,
             on_outcome=self._end_item if once or self.node.spec.retry else None,
         )
-        failed = [outcome for outcome in outcomes if outcome.error is not None]
-        if failed:
-            raise ItemsFailed(outcomes)
-        return join_outcomes(outcomes, self.items, ports_out=self._declared_ports)
+        return _joined(outcomes, self.items, self._declared_ports)
 
     @property
     def _declared_ports(self) -> tuple[str, ...]:
@@ -294,7 +304,7 @@ class Step:
     async def _returned(self, returned: Returned) -> Changes:
         match returned:
             case Result():
-                outputs = {port: _as_items(items) for port, items in returned.outputs.items() if len(items)}
+                outputs = {port: as_items(items) for port, items in returned.outputs.items() if len(items)}
                 if self.node.spec.always_output and self.node.ports_out and not outputs.get(self.node.ports_out[0]):
                     outputs[self.node.ports_out[0]] = Items.of([Item({})])
                 data: dict[str, Any] = {"more": True} if returned.more else {}
@@ -485,9 +495,23 @@ class ItemsFailed(Exception):
         self.outcomes = outcomes
 
 
+async def call_items(
+    node: NodeProgram, items: Items, params_for: Callable[[int], NodeParams], context: StepContext
+) -> Result:
+    """What an item-wise node makes of the items in its only try. Raises `ItemsFailed`."""
+    return _joined(await run_each(node.type, items, params_for, cast(Any, context)), items, node.ports_out)
+
+
+def _joined(outcomes: list[ItemOutcome], items: Items, ports_out: tuple[str, ...]) -> Result:
+    if any(outcome.error is not None for outcome in outcomes):
+        raise ItemsFailed(outcomes)
+    return join_outcomes(outcomes, items, ports_out=ports_out)
+
+
 def _words(raised: Exception) -> str:
     return raised.message if isinstance(raised, PyAgentError) else str(raised)
 
 
-def _as_items(items: Any) -> Items:
+def as_items(items: Any) -> Items:
+    """Items as the log keeps them."""
     return items if isinstance(items, Items) else Items.of(items)

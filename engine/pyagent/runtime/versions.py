@@ -39,8 +39,9 @@ class Recent(Generic[K, V]):
             del self._found[next(iter(self._found))]
         return made
 
-    def __contains__(self, key: K) -> bool:
-        return key in self._found
+    def get(self, key: K) -> V | None:
+        """The value, if it is there."""
+        return self[key] if key in self._found else None
 
     def __len__(self) -> int:
         return len(self._found)
@@ -75,7 +76,7 @@ class Versions:
 
     def ready(self, version: str) -> Program | None:
         """The program of a version that is ready."""
-        return self._programs[version] if version in self._programs else None
+        return self._programs.get(version)
 
     def hash(self, spec: GraphSpec) -> str:
         """The graph's hash, reckoned once for each model."""

@@ -93,7 +93,16 @@ class Items(Sequence[Item]):
     def of(cls, items: Iterable[Item]) -> Items:
         """Items that are all in memory, as one page."""
         page = list(items)
-        return cls([len(page)] if page else [], lambda _: page)
+
+        def load(_: int) -> list[Item]:
+            return page
+
+        made = cls.__new__(cls)
+        made._pages = [len(page)] if page else []
+        made._load = load
+        made._length = len(page)
+        made._cached = {0: page}
+        return made
 
     @classmethod
     def concat(cls, parts: Sequence[Items]) -> Items:
@@ -130,6 +139,8 @@ class Items(Sequence[Item]):
             index += self._length
         if not 0 <= index < self._length:
             raise IndexError("item index out of range")
+        if len(self._pages) == 1:
+            return self._page(0)[index]
         for number, size in enumerate(self._pages):
             if index < size:
                 return self._page(number)[index]

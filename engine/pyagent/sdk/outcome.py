@@ -42,6 +42,9 @@ def mark(items: Items, *, port: str = "in", start: int = 0) -> Items:
 
     The pages stay where they are.
     """
+    if len(items) == 1:
+        item = items[0]
+        return Items.of((Item(item.json, item.binary, (ItemSource(start, port),)),))
     starts = [start]
     for size in items._pages:  # pyright: ignore[reportPrivateUsage]
         starts.append(starts[-1] + size)

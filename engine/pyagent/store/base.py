@@ -183,9 +183,10 @@ class Lease:
     adoptions: int = 0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class LogRecord:
-    """One entry of a run's log."""
+    """One entry of a run's log. Treat it, and what else there is one of for each step, as immutable: dataclasses that
+    are frozen cost three times as much to make."""
 
     seq: int
     """From 1, contiguous."""
@@ -210,7 +211,7 @@ class StepLineage:
     """BLAKE3 of its output items: steps with the same one put out the same."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class StepRecord:
     """The current state of a step, for lists and queries; the log is what decides."""
 
@@ -231,7 +232,7 @@ class StepRecord:
     """Told once, as the step ends, and only to stores with `keeps_lineage`; `Store.steps` does not give it back."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class NewEvent:
     """Something that happened, before the store gave it a cursor."""
 
@@ -242,7 +243,7 @@ class NewEvent:
     data: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class Event:
     """One event of the stream."""
 

@@ -65,7 +65,7 @@ class Delivery(NamedTuple):
     source: StepId
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ready:
     """A step that may start, with the deliveries it sees in the order of SEMANTICS 3."""
 
@@ -87,11 +87,12 @@ class RuleFailure:
 class Decisions:
     """What follows from one entry of the log, in the order in which it was decided."""
 
-    ready: list[Ready] = field(default_factory=list[Ready])
-    skipped: list[StepId] = field(default_factory=list[StepId])
-    ignored: list[tuple[Delivery, StepId]] = field(default_factory=list[tuple[Delivery, StepId]])
+    # Made for each step: `list[Ready]()` would take ten times as long as a display.
+    ready: list[Ready] = field(default_factory=lambda: [])
+    skipped: list[StepId] = field(default_factory=lambda: [])
+    ignored: list[tuple[Delivery, StepId]] = field(default_factory=lambda: [])
     """Deliveries that came after their target (second part) had run."""
-    losers: list[StepId] = field(default_factory=list[StepId])
+    losers: list[StepId] = field(default_factory=lambda: [])
     """Started steps that may be cancelled: they could only have fed ignored deliveries. One may be in `ready`, too."""
     failure: RuleFailure | None = None
     ended: bool = False

@@ -1,0 +1,206 @@
+"""Executes pure steps one after the other without what only steps with effects need (SEMANTICS 17-19).
+
+A step that only computes has no time limit, no turn to wait for, no beginning to commit and no second try. So its
+function is called in this very task, and if it returns without having waited, nothing else ran meanwhile. What is
+recorded is what `runtime.step` records: an entry, two events and a row for each step. Whatever is out of the ordinary
+(an error, a command, a stop) is handed to `runtime.step`, which knows what follows from it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import types
+from collections.abc import Awaitable, Generator, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any, cast
+
+from pyagent.runtime.context import StepContext
+from pyagent.runtime.frames import Changes
+from pyagent.runtime.journal import LINGER
+from pyagent.runtime.limits import unbounded
+from pyagent.runtime.live import LiveRun, step_row
+from pyagent.runtime.log import Entry, Outputs, StepKey, timestamp
+from pyagent.runtime.program import NodeProgram
+from pyagent.runtime.step import Step, as_items, call_items
+from pyagent.sdk.commands import Command
+from pyagent.sdk.items import Item, Items, Result
+from pyagent.sdk.outcome import mark, normalise
+from pyagent.sdk.params import NodeParams
+from pyagent.store.base import NewEvent, StepRecord
+
+_TURN = timedelta(seconds=LINGER)
+"""How long steps may follow one another before the event loop gets its turn: to commit, and to hear of a stop."""
+
+
+async def run_light(live: LiveRun, key: StepKey) -> Changes | None:
+    """Execute the step, which is claimed, and those that follow one by one; what follows from the last of them.
+
+    None, and nothing is done, if the step is not light. Raises as `Step.execute` does.
+    """
+    state = live.state
+    node = _light(live, key)
+    token = live.running.get(key)
+    if node is None or token is None or token.reason or key not in state.startable:
+        return None
+    now = datetime.now(UTC)
+    said = timestamp(now)
+    pause_at = now + _TURN
+    journal = live.journal
+    while True:
+        began, began_said = now, said
+        step = str(key)
+        ports = {port: mark(items, port=port) for port, items in state.inputs_of(key).items()}
+        if len(ports) == 1:
+            (items,) = ports.values()
+        else:
+            items = Items.concat(list(ports.values())) if ports else Items.of(())
+        items_in = len(items)
+        journal.tell(NewEvent(kind="step.started", step=step, at=began, data={"attempt": 1, "items": items_in}))
+        found: Result | Command | None = None
+        try:
+            call = _call(live, key, node, ports, items, began)
+            try:
+                waits_for = call.send(None)
+            except StopIteration as stopped:
+                returned = stopped.value
+            else:
+                journal.show(step_row(key, "running", started_at=began, items_in=items_in))
+                returned = await unbounded(_resumed(call, waits_for), token, grace=live.grace)
+            outputs = _plain(node, returned)
+            if outputs is None:
+                found = returned if node.type.each_item else normalise(returned, node.type, node.ports_out, items)
+                if not isinstance(found, Result):
+                    return await Step(live, key).settle(began, _given(cast(Command, found)))
+                outputs = {port: as_items(made) for port, made in found.outputs.items() if len(made)}
+            now = datetime.now(UTC)
+            said = timestamp(now)
+            counts = {port: len(made) for port, made in outputs.items()}
+            data: dict[str, Any] = {"status": "completed", "attempt": 1, "started_at": began_said, "ended_at": said}
+            if found is not None and found.more:
+                data["more"] = True
+            seconds = round((now - began).total_seconds(), 6)
+            told = NewEvent(
+                kind="step.completed", step=step, at=now, data={"items": counts, "seconds": seconds, "attempt": 1}
+            )
+            row = StepRecord(
+                step=step,
+                node=key.node,
+                scope=".".join(map(str, key.scope)) if key.scope else "",
+                status="completed",
+                started_at=began,
+                ended_at=now,
+                items_in=items_in,
+                items_out=counts,
+            )
+            changes = live.record(Entry("step.ended", key, data, outputs), (told,), (row,))
+        except (Exception, asyncio.CancelledError) as raised:
+            return await Step(live, key).settle(began, _raised(raised))
+        ready = changes.ready
+        if len(ready) != 1 or changes.finished or state.ending or state.paused:
+            live.leave(key)
+            return changes
+        following = ready[0]
+        node = _light(live, following)
+        if node is None or following in live.running or following in live.doomed or not live.fuse:
+            live.leave(key)
+            return changes
+        live.running.pop(key, None)
+        if token.reason:
+            live.claim(following)
+        else:
+            live.running[following] = token
+        key, token = following, live.running[following]
+        if now >= pause_at:
+            await asyncio.sleep(0)
+            now = datetime.now(UTC)
+            said = timestamp(now)
+            pause_at = now + _TURN
+        if token.reason or key not in state.startable:
+            return await Step(live, key).execute()
+
+
+def _light(live: LiveRun, key: StepKey) -> NodeProgram | None:
+    """The step's node, if nothing about the step needs more than this module does."""
+    state = live.state
+    frame = state.frames.get(key.frame)
+    if frame is None or not live.light:
+        return None
+    node = frame.program.nodes[key.node]
+    if not node.light or live.recorded is not None or live.told is not None:
+        return None
+    if not live.production and state.program.graph.pins:
+        return None
+    if key in state.reusable or key in state.tries or key in state.answers or key in state.item_outcomes:
+        return None
+    return node
+
+
+def _call(
+    live: LiveRun, key: StepKey, node: NodeProgram, ports: dict[str, Items], items: Items, began: datetime
+) -> Any:
+    """The call of the node's function, not begun. Raises `ExpressionError`, or pydantic's `ValidationError`."""
+    params = node.params
+    kept: dict[int, NodeParams] = {}
+
+    def params_for(index: int) -> NodeParams:
+        if params is not None:
+            return params
+        if index not in kept:
+            kept[index] = node.type.validate_params(live.values.params(key, index, ports, items, began))
+        return kept[index]
+
+    context = StepContext(
+        live,
+        key,
+        attempt=1,
+        now=began + live.ahead if live.ahead else began,
+        token=live.running[key],
+        ports=ports,
+        params_for=params_for,
+        deadline=None,
+    )
+    if node.type.each_item:
+        return call_items(node, items, params_for, context)
+    call: Any = node.type.function(items, params_for(0), context)
+    return cast(Any, call) if isinstance(call, types.CoroutineType) else _awaited(call)
+
+
+def _plain(node: NodeProgram, returned: Any) -> Outputs | None:
+    """The outputs, if what was returned is a list of items that say what they came from: what `normalise` would make
+    of it."""
+    if type(returned) is not list or not node.ports_out:
+        return None
+    made = cast("list[Any]", returned)
+    for item in made:
+        if type(item) is not Item or not item.sources or type(item.json) is not dict:
+            return None
+    return {node.ports_out[0]: Items.of(cast("Sequence[Item]", made))} if made else {}
+
+
+@types.coroutine
+def _resumed(call: Any, waits_for: Any) -> Generator[Any, Any, Any]:
+    """The rest of a call that waits already."""
+    while True:
+        try:
+            yield waits_for
+        except BaseException as raised:
+            go_on = partial(call.throw, raised)
+        else:
+            go_on = partial(call.send, None)
+        try:
+            waits_for = go_on()
+        except StopIteration as stopped:
+            return stopped.value
+
+
+async def _awaited(call: Awaitable[Any]) -> Any:
+    return await call
+
+
+async def _given(found: Command) -> Result | Command:
+    return found
+
+
+async def _raised(error: BaseException) -> Result | Command:
+    raise error
