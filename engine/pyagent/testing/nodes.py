@@ -126,6 +126,7 @@ class TestContext:
         params_for: Callable[[int], NodeParams] | None = None,
         node_id: str = "node",
         trace: Mapping[str, str] | None = None,
+        timezone: str = "UTC",
     ) -> None:
         self.run_id = "run"
         self.graph_id = "graph"
@@ -137,6 +138,7 @@ class TestContext:
         self.now = now or datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
         self.cancel = cancel or TestCancelToken()
         self.blobs = blobs or TestBlobs()
+        self.timezone = timezone
         self.trace: Mapping[str, str] = trace or {}
         self.inputs: Mapping[str, Any] = inputs or {}
         self.state: Mapping[str, Any] = state or {}
@@ -232,7 +234,7 @@ class TestContext:
             code,
             given,
             mode=mode,
-            timezone="UTC",
+            timezone=self.timezone,
             limits=limits or ScriptLimits(),
             cancel=self.cancel,
             log=self.log,

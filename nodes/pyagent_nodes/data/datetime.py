@@ -58,8 +58,10 @@ class DatetimeParams(NodeParams):
     write: Annotated[str, AfterValidator(lambda value: check_format(value, read=False))] = Field(
         "", description="How to write the result: left out, ISO 8601; `date`, `unix`, `unix_ms`; or a format"
     )
-    timezone: Zone = Field(
-        "UTC", description="Time zone of dates that name none, and of the work: its days, hours and the result"
+    timezone: Zone | None = Field(
+        None,
+        description="Time zone of dates that name none, and of the work: its days, hours and the result; left out: "
+        "the graph's",
     )
     from_timezone: Zone | None = Field(None, description="Time zone of dates that name none, where it is another")
     amount: dict[Unit, float] = Field(
@@ -105,7 +107,7 @@ async def datetime_(item: Item, params: DatetimeParams, ctx: Context) -> Item:
     skipped; of one that comes twice, the first is meant. Names of months and days are English. `now` is the step's
     recorded time, the same in a replay.
     """
-    where = zone(params.timezone)
+    where = zone(params.timezone or ctx.timezone)
     if params.do == "now":
         return _with(item, params, write_date(ctx.now.astimezone(where), params.write))
     value = params.date if params.field is None else read_field(item.json, params.field, None)

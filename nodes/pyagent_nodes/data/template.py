@@ -49,7 +49,7 @@ class TemplateParams(NodeParams):
     missing: Literal["empty", "fail"] = Field(
         "empty", description="What is not there reads as nothing, or is an error (but may be asked for by `if`)"
     )
-    timezone: Zone = Field("UTC", description="Time zone of the filter `date`")
+    timezone: Zone | None = Field(None, description="Time zone of the filter `date`; left out: the graph's")
     max_loops: int = Field(100_000, ge=1, description="Turns of all loops at most")
     max_output: ByteSize = Field(ByteSize(10 * _MEBIBYTE), description="Largest text")
 
@@ -62,7 +62,7 @@ async def template(items: Items, params: TemplateParams, ctx: Context) -> list[I
     step's recorded time. Templates read no files and no other templates. Turns of loops, the size of the text and of
     assigned values are bounded.
     """
-    compiled = _compiled(params, ctx.now)
+    compiled = _compiled(params, ctx.now, params.timezone or ctx.timezone)
     given: JsonObject = {"inputs": dict(ctx.inputs), "state": dict(ctx.state), "now": ctx.now, "count": len(items)}
     if params.mode == "all":
         rows: list[JsonObject] = []
@@ -103,7 +103,7 @@ async def _made(item: Item, text: str, params: TemplateParams, ctx: Context) -> 
     return Item(item.json, {**(item.binary or {}), params.binary: ref}, item.sources)
 
 
-def _compiled(params: TemplateParams, now: datetime) -> Any:
+def _compiled(params: TemplateParams, now: datetime, timezone: str) -> Any:
     import liquid
     from liquid.exceptions import LiquidError
 
@@ -117,7 +117,7 @@ def _compiled(params: TemplateParams, now: datetime) -> Any:
     # They would read other templates, of which there are none.
     for tag in ("include", "render"):
         environment.tags.pop(tag, None)
-    local = zone(params.timezone)
+    local = zone(timezone)
 
     def date(value: Any, written: Any = "") -> Any:
         if isinstance(value, liquid.Undefined):

@@ -220,3 +220,14 @@ async def test_a_form_that_cannot_be_written_is_an_error():
 async def test_parameters_that_do_not_fit_are_refused(params):
     with pytest.raises(ValidationError):
         await done("2026-01-01", **params)
+
+
+async def test_the_graphs_time_zone_is_meant_where_none_is_named() -> None:
+    summer = [{"d": "2026-07-01T12:00:00Z"}]
+    there = await run_node(datetime_, summer, {"field": "d", "do": "convert"}, timezone="Europe/Berlin")
+    named = await run_node(
+        datetime_, summer, {"field": "d", "do": "convert", "timezone": "UTC"}, timezone="Europe/Berlin"
+    )
+
+    assert there.json() == [{"d": "2026-07-01T14:00:00+02:00"}]
+    assert named.json() == [{"d": "2026-07-01T12:00:00Z"}]
