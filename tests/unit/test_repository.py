@@ -72,7 +72,8 @@ def test_the_pins_fit_what_the_project_asks_for() -> None:
 
 def test_every_import_of_the_product_is_a_declared_dependency() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    declared = {canonicalize_name(Requirement(line).name) for line in project["dependencies"]}
+    extras = [line for lines in project["optional-dependencies"].values() for line in lines]
+    declared = {canonicalize_name(Requirement(line).name) for line in project["dependencies"] + extras}
     own = {"pyagent", "pyagent_core", "pyagent_nodes", *sys.stdlib_module_names}
     providers = packages_distributions()
     undeclared = {
