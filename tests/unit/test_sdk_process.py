@@ -135,6 +135,14 @@ async def test_output_beyond_the_limit_keeps_its_beginning_and_its_end():
     assert result.stdout_dropped == 5_000_002 - 1000
 
 
+async def test_a_program_can_be_ended_when_its_output_is_more_than_is_kept():
+    limits = ProcessLimits(output=1000, stop_at_output=True)
+    result = await run_process(["yes"], limits=limits)
+    assert (result.exit_code, result.timed_out) == (-signal.SIGTERM, False)
+    assert result.stdout_dropped > 0
+    assert (await run_process(["head", "-c", "1000", "/dev/zero"], limits=limits)).ok
+
+
 async def test_lines_are_handed_out_as_they_come_the_last_one_without_newline_too():
     lines: list[tuple[str, str]] = []
     await run_process(["printf", "grün\r\nzwei\nrest"], on_line=lambda stream, line: lines.append((stream, line)))

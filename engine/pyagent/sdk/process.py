@@ -60,7 +60,7 @@ class ProcessNotFound(ProcessError):
 
 @dataclass(frozen=True, kw_only=True)
 class ProcessLimits:
-    """What a program may use; None: no limit of ours. All but `output` hold for each of its processes."""
+    """What a program may use; None: no limit of ours. All but the last two hold for each of its processes."""
 
     memory: int | None = None
     """Bytes of address space (RLIMIT_AS). Programs that reserve much and use little (Node, Java) need it off."""
@@ -74,6 +74,8 @@ class ProcessLimits:
     """Open file descriptors (RLIMIT_NOFILE)."""
     output: int = 10 * 1024 * 1024
     """Bytes kept of stdout and of stderr, each; beyond it the first and the last half are kept."""
+    stop_at_output: bool = False
+    """End the program when its stdout is larger than `output`: whoever needs it whole has no use for the rest."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +91,7 @@ class ProcessResult:
     duration: float
     """Seconds from its start to its end."""
     stdout_dropped: int = 0
-    """Bytes left out of the middle of `stdout`, for size."""
+    """Bytes left out of the middle of `stdout`, for size. With `stop_at_output` the program was ended then."""
     stderr_dropped: int = 0
     """Bytes left out of the middle of `stderr`, for size."""
     cpu_seconds: float = 0.0
@@ -142,8 +144,14 @@ class _Capture:
         self._tail = bytearray()
         self._line = b""
         self.dropped = 0
+        self.seen = 0
+        self.full = asyncio.Event()
+        """Set when more than the limit has come."""
 
     def feed(self, chunk: bytes) -> None:
+        self.seen += len(chunk)
+        if self.seen > self._limit:
+            self.full.set()
         if self._on_line is not None:
             *lines, self._line = (self._line + chunk).split(b"\n")
             for line in lines:
@@ -224,7 +232,7 @@ async def run_process(
         "argv": arguments,
         "cwd": str(cwd) if cwd else None,
         "env": dict(clean_environment() if env is None else env),
-        "limits": {name: value for name, value in asdict(limits).items() if name != "output"},
+        "limits": {name: value for name, value in asdict(limits).items() if name not in ("output", "stop_at_output")},
     }
     running = _Running(process, ours, limits, on_line)
     try:
@@ -241,6 +249,7 @@ class _Running:
     ) -> None:
         self._process = process
         self._control = control
+        self._stop_at_output = limits.stop_at_output
         self._captures = (
             _Capture("stdout", limits.output, on_line),
             _Capture("stderr", limits.output, on_line),
@@ -276,10 +285,14 @@ class _Running:
         asked = asyncio.create_task(cancel.wait()) if cancel is not None else None
         if asked is not None:
             self._tasks.append(asked)
-        awaited = {self._watch, asked} if asked is not None else {self._watch}
+        full = asyncio.create_task(self._captures[0].full.wait()) if self._stop_at_output else None
+        if full is not None:
+            self._tasks.append(full)
+        awaited: set[asyncio.Task[Any]] = {task for task in (self._watch, asked, full) if task is not None}
         await asyncio.wait(awaited, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         cancelled = asked is not None and asked.done() and not self._watch.done()
-        timed_out = not self._watch.done() and not cancelled
+        wrote_too_much = full is not None and full.done()
+        timed_out = not self._watch.done() and not cancelled and not wrote_too_much
         if not self._watch.done():
             with contextlib.suppress(ConnectionError):
                 await loop.sock_sendall(self._control, json.dumps({"stop": grace}).encode() + b"\n")

@@ -53,7 +53,7 @@ class ShellParams(NodeParams):
         examples=['wc -l < "$FILE"'],
     )
     shell: Literal["sh", "bash"] = Field("sh", description="For a script: run with -e -u, bash with pipefail too")
-    args: list[str] = Field(default_factory=list, description='For a script: its "$1", "$2", …')
+    args: list[str | int | float | bool] = Field(default_factory=list, description='For a script: its "$1", "$2", …')
     mode: Literal["all", "each"] = Field("all", description="Run once, or once for each item")
     env: dict[Annotated[str, AfterValidator(_variable)], str | int | float | bool] = Field(
         default_factory=dict,
@@ -82,7 +82,9 @@ class ShellParams(NodeParams):
     cpu: Duration | None = Field(None, description="Processor time of each process at most")
     processes: int | None = Field(None, ge=0, description="Processes and threads it may start")
     file_size: ByteSize | None = Field(None, description="Largest file it may write")
-    max_output: ByteSize = Field(ByteSize(10 * _MEBIBYTE), description="Largest stdout; beyond it the step fails")
+    max_output: ByteSize = Field(
+        ByteSize(10 * _MEBIBYTE), description="Largest stdout; beyond it the program is ended and the step fails"
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -134,6 +136,8 @@ async def _run(params: ShellParams, given: Sequence[Item], ctx: Context) -> Proc
             processes=params.processes,
             file_size=int(params.file_size) if params.file_size is not None else None,
             output=int(params.max_output),
+            # What is too large is refused anyway: a program that writes for ever would go on until its time is up.
+            stop_at_output=params.as_ != "none",
         ),
         cancel=ctx.cancel,
         on_line=lambda stream, line: ctx.log(line) if stream == "stderr" else None,
@@ -147,7 +151,7 @@ def _argv(params: ShellParams) -> list[str]:
     if program is None:
         raise ProcessNotFound(f"{params.shell} is not installed here")
     options = ["-eu"] if params.shell == "sh" else ["-eu", "-o", "pipefail"]
-    return [program, *options, "-c", params.script, params.shell, *params.args]
+    return [program, *options, "-c", params.script, params.shell, *map(_as_text, params.args)]
 
 
 def _as_text(value: str | int | float | bool) -> str:
@@ -178,6 +182,12 @@ async def _made(
             hint="Raise `timeout`, or give it less to do.",
             details=said,
         )
+    if result.stdout_dropped and params.as_ != "none":
+        raise NodeError(
+            f"the command wrote more than {params.max_output.human_readable()}{place}",
+            code="node.shell_output",
+            hint="Raise `max_output`, write less, or write to a file.",
+        )
     if result.exit_code not in params.success:
         last = result.error_text.strip().rsplit("\n", 1)[-1][:300]
         raise NodeError(
@@ -185,12 +195,6 @@ async def _made(
             code="node.shell_failed",
             hint="Its stderr is in the log; exit codes that are no failure go into `success`.",
             details=said,
-        )
-    if result.stdout_dropped and params.as_ != "none":
-        raise NodeError(
-            f"the command wrote more than {params.max_output.human_readable()}{place}",
-            code="node.shell_output",
-            hint="Raise `max_output`, write less, or write to a file.",
         )
     kept: JsonObject = {**(source.json if params.mode == "each" else {}), "exit_code": result.exit_code}
     match params.as_:

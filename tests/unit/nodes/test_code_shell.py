@@ -191,6 +191,21 @@ async def test_a_command_that_writes_too_much_fails():
     assert error.code == "node.shell_output"
 
 
+async def test_a_command_that_writes_for_ever_is_ended_when_it_has_written_too_much():
+    error = await failure({"script": "yes", "max_output": "10 KB", "timeout": "1h"})
+    assert (error.code, "more than" in error.message) == ("node.shell_output", True)
+
+
+async def test_what_nobody_reads_may_be_as_much_as_it_likes():
+    done = await run({"script": "head -c 100000 /dev/zero", "max_output": "10 KB", "as": "none"})
+    assert done.json() == [{"exit_code": 0}]
+
+
+async def test_arguments_may_be_numbers():
+    done = await run({"script": 'printf "%s|" "$@"', "args": ["01", 2, 2.5, True]})
+    assert done.json()[0]["stdout"] == "01|2|2.5|true|"
+
+
 async def test_limits_hold_for_the_command():
     error = await failure({"script": "head -c 100000 /dev/zero > f", "file_size": "10 KB"})
     assert error.code == "node.shell_failed"
