@@ -13,12 +13,12 @@ from blake3 import blake3
 from pyagent.errors import NodeError
 from pyagent.runtime.expressions import EvaluationContext
 from pyagent.runtime.frames import FrameState
-from pyagent.runtime.journal import event
 from pyagent.runtime.lineage import loop_inputs
 from pyagent.runtime.live import LiveRun, Token
 from pyagent.runtime.log import StepKey, encode, plain
 from pyagent.runtime.program import NodeProgram
 from pyagent.runtime.redact import redact
+from pyagent.runtime.speech import Speech
 from pyagent.runtime.values import view
 from pyagent.sdk.commands import Answer, LoopView
 from pyagent.sdk.context import Level
@@ -67,7 +67,7 @@ class RunBlobs:
 class StepContext:
     """One try of one step."""
 
-    __slots__ = ("_key", "_live", "_params_for", "attempt", "cancel", "deadline", "heard", "now", "ports")
+    __slots__ = ("_key", "_live", "_params_for", "_speech", "attempt", "cancel", "deadline", "heard", "now", "ports")
 
     def __init__(
         self,
@@ -91,6 +91,7 @@ class StepContext:
         self.deadline = deadline
         self.heard = now
         """When the step last showed progress."""
+        self._speech: Speech | None = None
 
     @property
     def _frame(self) -> FrameState:
@@ -174,19 +175,37 @@ class StepContext:
 
     def log(self, message: str, *, level: Level = "info", **fields: Any) -> None:
         self.heard = datetime.now(UTC)
-        data = redact({"message": message, "level": level, **plain(fields)}, self._live.secrets)
-        self._live.tell(event("step.log", str(self._key), **data))
+        if not self._refused("step.log"):
+            self._say("step.log", {"message": message, "level": level, **plain(fields)})
 
     def progress(self, fraction: float | None = None, message: str = "") -> None:
         self.heard = datetime.now(UTC)
-        data: dict[str, Any] = {"message": redact(message, self._live.secrets)}
+        if self._refused("step.progress"):
+            return
+        data: dict[str, Any] = {"message": message}
         if fraction is not None:
             data["fraction"] = min(1.0, max(0.0, fraction))
-        self._live.tell(event("step.progress", str(self._key), **data))
+        self._say("step.progress", data)
 
     def token(self, text: str) -> None:
         self.heard = datetime.now(UTC)
-        self._live.tell(event("step.token", str(self._key), text=redact(text, self._live.secrets)))
+        if not self._refused("step.token"):
+            self._say("step.token", {"text": text})
+
+    def _refused(self, kind: str) -> bool:
+        """Whether the try has said so much that this is only counted."""
+        speech = self._speech
+        if speech is None:
+            speech = self._speech = Speech(self._key, self.attempt)
+        if not speech.refuses(kind):
+            return False
+        if speech not in self._live.cut_short:
+            self._live.cut_short.append(speech)
+        return True
+
+    def _say(self, kind: str, data: dict[str, Any]) -> None:
+        if self._speech is not None:
+            self._live.tell(self._speech.take(kind, redact(data, self._live.secrets)))
 
     async def credential(self, name: str) -> Mapping[str, str]:
         found = await self._live.credentials(name)

@@ -16,6 +16,7 @@ from pyagent.runtime.journal import Journal
 from pyagent.runtime.lineage import told_lineage
 from pyagent.runtime.log import Entry, StepKey
 from pyagent.runtime.scratch import remove_scratch, scratch_directory
+from pyagent.runtime.speech import Speech
 from pyagent.runtime.state import RunState
 from pyagent.runtime.trace import NO_TRACE, RunTrace
 from pyagent.runtime.values import Values
@@ -117,6 +118,8 @@ class LiveRun:
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     doomed: set[StepKey] = field(default_factory=set[StepKey])
     """Steps that are ready and can only feed what will be ignored."""
+    cut_short: list[Speech] = field(default_factory=list[Speech])
+    """What tries said that was too much; told of when their steps have ended."""
     _limit: asyncio.Semaphore | None = None
     _work_dir: Path | None = None
 
@@ -222,6 +225,8 @@ class LiveRun:
     def leave(self, key: StepKey) -> None:
         """The step runs here no more."""
         self.running.pop(key, None)
+        if self.cut_short:
+            self.tell_left_out()
         if not self.running:
             self.woken.set()
 
@@ -230,6 +235,13 @@ class LiveRun:
         self.journal.tell(event, step)
         if self.told is not None:
             self.told(event)
+
+    def tell_left_out(self) -> None:
+        """Say how much was left out of what steps said that have ended here."""
+        ended = [speech for speech in self.cut_short if speech.key not in self.running]
+        for speech in ended:
+            self.cut_short.remove(speech)
+            self.tell(speech.last())
 
     def cancel_all(self, reason: str, but: StepKey | None = None) -> None:
         """Ask every running step to stop."""
