@@ -12,7 +12,7 @@ import asyncio
 import copy
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,7 +35,7 @@ from pyagent.graph.spec import GraphSpec
 from pyagent.graph.yaml import load_file
 from pyagent.runtime.channel import FINISH, START, Newest, ReadySteps, StepTask
 from pyagent.runtime.expressions import Expressions
-from pyagent.runtime.follow import Spawn, finish_frames, finish_run, run_step
+from pyagent.runtime.follow import finish_frames, finish_run, run_step
 from pyagent.runtime.frames import Changes
 from pyagent.runtime.journal import NoJournal
 from pyagent.runtime.live import LiveRun
@@ -253,10 +253,11 @@ async def execute(todo: StepTask) -> Recorded:
 
 
 async def _perform(live: LiveRun, todo: StepTask) -> None:
-    spawn = _spawner(live) if live.journal.durable else None
+    spawner = Spawner(live) if live.journal.durable else None
+    spawn = spawner.start if spawner is not None else None
     key = todo.key
-    if spawn is not None and live.awaits and not live.listening:
-        await start_listener(live)
+    if spawner is not None and live.awaits and not live.listening:
+        await spawner.listen()
     if todo.mode == "finish":
         await finish_frames(live, Changes(finished=live.unfinished))
         return
@@ -267,8 +268,8 @@ async def _perform(live: LiveRun, todo: StepTask) -> None:
     if spawn is None and await _begin_first(live, key):
         return
     await run_step(live, key, spawn)
-    if spawn is not None and live.awaits and live.running and not live.listening:
-        await start_listener(live)
+    if spawner is not None and live.awaits and live.running and not live.listening:
+        await spawner.listen()
 
 
 async def _begin_first(live: LiveRun, key: StepKey) -> bool:
@@ -326,19 +327,36 @@ async def _all_asked(live: LiveRun) -> None:
     await live.asked.wait()
 
 
-async def start_listener(live: LiveRun) -> None:
-    """Have a task in this superstep start the steps that messages and timers make ready while others run."""
-    begun = asyncio.Event()
-    live.listening = True
-    listen(live, begun)
-    await begun.wait()
+class Spawner:
+    """Starts LangGraph tasks inside a running superstep, all of them as children of one of its own tasks.
+
+    LangGraph names a task by the path of those that called it: were each one called by the step before it, the names,
+    and with them the cost of a step, would grow with the length of the run.
+    """
+
+    def __init__(self, live: LiveRun) -> None:
+        """To be made in the superstep's own task."""
+        self._live = live
+        self._context = copy_context()
+
+    async def start(self, key: StepKey) -> None:
+        """Start a step, and return when it has begun."""
+        begun = asyncio.Event()
+        # The future is LangGraph's: its superstep waits for the task. Once begun, the task is in its books.
+        self._context.run(_FOLLOW_UP, self._live, key, begun, self)
+        await begun.wait()
+
+    async def listen(self) -> None:
+        """Have a task start the steps that messages and timers make ready while others run."""
+        begun = asyncio.Event()
+        self._live.listening = True
+        self._context.run(_LISTEN, self._live, begun, self)
+        await begun.wait()
 
 
-@task(name="listen")
-async def listen(live: LiveRun, begun: asyncio.Event) -> None:
+async def listen(live: LiveRun, begun: asyncio.Event, spawner: Spawner) -> None:
     """Start steps that became ready from outside, until nothing else runs in this superstep."""
     begun.set()
-    spawn = _spawner(live)
     try:
         while live.running or live.outside:
             while live.outside:
@@ -347,7 +365,7 @@ async def listen(live: LiveRun, begun: asyncio.Event) -> None:
                 waits = key in state.parked or key in state.expansions
                 if key in state.startable and not waits and key not in live.running and not state.ending:
                     live.claim(key)
-                    await spawn(key)
+                    await spawner.start(key)
             if live.running:
                 live.woken.clear()
                 await live.woken.wait()
@@ -355,25 +373,17 @@ async def listen(live: LiveRun, begun: asyncio.Event) -> None:
         live.listening = False
 
 
-def _spawner(live: LiveRun) -> Spawn:
-    async def spawn(key: StepKey) -> None:
-        begun = asyncio.Event()
-        # The future is LangGraph's: its superstep waits for the task. Once begun, the task is in its books.
-        follow_up(live, key, begun)
-        await begun.wait()
-
-    return spawn
-
-
-@task(name="step")
-async def follow_up(live: LiveRun, key: StepKey, begun: asyncio.Event) -> None:
+async def follow_up(live: LiveRun, key: StepKey, begun: asyncio.Event, spawner: Spawner) -> None:
     """A step that begins inside a running superstep, as a LangGraph task of its own."""
     begun.set()
-    await run_step(live, key, _spawner(live))
+    await run_step(live, key, spawner.start)
     if live.awaits and live.running and not live.listening:
-        await start_listener(live)
+        await spawner.listen()
 
 
+# LangGraph looks at a task's signature once if it finds the plain function under its name, else at each call.
+_LISTEN = task(name="listen")(listen)
+_FOLLOW_UP = task(name="step")(follow_up)
 _UNANSWERED = object()
 _NOTHING = Recorded((), (), None, None)
 

@@ -33,6 +33,10 @@ _TURN = timedelta(seconds=LINGER)
 """How long steps may follow one another before the event loop gets its turn: to commit, and to hear of a stop."""
 
 
+class _Commanded(Exception):
+    """The node returned a command."""
+
+
 async def run_light(live: LiveRun, key: StepKey) -> Changes | None:
     """Execute the step, which is claimed, and those that follow one by one; what follows from the last of them.
 
@@ -56,10 +60,10 @@ async def run_light(live: LiveRun, key: StepKey) -> Changes | None:
         else:
             items = Items.concat(list(ports.values())) if ports else Items.of(())
         items_in = len(items)
-        journal.tell(NewEvent(kind="step.started", step=step, at=began, data={"attempt": 1, "items": items_in}))
         found: Result | Command | None = None
         try:
             call = _call(live, key, node, ports, items, began)
+            journal.tell(NewEvent(kind="step.started", step=step, at=began, data={"attempt": 1, "items": items_in}))
             try:
                 waits_for = call.send(None)
             except StopIteration as stopped:
@@ -71,7 +75,7 @@ async def run_light(live: LiveRun, key: StepKey) -> Changes | None:
             if outputs is None:
                 found = returned if node.type.each_item else normalise(returned, node.type, node.ports_out, items)
                 if not isinstance(found, Result):
-                    return await Step(live, key).settle(began, _given(cast(Command, found)))
+                    raise _Commanded
                 outputs = {port: as_items(made) for port, made in found.outputs.items() if len(made)}
             now = datetime.now(UTC)
             said = timestamp(now)
@@ -95,7 +99,8 @@ async def run_light(live: LiveRun, key: StepKey) -> Changes | None:
             )
             changes = live.record(Entry("step.ended", key, data, outputs), (told,), (row,))
         except (Exception, asyncio.CancelledError) as raised:
-            return await Step(live, key).settle(began, _raised(raised))
+            outcome = _given(cast(Command, found)) if isinstance(raised, _Commanded) else _raised(raised)
+            return await Step(live, key).settle(began, outcome)
         ready = changes.ready
         if len(ready) != 1 or changes.finished or state.ending or state.paused:
             live.leave(key)
@@ -112,7 +117,11 @@ async def run_light(live: LiveRun, key: StepKey) -> Changes | None:
             live.running[following] = token
         key, token = following, live.running[following]
         if now >= pause_at:
-            await asyncio.sleep(0)
+            try:
+                await asyncio.sleep(0)
+            except asyncio.CancelledError:
+                live.leave(key)
+                raise
             now = datetime.now(UTC)
             said = timestamp(now)
             pause_at = now + _TURN
@@ -124,7 +133,7 @@ def _light(live: LiveRun, key: StepKey) -> NodeProgram | None:
     """The step's node, if nothing about the step needs more than this module does."""
     state = live.state
     frame = state.frames.get(key.frame)
-    if frame is None or not live.light:
+    if frame is None:
         return None
     node = frame.program.nodes[key.node]
     if not node.light or live.recorded is not None or live.told is not None:

@@ -93,8 +93,6 @@ class LiveRun:
     """Steps with effects that run at once, where the graph does not say."""
     fuse: bool = True
     """Run pure steps inside the task of the step that made them ready."""
-    light: bool = True
-    """Execute pure steps by `runtime.light` where that can be; the records are the same."""
     running: dict[StepKey, Token] = field(default_factory=dict[StepKey, Token])
     session_begun: set[StepKey] = field(default_factory=set[StepKey])
     """`once` tries begun in this process: their outcome is not unknown."""
