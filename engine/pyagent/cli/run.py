@@ -59,12 +59,14 @@ async def run_command(options: RunOptions) -> Exit:
             from pyagent.cli.serve import run_and_serve
 
             return await run_and_serve(engine, document, inputs, options, console)
-        run = await start(engine, document, inputs, options)
+        run = await start(engine, document, inputs, options, reserve=True)
         return await watch_run(engine, run, document.spec, console, as_json=options.as_json)
 
 
-async def start(engine: Engine, document: Document, inputs: Mapping[str, Any], options: RunOptions) -> Run:
-    """Queue the run, as part of the trace that the environment names."""
+async def start(
+    engine: Engine, document: Document, inputs: Mapping[str, Any], options: RunOptions, *, reserve: bool
+) -> Run:
+    """Queue the run, as part of the trace that the environment names; `reserve`: for this engine to drive it at once."""
     from pyagent.runtime.trace import read_labels
     from pyagent.settings import TRACEPARENT, TRACESTATE
 
@@ -75,6 +77,7 @@ async def start(engine: Engine, document: Document, inputs: Mapping[str, Any], o
         key=options.key,
         key_policy=options.on_key,
         production=not options.test,
+        reserve=reserve,
         labels=read_labels({"traceparent": TRACEPARENT.text(), "tracestate": TRACESTATE.text()}),
     )
 

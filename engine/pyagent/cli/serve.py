@@ -113,7 +113,7 @@ async def run_and_serve(
     from pyagent.server.serving import serving
 
     async with serving(engine, token=server_token(), host=options.host, port=options.port) as server:
-        run = await start(engine, document, inputs, options)
+        run = await start(engine, document, inputs, options, reserve=False)
         watch = Watch(engine, run, document.spec, console, as_json=options.as_json, drive=False)
         if not options.as_json:
             console.print(f"[bold]{escape(document.spec.name or document.spec.id)}[/]  [dim]run {run.id}[/]")

@@ -44,6 +44,7 @@ from pyagent.store.base import (
     KeyPolicy,
     Lease,
     LogConflict,
+    MessageTaken,
     NewEvent,
     NewRun,
     Run,
@@ -137,8 +138,10 @@ class Engine(Requests):
         parent_step: str | None = None,
         labels: Mapping[str, str] | None = None,
         blobs: Sequence[tuple[str, bytes]] = (),
+        reserve: bool = False,
     ) -> Run:
         """Queue a run of the graph; `drive` or `work` executes it. `blobs`: payloads that the inputs name, by digest.
+        `reserve`: this engine is about to drive it, and no other worker of the store is to take it first.
 
         Raises `GraphError` if the graph does not hold together, `InputError` if the inputs do not fit, `KeyTaken`.
         """
@@ -163,6 +166,7 @@ class Engine(Requests):
             parent_step=parent_step,
             slot=turn.slot,
             slots=turn.slots,
+            reserved_for=self.peer if reserve and not blobs else None,
             owner=self.owner,
             actor=actor,
             labels=dict(labels or {}),
@@ -178,7 +182,7 @@ class Engine(Requests):
 
     async def run(self, graph: GraphLike, inputs: Mapping[str, Any] | None = None, **options: Any) -> Run:
         """Start a run and drive it here until it ends or waits. Options as for `start`."""
-        started = await self.start(graph, inputs, **options)
+        started = await self.start(graph, inputs, reserve=True, **options)
         if started.status in ENDED:
             return started
         return await self.drive(started.id)
@@ -281,7 +285,7 @@ class Engine(Requests):
 
     async def _give_up(self, run_id: str, error: PyAgentError) -> None:
         """A run that cannot even be loaded fails, so that no worker takes it again and again."""
-        if isinstance(error, StoreUnavailable | LogConflict):
+        if isinstance(error, StoreUnavailable | LogConflict | MessageTaken):
             # It is not the run's fault: who takes it next reads the log as it is by then.
             await asyncio.sleep(1)
             return

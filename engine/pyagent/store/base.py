@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 RunStatus = Literal["queued", "running", "waiting", "paused", "completed", "failed", "cancelled"]
 ENDED: frozenset[RunStatus] = frozenset({"completed", "failed", "cancelled"})
+RESERVED = timedelta(seconds=10)
+"""How long a new run is kept for `NewRun.reserved_for`."""
 StepStatus = Literal["running", "waiting", "unknown", "completed", "failed", "skipped", "cancelled"]
 KeyPolicy = Literal["reject", "existing", "replace"]
 OnceChoice = Literal["ask", "repeat", "reuse"]
@@ -122,6 +124,9 @@ class NewRun:
     slot: str | None = None
     """Runs with the same slot take turns (`settings.concurrency`): at most `slots` of them are at work or wait."""
     slots: int = 1
+    reserved_for: str | None = None
+    """Who alone may claim the run in the first `RESERVED`: whoever starts a run to execute it at once must not find it
+    taken by another worker. Without effect where runs take turns."""
     owner: str = "local"
     actor: str = "local"
     semantics: int = 1

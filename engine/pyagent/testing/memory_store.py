@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pyagent.errors import LeaseHeld, LeaseLost, NotFound, StoreError
 from pyagent.store.base import (
     ENDED,
+    RESERVED,
     Commit,
     KeySpent,
     KeyTaken,
@@ -116,6 +117,7 @@ class MemoryStore(MemoryEvents):
                 raise KeySpent(f"Run {spent}, which is deleted, began with {run.key!r}.", details={"run": spent})
             self._spent.pop((run.owner, run.graph_id, run.key), None)
             self._keys[run.owner, run.graph_id, run.key] = run.id
+        reserved = run.reserved_for if run.slot is None else None
         created = Run(
             id=run.id,
             graph_id=run.graph_id,
@@ -144,8 +146,8 @@ class MemoryStore(MemoryEvents):
             outputs=None,
             error=None,
             log_length=0,
-            lease_owner=None,
-            lease_expires_at=None,
+            lease_owner=reserved,
+            lease_expires_at=now + RESERVED if reserved else None,
             adoptions=0,
         )
         self._runs[run.id] = _Kept(run=created, key_window=run.key_window)
@@ -268,14 +270,15 @@ class MemoryStore(MemoryEvents):
         holder = kept.run.lease_owner
         if holder is not None and holder != owner and not self._lease_expired(kept.run):
             raise LeaseHeld(f"{holder} holds run {run_id}.", details={"owner": holder})
+        adopted = holder is not None and kept.token > 0  # before the first token stands a reservation
         kept.token += 1
         lease = Lease(
             run_id=run_id,
             owner=owner,
             token=kept.token,
             expires_at=self._clock() + ttl,
-            adopted=holder is not None,
-            adoptions=kept.run.adoptions + (holder is not None),
+            adopted=adopted,
+            adoptions=kept.run.adoptions + adopted,
         )
         kept.run = replace(kept.run, lease_owner=owner, lease_expires_at=lease.expires_at, adoptions=lease.adoptions)
         return lease

@@ -269,6 +269,17 @@ class RunConformance(SuccessionConformance):
         assert (await store.get_run(run.id)).adoptions == 0
         assert (await store.claim(run.id, "next", OVER)).adoptions == 1
 
+    async def test_a_reserved_run_is_for_one_worker_alone_and_its_claim_is_no_adoption(self, store: Store) -> None:
+        run = await store.create_run(new_run(reserved_for="one"))
+        assert await store.claimable() == []
+        with pytest.raises(LeaseHeld):
+            await store.claim(run.id, "two", MINUTE)
+        lease = await store.claim(run.id, "one", MINUTE)
+        assert (lease.adopted, lease.adoptions) == (False, 0)
+        await store.commit(lease, Commit(status="running"))
+        await store.renew(lease, OVER)
+        assert (await store.claim(run.id, "two", MINUTE)).adopted
+
     async def test_an_unknown_run_cannot_be_claimed(self, store: Store) -> None:
         with pytest.raises(NotFound):
             await store.claim("unknown", "one", MINUTE)

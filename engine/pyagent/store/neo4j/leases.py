@@ -89,10 +89,10 @@ async def claim(to: AsyncManagedTransaction, run_id: str, owner: str, ttl: timed
     held = await lock(to, run_id)
     if held is None:
         raise no_run(run_id)
-    adopted = held["owner"] is not None
-    if in_turn and not adopted and (turn := await row(to, _TURN, run=run_id)) is not None and turn["taken"]:
+    adopted = held["owner"] is not None and held["token"] > 0  # before the first token stands a reservation
+    if in_turn and held["owner"] is None and (turn := await row(to, _TURN, run=run_id)) is not None and turn["taken"]:
         raise SlotTaken(f"Run {run_id} waits for its turn.", details={"run": run_id})
-    if adopted and held["owner"] != owner and not held["expired"]:
+    if held["owner"] is not None and held["owner"] != owner and not held["expired"]:
         raise LeaseHeld(
             f"{held['owner']} holds run {run_id} until {moment(held['expires_at']).isoformat()}.",
             details={"owner": held["owner"]},

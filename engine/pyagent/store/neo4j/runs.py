@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyagent.errors import LeaseHeld, NotFound, StoreError
 from pyagent.store import codec
-from pyagent.store.base import KeySpent, KeyTaken, NewRun, Run, RunFilter, RunStatus, StepRecord, lowered
+from pyagent.store.base import RESERVED, KeySpent, KeyTaken, NewRun, Run, RunFilter, RunStatus, StepRecord, lowered
 from pyagent.store.neo4j import leases, payloads, streams
 from pyagent.store.neo4j.checkpoints import DELETE_THREAD
 from pyagent.store.neo4j.connection import do, row, rows
@@ -28,7 +28,9 @@ WITH c.value AS number, datetime.truncate('microsecond', datetime.realtime()) AS
 CREATE (r:Run {id: $run})
 SET r += $values, r.number = number, r.status = 'queued', r.created_at = now, r.updated_at = now,
     r.log_length = 0, r.step_count = 0, r.seen = 0
-CREATE (r)-[:HAS_LEASE]->(:Lease {run: $run, token: 0, adoptions: 0})
+CREATE (r)-[:HAS_LEASE]->(l:Lease {run: $run, token: 0, adoptions: 0})
+SET l.owner = $reserved,
+    l.expires_at = CASE WHEN $reserved IS NULL THEN null ELSE now + duration({microseconds: $reserved_for}) END
 WITH r
 CALL (r) {
     MATCH (v:Version {hash: r.graph_hash}) CREATE (r)-[:OF]->(v)
@@ -121,7 +123,14 @@ async def create(to: AsyncManagedTransaction, run: NewRun) -> Run:
             raise KeyTaken(f"Run {holder.id} ({holder.status}) holds the key {run.key!r}.", details={"run": holder.id})
         if holder.ended_at is None:
             await streams.post(to, holder.id, "cancel", actor=run.actor)
-    await do(to, _CREATE, run=run.id, values=_values(run))
+    await do(
+        to,
+        _CREATE,
+        run=run.id,
+        values=_values(run),
+        reserved=run.reserved_for if run.slot is None else None,
+        reserved_for=RESERVED // MICROSECOND,
+    )
     if run.key is not None:
         await do(to, _HOLD_KEY, run=run.id, **key)
     return await get(to, run.id)

@@ -32,12 +32,12 @@ def claim(
     if row is None:
         raise rows.no_run(run_id)
     number, holder, token, expires_at, adoptions = row
-    adopted = holder is not None
-    if in_turn and not adopted:
+    adopted = holder is not None and token > 0  # before the first token stands a reservation
+    if in_turn and holder is None:
         query = f"SELECT 1 FROM run_state s WHERE s.run = ? AND {_NO_TURN}"  # noqa: S608
         if connection.execute(query, (number,)).fetchone():
             raise SlotTaken(f"Run {run_id} waits for its turn.", details={"run": run_id})
-    if adopted and holder != owner and expires_at > rows.stamp(now):
+    if holder is not None and holder != owner and expires_at > rows.stamp(now):
         raise LeaseHeld(
             f"{holder} holds run {run_id} until {rows.moment(expires_at).isoformat()}.", details={"owner": holder}
         )

@@ -9,7 +9,7 @@ from typing import Any
 
 from pyagent.errors import LeaseHeld, NotFound, StoreError
 from pyagent.store import codec
-from pyagent.store.base import GraphVersion, KeySpent, KeyTaken, NewEvent, NewRun, Run, RunFilter, lowered
+from pyagent.store.base import RESERVED, GraphVersion, KeySpent, KeyTaken, NewEvent, NewRun, Run, RunFilter, lowered
 from pyagent.store.sqlite import batches, messages, payloads, retention, rows
 from pyagent.store.sqlite.checkpoints import SqliteCheckpoints
 
@@ -98,9 +98,10 @@ def create(connection: sqlite3.Connection, run: NewRun, events: Sequence[NewEven
         ),
     ).lastrowid
     assert number is not None
+    reserved = run.reserved_for if run.slot is None else None
     connection.execute(
-        "INSERT INTO run_state (run, updated_at, slot, slots) VALUES (?, ?, ?, ?)",
-        (number, stamped, run.slot, run.slots),
+        "INSERT INTO run_state (run, updated_at, slot, slots, lease_owner, lease_expires_at) VALUES (?, ?, ?, ?, ?, ?)",
+        (number, stamped, run.slot, run.slots, reserved, rows.stamp(now + RESERVED) if reserved else None),
     )
     if run.key is not None:
         connection.execute(
