@@ -15,6 +15,9 @@ from pyagent.runtime.log import Entry
 from pyagent.runtime.state import RunState
 from pyagent.store.base import ENDED, Event, Run, StepRecord
 
+MOST_LEASED = 30
+"""Seconds."""
+
 
 async def check(told: Told, engine: Engine) -> None:
     """Check all of it. Raises `AssertionError`."""
@@ -24,7 +27,9 @@ async def check(told: Told, engine: Engine) -> None:
     messages: Counter[int] = Counter()
     for run in told.runs:
         assert run.status in ENDED
-        assert run.lease_owner is None or run.lease_expires_at is None, f"{run.id} is leased to {run.lease_owner}"
+        # Who claimed it and heard no answer holds it until its lease runs out.
+        left = (run.lease_expires_at - await told.store.now()).total_seconds() if run.lease_expires_at else 0
+        assert left < MOST_LEASED, f"{run.id} is leased to {run.lease_owner} for {left} s"
         log = await engine.log(run.id)
         shadow = Shadow(told.case)
         first = next((entry for entry in log if entry.kind == "run.started"), None)
@@ -53,6 +58,9 @@ async def check_stream(told: Told) -> None:
 
 def _check_end(run: Run, shadow: Shadow, log: Sequence[Entry], outputs: Any) -> None:
     asked = any(entry.kind == "run.cancel" for entry in log)
+    if (run.error or {}).get("code") == "run.crash_loop":
+        # Five workers that died, or were cut off, one after the other: that is how it is to end.
+        return
     match shadow.ended:
         case "completed":
             # A cancel may come when all steps have ended, before the run has.
@@ -61,13 +69,16 @@ def _check_end(run: Run, shadow: Shadow, log: Sequence[Entry], outputs: Any) -> 
                 assert outputs == {"total": shadow.counted}, f"{outputs}, not {shadow.counted}: a step is lost"
         case "failed":
             assert run.status == "failed", (run.status, run.error)
-            if shadow.failures:
+            # What is resumed after such a failure goes on elsewhere, and of two failures the last is told.
+            others = any(entry.kind == "run.resume" or entry.data.get("status") == "failed" for entry in log)
+            if shadow.failures and not others:
                 assert (run.error or {}).get("code") in shadow.failures, (run.error, shadow.failures)
         case "cancelled":
             # What its running steps came to may have failed it before it had ended.
             assert run.status in ("cancelled", "failed"), (run.status, run.error)
         case "restarted":
-            assert run.status == "completed" or (asked and run.status == "cancelled"), (run.status, run.error)
+            # What steps that ran beside came to may have failed it before it had ended.
+            assert run.status in ("completed", "failed") or (asked and run.status == "cancelled"), run
         case _:
             raise AssertionError(
                 f"{run.id} is {run.status} {run.error}, and the rules have more to do: {shadow.ended!r}"
@@ -77,21 +88,26 @@ def _check_end(run: Run, shadow: Shadow, log: Sequence[Entry], outputs: Any) -> 
 def _check_rows(run: Run, shadow: Shadow, log: Sequence[Entry], rows: Sequence[StepRecord]) -> None:
     by_step = {row.step: row for row in rows}
     assert len(by_step) == len(rows)
-    for entry in log:
-        if entry.kind == "step.ended" and (row := by_step.get(str(entry.step))) is not None:
+    last = {entry.step: entry for entry in log if entry.kind == "step.ended"}
+    for entry in last.values():
+        if (row := by_step.get(str(entry.step))) is not None:
             expected = "unknown" if entry.data.get("unknown") else entry.data["status"]
             assert row.status == expected, (row, entry)
             put = {port: len(items) for port, items in (entry.outputs or {}).items() if len(items)}
             assert {port: n for port, n in row.items_out.items() if n} == put or entry.data["status"] != "completed"
-        elif entry.kind == "step.ended":
+        else:
             raise AssertionError(f"{entry.step} has no row")
     # A loser may have been stopped in the middle of a `once` try: that is recorded, and nothing waits for it.
     lost = {str(entry.step) for entry in log if entry.data.get("unknown")}
     still = [row.step for row in rows if row.status in ("running", "waiting", "unknown") and row.step not in lost]
     if run.status == "completed" and shadow.ended == "completed":
         assert not still, f"the run has completed and these rows are open: {still}"
-        assert {row.step for row in rows if row.status == "skipped"} == shadow.skipped
-        assert {row.step for row in rows if row.status != "skipped"} == shadow.started
+        skipped = {row.step for row in rows if row.status == "skipped"}
+        # What a successor skips as it begins, before anybody drives it, has no row.
+        same = skipped <= shadow.skipped if run.continues else skipped == shadow.skipped
+        assert same, f"{run.id} skipped {skipped}, not {shadow.skipped}"
+        known = {row.step for row in rows if row.status != "skipped"}
+        assert known == shadow.started, f"{run.id} has rows of {known}, not of {shadow.started}"
 
 
 async def _check_lineage(engine: Engine, run: Run, log: Sequence[Entry]) -> None:

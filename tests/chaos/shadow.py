@@ -88,7 +88,7 @@ class Shadow:
         history, play, step = self.frames[key.frame], self.plays[key.frame], (key.node, key.scope)
         if status == "cancelled":
             if entry.data["reason"] != "loser":
-                self.ended = self.ended or "stopped"
+                # The run is ending; should it be resumed, the step begins again.
                 return
             self._decided(key.frame, history.end(Entry(step)))
             return

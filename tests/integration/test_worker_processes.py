@@ -51,7 +51,11 @@ async def store_and_engine(folder: Path) -> AsyncIterator[Engine]:
 
 async def worker(folder: Path, *options: str) -> Process:
     """A worker that has begun."""
-    environment = {**os.environ, "PYAGENT_STORE": f"sqlite:///{folder}/work.db", "XDG_CACHE_HOME": str(folder / "cache")}
+    environment = {
+        **os.environ,
+        "PYAGENT_STORE": f"sqlite:///{folder}/work.db",
+        "XDG_CACHE_HOME": str(folder / "cache"),
+    }
     line = [PYAGENT, "worker", "--json", *options]
     process = await asyncio.create_subprocess_exec(*line, stdout=PIPE, stderr=PIPE, env=environment)
     assert process.stdout is not None
@@ -77,9 +81,7 @@ async def begun(folder: Path, lines: int) -> None:
 
 async def test_two_workers_share_the_runs_and_none_is_done_twice(tmp_path: Path) -> None:
     async with store_and_engine(tmp_path) as engine:
-        runs = [
-            await engine.start(WORK, {"n": n, "folder": str(tmp_path), "seconds": 0.05}) for n in range(24)
-        ]
+        runs = [await engine.start(WORK, {"n": n, "folder": str(tmp_path), "seconds": 0.05}) for n in range(24)]
         workers = [await worker(tmp_path, "--limit", "2") for _ in range(2)]
         ended = [await asyncio.wait_for(engine.wait(run.id), PATIENCE) for run in runs]
 

@@ -17,8 +17,8 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
-import pyagent.runtime.compile  # noqa: F401  read before the fork
-import pyagent.store.neo4j.store  # noqa: F401
+import pyagent.runtime.compile
+import pyagent.store.neo4j.store
 import pyagent.store.sqlite.store  # noqa: F401
 from chaos.cases import make_case
 from chaos.world import Effect, Worlds

@@ -18,9 +18,7 @@ SEEDS = 20
 
 
 @pytest.mark.parametrize("first", range(0, CASES, SEEDS))
-def test_nothing_is_lost_and_nothing_happens_twice(
-    first: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_is_lost_and_nothing_happens_twice(first: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYAGENT_WORK", str(tmp_path))
     stale = 0
     for seed in range(first, first + SEEDS):

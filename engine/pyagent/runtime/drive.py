@@ -63,6 +63,8 @@ class Driver:
         self._seen = 0
         self._taken: set[int] = set()
         """Messages that are recorded and whose commit may be under way."""
+        self._reading = asyncio.Lock()
+        """Held while messages are recorded: how the run stands must not be said in the middle of that."""
         self._taking: set[StepKey] = set()
         """Steps whose answer, an unaddressed signal, is being committed."""
         self._timeout = live.state.program.graph.settings.timeout
@@ -75,7 +77,8 @@ class Driver:
             await self.journal.flush()
             await self._read_messages()
             await self._execute()
-            await self._close()
+            async with self._reading:
+                await self._close()
         finally:
             for watcher in watchers:
                 watcher.cancel()
@@ -307,15 +310,15 @@ class Driver:
     async def _read_messages(self) -> None:
         """Record what was asked of the run, in the order in which it came (SEMANTICS 21)."""
         state = self.live.state
-        signals = [
-            (wait.get("name", ""), wait.get("key", "")) for wait in state.parked.values() if wait["kind"] == "signal"
-        ]
         woken: list[StepKey] = []
-        for message in await self.means.store.messages(self.run.id, signals):
-            self._seen = max(self._seen, message.id)
-            if message.id in self._taken:
-                continue
-            woken.extend(await self._take(message))
+        async with self._reading:
+            waits = [wait for wait in state.parked.values() if wait["kind"] == "signal"]
+            signals = [(wait.get("name", ""), wait.get("key", "")) for wait in waits]
+            for message in await self.means.store.messages(self.run.id, signals):
+                self._seen = max(self._seen, message.id)
+                if message.id in self._taken:
+                    continue
+                woken.extend(await self._take(message))
         if woken:
             self.live.wake(woken)
 

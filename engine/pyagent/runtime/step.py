@@ -65,8 +65,9 @@ class Step:
         """
         live, key = self.live, self.key
         try:
-            if key not in live.state.startable:
-                raise StepInterrupted("what the step was part of has ended")
+            state = live.state
+            if key not in state.startable or key in state.parked or key in state.expansions:
+                raise StepInterrupted("it was begun elsewhere, or what it was part of has ended")
             if self.token.cancelled:
                 return await self._stopped()
             pinned = None if live.production else live.state.program.graph.pins.get(key.node)
