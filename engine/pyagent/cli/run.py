@@ -66,7 +66,7 @@ async def run_command(options: RunOptions) -> Exit:
 async def start(
     engine: Engine, document: Document, inputs: Mapping[str, Any], options: RunOptions, *, reserve: bool
 ) -> Run:
-    """Queue the run, as part of the trace that the environment names; `reserve`: for this engine to drive it at once."""
+    """Queue the run, as part of the trace that the environment names; `reserve`: to be driven here at once."""
     from pyagent.runtime.trace import read_labels
     from pyagent.settings import TRACEPARENT, TRACESTATE
 

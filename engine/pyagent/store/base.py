@@ -471,6 +471,7 @@ class Store(Upkeep, Protocol):
         """Take the run for `owner`. Raises `LeaseHeld` if another owner's lease has not expired, `NotFound`, and
         `SlotTaken` for a queued run whose turn has not come: runs with the same slot begin in the order of creation,
         and hold it until they have ended. One that has a cancel message need not wait.
+        A reservation (`NewRun.reserved_for`) keeps others away as a lease does; a claim after it is no adoption.
 
         An owner that claims again gets a new token, which ends its own old lease: as after an expired one, the lease
         is `adopted`, and `adoptions` counts it until the next commit."""
