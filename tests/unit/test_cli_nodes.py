@@ -123,6 +123,17 @@ def test_a_name_that_does_not_fit_is_refused(command: Command, name: str, hint: 
     assert hint in err
 
 
+def test_a_name_that_no_file_can_have_is_refused(command: Command, tmp_path: Path) -> None:
+    code, _, err = command("node", "new", "a." + "b" * 300)
+    assert (code, "input.node_name" in err) == (Exit.USAGE, True)
+    assert not (tmp_path / "nodes").exists()
+
+
+def test_a_new_type_that_stands_before_an_installed_one_says_so(command: Command) -> None:
+    assert "is installed already" in command("node", "new", "io.http")[1]
+    assert "is installed already" not in command("node", "new", "io.shouted")[1]
+
+
 def test_nothing_is_written_over(command: Command) -> None:
     command("node", "new", "text.shout")
     code, _, err = command("node", "new", "text.shout")

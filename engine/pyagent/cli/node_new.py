@@ -15,8 +15,12 @@ from pyagent.cli.exits import Exit
 from pyagent.cli.output import print_json
 from pyagent.cli.text import escape
 from pyagent.errors import InputError
+from pyagent.sdk import Registry
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
+_LONGEST_NAME = 100
+"""Characters of a name: file names made of it must fit a file system's 255 bytes, with what is put before and behind.
+"""
 
 _NODE = Template('''\
 """`$name`: texts in capitals."""
@@ -146,9 +150,16 @@ def new_node(name: str, *, folder: Path | None, package: bool, as_json: bool) ->
             code="input.node_name",
             hint="Use `domain.name` in lower case, such as text.shout.",
         )
+    if len(name) > _LONGEST_NAME:
+        raise InputError(
+            f"{name[:40]}… has {len(name)} characters; the name of a node type has {_LONGEST_NAME} at most",
+            code="input.node_name",
+            hint="Choose a shorter one, such as text.shout.",
+        )
     files = _package(name, folder) if package else _local(name, folder or Path("nodes"))
     if taken := [path for path in files if path.exists() and path.name not in ("pyproject.toml", "README.md")]:
         raise InputError(f"{taken[0]} is there already", code="input.exists", hint="Choose another name or folder.")
+    shadowed = Registry.installed().get(name) is not None
     made: list[Path] = []
     try:
         for path, text in files.items():
@@ -163,11 +174,16 @@ def new_node(name: str, *, folder: Path | None, package: bool, as_json: bool) ->
         raise
     module = next(path for path in files if path.suffix == ".py" and path.stem == _module(name))
     if as_json:
-        print_json({"type": f"{name}@1", "files": [str(path) for path in files]})
+        print_json({"type": f"{name}@1", "files": [str(path) for path in files], "shadows": shadowed})
         return Exit.DONE
     console = Console(highlight=False, soft_wrap=True)
     for path in files:
         console.print(f"wrote {escape(str(path))}")
+    if shadowed:
+        console.print(
+            f"[yellow]{name} is installed already:[/] of two types of one name, that of a folder which PYAGENT_NODES "
+            "names is taken, else the installed one"
+        )
     if package:
         root = next(path for path in files if path.name == "pyproject.toml").parent
         console.print(f"\nInstall it: [bold]pip install -e {escape(str(root))}[/]")
