@@ -157,6 +157,13 @@ KEEP_EVENTS = Setting(
     description="Which events a server keeps: those of a time (`30d`), or so many (`1000000`); of two, what both keep",
     told_default="those of all runs that are kept",
 )
+WEBHOOK_MEMORY = Setting(
+    name="PYAGENT_WEBHOOK_MEMORY",
+    kind="text",
+    default="256 MiB",
+    description="Bytes of webhook calls' bodies that the server holds at one time, all senders together; who comes "
+    "when they are taken is told to come again",
+)
 TRACEPARENT = Setting(
     name="TRACEPARENT",
     kind="text",

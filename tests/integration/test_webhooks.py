@@ -259,6 +259,39 @@ async def test_a_client_that_breaks_off_starts_nothing(served: Served) -> None:
     assert len(await served.runs()) == 1
 
 
+async def test_slow_senders_cannot_hold_more_memory_than_the_server_gives_all_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYAGENT_WEBHOOK_MEMORY", "250 KB")
+    async with served_in(tmp_path) as served:
+        await _many_slow_senders(served)
+
+
+async def _many_slow_senders(served: Served) -> None:
+    await served.activate(hook(more="max_size: 1 MB"))
+    port = int(served.address.rpartition(":")[2])
+    head = b"POST /webhooks/orders HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100001\r\n\r\n"
+    senders = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
+    for _, writer in senders:
+        writer.write(head + b"x" * 100_000)
+        await writer.drain()
+    readers = [asyncio.create_task(reader.readuntil(b"\r\n\r\n")) for reader, _ in senders]
+    done, waiting = await asyncio.wait(readers, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+    (refused_one,) = (task.result() for task in done)
+    assert refused_one.startswith(b"HTTP/1.1 503 ")
+    assert b"retry-after: 5" in refused_one.lower()
+
+    answer = await served.world.post("/webhooks/orders", content=b"x" * 100_000)
+    await refused(answer, 503, "server.busy")
+    for _, writer in senders:
+        writer.write(b"x")
+    for task in waiting:
+        assert (await task).startswith(b"HTTP/1.1 202 ")
+    assert (await served.world.post("/webhooks/orders", content=b"x" * 100_000)).status_code == 202
+    for _, writer in senders:
+        writer.close()
+
+
 # who may
 
 

@@ -41,6 +41,7 @@ _BY_CODE = {
     "server.too_large": 413,
     "server.method": 405,
     "server.too_many": 429,
+    "server.busy": 503,
     "server.range": 416,
     "graph.conflict": 409,
     "graph.base_unknown": 409,

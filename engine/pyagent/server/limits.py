@@ -6,7 +6,8 @@ import math
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from starlette.requests import HTTPConnection
@@ -14,10 +15,13 @@ from starlette.requests import HTTPConnection
 from pyagent.errors import SetupError
 from pyagent.graph.duration import parse_duration
 from pyagent.server.errors import Refused
-from pyagent.settings import RATE_FAILURES, RATE_STARTS, RATE_WEBHOOKS, Setting
+from pyagent.settings import RATE_FAILURES, RATE_STARTS, RATE_WEBHOOKS, WEBHOOK_MEMORY, Setting
 
 _MOST_KEYS = 10_000
 """Buckets that are kept; of more, those that were used longest ago are forgotten, which fills them."""
+
+_BUSY = 5
+"""Seconds after which to come again, where bodies fill the memory that they may have."""
 
 
 class TooMany(Refused):
@@ -56,6 +60,55 @@ class Rate:
                 hint="Give a number and a time, such as 30/1m, or off.",
             ) from None
         return cls(count=int(found[1]), seconds=seconds)
+
+
+class Busy(Refused):
+    """The bodies that are on their way fill the memory that they may have (`server.busy`, 503 with `Retry-After`)."""
+
+    code = "server.busy"
+    hint = "Send it again after as many seconds as `Retry-After` says, or raise PYAGENT_WEBHOOK_MEMORY."
+
+    def __init__(self, size: int) -> None:
+        super().__init__(
+            f"webhook calls may hold {size} bytes at one time, and those are taken", details={"retry_after": _BUSY}
+        )
+
+
+class Budget:
+    """Bytes that all requests may hold together."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.held = 0
+
+    @classmethod
+    def of(cls, setting: Setting) -> Budget:
+        """What a setting such as `256 MiB` says. Raises `SetupError` (`setup.setting`)."""
+        from pydantic import ByteSize, TypeAdapter, ValidationError
+
+        try:
+            return cls(int(TypeAdapter(ByteSize).validate_python(setting.text())))
+        except ValidationError:
+            raise SetupError(
+                f"{setting.name} is {setting.text()!r}", code="setup.setting", hint="Give a size, such as 256 MiB."
+            ) from None
+
+    @contextmanager
+    def share(self) -> Generator[Callable[[int], None]]:
+        """One request's part: what it yields takes that many bytes more, or raises `Busy`; all are given back."""
+        mine = 0
+
+        def take(count: int) -> None:
+            nonlocal mine
+            if self.held + count > self.size:
+                raise Busy(self.size)
+            self.held += count
+            mine += count
+
+        try:
+            yield take
+        finally:
+            self.held -= mine
 
 
 class Limiter:
@@ -98,6 +151,8 @@ class Limits:
     starts: Limiter = field(default_factory=lambda: Limiter("starts of runs", Rate.of(RATE_STARTS)))
     webhooks: Limiter = field(default_factory=lambda: Limiter("calls of webhooks", Rate.of(RATE_WEBHOOKS)))
     failures: Limiter = field(default_factory=lambda: Limiter("wrong keys", Rate.of(RATE_FAILURES)))
+    bodies: Budget = field(default_factory=lambda: Budget.of(WEBHOOK_MEMORY))
+    """What the bodies of webhook calls may hold."""
 
 
 def client_of(connection: HTTPConnection) -> str:
@@ -119,4 +174,4 @@ def limited(choose: Callable[[Limits], Limiter]) -> Callable[[HTTPConnection], A
     return count
 
 
-__all__ = ["Limiter", "Limits", "Rate", "TooMany", "client_of", "limited"]
+__all__ = ["Budget", "Busy", "Limiter", "Limits", "Rate", "TooMany", "client_of", "limited"]

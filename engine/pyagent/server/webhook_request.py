@@ -7,7 +7,7 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 from urllib.parse import parse_qsl
@@ -150,12 +150,16 @@ def check_length(endpoint: Endpoint, headers: Headers) -> None:
         )
 
 
-async def read_body(endpoint: Endpoint, request: Request) -> bytes:
-    """The body, of which never more is kept than may be. Raises `WebhookRefused`, and `ClientDisconnect`."""
+async def read_body(endpoint: Endpoint, request: Request, take: Callable[[int], None]) -> bytes:
+    """The body, of which never more is kept than may be; `take` is told of its bytes before they are kept.
+
+    Raises `WebhookRefused`, `ClientDisconnect`, and what `take` raises.
+    """
     body = bytearray()
     try:
         async with asyncio.timeout(BODY_SECONDS):
             async for chunk in request.stream():
+                take(len(chunk))
                 body += chunk
                 if len(body) > endpoint.max_size:
                     raise _too_large(endpoint)

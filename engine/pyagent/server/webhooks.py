@@ -29,7 +29,7 @@ from pyagent.runtime.trace import read_labels
 from pyagent.sdk.sources import Endpoint, Occurrence
 from pyagent.server.context import ServerContext
 from pyagent.server.errors import error_response, status_of, unexpected
-from pyagent.server.limits import limited
+from pyagent.server.limits import Busy, limited
 from pyagent.server.webhook_request import (
     Body,
     WebhookRefused,
@@ -138,17 +138,19 @@ class Webhooks:
         origin = check_origin(endpoint, request)
         if request.method == "OPTIONS":
             return _preflight(endpoint, origin)
-        try:
-            await check_sender(endpoint, request.headers, None)
-            check_length(endpoint, request.headers)
-            raw = await read_body(endpoint, request)
-            await check_sender(endpoint, request.headers, raw)
-        except WebhookRefused as refused:
-            if refused.status == 401:
-                await _count_failure(request)
-            raise
-        key = key_of(endpoint, request.headers)
-        run = await self._start(match, request, key, await parsed(request.headers, raw))
+        with self.context.limits.bodies.share() as take:
+            try:
+                await check_sender(endpoint, request.headers, None)
+                check_length(endpoint, request.headers)
+                raw = await read_body(endpoint, request, take)
+                await check_sender(endpoint, request.headers, raw)
+            except WebhookRefused as refused:
+                if refused.status == 401:
+                    await _count_failure(request)
+                raise
+            key = key_of(endpoint, request.headers)
+            run = await self._start(match, request, key, await parsed(request.headers, raw))
+            del raw  # the answer may take long to come
         response = await self._answered(endpoint, run, request)
         if origin is not None:
             response.headers["Access-Control-Allow-Origin"] = origin
@@ -317,7 +319,7 @@ class _Door:
             response = error_response(error)
             if error.code == "input.consent":
                 response.status_code = 422
-            if status_of(error) >= 500:
+            if status_of(error) >= 500 and not isinstance(error, Busy):
                 unexpected(error)
         await response(scope, receive, send)
 
