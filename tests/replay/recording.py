@@ -1,7 +1,7 @@
 """Recorded runs: a graph, the log of one run of it, and what followed from each entry when it was recorded.
 
-`python -m replay.recording NAME GRAPH_FILE [INPUTS [ANSWER]]` (in `tests/`, with JSON) records another. A recording is never changed: the rules of
-its semantics version decide the same for ever, and a changed rule gets a new version.
+`python -m replay.recording NAME GRAPH_FILE [INPUTS [ANSWER]]` (in `tests/`, with JSON) records another. A recording
+is never changed: the rules of its semantics version decide the same for ever, and a changed rule gets a new version.
 """
 
 from __future__ import annotations
