@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -36,6 +37,12 @@ nodes:
             time.sleep(0.02)
         return [{"done": True}]
 edges: [begin -> work]
+"""
+FORM = """\
+pyagent: 1
+id: form
+nodes:
+  - {id: ask, use: flow.ask@1, with: {fields: [{name: colour, type: text, required: true}]}}
 """
 
 
@@ -201,6 +208,41 @@ def test_show_follows_a_run_that_another_process_executes(folder: Path) -> None:
             out, _ = follower.communicate(timeout=30)
             assert follower.returncode == 0
             assert "✓ work" in out
+
+
+def test_a_form_that_is_left_open_on_the_terminal_ends_with_3_and_says_once_how_to_answer_it(folder: Path) -> None:
+    (folder / "form.yaml").write_text(FORM)
+    terminal, inner = os.openpty()
+    process = subprocess.Popen(
+        [*PYAGENT, "run", "form"],
+        env=environment(folder) | {"TERM": "xterm", "COLUMNS": "60"},
+        cwd=folder,
+        stdin=inner,
+        stdout=inner,
+        stderr=inner,
+    )
+    os.close(inner)
+    said, answered = "", False
+    try:
+        while chunk := _read(terminal):
+            said += chunk
+            if not answered and "leave it open" in said:
+                os.write(terminal, b"\n")
+                answered = True
+        assert process.wait(20) == 3
+    finally:
+        process.kill()
+        os.close(terminal)
+    said = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", said)
+    assert said.count(f"pyagent answer {only_run(folder)['id']} ask  (or with --set NAME=VALUE)") == 1
+
+
+def _read(terminal: int) -> str:
+    """What comes from the terminal; empty when its program has ended."""
+    try:
+        return os.read(terminal, 4096).decode("utf-8", "replace")
+    except OSError:
+        return ""
 
 
 def test_a_port_in_use_is_a_clear_error(folder: Path) -> None:

@@ -85,7 +85,8 @@ class TreeScreen:
         """Nothing: the tree is drawn from the view at an even pace."""
 
     def note(self, text: str) -> None:
-        self._live.console.print(text)
+        # What is to be copied stays whole.
+        self._live.console.print(text, soft_wrap=True)
 
     def aside(self) -> AbstractContextManager[None]:
         return _Aside(self._live)

@@ -122,7 +122,8 @@ async def watch_run(
         else:
             sum_up(ended, console)
             for step in watch.view.waiting() if ended.status == "waiting" else ():
-                console.print(how_to_go_on(ended.id, step))
+                if step.key not in watch.left_open:
+                    console.print(how_to_go_on(ended.id, step), soft_wrap=True)
         return Exit.INTERRUPTED if watch.interrupted.is_set() else exit_of_status(ended.status)
 
     return await with_signals(watched(), watch.interrupted, told, promise=promise)

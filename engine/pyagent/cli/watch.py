@@ -32,6 +32,8 @@ STOPPED = ENDED | {"paused"}
 """Statuses in which nobody works on a run, and it does not wait for anything by itself."""
 _ASKS = frozenset({"approval", "form", "webhook", "unknown", "signal"})
 """Waits that end only when somebody does something."""
+_ASKED_HERE = frozenset({"approval", "form"})
+"""Those of them that somebody at the terminal is asked about."""
 
 
 class Watch:
@@ -63,13 +65,16 @@ class Watch:
         self.screen: Screen = screen_for(self.view, console, as_json=as_json)
         self.interrupted = asyncio.Event()
         self._asked: set[str] = set()
+        self.left_open: set[str] = set()
+        """Steps that wait for somebody, who was told how to go on with them later."""
         self._started: dict[str, asyncio.Task[None]] = {}
         """Runs that this one has started, driven here as well."""
 
     async def until_it_stops(self, *, stay: bool = False) -> Run:
         """Show the run until it ended, is paused, or waits for somebody who cannot be asked here.
 
-        `stay` goes on through such waits: the page can answer. Returns how the run stands then. Raises `PyAgentError`.
+        Whoever is asked here may leave it open, and then cannot be asked either. `stay` goes on through such waits: the
+        page can answer. Returns how the run stands then. Raises `PyAgentError`.
         """
         with self.screen:
             follower = asyncio.create_task(self._follow())
@@ -127,9 +132,9 @@ class Watch:
             if run.status in STOPPED or self.interrupted.is_set():
                 return run
             if run.status == "waiting":
-                if not stay and not self.interactive and await self._needs_somebody():
+                if not stay and await self._needs_somebody():
                     return run
-                await self._until_claimable()
+                await self._until_claimable(stay)
                 run = await engine.store.get_run(run.id)
                 if run.status in STOPPED or self.interrupted.is_set():
                     return run
@@ -174,15 +179,21 @@ class Watch:
             # The task that takes them in looks whenever the store has changed.
             await asyncio.sleep(0.05)
 
-    async def _until_claimable(self) -> None:
-        """Return when something new is there for the waiting run: an answer, a signal, the end of a timer."""
+    async def _until_claimable(self, stay: bool = True) -> None:
+        """Return when something new is there for the waiting run: an answer, a signal, the end of a timer.
+
+        Without `stay` also when it waits for somebody who was asked here and left it open.
+        """
         store = self.engine.store
         while not self.interrupted.is_set():
             mark = store.mark()
             run = await store.get_run(self.run.id)
             if run.status in STOPPED or self.run.id in await store.claimable():
                 return
-            await store.changed(1.0, mark)
+            if not stay and run.status == "waiting" and self.left_open and await self._needs_somebody():
+                return
+            # Nothing is written to the store when somebody leaves a question open.
+            await store.changed(0.3 if self.interactive else 1.0, mark)
 
     async def _wait_for_lease(self) -> None:
         """Return when the lease that another worker holds may have ended.
@@ -219,7 +230,7 @@ class Watch:
         while True:
             mark = store.mark()
             run = await store.get_run(self.run.id)
-            waits = run.status == "waiting" and not stay and not self.interactive and await self._needs_somebody()
+            waits = run.status == "waiting" and not stay and await self._needs_somebody()
             # Whoever holds the run has not said yet that it goes on.
             if (run.status in STOPPED or waits) and run.lease_owner is None:
                 return run
@@ -234,11 +245,18 @@ class Watch:
             await store.changed(1.0, mark)
 
     async def _needs_somebody(self) -> bool:
-        """Whether a step waits for a person or a signal, not only for a time."""
-        records = await self.engine.store.steps(self.run.id)
-        return any(
-            record.status in ("waiting", "unknown") and (record.wait or {}).get("kind") in _ASKS for record in records
-        )
+        """Whether a step waits for a person or a signal, not only for a time, and nobody is to be asked here."""
+        if self.interactive and not self.left_open:
+            return False
+        kinds = {
+            record.step: (record.wait or {}).get("kind")
+            for record in await self.engine.store.steps(self.run.id)
+            if record.status in ("waiting", "unknown")
+        }
+        asking = {step for step, kind in kinds.items() if kind in _ASKS}
+        if not self.interactive:
+            return bool(asking)
+        return asking <= self.left_open and any(kinds[step] in _ASKED_HERE for step in asking)
 
     # -- showing --------------------------------------------------------------------------------------------------
 
@@ -270,8 +288,9 @@ class Watch:
 
     async def _ask_about(self, step: StepView) -> None:
         wait = step.wait or {}
-        if wait.get("kind") not in ("approval", "form"):
+        if wait.get("kind") not in _ASKED_HERE:
             self.screen.note(how_to_go_on(self.run.id, step))
+            self.left_open.add(step.key)
             return
         prompt: dict[str, Any] = dict(wait.get("prompt") or {})
 
@@ -291,6 +310,7 @@ class Watch:
         if answer is None:
             if step.status == "waiting":
                 self.screen.note(how_to_go_on(self.run.id, step))
+                self.left_open.add(step.key)
             return
         with contextlib.suppress(NotFound):
             await self.engine.answer(self.run.id, step.key, answer)
