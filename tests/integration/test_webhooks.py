@@ -113,6 +113,25 @@ async def test_the_body_can_be_the_inputs_that_a_graph_declares(served: Served) 
     assert len(await served.runs()) == 1
 
 
+async def test_the_fields_of_a_form_become_what_their_inputs_take(served: Served) -> None:
+    declared = "inputs: {count: {type: integer}, open: {type: boolean}, note: {type: string}}\n"
+    await served.activate(hook(more="inputs: body", head=declared))
+    good = await served.world.post("/webhooks/orders", data={"count": "3", "open": "true", "note": "7"})
+    assert (await served.outputs(good))["seen"] == {"count": 3, "open": True, "note": "7"}
+    parts = {name: (None, text) for name, text in (("count", "4"), ("open", "false"), ("note", "x"))}
+    good = await served.world.post("/webhooks/orders", files=parts)
+    assert (await served.outputs(good))["seen"] == {"count": 4, "open": False, "note": "x"}
+    await refused(await served.world.post("/webhooks/orders", data={"count": "many"}), 422, "input.invalid")
+
+
+async def test_json_that_is_sent_as_a_form_is_told_which_header_it_needs(served: Served) -> None:
+    await served.activate(hook(more="inputs: body", head="inputs: {count: {type: integer}}\n"))
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = await served.world.post("/webhooks/orders", content=b'{"count": 3}', headers=form)
+    await refused(answer, 415, "webhook.media_type")
+    assert "Content-Type: application/json" in answer.json()["hint"]
+
+
 async def test_what_somebody_must_agree_to_does_not_come_by_a_webhook(served: Served) -> None:
     declared = "inputs: {folder: {type: string, default: here, consent: it deletes.}}\n"
     await served.activate(hook(more="inputs: body", head=declared))

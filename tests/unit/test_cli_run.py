@@ -119,6 +119,16 @@ def test_inputs_that_do_not_fit_end_with_2_before_anything_starts(
     assert json.loads(command("runs", "--json")[1]) == []
 
 
+def test_a_needed_input_that_is_not_given_is_named_with_how_to_give_it(command: Command, folder: Path) -> None:
+    (folder / "needs.yaml").write_text(
+        "pyagent: 1\nid: needs\ninputs: {file: {type: string}, to: {type: string}}\nnodes: [{id: a, use: flow.noop@1}]\n"
+    )
+    code, _, err = command("run", "needs", "--input", "to=x")
+    assert code == Exit.USAGE
+    assert "the input `file` is missing" in err
+    assert "`--input file=…`" in err
+
+
 def test_a_failed_run_ends_with_1_and_says_where_and_what_next(command: Command) -> None:
     code, out, _ = command("run", "fail")
     assert code == Exit.FAILED

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,7 +21,7 @@ def given_inputs(spec: GraphSpec, options: RunOptions) -> dict[str, Any]:
 
     Raises `InputError`.
     """
-    from pyagent.runtime.inputs import checked_inputs
+    from pyagent.runtime.inputs import checked_inputs, text_value
 
     found: dict[str, Any] = {}
     if options.input_file is not None:
@@ -33,11 +32,13 @@ def given_inputs(spec: GraphSpec, options: RunOptions) -> dict[str, Any]:
         name, equals, value = text.partition("=")
         if not equals:
             raise InputError(f"--input {text!r} has no value", code="input.syntax", hint="Write --input name=value.")
-        found[name] = _value(spec.inputs.get(name, {}), value)
+        found[name] = text_value(spec.inputs.get(name, {}), value)
     return checked_inputs(spec, found)
 
 
 def _json_inputs(text: str) -> dict[str, Any]:
+    from pyagent.runtime.inputs import strict_json
+
     where = Where(field="inputs")
     try:
         if text == "-":
@@ -86,29 +87,6 @@ def file_inputs(file: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InputError(f"--input-file {name} holds no names with values", code="input.file", hint=hint)
     return cast("dict[str, Any]", value)
-
-
-def _value(schema: Mapping[str, Any], text: str) -> Any:
-    """Text for inputs that take text; JSON for the others, else the text as it is."""
-    types = schema.get("type", [])
-    if "string" in (types if isinstance(types, list) else [types]):
-        return text
-    try:
-        return strict_json(text)
-    except ValueError:
-        return text
-
-
-def strict_json(text: str) -> Any:
-    """The JSON value of a text. Raises `ValueError`, also for NaN and for what is nested too deep."""
-    try:
-        return json.loads(text, parse_constant=_no_constant)
-    except RecursionError:
-        raise ValueError("it is nested too deep") from None
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"JSON has no {name}")
 
 
 def agree(spec: GraphSpec, inputs: Mapping[str, Any], *, yes: bool, interactive: bool) -> None:

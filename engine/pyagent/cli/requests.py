@@ -11,7 +11,6 @@ from rich.console import Console
 
 from pyagent.cli.exits import Exit
 from pyagent.cli.forms import ask_form, set_values
-from pyagent.cli.inputs import strict_json
 from pyagent.cli.messages import error_console
 from pyagent.cli.output import print_json
 from pyagent.cli.run import checked_document, run_json, watch_run
@@ -277,6 +276,8 @@ def _say_who_goes_on(run: Run) -> None:
 
 def parse_json(text: str, option: str) -> Any:
     """The JSON value of an option. Raises `InputError` (`input.syntax`)."""
+    from pyagent.runtime.inputs import strict_json
+
     try:
         return strict_json(text)
     except ValueError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -21,6 +22,29 @@ def given_json(value: Any, what: str, *, field: str) -> bytes:
             hint="JSON holds text in Unicode, numbers up to 64 bits, true, false, null, lists and objects.",
             where=Where(field=field),
         ) from None
+
+
+def text_value(schema: Mapping[str, Any], text: str) -> Any:
+    """An input's value from text: as it is for inputs that take text; JSON for the others, else the text as it is."""
+    types = schema.get("type", [])
+    if "string" in (types if isinstance(types, list) else [types]):
+        return text
+    try:
+        return strict_json(text)
+    except ValueError:
+        return text
+
+
+def strict_json(text: str) -> Any:
+    """The JSON value of a text. Raises `ValueError`, also for NaN and for what is nested too deep."""
+    try:
+        return json.loads(text, parse_constant=_no_constant)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"JSON has no {name}")
 
 
 def checked_inputs(graph: GraphSpec, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,10 +75,18 @@ def checked_inputs(graph: GraphSpec, given: Mapping[str, Any]) -> dict[str, Any]
     if errors:
         first = errors[0]
         place = ".".join(str(part) for part in first.absolute_path)
-        known = ", ".join(graph.inputs)
+        known = f"The graph {graph.id} takes: {', '.join(graph.inputs)}."
+        if first.validator == "required" and not place:
+            missing = next(name for name in graph.inputs if name not in values)
+            raise InputError(
+                f"the input `{missing}` is missing",
+                hint=f"Give it: `--input {missing}=…`, or in the `inputs` of a request. {known}",
+                where=Where(field=f"inputs.{missing}"),
+                details={"problems": [error.message for error in errors]},
+            )
         raise InputError(
             f"input {place}: {first.message}" if place else first.message,
-            hint=f"The graph {graph.id} takes: {known}.",
+            hint=known,
             where=Where(field=f"inputs.{place}" if place else "inputs"),
             details={"problems": [error.message for error in errors]},
         )

@@ -16,7 +16,9 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from pyagent.errors import InputError, NotFound, PyAgentError, Where
+from pyagent.graph.spec import GraphSpec
 from pyagent.runtime.engine import read_credential
+from pyagent.runtime.inputs import text_value
 from pyagent.sdk.charsets import charset
 from pyagent.sdk.items import BlobRef, JsonObject
 from pyagent.sdk.sources import Endpoint
@@ -324,8 +326,11 @@ def request_inputs(endpoint: Endpoint, request: Request, params: Mapping[str, st
     return found
 
 
-def body_inputs(body: Body) -> JsonObject:
-    """The body's fields as a run's inputs. Raises `WebhookRefused`, and `InputError` for JSON that is no object."""
+def body_inputs(body: Body, graph: GraphSpec) -> JsonObject:
+    """The body's fields as the graph's inputs; of a form, texts become what their inputs take.
+
+    Raises `WebhookRefused`, and `InputError` for JSON that is no object.
+    """
     if body.files or (body.value is not None and isinstance(body.value, str)):
         raise WebhookRefused(
             "the inputs are taken from JSON or from the fields of a form, not from "
@@ -337,6 +342,19 @@ def body_inputs(body: Body) -> JsonObject:
     if body.value is None and not body.kind.endswith("json"):
         return {}
     value: Any = body.value
+    if body.kind == _FORM and str(next(iter(value), "")).lstrip().startswith(("{", "[")):
+        # What programs send that say nothing else, curl for one.
+        raise WebhookRefused(
+            "the body is JSON, and its Content-Type says that it is a form",
+            status=415,
+            code="webhook.media_type",
+            hint="Send the header `Content-Type: application/json` (curl: -H 'Content-Type: application/json').",
+        )
+    if body.kind in (_FORM, _MULTIPART):
+        return {
+            name: text_value(graph.inputs.get(name, {"type": "string"}), text) if isinstance(text, str) else text
+            for name, text in value.items()
+        }
     if not isinstance(value, dict):
         raise InputError(
             "the body is no JSON object",

@@ -206,7 +206,7 @@ class Webhooks:
         endpoint, trigger, graph = match.endpoint, match.trigger, match.trigger.graph
         occurrence = Occurrence(
             key=f"request/{key}" if key is not None else "",
-            inputs=body_inputs(body) if endpoint.inputs == "body" else {},
+            inputs=body_inputs(body, graph) if endpoint.inputs == "body" else {},
             facts=request_inputs(endpoint, request, match.params, body) if endpoint.inputs == "request" else {},
             at=datetime.now(UTC),
         )
