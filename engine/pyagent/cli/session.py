@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def open_engine(graph: str | None = None, *, store: str | None = None) -> AsyncGenerator[Engine]:
-    """The engine on a store (None: that of PYAGENT_STORE). The folder of `graph`, if that is a file, is searched first.
-    """
+    """The engine on a store (None: PYAGENT_STORE). The folder of `graph`, if that is a file, is searched first."""
     from pyagent.runtime.engine import Engine
     from pyagent.runtime.library import GraphLibrary, graph_folders
     from pyagent.sdk.registry import Registry
