@@ -89,8 +89,7 @@ async def run_tests(items: Items, params: TestParams, ctx: Context) -> Outputs:
     if run.status == "timeout":
         hang = TestHang(
             f"the tests did not end within {format_duration(params.timeout)}; "
-            f"{len(run.cases)} of {run.collected} had ended"
-            + (f", {run.running} was running" if run.running else ""),
+            f"{len(run.cases)} of {run.collected} had ended" + (f", {run.running} was running" if run.running else ""),
             where=Where(node=ctx.node_id, step=ctx.step),
             details={"running": run.running, "counts": run.counts, "results": results.as_json()},
         )
