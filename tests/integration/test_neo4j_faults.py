@@ -419,7 +419,7 @@ async def test_of_thousands_of_stale_commits_none_is_accepted(server: Neo4jServe
             store, other = (mine, theirs) if turn % 2 else (theirs, mine)
             lease = await store.claim(run.id, f"worker-{turn}", MINUTE if turn == 19 else OVER)
 
-            async def late(where: Neo4jStore, old: Lease) -> None:
+            async def late(where: Neo4jStore, old: Lease, seq: int = seq, lease: Lease = lease) -> None:
                 nonlocal refused
                 try:
                     # It fits the log as it is, or as it will be; nothing but the token is wrong.
