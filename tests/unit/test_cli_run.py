@@ -121,7 +121,8 @@ def test_inputs_that_do_not_fit_end_with_2_before_anything_starts(
 
 def test_a_needed_input_that_is_not_given_is_named_with_how_to_give_it(command: Command, folder: Path) -> None:
     (folder / "needs.yaml").write_text(
-        "pyagent: 1\nid: needs\ninputs: {file: {type: string}, to: {type: string}}\nnodes: [{id: a, use: flow.noop@1}]\n"
+        "pyagent: 1\nid: needs\ninputs: {file: {type: string}, to: {type: string}}\n"
+        "nodes: [{id: a, use: flow.noop@1}]\n"
     )
     code, _, err = command("run", "needs", "--input", "to=x")
     assert code == Exit.USAGE
