@@ -29,7 +29,9 @@ def test_every_kind_of_event_that_the_engine_tells_is_declared_and_no_other() ->
     found: set[str] = set()
     for path in (ROOT / "engine/pyagent/runtime").rglob("*.py"):
         if path.name != "event_kinds.py":
-            found |= set(re.findall(r"(?:event\(|_say\(|kind=)\"((?:run|step)\.[a-z_]+)\"", path.read_text(encoding="utf-8")))
+            found |= set(
+                re.findall(r"(?:event\(|_say\(|kind=)\"((?:run|step)\.[a-z_]+)\"", path.read_text(encoding="utf-8"))
+            )
     found |= {"run.cancelled", "step.failed", "step.completed"}  # made of a status
 
     assert {each.kind for each in EVENT_KINDS} == found
