@@ -116,7 +116,7 @@ def test_the_command_line_activates_lists_listens_and_deactivates(folder: Path) 
     assert pyagent("activate", "nobody.yaml").returncode == 2
     with ServerProcess(folder) as server:
         listening = subprocess.Popen(
-            [*PYAGENT, "listen", "hook", "--port", str(server.port)],
+            [*PYAGENT, "listen", "hook.yaml", "--port", str(server.port)],
             env=environment(folder),
             cwd=folder,
             stdout=subprocess.PIPE,
@@ -137,6 +137,11 @@ def test_the_command_line_activates_lists_listens_and_deactivates(folder: Path) 
         assert found["last_run"]["status"] == "completed"
         assert [set(told) for told in server.get("/triggers")["triggers"]] == [set(found)]
         assert pyagent("listen", "watcher", "--port", str(server.port)).returncode != 0
+        (folder / "elsewhere").mkdir()
+        (folder / "elsewhere" / "far.yaml").write_text(hook("far"))
+        unknown = pyagent("listen", "elsewhere/far.yaml", "--port", str(server.port)).stderr
+        assert "there is no graph 'far'" in unknown
+        assert "The server looks for graphs in the folders of PYAGENT_GRAPHS" in unknown
     assert "server.not_running" in pyagent("listen", "hook", "--port", str(server.port)).stderr
     assert json.loads(pyagent("deactivate", "hook", "--json").stdout) == {"deactivated": "hook"}
     assert "trigger.not_active" in pyagent("deactivate", "hook").stderr

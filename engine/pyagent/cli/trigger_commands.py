@@ -45,7 +45,10 @@ def triggers_command(
 
 
 def listen_command(
-    graph: Annotated[str, typer.Argument(metavar="GRAPH", help="The id of a graph with a webhook.")],
+    graph: Annotated[
+        str,
+        typer.Argument(metavar="GRAPH", help="The id of a graph that the server knows, or its file."),
+    ],
     host: Annotated[str, typer.Option(help="Address of the running server.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Its port.")] = PORT,
     as_json: AsJsonLines = False,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -15,7 +17,7 @@ from pyagent.cli.run import run_json, watch_run
 from pyagent.cli.server_call import ask_server, server_address
 from pyagent.cli.session import is_path, open_engine
 from pyagent.cli.text import escape
-from pyagent.errors import NotFound
+from pyagent.errors import NotFound, SetupError
 
 if TYPE_CHECKING:
     from pyagent.graph.spec import GraphSpec
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from pyagent.runtime.trigger_views import TriggerState
     from pyagent.store.base import Run
 
+_ID = re.compile("[a-z][a-z0-9_]*")
 _STEP = 1.0
 """Seconds between looks for a run while nothing is told of."""
 
@@ -154,14 +157,34 @@ def _as_json(state: TriggerState) -> dict[str, Any]:
 async def listen(graph: str, *, host: str, port: int, as_json: bool) -> Exit:
     """Open a graph's test addresses on the running server, and watch the run that a request starts.
 
-    Raises `SetupError` (`server.not_running`), and what the server says of the graph.
+    A file is read for its id alone: the server runs the graph of that id in its own folders. Raises `GraphError`,
+    `SetupError` (`server.not_running`), and what the server says of the graph.
     """
+    from urllib.parse import quote
+
     from pyagent.graph.yaml import load_text
 
     console = _console()
-    async with open_engine() as engine:
+    async with open_engine(graph) as engine:
         address = server_address(host, port)
-        found = await ask_server(address, f"graphs/{graph}/listen")
+        if is_path(file := graph):
+            graph = (await engine.document(file)).spec.id
+        elif not _ID.fullmatch(graph):
+            raise NotFound(
+                f"there is no graph {graph!r}",
+                code="graph.not_found",
+                hint="Give the id of a graph that the server knows, or its file.",
+            )
+        try:
+            found = await ask_server(address, f"graphs/{quote(graph, safe='')}/listen")
+        except SetupError as error:
+            if error.code == "graph.not_found":
+                folder = f"={Path(file).absolute().parent}" if is_path(file) else ""
+                error.hint = (
+                    f"The server looks for graphs in the folders of PYAGENT_GRAPHS{folder} and where it was started. "
+                    f"{error.hint}"
+                ).strip()
+            raise
         for one in found["addresses"]:
             line = f"curl -X {one['methods'][0]} {address}{one['path']}"
             if as_json:
