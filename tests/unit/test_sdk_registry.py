@@ -74,6 +74,17 @@ async def test_a_changed_folder_is_new_code_for_whoever_looks_again_and_old_code
     assert await said(new) == "two"
 
 
+def test_a_folder_domain_or_module_that_is_made_later_is_found_without_a_restart(tmp_path: Path):
+    registry = Registry({"flow": "pyagent_nodes.flow"}, found=[tmp_path / "nodes"])
+    assert registry.get("text.say") is None
+    assert "flow.if" in {found.name for found in registry.all()}
+    for name in ("text.say", "text.sing", "flow.extra"):
+        write(tmp_path / "nodes", name)
+        assert registry.get(name) is not None
+        assert name in {found.name for found in registry.all()}
+    assert registry.domains == ["flow", "text"]
+
+
 def test_the_folders_that_are_searched_are_those_named_by_the_setting_and_nodes_here_and_beside_graphs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

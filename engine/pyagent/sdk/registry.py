@@ -71,6 +71,10 @@ class Registry:
 
     @cached_property
     def _places(self) -> dict[str, list[str | Path]]:
+        """Packages and folders by domain, as they were at the last look."""
+        return self._all_places()
+
+    def _all_places(self) -> dict[str, list[str | Path]]:
         """Packages and folders by domain, in the order in which they are searched."""
         places: dict[str, list[str | Path]] = {}
         for given in (domain_folders(self._named), self._packages, domain_folders(self._found)):
@@ -81,6 +85,7 @@ class Registry:
     @property
     def domains(self) -> list[str]:
         """The domains that there are."""
+        self._look_again()
         return sorted(self._places)
 
     @property
@@ -101,10 +106,17 @@ class Registry:
             use += "@1"
         if use in self._types:
             return self._types[use]
+        if (found := self._found_type(use)) is None:
+            self._look_again()
+            found = self._found_type(use)
+        return found
+
+    def _found_type(self, use: str) -> NodeType | None:
         domain, _, rest = use.partition("@")[0].partition(".")
-        if domain in self._complete:
-            return None
         for place in self._places.get(domain, ()):
+            # Of a domain that was loaded only folders may have something new.
+            if domain in self._complete and not isinstance(place, Path):
+                continue
             if (module := _module_of(place, rest)) is not None:
                 self._collect(module)
             if use in self._types:
@@ -124,9 +136,17 @@ class Registry:
 
     def all(self) -> list[NodeType]:
         """Every type, by name; modules that cannot be imported are in `broken` then."""
-        for domain in self._places:
+        self._look_again()
+        for domain in list(self._places):
             self._load(domain)
         return sorted(self._types.values(), key=lambda found: (found.name, found.version))
+
+    def _look_again(self) -> None:
+        """Take in local folders that were made since the last look."""
+        for domain, places in self._all_places().items():
+            if places != self._places.get(domain):
+                self._places[domain] = places
+                self._complete.discard(domain)
 
     def _load(self, domain: str) -> None:
         if domain in self._complete:
