@@ -54,6 +54,15 @@ def test_a_type_or_domain_that_is_not_there_is_told_with_those_there_are(command
     assert "Domains:" in err
 
 
+def test_node_types_are_found_by_a_word_and_each_is_one_line_in_a_pipe(command: Command) -> None:
+    code, out, _ = command("node", "list", "WEBHOOK")
+    assert code == Exit.DONE
+    (line,) = [line for line in out.splitlines() if line.startswith("flow.webhook@1")]
+    everything = command("node", "list")[1]
+    assert len(everything.splitlines()) == 1 + len(json.loads(command("node", "list", "--json")[1]))
+    assert len(line) > 80
+
+
 def test_a_new_local_node_passes_its_own_tests_and_is_found_at_once(tmp_path: Path, command: Command) -> None:
     assert command("node", "new", "io.shout")[0] == Exit.DONE
 

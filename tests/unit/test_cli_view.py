@@ -62,6 +62,14 @@ def test_the_way_to_settle_an_unknown_step_can_be_pasted_into_a_shell() -> None:
     assert "--items" in said
 
 
+def test_items_are_told_by_port_where_there_are_several() -> None:
+    story = Story()
+    story.tell("step.completed", "fetch", items={"out": 4, "rest": 1})
+    assert "5 items: 4 out, 1 rest" in drawn(story.view)
+    story.tell("step.completed", "fetch", items={"out": 4, "rest": 0})
+    assert story.view.step("fetch").items_text == "4 items"
+
+
 @pytest.mark.parametrize(
     ("step", "parent"),
     [

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pyagent.cli.exits import Exit
-from pyagent.cli.output import print_json
+from pyagent.cli.output import print_json, table_console
 from pyagent.cli.text import escape
 from pyagent.errors import GraphError, InputError
 
@@ -65,7 +65,7 @@ def list_graphs(*, as_json: bool) -> Exit:
     if as_json:
         print_json(found)
         return Exit.DONE
-    console = Console(highlight=False)
+    console = table_console()
     if not found:
         console.print("No graphs. Make one: [bold]pyagent graph new hello[/]")
         return Exit.DONE

@@ -14,7 +14,9 @@ app = typer.Typer(no_args_is_help=True, help="List and describe the installed no
 
 @app.command("list")
 def node_list_command(
-    domain: Annotated[str, typer.Argument(metavar="[DOMAIN]", help="Only this domain, such as flow.")] = "",
+    domain: Annotated[
+        str, typer.Argument(metavar="[DOMAIN]", help="A domain, such as flow, or a word to look for.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """List node types."""

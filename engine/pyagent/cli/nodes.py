@@ -13,7 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from pyagent.cli.messages import error_console
-from pyagent.cli.output import print_json
+from pyagent.cli.output import print_json, table_console
 from pyagent.cli.text import escape
 from pyagent.errors import NotFound
 
@@ -21,19 +21,23 @@ if TYPE_CHECKING:
     from pyagent.sdk.node import NodeType
 
 
-def list_nodes(domain: str, *, as_json: bool) -> None:
-    """Print the node types, of one domain if it is named. Raises `NotFound` (`node.not_found`)."""
+def list_nodes(word: str, *, as_json: bool) -> None:
+    """Print the node types: all, those of the domain `word`, else those that have the word in what is said of them.
+
+    Raises `NotFound` (`node.not_found`).
+    """
     from pyagent.sdk.registry import Registry
 
     registry = Registry.installed()
     found = registry.all()
     for error in registry.broken:
         error_console().print(f"[yellow]{escape(error.message)}[/]")
-    if domain:
-        found = [each for each in found if each.name.partition(".")[0] == domain]
+    if word:
+        domain = [each for each in found if each.name.partition(".")[0] == word]
+        found = domain or [each for each in found if word.casefold() in _said_of(each).casefold()]
         if not found:
             raise NotFound(
-                f"there are no nodes of the domain {domain!r}",
+                f"there is no domain {word!r}, and no node type with that in its name, title or description",
                 code="node.not_found",
                 hint=f"Domains: {', '.join(registry.domains)}.",
             )
@@ -45,7 +49,11 @@ def list_nodes(domain: str, *, as_json: bool) -> None:
         table.add_column(name, no_wrap=name in ("type", "effects"))
     for each in found:
         table.add_row(each.use, each.title, _effects(each), escape(each.description.partition("\n")[0]))
-    Console(highlight=False).print(table)
+    table_console().print(table)
+
+
+def _said_of(found: NodeType) -> str:
+    return f"{found.use}\n{found.title}\n{found.description}"
 
 
 def show_node(use: str, *, as_json: bool) -> None:

@@ -143,7 +143,7 @@ class TreeScreen:
         if step.fraction is not None and step.status == "running":
             message = Text(f"{step.fraction:4.0%} ", style="blue").append_text(message)
         shown = duration(step.seconds(now())) if step.status != "skipped" else ""
-        items = f"{step.items} item{'s' * (step.items != 1)}" if step.items_out and step.status == "completed" else ""
+        items = step.items_text if step.items_out and step.status == "completed" else ""
         return label, shown, items, message
 
 
@@ -203,7 +203,7 @@ class LineScreen:
                 return f"{label}" + (f" (try {step.attempt})" if step.attempt > 1 else "")
             case "step.completed":
                 took = duration(step.seconds(event.at))
-                return f"{label}  [dim]{took}, {step.items} item{'s' * (step.items != 1)}[/]"
+                return f"{label}  [dim]{took}, {step.items_text}[/]"
             case "step.log":
                 return f"{label}: {escape(str(data.get('message', '')))}"
             case "step.progress":

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pyagent.cli.exits import Exit, exit_of_status
-from pyagent.cli.output import print_json
+from pyagent.cli.output import print_json, table_console
 from pyagent.cli.progress import event_line, mark
 from pyagent.cli.run import run_json, sum_up, watch_run
 from pyagent.cli.session import open_engine, server_token
@@ -45,7 +45,7 @@ async def list_runs(
     known = get_args(RunStatus)
     if unknown := [status for status in statuses if status not in known]:
         raise InputError(f"there is no status {unknown[0]!r}", code="input.status", hint=f"One of: {', '.join(known)}.")
-    console = Console(highlight=False)
+    console = table_console()
     if watch and (as_json or not console.is_terminal):
         raise InputError(
             "--watch draws on a terminal",
@@ -98,7 +98,7 @@ async def show_run(run_id: str, *, follow: bool, log: bool, as_json: bool) -> Ex
     """Print a run, or follow it. Raises `NotFound`."""
     from pyagent.graph.yaml import load_text
 
-    console = Console(highlight=False)
+    console = table_console()
     async with open_engine() as engine:
         run = await engine.store.get_run(run_id)
         spec = load_text((await engine.store.get_graph(run.graph_hash)).text).spec
@@ -177,7 +177,7 @@ def _row(step: StepView) -> tuple[Any, ...]:
     if step.attempt > 1:
         label.append(f"  try {step.attempt}", style="yellow")
     took = duration(step.seconds(now())) if step.started_at and step.status != "skipped" else ""
-    items = f"{step.items} item{'s' * (step.items != 1)}" if step.items_out else ""
+    items = step.items_text if step.items_out else ""
     return label, step.key, took, items, Text(plain(step.message), style="red" if step.error else "dim")
 
 

@@ -65,6 +65,12 @@ class StepView:
         """Items put out on all ports."""
         return sum(self.items_out.values())
 
+    @property
+    def items_text(self) -> str:
+        """`1 item`, `5 items: 4 out, 1 rest`."""
+        ports = [f"{count} {port}" for port, count in self.items_out.items() if count]
+        return f"{self.items} item{'s' * (self.items != 1)}" + (f": {', '.join(ports)}" if len(ports) > 1 else "")
+
 
 def parent_of(key: str) -> str | None:
     """The step whose body or called graph holds the step: `each` of `each[3]/work`, `call` of `call()/work`."""
