@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from pyagent.graph.check import Fault, ParamProblem, Problem, Reading, check, check_text
+from pyagent.graph.problems import nearest
 from pyagent.graph.yaml import load_text
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -413,6 +414,15 @@ def test_a_text_that_is_no_yaml_is_one_problem_with_a_place() -> None:
 def test_a_mistyped_name_is_answered_with_the_nearest_one() -> None:
     (problem,) = problems(nodes("{id: a, use: t.swich@1, with: {rules: []}}"))
     assert problem.hint == "Did you mean `t.switch@1`?"
+
+
+def test_a_type_of_another_domain_is_proposed_before_one_that_only_looks_alike() -> None:
+    assert nearest("data.filter", ["data.file@1", "flow.filter@1", "data.set@1"]) == "Did you mean `flow.filter@1`?"
+
+
+def test_a_type_without_a_version_is_proposed_with_one() -> None:
+    (problem,) = problems(nodes("{id: a, use: io.parse_file}"))
+    assert (problem.code, problem.hint) == ("graph.schema", "Write `io.parse_file@1`.")
 
 
 def test_an_irreducible_loop_is_shown_with_both_entries() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -36,6 +37,7 @@ _IN_NODE: dict[str, type[BaseModel]] = {
     "runs_on": RunsOn,
     "body": Body,
 }
+_UNVERSIONED = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
 _HINTS = {
     "graph.edge.syntax": "Write `node.port -> node.port`; a port left out is the first one.",
     "graph.id.invalid": f"Ids are small letters, digits and underscores, a letter first ({ID_PATTERN}).",
@@ -96,7 +98,10 @@ class Problem:
 def nearest(word: str, known: Iterable[str]) -> str:
     """A sentence that proposes the known name closest to `word`, or lists a few; empty if there is none."""
     names = sorted(set(known))
-    if close := get_close_matches(word, names, 1, 0.6):
+    # The name of a node type is better known than its domain: `data.filter` means `flow.filter@1`.
+    last = _last(word)
+    same = [name for name in names if "." in word and _last(name) == last]
+    if close := get_close_matches(word, same, 1, 0.0) or get_close_matches(word, names, 1, 0.6):
         return f"Did you mean `{close[0]}`?"
     if not names:
         return ""
@@ -158,6 +163,8 @@ def _schema_problem(kind: str, message: str, location: Path, path: Path, tree: T
     elif kind == "extra_forbidden":
         code, text = "graph.schema", f"`{name}` is no key here"
         hint = nearest(name, known)
+    elif kind == "use" and isinstance(used := value_at(tree, path), str) and _UNVERSIONED.fullmatch(used):
+        code, text, hint = "graph.schema", f"`{used}` names no major version", f"Write `{used}@1`."
     elif kind in _KINDS:
         code, text = "graph.schema", f"`{path[-1] if path else 'the file'}` must be {_KINDS[kind]}"
         hint = hint or _KIND_HINTS[_KINDS[kind]]
@@ -186,3 +193,8 @@ def _known_keys(path: Path) -> list[str]:
     if path == ("settings", "concurrency"):
         return key_order(Concurrency)
     return key_order(StateChannel) if path[0] == "state" else []
+
+
+def _last(name: str) -> str:
+    """`filter` of `flow.filter@1`."""
+    return name.partition("@")[0].rpartition(".")[2]
