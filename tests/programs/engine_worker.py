@@ -18,8 +18,8 @@ from pathlib import Path
 
 from pyagent.errors import LeaseHeld
 from pyagent.runtime.engine import Engine
+from pyagent.runtime.journal import StoreJournal
 from pyagent.runtime.library import GraphLibrary
-from pyagent.runtime.live import LiveRun
 from pyagent.sdk import Context, Item, NodeParams, Registry, node
 from pyagent.store.base import NewEvent, StepRecord
 
@@ -76,9 +76,9 @@ async def drive(engine: Engine, run_id: str) -> str:
 
 def die_at(nodes: list[str]) -> None:
     """Have this process kill itself, saying where, when a step of one of the nodes begins."""
-    tell = LiveRun.tell
+    tell = StoreJournal.tell
 
-    def tell_or_die(self: LiveRun, event: NewEvent, step: StepRecord | None = None) -> None:
+    def tell_or_die(self: StoreJournal, event: NewEvent, step: StepRecord | None = None) -> None:
         node_id = event.step.rpartition("/")[2].partition("@")[0]
         place = node_id if event.kind == "step.started" else event.kind
         if place in nodes:
@@ -86,7 +86,7 @@ def die_at(nodes: list[str]) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         tell(self, event, step)
 
-    LiveRun.tell = tell_or_die
+    StoreJournal.tell = tell_or_die
 
 
 async def main(store: str, graphs: str, lease: str) -> None:
