@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -255,11 +256,29 @@ def test_a_port_in_use_is_a_clear_error(folder: Path) -> None:
     assert "--port" in refused.stderr
 
 
+def test_a_second_server_says_who_has_the_usual_port_and_which_it_took(folder: Path) -> None:
+    from pyagent.server import PORT
+
+    with contextlib.ExitStack() as opened:
+        # The usual port may be anybody's on this machine; if it is free, this is who has it.
+        taken = opened.enter_context(socket.socket())
+        with contextlib.suppress(OSError):
+            taken.bind(("127.0.0.1", PORT))
+            taken.listen()
+        process = opened.enter_context(running(folder, "serve"))
+        assert process.stdout is not None
+        said = process.stdout.readline()
+        address = process.stdout.readline()
+    assert f"has the port {PORT}. This one took the port " in said
+    assert said.rstrip().rstrip(".").rpartition(" ")[2] in address
+
+
 def test_run_with_serve_goes_on_serving_and_ends_with_the_runs_code(folder: Path) -> None:
     (folder / "go").touch()
     with running(folder, *start(folder), "--serve") as process:
         assert process.stdout is not None
-        until(lambda: "PyAgent goes on at" in process.stdout.readline())  # type: ignore[union-attr]
+        goes_on = until(lambda: next((line for line in process.stdout if "PyAgent goes on at" in line), None))
+        assert f"&run={only_run(folder)['id']} " in goes_on
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=30)
     assert process.returncode == 0

@@ -46,6 +46,8 @@ async def serve(
             open_engine() as engine,
             serving(engine, token=server_token(), host=host, port=port, work=work) as server,
         ):
+            if port is None and server.port != PORT:
+                console.print(f"[yellow]{escape(await _taken_by(host))}[/] This one took the port {server.port}.")
             link = server.link()
             if as_json:
                 print_json_line({"address": server.address, "link": link})
@@ -64,6 +66,17 @@ async def serve(
         return Exit.DONE
 
     return await with_signals(served(), interrupted, console, promise=_PROMISE)
+
+
+async def _taken_by(host: str) -> str:
+    """Who listens on the usual port."""
+    asked = "127.0.0.1" if host in ("0.0.0.0", "") else host  # noqa: S104  where to ask, not to listen
+    try:
+        async with asyncio.timeout(2):
+            await _new_link(asked, PORT)
+    except (SetupError, TimeoutError):
+        return f"Another program, or a server on another store, has the port {PORT}."
+    return f"A server on this store runs already on the port {PORT}."
 
 
 async def _follow_code(engine: Engine, console: Console, stop: asyncio.Event) -> None:
@@ -118,7 +131,7 @@ async def run_and_serve(
         if not options.as_json:
             console.print(f"[bold]{escape(document.spec.name or document.spec.id)}[/]  [dim]run {run.id}[/]")
             console.print(
-                f"Watch it in the browser, by a link that works once: [bold]{server.link()}[/]", soft_wrap=True
+                f"Watch it in the browser, by a link that works once: [bold]{server.link(run.id)}[/]", soft_wrap=True
             )
 
         async def watched() -> Exit:
@@ -128,7 +141,8 @@ async def run_and_serve(
             if not options.as_json:
                 sum_up(ended, console)
                 console.print(
-                    f"\nPyAgent goes on at [bold]{server.link()}[/] (works once). Ctrl-C stops it.", soft_wrap=True
+                    f"\nPyAgent goes on at [bold]{server.link(run.id)}[/] (works once). Ctrl-C stops it.",
+                    soft_wrap=True,
                 )
             await watch.interrupted.wait()
             return exit_of_status(ended.status)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from pathlib import Path
 
@@ -49,9 +50,10 @@ _PARTS = (
     triggers,
 )
 STATIC = Path(__file__).parent / "static"
+_RUN = re.compile("[0-9a-f]{1,40}")
 _ENTERED = """<!doctype html><html lang="en"><meta charset="utf-8"><title>PyAgent</title>
 <link rel="icon" href="/static/icon.svg">
-<meta http-equiv="refresh" content="0;url=/"><p><a href="/">Go on</a></p></html>"""
+<meta http-equiv="refresh" content="0;url=/{hash}"><p><a href="/{hash}">Go on</a></p></html>"""
 _USED = """<!doctype html><html lang="en"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width,initial-scale=1"><title>PyAgent</title>
 <link rel="icon" href="/static/icon.svg">
@@ -88,14 +90,16 @@ def create_app(context: ServerContext, *, hosts: Collection[str] = ()) -> ASGIAp
     )
 
     @app.get("/", include_in_schema=False)
-    async def page(request: Request, once: str | None = None) -> Response:  # pyright: ignore[reportUnusedFunction]
+    async def page(  # pyright: ignore[reportUnusedFunction]
+        request: Request, once: str | None = None, run: str = ""
+    ) -> Response:
         if once is None:
             return FileResponse(STATIC / "index.html", media_type="text/html")
         if not context_of(request).keys.use_link(once):
             return HTMLResponse(_USED.format(port=port_option(context.port)), 403)
         # A page of our own that goes on to `/`, not a redirect: a browser that followed the link from another site
         # would not send a strict cookie along a redirect.
-        entered = HTMLResponse(_ENTERED)
+        entered = HTMLResponse(_ENTERED.format(hash=f"#/runs/{run}" if _RUN.fullmatch(run) else ""))
         entered.set_cookie(
             guard.cookie,
             context.keys.new_session(),

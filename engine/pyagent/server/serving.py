@@ -40,12 +40,14 @@ class PageServer:
 
     def __init__(self, context: ServerContext, host: str) -> None:
         self._context = context
+        self.port = context.port
+        """The port that it listens on."""
         shown = "127.0.0.1" if host in ("0.0.0.0", "") else host  # noqa: S104  what to show, not to listen on
         self.address = f"http://{f'[{shown}]' if ':' in shown else shown}:{context.port}"
 
-    def link(self) -> str:
-        """An address that opens the page once."""
-        return f"{self.address}/?once={self._context.keys.new_link()}"
+    def link(self, run: str = "") -> str:
+        """An address that opens the page once; with a run, its view."""
+        return f"{self.address}/?once={self._context.keys.new_link()}" + (f"&run={run}" if run else "")
 
 
 def listen(host: str, port: int | None) -> socket.socket:

@@ -45,7 +45,11 @@ export async function home(main, linkState) {
       const mark = h('td', { class: 'mark' });
       const link = h('a', { href: `#/runs/${run.id}` }, names.get(run.graph) ?? run.graph);
       const element = h('tr', {}, mark, h('td', {}, link), status, h('td', { class: 'soft n' }, when(run.started_at ?? run.created_at)),
-        took, h('td', { class: 'soft mono' }, run.id));
+        took, h('td', { class: 'soft mono' }, h('a', { href: link.href, tabindex: -1 }, run.id)));
+      // The whole row, unless somebody selects text or wants another tab.
+      element.onclick = (event) => {
+        if (!event.target.closest('a') && !String(getSelection())) link.click();
+      };
       entry = { element, took, status, mark, run: null };
       rows.set(run.id, entry);
     }
