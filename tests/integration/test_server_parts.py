@@ -333,3 +333,12 @@ async def test_the_description_is_valid_and_says_who_may_call_what(client: httpx
         error = operation["responses"]["500"]["content"]["application/json"]["schema"]
         assert error == {"$ref": "#/components/schemas/ErrorView"}
     assert document["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
+
+
+async def test_a_link_may_lead_to_a_run_and_to_nothing_else(server: ServerContext, client: httpx.AsyncClient) -> None:
+    async def entered(run: str) -> str:
+        return (await client.get("/", params={"once": server.keys.new_link(), "run": run})).text
+
+    assert 'href="/#/runs/1a204fc1f633a43f7dcd"' in await entered("1a204fc1f633a43f7dcd")
+    for wrong in ("", "x", "../a", '"><script>', "//example.org", "a" * 99):
+        assert 'url=/"' in await entered(wrong)
