@@ -337,7 +337,7 @@ async def test_the_description_is_valid_and_says_who_may_call_what(client: httpx
 
 async def test_a_link_may_lead_to_a_run_and_to_nothing_else(server: ServerContext, client: httpx.AsyncClient) -> None:
     async def entered(run: str) -> str:
-        return (await client.get("/", params={"once": server.keys.new_link(), "run": run})).text
+        return (await client.get("http://127.0.0.1:8642/", params={"once": server.keys.new_link(), "run": run})).text
 
     assert 'href="/#/runs/1a204fc1f633a43f7dcd"' in await entered("1a204fc1f633a43f7dcd")
     for wrong in ("", "x", "../a", '"><script>', "//example.org", "a" * 99):
