@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -31,7 +32,7 @@ def new_run_id() -> str:
     return f"{int(time.time() * 1000):011x}{secrets.token_hex(5)[:9]}"
 
 
-class Requests:
+class Requests(ABC):
     """The part of the engine that asks things of runs; whoever drives a run takes them in."""
 
     store: Store
@@ -40,12 +41,12 @@ class Requests:
     owner: str
     _versions: Versions
 
+    @abstractmethod
     async def document(self, graph: GraphLike) -> Document:
         """The graph as a document. Raises `GraphError`, `NotFound`."""
-        raise NotImplementedError
 
-    def _expressions_of(self, program: Program) -> Expressions:
-        raise NotImplementedError
+    @abstractmethod
+    def _expressions_of(self, program: Program) -> Expressions: ...
 
     async def cancel(self, run_id: str, *, reason: str = "", actor: str = "local") -> None:
         """Ask a run to stop; its steps get a grace time. A run that has ended stays as it is, but for one that has
