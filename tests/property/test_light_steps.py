@@ -14,7 +14,7 @@ from hypothesis import given, settings
 
 from property.test_rules_agree import agreed
 from pyagent.graph.spec import GraphSpec
-from pyagent.runtime import follow
+from pyagent.runtime import lanes
 from pyagent.runtime.engine import Engine
 from pyagent.runtime.frames import Changes
 from pyagent.runtime.live import LiveRun
@@ -88,7 +88,7 @@ async def never(live: LiveRun, key: StepKey) -> Changes | None:
 
 def both(graph: GraphSpec, registry: Registry, inputs: dict[str, Any] | None = None) -> Sequence[dict[str, Any]]:
     light = asyncio.run(records(graph, registry, inputs or {}))
-    with patch.object(follow, "run_light", never):
+    with patch.object(lanes, "run_light", never):
         return light, asyncio.run(records(graph, registry, inputs or {}))
 
 

@@ -15,6 +15,7 @@ from langgraph.channels.base import BaseChannel
 from langgraph.errors import EmptyChannelError
 from langgraph.types import Send
 
+from pyagent.runtime.lanes import Lanes
 from pyagent.runtime.live import LiveRun
 from pyagent.runtime.log import Entry, StepKey
 from pyagent.runtime.override import override
@@ -25,11 +26,22 @@ FINISH = "__end__"
 Mode = Literal["run", "wait", "finish"]
 
 
+class Superstep:
+    """What the tasks of one superstep share."""
+
+    __slots__ = ("lanes",)
+
+    def __init__(self) -> None:
+        self.lanes: Lanes | None = None
+        """Made by the first task that begins."""
+
+
 @dataclass(frozen=True, slots=True)
 class StepTask:
     """What a LangGraph task of ours is to do; not stored, the log is."""
 
     live: LiveRun
+    superstep: Superstep
     key: StepKey | None
     mode: Mode = "run"
 
@@ -97,19 +109,19 @@ class ReadySteps(Topic[Send]):
         live = self.live
         if live is None or live.state.started is None:
             return []
-        state = live.state
+        state, superstep = live.state, Superstep()
         live.waits_tried, live.answered = 0, False
         if live.unfinished:
-            return [Send(FINISH, StepTask(live, None, "finish"))]
+            return [Send(FINISH, StepTask(live, superstep, None, "finish"))]
         if runnable := state.runnable():
             for key in runnable:
                 live.claim(key)
-            return [Send(self._name(key), StepTask(live, key)) for key in runnable]
+            return [Send(self._name(key), StepTask(live, superstep, key)) for key in runnable]
         if self.bound is not None or state.settled or state.paused:
             return []
         waits = list(state.parked)
         live.waits_open = sum(state.parked[key]["kind"] != "time" for key in waits)
-        return [Send(self._name(key), StepTask(live, key, "wait")) for key in waits]
+        return [Send(self._name(key), StepTask(live, superstep, key, "wait")) for key in waits]
 
     def _name(self, key: StepKey) -> str:
         """The LangGraph node of a step: its own, or for a step of a called graph that of the call."""

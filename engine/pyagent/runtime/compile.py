@@ -12,7 +12,7 @@ import asyncio
 import copy
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from contextvars import ContextVar, copy_context
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +23,6 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.config import get_stream_writer
 from langgraph.constants import TAG_HIDDEN, TASKS
 from langgraph.errors import GraphInterrupt
-from langgraph.func import task
 from langgraph.pregel import NodeBuilder, Pregel
 from langgraph.pregel._read import PregelNode
 from langgraph.pregel._write import ChannelWriteTupleEntry
@@ -35,9 +34,10 @@ from pyagent.graph.spec import GraphSpec
 from pyagent.graph.yaml import load_file
 from pyagent.runtime.channel import FINISH, START, Newest, ReadySteps, StepTask
 from pyagent.runtime.expressions import Expressions
-from pyagent.runtime.follow import finish_frames, finish_run, run_step
+from pyagent.runtime.finish import finish_frames, finish_run
 from pyagent.runtime.frames import Changes
 from pyagent.runtime.journal import NoJournal
+from pyagent.runtime.lanes import Lanes, run_lane, run_step
 from pyagent.runtime.live import LiveRun
 from pyagent.runtime.log import Entry, StepKey, timestamp
 from pyagent.runtime.program import Program
@@ -253,11 +253,8 @@ async def execute(todo: StepTask) -> Recorded:
 
 
 async def _perform(live: LiveRun, todo: StepTask) -> None:
-    spawner = Spawner(live) if live.journal.durable else None
-    spawn = spawner.start if spawner is not None else None
+    lanes = _lanes(live, todo) if live.journal.durable else None
     key = todo.key
-    if spawner is not None and live.awaits and not live.listening:
-        await spawner.listen()
     if todo.mode == "finish":
         await finish_frames(live, Changes(finished=live.unfinished))
         return
@@ -265,11 +262,18 @@ async def _perform(live: LiveRun, todo: StepTask) -> None:
         return
     if todo.mode == "wait" and not await _answer(live, key):
         return
-    if spawn is None and await _begin_first(live, key):
-        return
-    await run_step(live, key, spawn)
-    if spawner is not None and live.awaits and live.running and not live.listening:
-        await spawner.listen()
+    if lanes is not None:
+        await lanes.listen()
+        await run_lane(live, key, lanes)
+    elif not await _begin_first(live, key):
+        await run_step(live, key, None)
+
+
+def _lanes(live: LiveRun, todo: StepTask) -> Lanes:
+    """The lanes of the superstep, which its first task makes."""
+    if todo.superstep.lanes is None:
+        todo.superstep.lanes = Lanes(live)
+    return todo.superstep.lanes
 
 
 async def _begin_first(live: LiveRun, key: StepKey) -> bool:
@@ -327,63 +331,6 @@ async def _all_asked(live: LiveRun) -> None:
     await live.asked.wait()
 
 
-class Spawner:
-    """Starts LangGraph tasks inside a running superstep, all of them as children of one of its own tasks.
-
-    LangGraph names a task by the path of those that called it: were each one called by the step before it, the names,
-    and with them the cost of a step, would grow with the length of the run.
-    """
-
-    def __init__(self, live: LiveRun) -> None:
-        """To be made in the superstep's own task."""
-        self._live = live
-        self._context = copy_context()
-
-    async def start(self, key: StepKey) -> None:
-        """Start a step, and return when it has begun."""
-        begun = asyncio.Event()
-        # The future is LangGraph's: its superstep waits for the task. Once begun, the task is in its books.
-        self._context.run(_FOLLOW_UP, self._live, key, begun, self)
-        await begun.wait()
-
-    async def listen(self) -> None:
-        """Have a task start the steps that messages and timers make ready while others run."""
-        begun = asyncio.Event()
-        self._live.listening = True
-        self._context.run(_LISTEN, self._live, begun, self)
-        await begun.wait()
-
-
-async def listen(live: LiveRun, begun: asyncio.Event, spawner: Spawner) -> None:
-    """Start steps that became ready from outside, until nothing else runs in this superstep."""
-    begun.set()
-    try:
-        while live.running or live.outside:
-            while live.outside:
-                key, state = live.outside.pop(0), live.state
-                # It may have been started meanwhile, and wait or have been expanded since: once is enough.
-                waits = key in state.parked or key in state.expansions
-                if key in state.startable and not waits and key not in live.running and not state.ending:
-                    live.claim(key)
-                    await spawner.start(key)
-            if live.running:
-                live.woken.clear()
-                await live.woken.wait()
-    finally:
-        live.listening = False
-
-
-async def follow_up(live: LiveRun, key: StepKey, begun: asyncio.Event, spawner: Spawner) -> None:
-    """A step that begins inside a running superstep, as a LangGraph task of its own."""
-    begun.set()
-    await run_step(live, key, spawner.start)
-    if live.awaits and live.running and not live.listening:
-        await spawner.listen()
-
-
-# LangGraph looks at a task's signature once if it finds the plain function under its name, else at each call.
-_LISTEN = task(name="listen")(listen)
-_FOLLOW_UP = task(name="step")(follow_up)
 _UNANSWERED = object()
 _NOTHING = Recorded((), (), None, None)
 

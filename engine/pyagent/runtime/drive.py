@@ -15,7 +15,7 @@ from pyagent.errors import LeaseLost, NodeTimeout, PyAgentError
 from pyagent.runtime.compile import CompiledGraph
 from pyagent.runtime.endings import CrashLoop, RunStopped, RunStuck, RunTimeout
 from pyagent.runtime.failure import ErrorData, failed_outputs
-from pyagent.runtime.follow import finish_run
+from pyagent.runtime.finish import finish_run
 from pyagent.runtime.journal import StoreJournal, event
 from pyagent.runtime.live import LiveRun, step_row
 from pyagent.runtime.log import Entry, Outputs, StepKey, decode, encode, timestamp

@@ -30,6 +30,8 @@ class Journal(Protocol):
     """Entries are committed by `flush`, so that steps may follow one another inside a superstep."""
     keeps_lineage: bool
     """Steps that end are to be told with their lineage."""
+    owes: bool
+    """A step with effects has ended, and nobody has committed that yet: whoever goes on from it has to."""
 
     def encoded(self, entry: Entry) -> bytes:
         """The entry as it will be kept. Raises `NodeError` (`node.returned`) for what cannot be: it is not JSON."""
@@ -81,6 +83,7 @@ class StoreJournal:
         self.failure: PyAgentError | None = None
         """What stopped this journal for good: a lost lease, a full disk."""
         self.failed = asyncio.Event()
+        self.owes = False
         self._length = length
         self._lock = asyncio.Lock()
         self._timer: asyncio.TimerHandle | None = None
@@ -88,6 +91,7 @@ class StoreJournal:
         self._clear()
 
     def _clear(self) -> None:
+        self.owes = False
         self._entries: list[tuple[Entry, bytes]] = []
         self._events: list[NewEvent] = []
         self._steps: dict[str, StepRecord] = {}
@@ -277,6 +281,7 @@ class NoJournal:
     """For graphs run through LangGraph's own API: LangGraph's checkpointer keeps the log, if there is one."""
 
     keeps_lineage = False
+    owes = False
 
     def __init__(self, *, durable: bool) -> None:
         """`durable`: whether steps may follow one another inside a superstep (there is no checkpointer)."""

@@ -65,22 +65,38 @@ async def bounded(
     the whole grace time to come to its end, and that end counts. Raises `NodeTimeout`, `NodeCancelled`, and what the
     call raises.
     """
+    loop = asyncio.get_running_loop()
     task = asyncio.ensure_future(call)
-    # What a stopped call raises at its end is nobody's concern, and must not be printed as forgotten.
-    task.add_done_callback(lambda done: done.cancelled() or done.exception())
-    stop = asyncio.ensure_future(token.wait())
+    # Done when there is something to look at: the call's end, a stop, or a limit that may have passed.
+    looked = loop.create_future()
+
+    def look(_: object = None) -> None:
+        if not looked.done():
+            looked.set_result(None)
+
+    def ended(done: asyncio.Future[T]) -> None:
+        # What a stopped call raises at its end is nobody's concern, and must not be printed as forgotten.
+        if not done.cancelled():
+            done.exception()
+        look()
+
+    task.add_done_callback(ended)
+    token.stop = look
+    if token.reason:
+        look()
+    timer: asyncio.TimerHandle | None = None
     try:
         while True:
-            limits = [limit for limit in (deadline, heard() + idle if idle else None) if limit]
-            left = (min(limits) - datetime.now(UTC)).total_seconds() if limits else None
-            done, _ = await asyncio.wait(
-                {task, stop},
-                timeout=max(0.0, left) if left is not None else None,
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-            if task in done:
+            if deadline is not None or idle is not None:
+                limits = [limit for limit in (deadline, heard() + idle if idle else None) if limit]
+                timer = loop.call_later(max(0.0, (min(limits) - datetime.now(UTC)).total_seconds()), look)
+            await looked
+            looked = loop.create_future()
+            if timer is not None:
+                timer.cancel()
+            if task.done():
                 return task.result()
-            if stop in done:
+            if token.reason:
                 # What comes to its end after the lease is lost cannot be recorded, and another worker may be at it.
                 finishes = finishes and token.reason != "lease_lost"
                 await _cancel(task, grace if finishes else min(PATIENCE, grace), grace)
@@ -97,7 +113,9 @@ async def bounded(
                 await _cancel(task, 0, grace)
                 raise _too_long("showed no progress for", idle)
     finally:
-        stop.cancel()
+        token.stop = None
+        if timer is not None:
+            timer.cancel()
         if not task.done():
             await _cancel(task, 0, grace)
 

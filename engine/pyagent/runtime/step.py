@@ -141,11 +141,20 @@ class Step:
                 return await self._act()
             self._tell_started()
             return await unbounded(self._call(self._context(None)), self.token, grace=live.grace)
-        await live.journal.settle()
-        if live.limit is None:
+        # The beginning of a `once` try is a commit, which holds all that came before it.
+        begins = self.effects == "once" and not node.type.each_item
+        limit = live.limit
+        if not begins or (limit is not None and limit.locked()):
+            await self._settle()
+        if limit is None:
             return await self._act()
-        async with live.limit:
+        async with limit:
             return await self._act()
+
+    async def _settle(self) -> None:
+        """Commit what this step depends on, before it acts."""
+        if self.effects == "once" or self.live.state.program.graph.settings.durability == "sync":
+            await self.live.journal.settle()
 
     async def _act(self) -> Returned:
         """Call a node whose turn has come: its time begins here."""
@@ -322,13 +331,12 @@ class Step:
                 changes = await self._expand(returned)
             case Call():
                 changes = await self._call_graph(returned)
-        if self.effects != "none" or isinstance(returned, Wait):
-            await self._committed()
+        if self.effects == "once" or (
+            (self.effects != "none" or isinstance(returned, Wait))
+            and self.live.state.program.graph.settings.durability == "sync"
+        ):
+            self.live.journal.owes = True
         return changes
-
-    async def _committed(self) -> None:
-        if self.live.state.program.graph.settings.durability == "sync" or self.effects == "once":
-            await self.live.journal.flush()
 
     def _end(self, data: dict[str, Any], outputs: Outputs) -> Changes:
         """Record a completed step, with its state writes."""
