@@ -91,6 +91,11 @@ class StateChannel(_Model):
     type: JsonType = Field(description="JSON type of the channel's value")
     reduce: Reducer = Field(default="replace", description="How a write meets the value that is there")
     default: Any = Field(default=None, description="Value before the first write")
+    migrate: Any = Field(
+        default=None,
+        description="What it begins with where the version before had no such channel, or one of another type: "
+        "templates that read the state of then as $state",
+    )
     description: str | None = None
 
 

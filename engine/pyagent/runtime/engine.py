@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 import uuid
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -25,6 +25,7 @@ from pyagent.runtime.journal import StoreJournal, event, read_entries
 from pyagent.runtime.library import GraphLibrary, find_graph
 from pyagent.runtime.live import LiveRun
 from pyagent.runtime.log import Entry, StepKey, decode, encode
+from pyagent.runtime.migration import restarted_state
 from pyagent.runtime.observe import Observer, observed, unobserved
 from pyagent.runtime.program import Program
 from pyagent.runtime.requests import Requests, new_run_id
@@ -338,8 +339,8 @@ class Engine(Requests):
         async def signal(name: str, value: Any, key: str, to: str | None, once: str) -> None:
             await self.signal(name, value, key=key, run_id=to, actor=run.actor, sent_by=run.id, once=once)
 
-        async def prepare(command: Restart) -> dict[str, Any]:
-            program = state.program
+        async def prepare(command: Restart, writes: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
+            program = old = state.program
             graphs = (state.started or {}).get("graphs", {})
             if command.version == "newest":
                 newest = await versions.keep_newest(run.graph_id, partial(_version, production=run.production))
@@ -348,12 +349,15 @@ class Engine(Requests):
                 graphs = await versions.pin(program)
             inputs = (state.started or {})["inputs"] if command.inputs is None else command.inputs
             values = checked_inputs(program.graph, inputs)
+            begin = checked_state(program.graph, command.state)
+            if begin is None and program is not old:
+                begin = restarted_state(self._expressions_of(program), old.graph, program.graph, state, writes)
             return {
                 **turn_of(program.graph, self._expressions_of(program), values, run.owner)._asdict(),
                 "graph": program.hash,
                 "graphs": graphs,
                 "inputs": values,
-                "state": checked_state(program.graph, command.state),
+                "state": begin,
             }
 
         return LiveRun(

@@ -8,7 +8,9 @@ from typing import Any, Literal
 
 from pyagent.errors import InputError, NotFound
 from pyagent.runtime.log import Entry, Outputs, StepKey, timestamp
+from pyagent.runtime.migration import Migrate, migrated_entries
 from pyagent.runtime.override import descends, given_outputs, newest_step
+from pyagent.runtime.paging import binaries_of, pages_of
 from pyagent.runtime.program import Program
 from pyagent.runtime.state import LoadProgram, RunState
 
@@ -25,14 +27,16 @@ def fork_entries(
     new: Program,
     load: LoadProgram,
     writes: Callable[[RunState, StepKey, Outputs], Mapping[str, Any]],
+    migration: Callable[[Mapping[str, Any], Mapping[str, Any]], Migrate],
     now: datetime,
 ) -> list[Entry]:
     """The new run's first entries.
 
     Kept is what does not descend from `step` (an id of a step, or a node: its newest step) and whose node and
-    ancestors are the same in `new`. `writes` gives the state writes of the step whose outcome is given.
+    ancestors are the same in `new`. `writes` gives the state writes of the step whose outcome is given; `migration`
+    is given the state and the run's inputs and changes values of channels that are others in `new`.
 
-    Raises `NotFound` (`run.no_step`), `InputError` (`run.fork_once`).
+    Raises `NotFound` (`run.no_step`), `InputError` (`run.fork_once`, `run.fork_items`, `run.state_migration`).
     """
     state = RunState(old, load)
     for entry in entries:
@@ -66,7 +70,11 @@ def fork_entries(
             hint="Choose: --once repeat (do them again) or --once reuse (keep what they gave).",
             details={"steps": dropped_once},
         )
+    if old.hash != new.hash:
+        kept = migrated_entries(kept, old, new, load, migration)
     if items is not None:
+        if old.hash != new.hash:
+            state = _kept_state(kept, new, load, key)
         outputs = given_outputs(state.node(key), items)
         found = dict(writes(state, key, outputs))
         data = {"status": "completed", "attempt": 1, "given": True, **({"writes": found} if found else {})}
@@ -74,6 +82,20 @@ def fork_entries(
     if once == "reuse":
         kept.extend(Entry("step.reused", entry.step, entry.data, entry.outputs) for entry in reused)
     return kept
+
+
+def _kept_state(kept: Sequence[Entry], new: Program, load: LoadProgram, key: StepKey) -> RunState:
+    """The state that the entries make on the new version, in which the step can be given an outcome."""
+    state = RunState(new, load)
+    for entry in kept:
+        state.apply(entry)
+    if key not in state.startable:
+        raise InputError(
+            f"{key} cannot be given an outcome on this version: it does not follow from what is the same in both",
+            code="run.fork_items",
+            hint="Fork without items, or at a step further up that is the same in both versions.",
+        )
+    return state
 
 
 def _step(state: RunState, step: str) -> StepKey:
@@ -90,13 +112,12 @@ def _step(state: RunState, step: str) -> StepKey:
 
 
 def blobs_of(entries: Sequence[Entry]) -> set[str]:
-    """Digests of the binaries that items of these entries have."""
+    """Digests of the pages in which items of these entries lie, and of the binaries that items have."""
     return {
-        ref.digest
+        digest
         for entry in entries
         for items in (entry.outputs or {}).values()
-        for item in items
-        for ref in (item.binary or {}).values()
+        for digest in (*pages_of(items), *binaries_of(items))
     }
 
 

@@ -64,6 +64,7 @@ class Channels(Mapping[str, Any]):
         self._spec = spec
         self._parent = parent
         self._values: dict[str, Any] = {} if parent else {name: initial(channel) for name, channel in spec.items()}
+        self._begun = begin
         for name, value in (begin or {}).items():
             if name in spec and fits(spec[name].type, value):
                 self._values[name] = value
@@ -83,6 +84,11 @@ class Channels(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._spec)
+
+    def given(self) -> dict[str, Any]:
+        """The values of the frame's channels that began with one, or were written, in the order of the file."""
+        names = {*(self._begun or ()), *(name for name, _ in self.writes)}
+        return {name: self[name] for name in self if name in names}
 
     def write(self, name: str, value: Any, writer: StepKey) -> StepKey | None:
         """Write one value; returns the step that wrote a `replace` channel last, if another did.

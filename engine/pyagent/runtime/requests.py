@@ -19,6 +19,7 @@ from pyagent.runtime.forking import blobs_of, fork_entries
 from pyagent.runtime.inputs import given_json
 from pyagent.runtime.journal import event, first_commit, read_entries
 from pyagent.runtime.log import Outputs, StepKey, encode
+from pyagent.runtime.migration import Migrate, migration_of
 from pyagent.runtime.program import Program
 from pyagent.runtime.state import RunState
 from pyagent.runtime.values import Values
@@ -189,7 +190,8 @@ class Requests(ABC):
 
         `items` become the step's outcome; without them the step is executed again. `graph` runs on another version.
         `once`: what to do with `once` steps that the source had done below the step; `ask` raises `InputError`
-        (`run.fork_once`) that names them.
+        (`run.fork_once`) that names them. Raises `InputError` (`run.state_migration`) where a state channel that holds
+        a value is of another type there, and no migration says what becomes of it.
         """
         source = await self.store.get_run(run_id)
         versions = self._versions.of_run()
@@ -205,9 +207,12 @@ class Requests(ABC):
             given = Items.concat(list(state.inputs_of(key).values()))
             return values.writes(key, given, outputs, datetime.now(UTC))
 
+        def migration(state: Mapping[str, Any], inputs: Mapping[str, Any]) -> Migrate:
+            return migration_of(self._expressions_of(new), old.graph, state, inputs, datetime.now(UTC))
+
         kept = fork_entries(
             entries, step, items=items, once=once, old=old, new=new, load=versions.loaded,
-            writes=writes, now=datetime.now(UTC),
+            writes=writes, migration=migration, now=datetime.now(UTC),
         )  # fmt: skip
         await self.store.put_graph(document.spec.id, new.hash, document.text)
         # One transaction: a worker that claimed a fork without its log would do everything again.

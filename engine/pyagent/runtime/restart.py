@@ -54,7 +54,7 @@ def successor(run: Run, state: RunState, new_id: str) -> Successor | None:
     if restart is None:
         return None
     outcome = state.outcomes[StepKey.parse(stopped["step"])]
-    kept: Mapping[str, Any] = state.frames[""].channels if restart["state"] is None else restart["state"]
+    kept: Mapping[str, Any] = state.frames[""].channels.given() if restart["state"] is None else restart["state"]
     data = {
         "inputs": restart["inputs"],
         "trigger": run.trigger,

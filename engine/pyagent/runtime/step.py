@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, cast
 
 from pydantic import ValidationError
@@ -322,8 +323,9 @@ class Step:
             case Stop():
                 changes = self._end({"stop": {"status": returned.status, "message": returned.message}}, {})
             case Restart():
-                restart = await self.live.prepare_restart(returned)
                 items = {} if returned.items is None else {GIVEN: Items.of(begun_with(returned.items))}
+                writes = partial(self.live.values.writes, self.key, self.items, items, self.started_at)
+                restart = await self.live.prepare_restart(returned, writes)
                 changes = self._end({"stop": {"status": "completed", "restart": restart}}, items)
             case Wait():
                 changes = self._record(self.records.parked(self.attempt, returned))
