@@ -87,10 +87,10 @@ class Connection:
         """Run the work in a transaction that writes, and again after errors that pass; what it raises rolls back."""
         return await self._in_session("execute_write", work)
 
-    async def write_at_once(self, query: str, parameters: dict[str, Any]) -> bool:
-        """Run one query as a transaction of its own, in one round trip; whether it returned a record.
+    async def write_at_once(self, query: str, parameters: dict[str, Any]) -> Any:
+        """Run one query as a transaction of its own, in one round trip; its record, None if it returned none.
 
-        False, too, after errors that pass: then nobody knows whether it was applied.
+        None, too, after errors that pass: then nobody knows whether it was applied.
         """
         from neo4j.exceptions import DriverError, Neo4jError
 
@@ -98,10 +98,10 @@ class Connection:
         with self.translated():
             try:
                 async with driver.session(database=self.database, bookmark_manager=self._bookmarks) as session:
-                    return await (await session.run(query, parameters)).single() is not None
+                    return await (await session.run(query, parameters)).single()
             except (DriverError, Neo4jError) as error:
                 if error.is_retryable() or getattr(error, "code", "") == _GONE:
-                    return False
+                    return None
                 raise
 
     def _opened(self) -> AsyncDriver:

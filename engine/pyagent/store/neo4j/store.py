@@ -36,6 +36,7 @@ from pyagent.store.neo4j import commits, graphs, leases, payloads, runs, schema,
 from pyagent.store.neo4j.checkpoints import Neo4jCheckpointDatabase
 from pyagent.store.neo4j.connection import CommitUnknown, Connection, Work, row
 from pyagent.store.neo4j.values import moment
+from pyagent.store.recent import RecentEvents
 from pyagent.store.upkeep import StoreStats
 
 if TYPE_CHECKING:
@@ -65,6 +66,12 @@ class Neo4jStore:
         self.connection = Connection(url)
         self._changes = Changes()
         self._seen: dict[str, int] = {}
+        self._foreign_mark = 0
+        """The mark of the last poll that found what others have done."""
+        self._under_way: set[asyncio.Future[None]] = set()
+        """Commits that wait for their answers."""
+        self._recent = RecentEvents(streams.unpacked)
+        self._next_look = 0.0
         self._poller: asyncio.Task[None] | None = None
         self._checkpoints = Neo4jCheckpointDatabase(self.connection)
 
@@ -83,6 +90,7 @@ class Neo4jStore:
         if self._poller is not None:
             self._poller.cancel()
             self._poller = None
+        self._recent.clear()
         self._checkpoints.close()
         await self.connection.close()
         self._changes.notify()
@@ -142,6 +150,7 @@ class Neo4jStore:
             created = await self.connection.write(lambda to: commits.create(to, run, events, first, identity))
         except CommitUnknown:
             created = await self._created(run, events, first, identity)
+        self._recent.clear()
         self._changes.notify()
         return created
 
@@ -169,7 +178,9 @@ class Neo4jStore:
 
     async def delete_run(self, run_id: str) -> None:
         """Delete all of a run for good; see the contract."""
+        self._recent.clear()
         await self.connection.write(lambda to: runs.delete(to, run_id))
+        self._recent.clear()  # of what it committed meanwhile, too
 
     async def steps(self, run_id: str) -> list[StepRecord]:
         """The run's steps in the order of their first commit. Raises `NotFound`."""
@@ -197,15 +208,37 @@ class Neo4jStore:
 
     async def commit(self, lease: Lease, commit: Commit) -> None:
         """Apply all of it or nothing. Raises `LeaseLost`, `LogConflict`, `MessageTaken`, `StoreFull`."""
-        identity = uuid.uuid4().hex
+        under_way = asyncio.get_running_loop().create_future()
+        self._under_way.add(under_way)
+        try:
+            self._tell(lease.run_id, commit, await self._commit(lease, commit, uuid.uuid4().hex))
+        finally:
+            self._under_way.discard(under_way)
+            under_way.set_result(None)
+
+    async def _commit(self, lease: Lease, commit: Commit, identity: str) -> int | None:
+        """The cursor before the commit's events; None if there are none, or it is not known."""
         if commits.is_one_query(commit):
             # One round trip to the server instead of three. What did not work is told, or done again, the long way,
             # which sees whether it has landed.
             given = commits.parameters(lease, commit, identity)
-            if await self.connection.write_at_once(commits.APPLY, given):
-                self._changes.notify()
-                return
-        await self._changing(lambda to: commits.apply(to, lease, commit, identity))
+            applied = await self.connection.write_at_once(commits.query(given), given)
+            if applied is not None:
+                return applied["base"]
+        return await self._again(lambda to: commits.apply(to, lease, commit, identity))
+
+    def _tell(self, run_id: str, commit: Commit, base: int | None) -> None:
+        """Tell of a commit those who wait in this process, and hand its events to its followers."""
+        if base is not None:
+            told = [(base + 1, base + len(commit.events), streams.packed(commit.events))]
+            self._recent.add(run_id, told, streams.packed_size)
+            # What this object has committed itself is no news to look for.
+            self._seen["event"] = self._recent.reach(self._seen["event"])
+        elif commit.events:
+            self._recent.clear()
+        if commit.successor is not None:
+            self._recent.clear()
+        self._changes.notify()
 
     async def read_log(self, run_id: str, after: int = 0) -> list[LogRecord]:
         """The entries with `seq > after`, in order. Raises `NotFound`."""
@@ -256,6 +289,7 @@ class Neo4jStore:
 
     async def forget_events(self, until: int) -> None:
         """Forget the events up to the cursor, a part at a time."""
+        self._recent.clear()
         while await self._again(lambda to: streams.forget_events(to, until)):
             continue
 
@@ -269,13 +303,21 @@ class Neo4jStore:
 
     async def follow(self, after: int = 0, run_id: str | None = None) -> AsyncIterator[Sequence[Event]]:
         """Batches of events after the cursor, for ever; other processes' within about `POLL_INTERVAL`."""
+        looked = -1
         while True:
             mark = self.mark()
-            batch = await self.read_events(after, run_id, PAGE)
+            # What others committed before the newest recent event is a gap before it; what they committed later is in
+            # the database only, and the poll tells of it.
+            recent = self._recent.after(after, run_id) if looked >= self._foreign_mark else None
+            if recent is not None:
+                batch, after = recent
+            else:
+                batch = await self.read_events(after, run_id, PAGE)
+                looked = mark
+                after = batch[-1].cursor if batch else after
             if batch:
-                after = batch[-1].cursor
                 yield batch
-            if len(batch) < PAGE:  # all there was at the mark
+            if recent is not None or len(batch) < PAGE:  # all there was at the mark
                 await self._wait(mark, None)
 
     def mark(self) -> int:
@@ -292,17 +334,22 @@ class Neo4jStore:
         return await self._changes.wait(since, timeout)
 
     async def _poll(self) -> None:
-        """Tell of other processes' commits as long as anybody waits."""
+        """Tell of other processes' commits as long as anybody waits, at an even pace."""
+        loop = asyncio.get_running_loop()
         while self._changes.awaited:
+            await asyncio.sleep(self._next_look - loop.time())
+            self._next_look = loop.time() + POLL_INTERVAL
             try:
                 seen = await self.connection.read(streams.counters)
             except StoreError:
                 self._changes.notify()  # who waits will read, and get the error
                 return
-            if seen != self._seen:
-                self._seen = seen
+            if seen["event"] > self._seen["event"] and self._under_way:
+                await asyncio.wait(set(self._under_way))  # it may have been these
+            if any(count > self._seen.get(name, 0) for name, count in seen.items()):
+                self._seen = {name: max(count, self._seen.get(name, 0)) for name, count in seen.items()}
                 self._changes.notify()
-            await asyncio.sleep(POLL_INTERVAL)
+                self._foreign_mark = self._changes.count
 
     # blobs
 

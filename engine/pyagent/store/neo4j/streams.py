@@ -6,7 +6,8 @@ order of commits, and nobody sees one before a smaller one that is still on its 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pyagent.store import codec
@@ -16,6 +17,8 @@ from pyagent.store.neo4j.values import moment, no_run
 
 if TYPE_CHECKING:
     from neo4j import AsyncManagedTransaction
+
+PackedEvents = Sequence[tuple[str, str, datetime, bytes]]
 
 _APPEND = """
 MATCH (c:Counter {name: 'event'})
@@ -86,6 +89,23 @@ def event_values(event: NewEvent) -> dict[str, Any]:
         "data": codec.encode_json(event.data),
         "actor": actor if isinstance(actor, str) else None,
     }
+
+
+def packed(events: Sequence[NewEvent]) -> PackedEvents:
+    """A commit's events, for followers in this process."""
+    return [(event.kind, event.step, event.at, codec.encode_json(event.data)) for event in events]
+
+
+def packed_size(events: PackedEvents) -> int:
+    """Bytes that they take, about."""
+    return sum(len(step) + len(data) for _, step, _, data in events)
+
+
+def unpacked(last: int, run_id: str, events: PackedEvents) -> Iterator[Event]:
+    """The events as they would be read; `last` is the cursor of the last one."""
+    for cursor, (kind, step, at, data) in enumerate(events, last - len(events) + 1):
+        moment = at.astimezone(UTC)
+        yield Event(cursor=cursor, run_id=run_id, kind=kind, step=step, at=moment, data=codec.decode_json(data))
 
 
 async def read_events(of: AsyncManagedTransaction, after: int, run_id: str | None, limit: int) -> list[Event]:

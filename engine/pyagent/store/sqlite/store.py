@@ -32,6 +32,7 @@ from pyagent.store.base import (
 )
 from pyagent.store.blobs import FILE_THRESHOLD, BlobFiles, check_digest, check_range, digest_of
 from pyagent.store.changes import Changes
+from pyagent.store.recent import RecentEvents
 from pyagent.store.sqlite import (
     activations,
     batches,
@@ -47,7 +48,6 @@ from pyagent.store.sqlite import (
 )
 from pyagent.store.sqlite.checkpoints import SqliteCheckpointDatabase
 from pyagent.store.sqlite.database import BUSY_LIMIT, Database, Synchronous
-from pyagent.store.sqlite.recent import RecentEvents
 from pyagent.store.upkeep import StoreStats
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class SqliteStore:
         self._foreign_version = 0
         self._foreign_mark = 0
         """The mark of the last poll that found other processes' commits."""
-        self._recent = RecentEvents()
+        self._recent = RecentEvents(batches.unpack_events)
         self._next_look = 0.0
         self._poller: asyncio.Task[None] | None = None
 
@@ -232,7 +232,7 @@ class SqliteStore:
                 succession.succeed(to, lease, successor, begun, now)
             return written
 
-        self._recent.add(lease.run_id, await self._write_beside({**large, **more}, apply, durable=commit.durable))
+        self._recent.add(lease.run_id, await self._write_beside({**large, **more}, apply, durable=commit.durable), len)
         if successor is not None:
             self._recent.clear()
         if commit.events or commit.release or commit.status is not None or successor is not None:
