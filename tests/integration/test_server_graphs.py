@@ -153,6 +153,20 @@ async def test_a_save_over_what_was_read_keeps_every_byte_and_the_files_mode(
     assert file.read_text() == TEXT
 
 
+async def test_a_save_that_runs_cannot_go_on_with_is_warned_of(client: httpx.AsyncClient, file: Path) -> None:
+    def version(kind: str) -> str:
+        return TEXT.replace("nodes:", f"state: {{seen: {{type: {kind}}}}}\nnodes:", 1)
+
+    file.write_text(version("array"))
+    base = (await client.get(ROUTE)).json()["text_hash"]
+    saved = await save(client, version("string"), base)
+    assert [(found["code"], found["severity"]) for found in saved.json()["problems"]] == [
+        ("graph.state.unmigrated", "warning")
+    ]
+    again = await save(client, version("any"), saved.json()["text_hash"])
+    assert again.json()["problems"] == []
+
+
 async def test_changes_in_other_places_are_merged(client: httpx.AsyncClient, file: Path) -> None:
     base = (await client.get(ROUTE)).json()["text_hash"]
     file.write_text(TEXT.replace("b: 1", "b: theirs"))

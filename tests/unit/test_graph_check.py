@@ -221,6 +221,12 @@ CASES = {
     "a channel that is not declared": nodes(
         '{id: a, use: t.do@1, with: {a: "{{ $state.x }}"}}   #! graph.expr.unknown_state'
     ),
+    "a migration that cannot be": "state:\n"
+    '  a: {type: number, migrate: "{{ $state.gone + $inputs.n }}"}\n'
+    "  b: {type: number, migrate: x}   #! graph.state.migrate\n"
+    "  c: {type: number, migrate: \"{{ $('a').first() }}\"}   #! graph.state.migrate\n"
+    '  d: {type: number, migrate: "{{ BAD }}"}   #! graph.expr.syntax\n'
+    '  e: {type: object, migrate: {a: "{{ 1 }}"}}\n' + nodes("{id: a, use: t.do@1}"),
     "an output of no node": nodes("{id: a, use: t.do@1}")
     + "outputs:\n  x: \"{{ $('a') }}\"\n  y: \"{{ $('b') }}\"   #! graph.output.unknown_node\n",
     "a loop that is entered twice": nodes("{id: s, use: t.do@1}", "{id: a, use: t.do@1}", "{id: b, use: t.do@1}")

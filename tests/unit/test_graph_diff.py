@@ -90,6 +90,18 @@ def test_a_long_text_is_told_line_by_line() -> None:
     )
 
 
+def test_a_channel_of_another_type_is_told_with_what_its_runs_need() -> None:
+    def version(channel: str) -> str:
+        return f"pyagent: 1\nid: g\nstate:\n  seen: {channel}\nnodes: []\n"
+
+    old = load_text(version("{type: array}"))
+    [change] = diff(old, load_text(version("{type: string}")))
+    assert str(change).startswith('~ state.seen.type: "array" → "string"\n    ! without `migrate`, runs')
+    assert change.as_dict()["note"] == change.note
+    for carried in ("{type: any}", '{type: string, migrate: "{{ $state.seen.join() }}"}'):
+        assert {found.note for found in diff(old, load_text(version(carried)))} == {""}
+
+
 def test_places_are_told_when_asked_for() -> None:
     edit = ("read: [0, 0]", "read: [5, 0]\n  code: [9, 9]")
     assert changes(edit) == []

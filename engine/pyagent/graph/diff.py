@@ -21,6 +21,7 @@ from pyagent.graph.identity import (
     positions,
     same,
 )
+from pyagent.graph.migration import UNMIGRATED, unmigrated
 from pyagent.graph.parts import parse_edge
 from pyagent.graph.spec import GraphSpec
 from pyagent.graph.yaml import Document
@@ -46,12 +47,18 @@ class Change:
     new: Any = None
     lines: tuple[int | None, int | None] = (None, None)
     """Line, from 1, in the old and in the new file, where documents were compared and the value stands there."""
+    note: str = ""
+    """What somebody should know who makes this change."""
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON: `{kind, path, old, new, lines}`."""
-        return {name: getattr(self, name) for name in ("kind", "path", "old", "new")} | {"lines": list(self.lines)}
+        """As JSON: `{kind, path, old, new, lines}`, and `note` where there is one."""
+        found = {name: getattr(self, name) for name in ("kind", "path", "old", "new")} | {"lines": list(self.lines)}
+        return found | ({"note": self.note} if self.note else {})
 
     def __str__(self) -> str:
+        return "\n".join([self._said(), *([f"    ! {self.note}"] if self.note else [])])
+
+    def _said(self) -> str:
         sign = _SIGNS[self.kind]
         if self.kind == "renamed":
             return f"{sign} {self.path}: the id is now {self.new}"
@@ -78,6 +85,7 @@ def diff(old: Document | GraphSpec, new: Document | GraphSpec, *, layout: bool =
     # where ids stand twice, the file is compared as it is written
     found = list(_graphs(one, other) if one and other else _values((), before, after))
     places = [_Lines(version) for version in (old, new)]
+    lost = {f"state.{name}.type" for name in unmigrated(_spec(old).state, _spec(new).state)}
     return [
         Change(
             kind=kind,
@@ -88,6 +96,7 @@ def diff(old: Document | GraphSpec, new: Document | GraphSpec, *, layout: bool =
                 places[0].line(path) if left is not ABSENT else None,
                 places[1].line((path[0], right) if kind == "renamed" else path) if right is not ABSENT else None,
             ),
+            note=UNMIGRATED if dotted(path) in lost else "",
         )
         for kind, path, left, right in found
     ]

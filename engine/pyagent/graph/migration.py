@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pyagent.errors import Where
 from pyagent.graph.json_types import JsonType
+from pyagent.graph.problems import Problem
 from pyagent.graph.spec import GraphSpec, StateChannel
+from pyagent.graph.yaml import Document
+
+UNMIGRATED = "without `migrate`, runs that hold a value cannot begin anew or be forked on this version"
 
 
 def takes(channel: JsonType, value: JsonType) -> bool:
@@ -29,10 +34,20 @@ def unmigrated(old: Mapping[str, StateChannel], new: Mapping[str, StateChannel])
     ]
 
 
-def migration_notes(old: GraphSpec, new: GraphSpec) -> list[str]:
-    """What people should know of the state channels of a version that takes the place of another."""
+def migration_problems(old: GraphSpec, new: Document) -> list[Problem]:
+    """Warnings about a version that takes the place of another, and cannot go on with what runs of that one hold."""
     return [
-        f"state.{name}: {old.state[name].type} became {new.state[name].type} without `migrate`: runs that hold a value"
-        " cannot begin anew or be forked on this version"
-        for name in unmigrated(old.state, new.state)
+        Problem(
+            code="graph.state.unmigrated",
+            severity="warning",
+            message=f"`{name}` was {old.state[name].type} and is {new.spec.state[name].type}: {UNMIGRATED}",
+            hint=f"Say what it begins with: `migrate`, a template that reads the old value as $state.{name}.",
+            where=Where(
+                file=new.file,
+                line=new.tree.locate(("state", name, "type"))[0],
+                column=new.tree.locate(("state", name, "type"))[1],
+                field=f"state.{name}.type",
+            ),
+        )
+        for name in unmigrated(old.state, new.spec.state)
     ]

@@ -17,6 +17,7 @@ from pyagent.graph.spec import (
     Body,
     CacheSpec,
     Concurrency,
+    Fairness,
     GraphSpec,
     LoopSpec,
     NodeSpec,
@@ -192,6 +193,8 @@ def _known_keys(path: Path) -> list[str]:
         return key_order(Settings)
     if path == ("settings", "concurrency"):
         return key_order(Concurrency)
+    if path == ("settings", "fairness"):
+        return key_order(Fairness)
     return key_order(StateChannel) if path[0] == "state" else []
 
 

@@ -137,6 +137,19 @@ class Concurrency(_Model):
     limit: Annotated[StrictInt, Field(ge=1)] = 1
 
 
+class Fairness(_Model):
+    """Which queued runs of one priority take turns with which others."""
+
+    key: str | None = Field(
+        default=None,
+        description="Expression over $inputs: runs with the same value, of whatever graph, are one group;"
+        " the graph's own runs if left out",
+    )
+    weight: Annotated[StrictInt, Field(ge=1, le=1000)] = Field(
+        default=1, description="How many runs of a group begin in a turn"
+    )
+
+
 class Settings(_Model):
     """What holds for the whole graph."""
 
@@ -151,6 +164,11 @@ class Settings(_Model):
         default=None, description="Time zone of expressions; UTC if left out"
     )
     concurrency: Concurrency | None = None
+    priority: Annotated[StrictInt, Field(ge=-1000, le=1000)] | None = Field(
+        default=None,
+        description="Queued runs with a higher one begin first; if left out the calling run's, or 0",
+    )
+    fairness: Fairness | None = None
     on_failure: Id | None = Field(default=None, description="Id of the graph to run when a run fails")
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header
 from fastapi.responses import Response
 
 from pyagent.errors import GraphError
+from pyagent.graph.spec import GraphSpec
 from pyagent.graph.yaml import load_text
 from pyagent.runtime.graph_files import create_graph, delete_graph, read_text, save_graph, text_hash
 from pyagent.server.context import ServerContext, context_of
@@ -56,9 +56,9 @@ async def write_graph(
         saved = await save_graph(
             server.engine.library, graph_id, body.text, base=_base(body.base, if_match), base_text=base_text
         )
-    await _keep(server, before.text)
+    replaced = await _keep(server, before.text)
     await _keep(server, saved.document.text)
-    return details_of(saved.document, server, response, merged=saved.merged)
+    return details_of(saved.document, server, response, merged=saved.merged, instead_of=replaced)
 
 
 @router.delete("/{graph_id}", status_code=204, responses=errors(404, 409, 428))
@@ -80,11 +80,14 @@ def _base(base: str | None, if_match: str | None) -> str:
     return found
 
 
-async def _keep(server: ServerContext, text: str) -> None:
+async def _keep(server: ServerContext, text: str) -> GraphSpec | None:
     """Keep a text among the versions, if it is a graph."""
-    with suppress(GraphError):
+    try:
         spec = load_text(text).spec
-        await server.engine.store.put_graph(spec.id, spec.hash(), text)
+    except GraphError:
+        return None
+    await server.engine.store.put_graph(spec.id, spec.hash(), text)
+    return spec
 
 
 __all__ = ["router"]

@@ -125,6 +125,8 @@ class ChangeView(Shape):
     new: Any
     lines: list[int | None]
     """The line in the old and in the new text, where there is one."""
+    note: str = ""
+    """What somebody should know who makes this change."""
 
 
 class GraphDiff(Shape):

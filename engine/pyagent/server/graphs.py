@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import Response
 
 from pyagent.errors import NotFound
+from pyagent.graph.migration import migration_problems
 from pyagent.graph.problems import Problem
 from pyagent.graph.spec import GraphSpec
 from pyagent.graph.yaml import Document, load_text
@@ -137,13 +138,24 @@ def picture(spec: GraphSpec, server: ServerContext) -> Response:
     return Response(svg(spec, GraphChecker(server.engine.registry).catalogue), media_type="image/svg+xml")
 
 
-def details_of(document: Document, server: ServerContext, response: Response, *, merged: bool = False) -> GraphDetails:
-    """A graph as an editor needs it; the text is remembered, so that what is saved over it can be merged."""
+def details_of(
+    document: Document,
+    server: ServerContext,
+    response: Response,
+    *,
+    merged: bool = False,
+    instead_of: GraphSpec | None = None,
+) -> GraphDetails:
+    """A graph as an editor needs it; the text is remembered, so that what is saved over it can be merged.
+
+    `instead_of`: the version whose place it takes.
+    """
     spec = document.spec
     checker = GraphChecker(server.engine.registry)
     triggers = [
         node.id for node in spec.nodes if (found := checker.catalogue.get(str(node.use))) and found.kind == "trigger"
     ]
+    replaced = migration_problems(instead_of, document) if instead_of is not None else []
     hash = server.texts.keep(document.text)
     response.headers["ETag"] = f'"{hash}"'
     return GraphDetails(
@@ -154,7 +166,7 @@ def details_of(document: Document, server: ServerContext, response: Response, *,
         triggers=triggers,
         spec=spec.to_data(),
         text=document.text,
-        problems=[_problem(problem) for problem in checker.check(document)],
+        problems=[_problem(problem) for problem in [*checker.check(document), *replaced]],
         merged=merged,
     )
 

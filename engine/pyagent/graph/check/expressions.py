@@ -8,7 +8,7 @@ from typing import Any, cast
 from pyagent.graph.check.catalogue import Fault, Reading
 from pyagent.graph.check.context import Check, Level
 from pyagent.graph.problems import nearest
-from pyagent.graph.spec import NodeSpec
+from pyagent.graph.spec import Concurrency, Fairness, NodeSpec
 from pyagent.graph.yaml_tree import Path
 
 
@@ -26,8 +26,12 @@ def check_expressions(check: Check, *, upstream: bool) -> None:
             checker.template(text, path, place.node, level)
     for path, text in templates(check.spec.outputs, ("outputs",)):
         checker.template(text, path, None, check.levels[0])
-    if check.spec.settings.concurrency is not None:
-        for path, text in templates(check.spec.settings.concurrency.key, ("settings", "concurrency", "key")):
+    for name, channel in check.spec.state.items():
+        for path, text in templates(channel.migrate, ("state", name, "migrate")):
+            checker.migration(text, path)
+    for name in ("concurrency", "fairness"):
+        said: Concurrency | Fairness | None = getattr(check.spec.settings, name)
+        for path, text in templates(said and said.key, ("settings", name, "key")):
             checker.template(text, path, None, check.levels[0])
 
 
@@ -64,23 +68,39 @@ class _Expressions:
                 self.names.setdefault(place.node.name, place.node.id)
         self.ancestors: dict[str, set[str]] = {}
 
-    def template(self, text: str, path: Path, node: NodeSpec | None, level: Level) -> None:
-        """Check one template; `node` is None for those of the graph itself."""
+    def reading(self, text: str, path: Path, owner: str | None) -> Reading | None:
+        """What a template reads; None if it does not parse, which is then reported."""
         check = self.check
         assert check.expressions is not None
         if text not in self.readings:
             self.readings[text] = check.expressions.read(text)
         reading = self.readings[text]
+        if reading.fault is None:
+            return reading
+        check.report(
+            "graph.expr.syntax",
+            f"the expression does not parse: {reading.fault.message}",
+            path,
+            hint="Expressions are JavaScript between `{{` and `}}`.",
+            node=owner,
+            place=_place(check, path, text, reading.fault),
+        )
+        return None
+
+    def migration(self, text: str, path: Path) -> None:
+        """Check a channel's migration, which reads the channels of older versions: these are not known here."""
+        reading = self.reading(text, path, None)
+        if reading is not None and reading.nodes:
+            named = ", ".join(f"`{name}`" for name in sorted(reading.nodes))
+            message = f"a migration cannot read what nodes put out, such as {named}"
+            self.check.report("graph.state.migrate", message, path, hint="It reads $state, as it was, and $inputs.")
+
+    def template(self, text: str, path: Path, node: NodeSpec | None, level: Level) -> None:
+        """Check one template; `node` is None for those of the graph itself."""
+        check = self.check
         owner = node.id if node else None
-        if reading.fault is not None:
-            check.report(
-                "graph.expr.syntax",
-                f"the expression does not parse: {reading.fault.message}",
-                path,
-                hint="Expressions are JavaScript between `{{` and `}}`.",
-                node=owner,
-                place=_place(check, path, text, reading.fault),
-            )
+        reading = self.reading(text, path, owner)
+        if reading is None:
             return
         for name in sorted(reading.nodes):
             self.node(name, path, node, level)

@@ -187,6 +187,9 @@ def check_state(check: Check) -> None:
         if channel.default is not None and not fits(channel.type, channel.default):
             message = f"the default of `{name}` is not of type {channel.type}"
             check.report("graph.state.default", message, (*path, "default"), hint="Change the default or the type.")
+        if not next(templates(channel.migrate, ()), None) and not fits(channel.type, channel.migrate):
+            message = f"what `{name}` is migrated to is not of type {channel.type}"
+            check.report("graph.state.migrate", message, (*path, "migrate"), hint="Change the value or the type.")
     for place in check.spec.places():
         for name in place.node.write:
             if name not in check.spec.state:
