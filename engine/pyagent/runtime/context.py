@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,7 +15,8 @@ from pyagent.runtime.expressions import EvaluationContext
 from pyagent.runtime.frames import FrameState
 from pyagent.runtime.lineage import loop_inputs
 from pyagent.runtime.live import LiveRun, Token
-from pyagent.runtime.log import StepKey, encode, plain
+from pyagent.runtime.log import Outputs, StepKey, encode, plain
+from pyagent.runtime.paging import PageWriter, gathered
 from pyagent.runtime.program import NodeProgram
 from pyagent.runtime.redact import redact
 from pyagent.runtime.speech import Speech
@@ -172,6 +173,19 @@ class StepContext:
     @property
     def trace(self) -> Mapping[str, str]:
         return self._live.trace.headers(str(self._key), self.attempt, answered=self.answer is not None)
+
+    @property
+    def secrets(self) -> Sequence[str]:
+        """Values that must not be said."""
+        return self._live.secrets
+
+    def page_writer(self) -> PageWriter | None:
+        """Where items go that are too many for memory; None: they stay there."""
+        journal = self._live.journal
+        return PageWriter(journal.pages, journal.keep) if journal.pages is not None else None
+
+    async def gather(self, pieces: AsyncIterator[tuple[str, Sequence[Item]]]) -> Outputs:
+        return await gathered(pieces, self.page_writer())
 
     def log(self, message: str, *, level: Level = "info", **fields: Any) -> None:
         self.heard = datetime.now(UTC)

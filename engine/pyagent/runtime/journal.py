@@ -7,15 +7,18 @@ is gathered is committed at the latest after `LINGER` seconds, so that a watcher
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from blake3 import blake3
 
-from pyagent.errors import NodeError, NotFound, PyAgentError
-from pyagent.runtime.log import Entry, decode, encode
+from pyagent.errors import NotFound, PyAgentError
+from pyagent.runtime.log import Entry, EntryKind, Outputs, StepKey, decode, encode
+from pyagent.runtime.paging import PageReader, from_table, not_json, paged, table
+from pyagent.sdk.items import Item, Items
+from pyagent.sdk.pages import PAGE_BYTES, PAGE_ITEMS, PagedItems
 from pyagent.store.base import Commit, Lease, LogRecord, MessageTaken, NewEvent, RunStatus, StepRecord, Store
 
 LINGER = 0.02
@@ -30,6 +33,8 @@ class Journal(Protocol):
     """Entries are committed by `flush`, so that steps may follow one another inside a superstep."""
     keeps_lineage: bool
     """Steps that end are to be told with their lineage."""
+    pages: PageReader | None
+    """Reads pages of items; None where all items are in memory."""
     owes: bool
     """A step with effects has ended, and nobody has committed that yet: whoever goes on from it has to."""
 
@@ -80,6 +85,7 @@ class StoreJournal:
         self.store = store
         self.lease = lease
         self.keeps_lineage = store.keeps_lineage
+        self.pages = PageReader(store)
         self.failure: PyAgentError | None = None
         """What stopped this journal for good: a lost lease, a full disk."""
         self.failed = asyncio.Event()
@@ -104,7 +110,7 @@ class StoreJournal:
         return bool(self._entries or self._events or self._steps or self._change or self._consumed)
 
     def encoded(self, entry: Entry) -> bytes:
-        return encoded_entry(entry, self._blobs)
+        return encoded_entry(entry, self._blobs, self.pages)
 
     def add(self, entry: Entry, body: bytes, events: Sequence[NewEvent] = (), steps: Sequence[StepRecord] = ()) -> None:
         self._entries.append((entry, body))
@@ -157,6 +163,8 @@ class StoreJournal:
                     self.failed.set()
                     raise
                 self._length += len(records)
+                if self.pages.uncommitted:
+                    self.pages.committed(commit.blobs)
 
     def _record(self, entry: Entry, body: bytes, place: int) -> LogRecord:
         step = str(entry.step) if entry.step is not None else ""
@@ -223,25 +231,48 @@ class StoreJournal:
             await self._lingering
 
 
-def encoded_entry(entry: Entry, blobs: dict[str, bytes]) -> bytes:
-    """The entry as it is kept; large outputs are put into `blobs`. Raises `NodeError` (`node.returned`)."""
+def encoded_entry(entry: Entry, blobs: dict[str, bytes], pages: PageReader | None = None) -> bytes:
+    """The entry as it is kept; large outputs are put into `blobs`. Raises `NodeError` (`node.returned`).
+
+    Long lists become pages. With `pages`, which reads them, they become so in the entry, too, and leave memory.
+    """
     body: dict[str, Any] = {"data": entry.data}
-    if entry.outputs is not None:
-        body["outputs"] = {port: [item.as_dict() for item in items] for port, items in entry.outputs.items()}
     try:
+        if entry.outputs is not None:
+            body["outputs"] = {
+                port: _in_pages(entry, port, blobs, pages)
+                if items.paged or len(items) > PAGE_ITEMS
+                else [item.as_dict() for item in items]
+                for port, items in entry.outputs.items()
+            }
         encoded = encode(body)
         if len(encoded) > BLOB_THRESHOLD and entry.outputs:
+            if len(encoded) > PAGE_BYTES:
+                for port, made in body["outputs"].items():
+                    if isinstance(made, list) and len(encode(made)) > PAGE_BYTES:
+                        body["outputs"][port] = _in_pages(entry, port, blobs, pages)
             outputs = encode(body.pop("outputs"))
             digest = blake3(outputs).hexdigest()
             blobs[digest] = outputs
             encoded = encode({**body, "blob": digest})
     except TypeError as error:
-        raise NodeError(
-            f"what the step put out cannot be kept: {error}",
-            code="node.returned",
-            hint="Items hold JSON only: text, numbers up to 64 bits, true, false, null, lists and objects.",
-        ) from error
+        raise not_json(error) from error
     return encoded
+
+
+def _in_pages(entry: Entry, port: str, blobs: dict[str, bytes], pages: PageReader | None) -> dict[str, Any]:
+    """The table of a port's pages; pages that are not kept yet are put into `blobs`. Raises `TypeError`."""
+    outputs = entry.outputs or {}
+    items = outputs[port]
+    if isinstance(items, PagedItems) and items.kept:
+        return table(items.pieces)
+    new: dict[str, bytes] = {}
+    made = paged(items, new)
+    blobs.update(new)
+    if pages is not None:
+        pages.uncommitted.update(new)
+        entry.outputs = {**outputs, port: PagedItems(made, pages)}
+    return table(made)
 
 
 def first_commit(entries: Sequence[Entry], refers: Sequence[str]) -> Commit:
@@ -259,17 +290,22 @@ def first_commit(entries: Sequence[Entry], refers: Sequence[str]) -> Commit:
 async def read_entries(store: Store, run_id: str) -> list[Entry]:
     """The run's log from the store."""
     found: list[Entry] = []
+    pages = PageReader(store)
     for record in await store.read_log(run_id):
         body: dict[str, Any] = decode(record.body)
-        value: dict[str, Any] = {"kind": record.kind, "data": body["data"]}
-        if record.step:
-            value["step"] = record.step
-        if "outputs" in body:
-            value["outputs"] = body["outputs"]
-        elif "blob" in body:
-            value["outputs"] = decode(await store.get_blob(body["blob"]))
-        found.append(Entry.from_dict(value))
+        outputs = decode(await store.get_blob(body["blob"])) if "blob" in body else body.get("outputs")
+        step = StepKey.parse(record.step) if record.step else None
+        found.append(Entry(cast(EntryKind, record.kind), step, body["data"], _read_outputs(outputs, pages)))
     return found
+
+
+def _read_outputs(outputs: Mapping[str, Any] | None, pages: PageReader) -> Outputs | None:
+    if outputs is None:
+        return None
+    return {
+        port: from_table(made, pages) if "pages" in made else Items.of(map(Item.from_dict, made))
+        for port, made in outputs.items()
+    }
 
 
 def event(kind: str, step: str = "", **data: Any) -> NewEvent:
@@ -281,6 +317,7 @@ class NoJournal:
     """For graphs run through LangGraph's own API: LangGraph's checkpointer keeps the log, if there is one."""
 
     keeps_lineage = False
+    pages = None
     owes = False
 
     def __init__(self, *, durable: bool) -> None:

@@ -26,6 +26,7 @@ from pyagent.runtime.step import Step, as_items, call_items
 from pyagent.sdk.commands import Command
 from pyagent.sdk.items import Item, Items, Result
 from pyagent.sdk.outcome import mark, normalise
+from pyagent.sdk.pages import PAGE_ITEMS
 from pyagent.sdk.params import NodeParams
 from pyagent.store.base import NewEvent, StepRecord
 
@@ -156,6 +157,8 @@ def _call(
         if params is not None:
             return params
         if index not in kept:
+            if len(kept) == PAGE_ITEMS:
+                kept.clear()
             kept[index] = node.type.validate_params(live.values.params(key, index, ports, items, began))
         return kept[index]
 

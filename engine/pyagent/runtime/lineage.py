@@ -6,8 +6,10 @@ from blake3 import blake3
 
 from pyagent.runtime.frames import FrameState
 from pyagent.runtime.log import Outputs, StepKey, encode
+from pyagent.runtime.paging import binaries_of, pages_of, table
 from pyagent.runtime.state import RunState
 from pyagent.sdk.items import Item, Items, ItemSource
+from pyagent.sdk.pages import PagedItems
 from pyagent.store.base import StepLineage
 
 
@@ -84,16 +86,22 @@ def told_lineage(state: RunState, key: StepKey, outputs: Outputs, body: bytes) -
             elif (parent := state.frames[key.frame].parent) is not None:
                 used[str(parent)] = None
         for items in state.inputs_of(key).values():
-            read |= _binaries(items)
+            read |= _blobs(items)
     produced: dict[str, str] = {}
     for items in outputs.values():
-        produced |= {digest: name for digest, name in _binaries(items).items() if digest not in read}
-    encoded = encode({port: [item.as_dict() for item in items] for port, items in outputs.items()})
-    outcome = blake3(encoded).hexdigest()
+        produced |= {digest: name for digest, name in _blobs(items).items() if digest not in read}
+    made = {
+        port: table(items.pieces)
+        if isinstance(items, PagedItems) and items.kept
+        else [item.as_dict() for item in items]
+        for port, items in outputs.items()
+    }
+    outcome = blake3(encode(made)).hexdigest()
     if outcome.encode() in body:  # they are in a blob: no other way for its digest to get there
         produced[outcome] = ""
     return StepLineage(used=list(used), read=read, produced=produced, outcome=outcome)
 
 
-def _binaries(items: Items) -> dict[str, str]:
-    return {ref.digest: ref.name for item in items if item.binary for ref in item.binary.values()}
+def _blobs(items: Items) -> dict[str, str]:
+    """The pages and the binaries of items, with their names."""
+    return dict.fromkeys(pages_of(items), "") | {digest: ref.name for digest, ref in binaries_of(items).items()}

@@ -26,11 +26,13 @@ from pyagent.runtime.records import Records, Said
 from pyagent.runtime.redact import masked
 from pyagent.runtime.restart import begun_with
 from pyagent.runtime.state import GIVEN
+from pyagent.runtime.windows import run_windows
 from pyagent.sdk.commands import Call, Command, Map, Restart, Stop, Wait
 from pyagent.sdk.each import run_each
 from pyagent.sdk.items import Item, Items, Result
 from pyagent.sdk.node import Effects
 from pyagent.sdk.outcome import ItemOutcome, failed_item, join_outcomes, mark, normalise
+from pyagent.sdk.pages import PAGE_ITEMS
 from pyagent.sdk.params import NodeParams
 
 Returned = Result | Command
@@ -216,6 +218,8 @@ class Step:
             return normalise(returned, node_type, self._declared_ports, self.items)
         once = self.effects == "once"
         kept = self._kept_items()
+        if not (once or kept or self.node.spec.retry):
+            return await call_items(self.node, self.items, self.params_for, context, self._declared_ports)
         outcomes = await run_each(
             node_type,
             self.items,
@@ -363,10 +367,12 @@ class Step:
 
     def _partial(self, error: ErrorData) -> Outputs | None:
         """For an item-wise node: what succeeded, and the failed items as the policy has them."""
-        outcomes = cast("list[ItemOutcome] | None", error.get("outcomes"))
+        outcomes = cast("list[ItemOutcome] | Outputs | None", error.get("outcomes"))
         policy = self.node.spec.on_error
         if outcomes is None or policy == "stop":
             return None
+        if isinstance(outcomes, dict):
+            return outcomes
         ports = self.node.ports_out
         outputs: dict[str, list[Item]] = {}
         for outcome in outcomes:
@@ -384,7 +390,7 @@ class Step:
         secrets = self.live.secrets
         if isinstance(raised, ItemsFailed):
             errors = [masked(outcome.error, secrets) for outcome in raised.outcomes if outcome.error is not None]
-            return {**describe(errors[0], self.node.spec, self.attempt), "outcomes": raised.outcomes}
+            return {**describe(errors[0], self.node.spec, self.attempt), "outcomes": raised.made or raised.outcomes}
         return describe(raised, self.node.spec, self.attempt, secrets)
 
     async def _unknown(self, reason: str, *, lost: bool = False) -> Changes:
@@ -485,6 +491,8 @@ class Step:
         if self.node.params is not None:
             return self.node.params
         if index not in self._params:
+            if len(self._params) == PAGE_ITEMS:
+                self._params.clear()
             values = self.live.values.params(self.key, index, self.ports, self.items, self.started_at)
             self._params[index] = self.node.type.validate_params(values)
         return self._params[index]
@@ -501,16 +509,28 @@ class Step:
 class ItemsFailed(Exception):
     """Some items of an item-wise node failed; the others' outcomes are kept."""
 
-    def __init__(self, outcomes: list[ItemOutcome]) -> None:
+    def __init__(self, outcomes: list[ItemOutcome], made: Outputs | None = None) -> None:
+        """`made`: what the step puts out, where that is known already; then `outcomes` is the first failure."""
         super().__init__("items failed")
         self.outcomes = outcomes
+        self.made = made
 
 
 async def call_items(
-    node: NodeProgram, items: Items, params_for: Callable[[int], NodeParams], context: StepContext
+    node: NodeProgram,
+    items: Items,
+    params_for: Callable[[int], NodeParams],
+    context: StepContext,
+    ports_out: tuple[str, ...] | None = None,
 ) -> Result:
-    """What an item-wise node makes of the items in its only try. Raises `ItemsFailed`."""
-    return _joined(await run_each(node.type, items, params_for, cast(Any, context)), items, node.ports_out)
+    """What an item-wise node makes of the items in a try that keeps no outcomes by item. Raises `ItemsFailed`."""
+    ports_out = node.ports_out if ports_out is None else ports_out
+    if len(items) > PAGE_ITEMS and (writer := context.page_writer()) is not None:
+        outputs, failure = await run_windows(node, items, params_for, context, writer, ports_out=ports_out)
+        if failure is not None:
+            raise ItemsFailed([failure], outputs)
+        return Result(outputs)
+    return _joined(await run_each(node.type, items, params_for, cast(Any, context)), items, ports_out)
 
 
 def _joined(outcomes: list[ItemOutcome], items: Items, ports_out: tuple[str, ...]) -> Result:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
 from pyagent.sdk.commands import Answer, LoopView
-from pyagent.sdk.items import BlobRef, Items
+from pyagent.sdk.items import BlobRef, Item, Items, Outputs
 from pyagent.sdk.params import NodeParams
 from pyagent.sdk.script import ScriptLimits, ScriptMode
 
@@ -151,6 +151,11 @@ class Context(Protocol):
 
     def params_for(self, params: P, index: int) -> P:
         """`params` as evaluated for input item `index`; those the function got are for item 0."""
+        ...
+
+    async def gather(self, pieces: AsyncIterator[tuple[str, Sequence[Item]]]) -> Outputs:
+        """The items, given by port and piece by piece, as a step's outputs, of which only the last page is in memory.
+        What a node's function yields goes there by itself."""
         ...
 
     def log(self, message: str, *, level: Level = "info", **fields: Any) -> None:

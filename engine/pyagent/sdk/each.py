@@ -41,6 +41,7 @@ async def run_each(
     params_for: Callable[[int], NodeParams],
     ctx: Context,
     *,
+    first: int = 0,
     concurrency: int | None = None,
     kept: Mapping[int, ItemOutcome] | None = None,
     settled: Container[int] = (),
@@ -50,7 +51,8 @@ async def run_each(
     """Call an `each_item` node's function for each of `items` (marked) and return the outcomes in item order.
 
     At most `concurrency` items (without it: the node type's own number) are at work at once; they begin in item
-    order. `params_for(index)` gives an item's parameters; what it raises is that item's error. Items whose successful
+    order. `params_for(index)` gives an item's parameters; what it raises is that item's error. `first` is the index of
+    the first item among those of the step, by which `params_for` and the item's context count. Items whose successful
     outcome is in `kept` are not run again: give the outcomes of the last try, and only its failures are tried;
     failures whose index is in `settled` stand.
     `on_begin` is awaited before an item's function is called (a `once` beginning is committed there) and
@@ -72,7 +74,7 @@ async def run_each(
         if on_begin is not None:
             await on_begin(index)
         try:
-            returned = await function(item, params_for(index), cast("Context", ItemContext(ctx, index)))
+            returned = await function(item, params_for(first + index), cast("Context", ItemContext(ctx, first + index)))
             outcome = ItemOutcome(index=index, outputs=normalise_item(returned, node_type, ports_out, item))
         except NodeCancelled:
             raise

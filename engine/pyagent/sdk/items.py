@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self, TypeAlias, overload
 
@@ -77,11 +77,13 @@ class Items(Sequence[Item]):
     """A read-only sequence of items whose pages may live outside memory.
 
     `pages` gives the number of items of each page, `load` returns one page; a few pages are kept. A node that
-    iterates needs one page at a time in memory.
+    iterates needs one page at a time in memory, and with `async for` other steps go on while a page is read.
     """
 
     __slots__ = ("_cached", "_length", "_load", "_pages")
     _kept_pages = 4
+    paged = False
+    """Whether the items are read from pages (`pyagent.sdk.pages.PagedItems`)."""
 
     def __init__(self, pages: Sequence[int], load: Callable[[int], Sequence[Item]]) -> None:
         self._pages = list(pages)
@@ -109,9 +111,7 @@ class Items(Sequence[Item]):
         """The parts one after the other, without loading them."""
         if len(parts) == 1:
             return parts[0]
-        where = [(part, page) for part in parts for page in range(len(part._pages))]
-        sizes = [part._pages[page] for part, page in where]
-        return cls(sizes, lambda number: where[number][0]._page(where[number][1]))
+        return next((part for part in parts if part.paged), parts[0]).joined(parts) if parts else cls.of(())
 
     def _page(self, number: int) -> Sequence[Item]:
         if (page := self._cached.get(number)) is None:
@@ -123,6 +123,61 @@ class Items(Sequence[Item]):
 
     def __len__(self) -> int:
         return self._length
+
+    def pages(self) -> Iterator[Sequence[Item]]:
+        """The items page by page."""
+        return (self._page(number) for number in range(len(self._pages)))
+
+    async def batches(self) -> AsyncIterator[Sequence[Item]]:
+        """The items page by page, a few thousand at a time in memory; other steps go on while a page is read."""
+        for page in self.pages():
+            yield page
+
+    async def __aiter__(self) -> AsyncIterator[Item]:
+        async for page in self.batches():
+            for item in page:
+                yield item
+
+    def part(self, start: int, stop: int) -> Items:
+        """The items from index `start` up to `stop`, none of them read before it is wanted."""
+        if len(self._pages) <= 1:
+            return Items.of(self._page(0)[max(0, start) : max(0, stop)] if self._pages else ())
+        sizes: list[int] = []
+        where: list[tuple[int, int, int]] = []
+        before = 0
+        for number, size in enumerate(self._pages):
+            first, last = max(start - before, 0), min(stop - before, size)
+            if first < last:
+                sizes.append(last - first)
+                where.append((number, first, last))
+            before += size
+
+        def load(number: int) -> Sequence[Item]:
+            page, first, last = where[number]
+            return self._page(page)[first:last]
+
+        return Items(sizes, load)
+
+    def marked(self, port: str, start: int) -> Items:
+        """The items, each with `(start + its index, port)` as its source; the pages stay where they are."""
+        starts = [start]
+        for size in self._pages:
+            starts.append(starts[-1] + size)
+
+        def load(number: int) -> list[Item]:
+            page = self._page(number)
+            return [
+                Item(item.json, item.binary, (ItemSource(index, port),))
+                for index, item in enumerate(page, starts[number])
+            ]
+
+        return Items(self._pages, load)
+
+    def joined(self, parts: Sequence[Items]) -> Items:
+        """What `concat` makes of parts, of which this is the first paged one, or the first if none is."""
+        where = [(part, page) for part in parts for page in range(len(part._pages))]
+        sizes = [part._pages[page] for part, page in where]
+        return Items(sizes, lambda number: where[number][0]._page(where[number][1]))
 
     def __iter__(self) -> Iterator[Item]:
         for number in range(len(self._pages)):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 from pyagent.errors import PyAgentError
 from pyagent.sdk.commands import Command
@@ -109,12 +109,13 @@ def node(
     source: Source | None = None,
     upcoming: Upcoming | None = None,
     endpoint: Callable[[Any], Endpoint] | None = None,
-) -> Callable[[Callable[..., Awaitable[Any]]], NodeType]:
+) -> Callable[[Callable[..., Awaitable[Any]] | Callable[..., AsyncGenerator[Any]]], NodeType]:
     """Declare a node type.
 
     The function is `async def f(items: Items, params: Params, ctx: Context) -> Outputs | Result | Command`, or with
     `each_item=True` `async def f(item: Item, params: Params, ctx: Context)` returning a JSON object, an item, several
-    items, items by port, or None for nothing. `ports_out` and `effects` may be functions of the parameters.
+    items, items by port, or None for nothing. A function that yields gives these piece by piece: full pages are kept at
+    once, so that all items need never be in memory. `ports_out` and `effects` may be functions of the parameters.
     `effects` left out means `once`: the engine then never repeats a try by itself. `makes_items`: what it gives comes
     from no input item in particular; otherwise the conformance kit wants to know from which. `source` and `upcoming`,
     or `endpoint`, say how the world starts a graph at a trigger (`pyagent.sdk.sources`).
@@ -122,11 +123,12 @@ def node(
     Raises `NodeDefinitionError` when the declaration does not hold together.
     """
 
-    def decorate(function: Callable[..., Awaitable[Any]]) -> NodeType:
+    def decorate(function: Callable[..., Awaitable[Any]] | Callable[..., AsyncGenerator[Any]]) -> NodeType:
         domain, _, rest = name.partition(".")
         if not (domain.isidentifier() and rest.replace(".", "_").isidentifier()):
             raise NodeDefinitionError(f"{name!r} is not a node name", hint="Use `domain.name` in lower case.")
-        if not inspect.iscoroutinefunction(function):
+        streams = inspect.isasyncgenfunction(function)
+        if not streams and not inspect.iscoroutinefunction(function):
             raise NodeDefinitionError(f"the function of {name} is not `async def`")
         try:
             hints = typing.get_type_hints(function)
@@ -146,7 +148,13 @@ def node(
                 f"the second parameter of {name} has no NodeParams type",
                 hint="Annotate it with a subclass of NodeParams, or with NoParams.",
             )
-        return NodeType(
+        if streams:
+            from pyagent.sdk.stream import gathering
+
+            called = gathering(function, lambda: made)
+        else:
+            called = cast("Callable[..., Awaitable[Any]]", function)
+        made = NodeType(
             name=name,
             version=version,
             title=title,
@@ -159,12 +167,13 @@ def node(
             effects=effects,
             each_item=each_item,
             concurrency=concurrency,
-            function=function,
+            function=called,
             makes_items=makes_items,
             source=source,
             upcoming=upcoming,
             endpoint=endpoint,
         )
+        return made
 
     return decorate
 

@@ -45,17 +45,7 @@ def mark(items: Items, *, port: str = "in", start: int = 0) -> Items:
     if len(items) == 1:
         item = items[0]
         return Items.of((Item(item.json, item.binary, (ItemSource(start, port),)),))
-    starts = [start]
-    for size in items._pages:  # pyright: ignore[reportPrivateUsage]
-        starts.append(starts[-1] + size)
-
-    def load(number: int) -> list[Item]:
-        page = items._page(number)  # pyright: ignore[reportPrivateUsage]
-        return [
-            Item(item.json, item.binary, (ItemSource(index, port),)) for index, item in enumerate(page, starts[number])
-        ]
-
-    return Items(items._pages, load)  # pyright: ignore[reportPrivateUsage]
+    return items.marked(port, start)
 
 
 def loop_view(entry: Items, returned: Sequence[Items]) -> LoopView:
@@ -195,8 +185,10 @@ def as_error(error: Exception, *, node_id: str = "", step: str = "") -> PyAgentE
 def _is_by_port(values: Mapping[Any, Any], ports_out: Sequence[str]) -> bool:
     return bool(values) and all(
         port in ports_out
-        and isinstance(made, list | tuple | Items)
-        and all(isinstance(item, Item) for item in cast("Sequence[Any]", made))
+        and (
+            isinstance(made, Items)
+            or (isinstance(made, list | tuple) and all(isinstance(item, Item) for item in cast("Sequence[Any]", made)))
+        )
         for port, made in values.items()
     )
 

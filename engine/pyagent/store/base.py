@@ -565,6 +565,10 @@ class Store(Upkeep, Protocol):
         """The whole content. Raises `NotFound`."""
         ...
 
+    def blob_now(self, digest: str) -> bytes:
+        """As `get_blob`, blocking, from any thread: for pages of items that a node reads without waiting."""
+        ...
+
     async def blob_size(self, digest: str) -> int:
         """Bytes of the content, before compression. Raises `NotFound`."""
         ...

@@ -494,6 +494,12 @@ class MemoryStore(MemoryEvents):
             raise _no_blob(digest)
         return self._blobs[digest]
 
+    def blob_now(self, digest: str) -> bytes:
+        """As `get_blob`, blocking."""
+        if digest not in self._blobs:
+            raise _no_blob(digest)
+        return self._blobs[digest]
+
     async def put_blob_file(self, run_id: str, path: Path) -> tuple[str, int]:
         """Keep a file's content; here it is in memory as a whole. Raises `NotFound`, `OSError`."""
         data = path.read_bytes()

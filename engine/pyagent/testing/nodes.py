@@ -16,7 +16,7 @@ from pyagent.errors import NodeCancelled, NodeError, NotFound
 from pyagent.sdk.commands import Answer, Command, LoopView
 from pyagent.sdk.context import Level
 from pyagent.sdk.each import run_each
-from pyagent.sdk.items import BlobRef, Item, Items, JsonObject, Result
+from pyagent.sdk.items import BlobRef, Item, Items, JsonObject, Outputs, Result
 from pyagent.sdk.node import NodeType
 from pyagent.sdk.outcome import ItemOutcome, OnError, join_outcomes, loop_view, mark, normalise
 from pyagent.sdk.params import NodeParams
@@ -178,6 +178,13 @@ class TestContext:
     def params_for(self, params: P, index: int) -> P:
         """The parameters by item that `run_node` was given, else `params`."""
         return params if self._params_for is None else cast("P", self._params_for(index))
+
+    async def gather(self, pieces: AsyncIterator[tuple[str, Sequence[Item]]]) -> Outputs:
+        """The pieces by port, all in memory."""
+        found: dict[str, list[Item]] = {}
+        async for port, items in pieces:
+            found.setdefault(port, []).extend(items)
+        return {port: items for port, items in found.items() if items}
 
     def log(self, message: str, *, level: Level = "info", **fields: Any) -> None:
         """Add to `logs`."""

@@ -15,6 +15,7 @@ The tests are coroutines: pytest-asyncio runs them (`asyncio_mode = "auto"` for 
 
 from __future__ import annotations
 
+import asyncio
 import random
 from pathlib import Path
 from typing import Any
@@ -281,8 +282,12 @@ class StoreConformance(UpkeepConformance, RetentionConformance, EventConformance
         await store.commit(lease, Commit(blobs=[(digest_of(within), within)]))
         for content in (before, within):
             assert await store.get_blob(digest_of(content)) == content
+            assert store.blob_now(digest_of(content)) == content
         with pytest.raises(NotFound) as caught:
             await store.get_blob(digest_of(b"unknown"))
+        assert caught.value.code == "blob.not_found"
+        with pytest.raises(NotFound) as caught:
+            await asyncio.to_thread(store.blob_now, digest_of(b"unknown"))
         assert caught.value.code == "blob.not_found"
 
     @pytest.mark.parametrize("size", [0, 100, 65_536, 3_000_000])

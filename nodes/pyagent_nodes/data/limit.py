@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import Literal
 
 from pydantic import Field
 
-from pyagent.sdk import Context, Item, Items, NodeParams, node
+from pyagent.sdk import Context, Items, NodeParams, node
 
 
 class LimitParams(NodeParams):
@@ -19,9 +18,9 @@ class LimitParams(NodeParams):
 
 
 @node("data.limit", title="Limit", icon="list-end", effects="none")
-async def limit(items: Items, params: LimitParams, ctx: Context) -> list[Item]:
+async def limit(items: Items, params: LimitParams, ctx: Context) -> Items:
     """Pass on the first or last items, in their order; the others are dropped and not even read."""
     if params.keep == "first":
-        return list(islice(items, params.offset, params.offset + params.count))
+        return items.part(params.offset, params.offset + params.count)
     stop = max(0, len(items) - params.offset)
-    return items[max(0, stop - params.count) : stop]
+    return items.part(max(0, stop - params.count), stop)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from pyagent.store import codec
-from pyagent.store.blobs import CHUNK, FILE_THRESHOLD
-from pyagent.store.neo4j.connection import do, row, rows
+from pyagent.store.blobs import CHUNK, FILE_THRESHOLD, check_digest
+from pyagent.store.neo4j.connection import Connection, do, row, rows
 from pyagent.store.neo4j.values import no_blob
 
 if TYPE_CHECKING:
-    from neo4j import AsyncManagedTransaction
+    from neo4j import AsyncManagedTransaction, ManagedTransaction
 
 _KEEP = """
 MERGE (b:Blob {digest: $digest})
@@ -135,3 +136,45 @@ async def sweep(to: AsyncManagedTransaction) -> int:
     """Delete chunks that broken uploads have left behind, at most a thousand; returns how many."""
     found = await row(to, _SWEEP)
     return 0 if found is None else int(found["gone"])
+
+
+class BlockingReader:
+    """Reads blobs in the calling thread, any thread, by a driver of its own that is made when first needed."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._driver: Any = None
+        self._lock = threading.Lock()
+
+    def read(self, digest: str) -> bytes:
+        """The whole content. Raises `NotFound`, `StoreUnavailable`, and `StoreError` when the bytes are damaged."""
+        with self._connection.translated(), self._opened().session(database=self._connection.database) as session:
+            data = session.execute_read(_read_now, digest)
+        check_digest(digest, data)
+        return data
+
+    def close(self) -> None:
+        """Disconnect; safe to call twice."""
+        with self._lock:
+            driver, self._driver = self._driver, None
+        if driver is not None:
+            driver.close()
+
+    def _opened(self) -> Any:
+        with self._lock:
+            if self._driver is None:
+                self._driver = self._connection.blocking_driver()
+            return self._driver
+
+
+def _read_now(of: ManagedTransaction, digest: str) -> bytes:
+    found = of.run("MATCH (b:Blob {digest: $digest}) RETURN b.size AS size, b.data AS data", digest=digest).single()
+    if found is None:
+        raise no_blob(digest)
+    if found["data"] is not None:
+        return codec.decode(found["data"])
+    chunks = of.run(
+        "MATCH (c:Chunk) WHERE c.digest = $digest AND c.number >= 0 RETURN c.data AS data ORDER BY c.number",
+        digest=digest,
+    )
+    return b"".join(codec.decode(chunk["data"]) for chunk in chunks)[: found["size"]]

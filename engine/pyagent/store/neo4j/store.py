@@ -74,6 +74,7 @@ class Neo4jStore:
         self._next_look = 0.0
         self._poller: asyncio.Task[None] | None = None
         self._checkpoints = Neo4jCheckpointDatabase(self.connection)
+        self._blocking = payloads.BlockingReader(self.connection)
 
     async def open(self) -> None:
         """Connect and migrate. Raises `StoreUnavailable`, and `StoreError` (`store.schema_newer`)."""
@@ -92,6 +93,7 @@ class Neo4jStore:
             self._poller = None
         self._recent.clear()
         self._checkpoints.close()
+        self._blocking.close()
         await self.connection.close()
         self._changes.notify()
 
@@ -389,6 +391,10 @@ class Neo4jStore:
         data = await self.connection.read(lambda of: payloads.read(of, digest, 0, None))
         check_digest(digest, data)
         return data
+
+    def blob_now(self, digest: str) -> bytes:
+        """As `get_blob`, blocking, from any thread."""
+        return self._blocking.read(digest)
 
     async def blob_size(self, digest: str) -> int:
         """Bytes of the content. Raises `NotFound`."""

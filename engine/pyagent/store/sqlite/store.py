@@ -382,6 +382,11 @@ class SqliteStore:
             return codec.decode(stored)
         return await asyncio.to_thread(self._read_file, digest, self._files.read)
 
+    def blob_now(self, digest: str) -> bytes:
+        """As `get_blob`, blocking, from any thread."""
+        stored = self.database.read_now(lambda of: payloads.find(of, digest))
+        return codec.decode(stored) if stored is not None else self._read_file(digest, self._files.read)
+
     async def blob_size(self, digest: str) -> int:
         """Bytes of the content. Raises `NotFound`."""
         return await self.database.read(lambda of: payloads.size(of, digest))
