@@ -183,14 +183,17 @@ def as_error(error: Exception, *, node_id: str = "", step: str = "") -> PyAgentE
 
 
 def _is_by_port(values: Mapping[Any, Any], ports_out: Sequence[str]) -> bool:
-    return bool(values) and all(
-        port in ports_out
-        and (
-            isinstance(made, Items)
-            or (isinstance(made, list | tuple) and all(isinstance(item, Item) for item in cast("Sequence[Any]", made)))
-        )
-        for port, made in values.items()
-    )
+    for port, made in values.items():
+        if port not in ports_out:
+            return False
+        if isinstance(made, Items):
+            continue
+        if not isinstance(made, list | tuple):
+            return False
+        for item in cast("Sequence[Any]", made):
+            if not isinstance(item, Item):
+                return False
+    return bool(values)
 
 
 def _by_port(
@@ -218,7 +221,8 @@ def _items(made: Any, node_type: NodeType, sources: tuple[ItemSource, ...]) -> S
     found: list[Item] = []
     for item in cast("Sequence[Any]", made):
         if isinstance(item, Item):
-            _json(item.json, node_type)
+            if type(item.json) is not dict:
+                _json(item.json, node_type)
             found.append(item if item.sources or not sources else Item(item.json, item.binary, sources))
         else:
             found.append(Item(_json(item, node_type), None, sources))
