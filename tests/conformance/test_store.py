@@ -48,7 +48,7 @@ class TestMemoryStore(StoreConformance):
 
 # Random histories, the same on both stores in virtual time: whatever one answers, the other must.
 
-RUNS = st.sampled_from(["run-aaa-1", "run-aaa-2", "run-bbb-1"])
+RUNS = st.sampled_from(["run-aaa-1", "run-aaa-2", "run-bbb-1", "run-bbb-2"])
 OWNERS = st.sampled_from(["one", "two"])
 NAMES = st.sampled_from(["", "paid", "sent"])
 SECONDS = st.sampled_from([0, 5, 60])
@@ -73,9 +73,20 @@ COMMITS = st.fixed_dictionaries(
         "release": st.booleans(),
     },
 )
-BEGINNING = [("create", "run-aaa-1", None, "reject"), ("claim", "run-aaa-1", "one", 5)]
+QUEUES = st.fixed_dictionaries(
+    {},
+    optional={
+        "priority": st.sampled_from([-1, 5]),
+        "fairness": st.sampled_from(["a", "b"]),
+        "weight": st.just(2),
+        "slot": st.sampled_from("st"),
+        "slots": st.integers(1, 2),
+    },
+)
+BEGINNING = [("create", "run-aaa-1", None, "reject", {}), ("claim", "run-aaa-1", "one", 5)]
 OPERATIONS = st.one_of(
-    st.tuples(st.just("create"), RUNS, st.sampled_from([None, "k"]), POLICIES),
+    st.tuples(st.just("create"), RUNS, st.sampled_from([None, "k"]), POLICIES, QUEUES),
+    st.tuples(st.just("take"), OWNERS, SECONDS, st.integers(0, 3), st.lists(RUNS, max_size=1)),
     st.tuples(st.just("claim"), RUNS, OWNERS, SECONDS),
     st.tuples(st.just("commit"), st.integers(0, 9), COMMITS),
     st.tuples(st.just("commit"), st.just(0), COMMITS),
@@ -107,13 +118,17 @@ class History:
 
     async def _apply(self, store: Store, name: str, *given: Any) -> object:
         match name, given:
-            case "create", (run, key, policy):
+            case "create", (run, key, policy, queue):
                 window = timedelta(seconds=5)
-                wanted = new_run(id=run, key=key, key_policy=policy, key_window=window)
+                wanted = new_run(id=run, key=key, key_policy=policy, key_window=window, **queue)
                 return await store.create_run(wanted, [NewEvent(kind="run.created", at=self.now)])
             case "claim", (run, owner, seconds):
                 self.leases.insert(0, await store.claim(run, owner, timedelta(seconds=seconds)))
                 return self.leases[0]
+            case "take", (owner, seconds, limit, excluding):
+                taken = await store.take(owner, timedelta(seconds=seconds), limit, excluding)
+                self.leases[:0] = taken
+                return taken
             case "post", (run, kind, signal, key):
                 return await store.post(run, kind, name=signal, key=key)
             case "put_blob", (run, which):

@@ -224,10 +224,14 @@ async def test_queries_of_every_commit_use_an_index(store: SqliteStore) -> None:
             row[3] for query in queries for row in connection.execute(f"EXPLAIN QUERY PLAN {query}") if row[3][0] == "S"
         ]
 
-    def plan_of_claimable(connection: sqlite3.Connection) -> list[str]:
-        query = f"EXPLAIN QUERY PLAN {leases.CLAIMABLE}"
-        return [row[3] for row in connection.execute(query, {"now": 1, "limit": 1}) if row[3] != "SCAN c"]
+    def plans_of_taking(connection: sqlite3.Connection) -> list[str]:
+        woken = connection.execute(f"EXPLAIN QUERY PLAN {leases.WOKEN}", {"now": 1, "limit": 1})
+        found = [row[3] for row in woken if row[3] != "SCAN c" and "ORDER BY" not in row[3]]
+        for query, given in ((leases.QUEUED, (0, "a", 1, 2)), (leases.BUSY, "a"), (leases.LINE, (0, 1, 2))):
+            found += [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}", given)]
+        return found
 
-    found = [*await store.database.read(plans), *await store.database.read(plan_of_claimable)]
+    found = [*await store.database.read(plans), *await store.database.read(plans_of_taking)]
     assert found
     assert [plan for plan in found if plan.startswith("SCAN")] == ["SCAN m USING INDEX signals"]
+    assert not [plan for plan in found if "ORDER BY" in plan]

@@ -232,5 +232,8 @@ class Requests(ABC):
                 slots=source.slots,
             ),
             [event("run.forked", source=source.id, step=step, actor=actor)],
+                priority=source.priority,
+                fairness=source.fairness,
+                weight=source.weight,
             first_commit(kept, sorted(blobs_of(kept))),
         )

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from pyagent.errors import NotFound, PyAgentError, StoreError
 from pyagent.runtime.lineage import told_lineage
-from pyagent.runtime.log import StepKey
+from pyagent.runtime.log import Entry, StepKey
+from pyagent.runtime.state import RunState
 from pyagent.runtime.store_runs import all_runs, every_event
 from pyagent.store.base import Commit, KeyTaken, NewEvent, NewRun, Run, StepRecord, Store
 
@@ -69,7 +70,7 @@ async def copy_store(source: Engine, target: Store, told: Callable[[Run], None] 
     done = Copied()
     await _remove_carriers(target)
     await _copy_graphs(store, target, done)
-    carrier = _Carrier(target)
+    carrier = Carrier(target)
     try:
         for listed in reversed([run async for run in all_runs(store)]):
             if listed.graph_id == CARRIER:
@@ -114,7 +115,7 @@ async def _there(target: Store, run_id: str) -> bool:
     return False
 
 
-async def _copy_run(source: Engine, target: Store, run: Run, carrier: _Carrier, done: Copied) -> None:
+async def _copy_run(source: Engine, target: Store, run: Run, carrier: Carrier, done: Copied) -> None:
     store = source.store
     blobs, refers = await carrier.bring(store, await store.blobs_of(run.id))
     events = [
@@ -174,6 +175,9 @@ def _new_run(run: Run) -> NewRun:
         forked_from=run.forked_from,
         slot=run.slot,
         slots=run.slots,
+        priority=run.priority,
+        fairness=run.fairness,
+        weight=run.weight,
         owner=run.owner,
         actor=run.actor,
         semantics=run.semantics,
@@ -185,7 +189,14 @@ async def with_lineage(source: Engine, run_id: str, steps: Sequence[StepRecord])
     """The steps' records with the lineage that follows from the run's log. Raises `PyAgentError` where graphs or node
     types that the log speaks of are gone."""
     state, entries = await source.replay(run_id)
-    bodies = [record.body for record in await source.store.read_log(run_id)]
+    return lineage_of(state, entries, [record.body for record in await source.store.read_log(run_id)], steps)
+
+
+def lineage_of(
+    state: RunState, entries: Sequence[Entry], bodies: Sequence[bytes], steps: Sequence[StepRecord]
+) -> list[StepRecord]:
+    """The steps' records with the lineage that follows from entries, and from their bodies as they are kept; `state` is
+    that before the first one. Raises `PyAgentError` for entries that cannot be."""
     found = {record.step: record for record in steps}
 
     def tell(key: StepKey, body: bytes) -> None:
@@ -219,14 +230,24 @@ async def _told(store: Store, run_id: str) -> tuple[object, ...]:
     return plain, await store.read_log(run_id), steps, events, messages, dict(await store.blobs_of(run_id))
 
 
-class _Carrier:
+class Blobs(Protocol):
+    """Where payloads come from; as in the store's contract."""
+
+    async def blob_size(self, digest: str) -> int: ...
+
+    async def get_blob(self, digest: str) -> bytes: ...
+
+    async def read_blob(self, digest: str, start: int, end: int) -> bytes: ...
+
+
+class Carrier:
     """Brings blobs to the target before the run that they belong to is there."""
 
     def __init__(self, target: Store) -> None:
         self._target = target
         self._run = ""
 
-    async def bring(self, store: Store, blobs: Iterable[str]) -> tuple[list[tuple[str, bytes]], list[str]]:
+    async def bring(self, store: Blobs, blobs: Iterable[str]) -> tuple[list[tuple[str, bytes]], list[str]]:
         """The blobs to commit with the run, and those that it may refer to."""
         small: list[tuple[str, bytes]] = []
         refers: list[str] = []

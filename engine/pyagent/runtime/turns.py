@@ -1,4 +1,4 @@
-"""Runs that take turns: `settings.concurrency` lets at most so many with the same key be at work (or wait) at once."""
+"""When a run's turn comes: `settings.concurrency`, `settings.priority` and `settings.fairness` of its graph."""
 
 from __future__ import annotations
 
@@ -14,20 +14,46 @@ from pyagent.runtime.log import encode
 
 
 class Turn(NamedTuple):
-    """The slot that a run shares with others, and how many of them may have it at once."""
+    """A run's place among the queued ones; the names are those of `NewRun`."""
 
-    slot: str | None
-    slots: int
+    slot: str | None = None
+    """What it shares with others, of which at most `slots` may have it at once."""
+    slots: int = 1
+    priority: int = 0
+    fairness: str | None = None
+    """The group that takes turns with others of its priority; None: its graph's runs."""
+    weight: int = 1
 
 
-def turn_of(graph: GraphSpec, expressions: Expressions, inputs: Mapping[str, Any], owner: str) -> Turn:
-    """The turn of a run with these inputs; no slot where the graph says nothing, or its key is null. Raises
-    `ExpressionError`."""
-    said = graph.settings.concurrency
-    if said is None:
-        return Turn(None, 1)
+def turn_of(
+    graph: GraphSpec,
+    expressions: Expressions,
+    inputs: Mapping[str, Any],
+    owner: str,
+    *,
+    priority: int | None = None,
+    inherited: int = 0,
+) -> Turn:
+    """The turn of a run with these inputs. A key that is null is none. `priority` goes before what the graph says, and
+    that before the `inherited` one. Raises `ExpressionError`."""
+    settings = graph.settings
+    if priority is None:
+        priority = inherited if settings.priority is None else settings.priority
+    concurrency, fairness = settings.concurrency, settings.fairness
+    if concurrency is None and fairness is None:
+        return Turn(priority=priority)
     context = EvaluationContext(now=datetime.now(UTC), inputs=dict(inputs), json=dict(inputs))
-    key = expressions.evaluate(said.key, context, field="settings.concurrency.key")
-    if key is None:
-        return Turn(None, 1)
-    return Turn(blake3(encode([owner, graph.id, key])).hexdigest()[:32], said.limit)
+
+    def named(of: str, template: str | None, *scope: str) -> str | None:
+        key = None if template is None else expressions.evaluate(template, context, field=f"settings.{of}.key")
+        return None if key is None else blake3(encode([owner, *scope, key])).hexdigest()[:32]
+
+    slot = None if concurrency is None else named("concurrency", concurrency.key, graph.id)
+    return Turn(
+        slot=slot,
+        slots=1 if concurrency is None or slot is None else concurrency.limit,
+        priority=priority,
+        # A group may span graphs: a customer has one turn, whatever is done for it.
+        fairness=None if fairness is None else named("fairness", fairness.key),
+        weight=1 if fairness is None else fairness.weight,
+    )

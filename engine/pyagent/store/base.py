@@ -14,13 +14,21 @@ Bodies (log entries, inputs, outputs) are bytes that the runtime has encoded; th
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from pyagent.errors import StoreError
+from pyagent.store.refusals import ClaimTaken as ClaimTaken
+from pyagent.store.refusals import EventsForgotten as EventsForgotten
+from pyagent.store.refusals import KeySpent as KeySpent
+from pyagent.store.refusals import KeyTaken as KeyTaken
+from pyagent.store.refusals import LogConflict as LogConflict
+from pyagent.store.refusals import MessageTaken as MessageTaken
+from pyagent.store.refusals import SlotTaken as SlotTaken
+from pyagent.store.refusals import StoreFull as StoreFull
+from pyagent.store.refusals import StoreUnavailable as StoreUnavailable
 from pyagent.store.upkeep import Upkeep
 
 if TYPE_CHECKING:
@@ -35,67 +43,6 @@ KeyPolicy = Literal["reject", "existing", "replace"]
 OnceChoice = Literal["ask", "repeat", "reuse"]
 HowSettled = Literal["done", "retry", "failed"]
 MessageKind = Literal["cancel", "pause", "resume", "drain", "signal", "answer", "resolve"]
-
-
-class SlotTaken(StoreError):
-    """As many runs with this slot as may be at work are (`settings.concurrency`): the run waits for its turn."""
-
-    code = "store.slot_taken"
-    hint = "It begins when one of them has ended; `pyagent runs` shows them."
-
-
-class LogConflict(StoreError):
-    """The entries of a commit do not follow the stored log."""
-
-    code = "store.log_conflict"
-
-
-class KeyTaken(StoreError):
-    """A run with this start key is alive, or ended within the window."""
-
-    code = "store.key_taken"
-    hint = "Use another --key, or --on-key existing | replace."
-
-
-class KeySpent(KeyTaken):
-    """The run that began with this start key is deleted, and the key's window has not ended: it begins nothing."""
-
-    code = "store.key_spent"
-    hint = "What the key stands for has been done. Use another key, or --on-key replace to do it again."
-
-
-class EventsForgotten(StoreError):
-    """A reader asks for what comes after a cursor, and some of that is not kept any more."""
-
-    code = "store.events_forgotten"
-    hint = "Read on from the cursor `kept_after`, or from 0 for all that there is; what was before it is gone."
-
-
-class MessageTaken(StoreError):
-    """Another commit has consumed a message that this one records: one signal reaches one run."""
-
-    code = "store.message_taken"
-    hint = "Read the messages again and decide anew."
-
-
-class ClaimTaken(StoreError):
-    """Another active graph has a name that a graph claims: two webhooks with one address."""
-
-    code = "store.claim_taken"
-    hint = "Change the address in one of them, or deactivate the other graph."
-
-
-class StoreFull(StoreError):
-    """The disk is full; nothing of the commit was kept."""
-
-    code = "store.full"
-    hint = "Free some space and run `pyagent resume RUN`: the run goes on from its last commit."
-
-
-class StoreUnavailable(StoreError):
-    """The store cannot be opened, is locked by others for too long, read-only or damaged."""
-
-    code = "store.unavailable"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,6 +71,12 @@ class NewRun:
     slot: str | None = None
     """Runs with the same slot take turns (`settings.concurrency`): at most `slots` of them are at work or wait."""
     slots: int = 1
+    priority: int = 0
+    """Higher ones are taken first."""
+    fairness: str | None = None
+    """The group that takes turns with others of its priority (`store.queue`); None: the graph's id."""
+    weight: int = 1
+    """How many runs the group begins in a turn."""
     reserved_for: str | None = None
     """Who alone may claim the run in the first `RESERVED`: whoever starts a run to execute it at once must not find it
     taken by another worker. Without effect where runs take turns."""
@@ -153,6 +106,9 @@ class Run:
     """The run's successor, begun as it ended."""
     slot: str | None
     slots: int
+    priority: int
+    fairness: str
+    weight: int
     owner: str
     actor: str
     semantics: int
@@ -487,9 +443,17 @@ class Store(Upkeep, Protocol):
         ...
 
     async def claimable(self, limit: int = 100) -> list[str]:
-        """Runs that somebody should take: queued, if it is their turn (`SlotTaken`); running with an expired lease or
-        none; waiting or paused without a living lease whose timer is due or that have a message they have not seen
-        (`Commit.seen`), or a waiting step that an unaddressed signal is for. Oldest first."""
+        """Runs that somebody should take: queued, if their slot is free; running with an expired lease or none; waiting
+        or paused without a living lease whose timer is due or that have a message they have not seen (`Commit.seen`),
+        or a waiting step that an unaddressed signal is for. In the order of `store.queue`, as if they were taken one
+        after another."""
+        ...
+
+    async def take(
+        self, owner: str, ttl: timedelta, limit: int = 1, excluding: Collection[str] = ()
+    ) -> Sequence[Lease]:
+        """Claim the first of `claimable`, at most `limit`, without those named: choice and claim are one transaction,
+        so that the order holds between any number of workers."""
         ...
 
     # log and commit

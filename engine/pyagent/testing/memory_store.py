@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -36,6 +36,7 @@ from pyagent.store.blobs import check_digest, check_range, digest_of
 from pyagent.store.upkeep import StoreStats
 from pyagent.testing.memory_events import MemoryEvents
 from pyagent.testing.memory_graphs import json_copy
+from pyagent.testing.memory_line import MemoryLine, is_free
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.memory import InMemorySaver
@@ -75,6 +76,7 @@ class MemoryStore(MemoryEvents):
         """Start keys of deleted runs: the run, and until when."""
         self._messages: dict[int, Message] = {}
         self._message_id = 0
+        self._line = MemoryLine(lambda: (kept.run for kept in self._runs.values()))
         self._blobs: dict[str, bytes] = {}
         self._saver: InMemorySaver | None = None
 
@@ -133,6 +135,9 @@ class MemoryStore(MemoryEvents):
             continued_as=None,
             slot=run.slot,
             slots=run.slots,
+            priority=run.priority,
+            fairness=run.fairness or run.graph_id,
+            weight=run.weight,
             owner=run.owner,
             actor=run.actor,
             semantics=run.semantics,
@@ -159,6 +164,7 @@ class MemoryStore(MemoryEvents):
                 del self._runs[run.id]
                 raise
         self._append_events(run.id, events, data)
+        self._line.join(self._runs[run.id].run)
         self._changes.notify()
         return self._runs[run.id].run
 
@@ -246,24 +252,9 @@ class MemoryStore(MemoryEvents):
     async def claim(self, run_id: str, owner: str, ttl: timedelta) -> Lease:
         """Take the run for `owner`. Raises `LeaseHeld`, `SlotTaken` and `NotFound`."""
         self._check_open()
-        if not self._in_turn(self._kept(run_id).run):
+        if not self._line.may_begin(self._kept(run_id).run) and not self._is_to_be_cancelled(run_id):
             raise SlotTaken(f"Run {run_id} waits for its turn.", details={"run": run_id})
         return self._claim(run_id, owner, ttl)
-
-    def _in_turn(self, run: Run) -> bool:
-        """Whether a run need not let others with its slot go first: those at work, and those created before it."""
-        if run.slot is None or run.status != "queued" or run.lease_owner is not None:
-            return True
-        if any(message.run_id == run.id and message.kind == "cancel" for message in self._messages.values()):
-            return True
-        first = 0
-        before = True
-        for other in (kept.run for kept in self._runs.values()):
-            if other.id == run.id:
-                before = False
-            elif other.slot == run.slot and other.status not in ENDED:
-                first += before or other.status != "queued" or other.lease_owner is not None
-        return first < run.slots
 
     def _claim(self, run_id: str, owner: str, ttl: timedelta) -> Lease:
         kept = self._kept(run_id)
@@ -297,21 +288,34 @@ class MemoryStore(MemoryEvents):
         kept = self._runs.get(lease.run_id)
         if kept is not None and kept.token == lease.token:
             kept.run = replace(kept.run, lease_owner=None, lease_expires_at=None)
+            self._line.join(kept.run)
             self._changes.notify()
 
     async def claimable(self, limit: int = 100) -> list[str]:
         """Ids of the runs that somebody should take; see the contract."""
         self._check_open()
-        now = self._clock()
-        found = [identity for identity, kept in self._runs.items() if self._is_claimable(kept, now)]
-        return found[: max(limit, 0)]
+        return self._line.first(self._woken(), limit, ())[1]
 
-    def _is_claimable(self, kept: _Kept, now: datetime) -> bool:
+    async def take(
+        self, owner: str, ttl: timedelta, limit: int = 1, excluding: Collection[str] = ()
+    ) -> Sequence[Lease]:
+        """Claim the first of the runs that somebody should take; see the contract."""
+        self._check_open()
+        line, found = self._line.first(self._woken(), limit, excluding)
+        leases = [self._claim(run_id, owner, ttl) for run_id in found]
+        self._line.settle(line)
+        return leases
+
+    def _woken(self) -> Iterator[Run]:
+        now = self._clock()
+        return (kept.run for kept in self._runs.values() if self._is_woken(kept, now))
+
+    def _is_woken(self, kept: _Kept, now: datetime) -> bool:
         run = kept.run
         if run.status in ENDED or (run.lease_owner is not None and not self._lease_expired(run)):
             return False
-        if not self._in_turn(run):
-            return False
+        if is_free(run):
+            return self._is_to_be_cancelled(run.id)
         if run.status in ("queued", "running") or (run.wake_at is not None and run.wake_at <= now):
             return True
         awaited = {
@@ -324,6 +328,9 @@ class MemoryStore(MemoryEvents):
             or (message.run_id is None and (message.name, message.key) in awaited)
             for message in self._messages.values()
         )
+
+    def _is_to_be_cancelled(self, run_id: str) -> bool:
+        return any(message.run_id == run_id and message.kind == "cancel" for message in self._messages.values())
 
     def _lease_expired(self, run: Run) -> bool:
         return run.lease_expires_at is not None and run.lease_expires_at <= self._clock()
@@ -387,6 +394,7 @@ class MemoryStore(MemoryEvents):
         for identity in commit.consumed:
             del self._messages[identity]
         self._append_events(run.id, commit.events, data)
+        self._line.join(kept.run)
         self._changes.notify()
 
     def _take_over(self, old: _Kept, new: _Kept) -> None:

@@ -25,10 +25,11 @@ from pyagent.testing.store_parts import (
     started,
     step,
 )
+from pyagent.testing.store_queue import QueueConformance
 from pyagent.testing.store_succession import SuccessionConformance
 
 
-class RunConformance(SuccessionConformance):
+class RunConformance(QueueConformance, SuccessionConformance):
     """Graphs, runs, start keys, leases, and who is to be taken next."""
 
     @pytest.fixture
@@ -294,7 +295,9 @@ class RunConformance(SuccessionConformance):
 
     # claimable
 
-    async def test_queued_runs_and_those_whose_worker_died_are_claimable_oldest_first(self, store: Store) -> None:
+    async def test_runs_whose_worker_died_are_claimable_oldest_first_and_then_those_that_are_queued(
+        self, store: Store
+    ) -> None:
         queued = await store.create_run(new_run())
         held = await store.create_run(new_run())
         await store.claim(held.id, "one", MINUTE)
@@ -304,8 +307,8 @@ class RunConformance(SuccessionConformance):
         await store.release(lease)
         _, lease = await started(store)
         await store.commit(lease, Commit(status="completed", release=True))
-        assert await store.claimable() == [queued.id, dead.id, drained.id]
-        assert await store.claimable(limit=2) == [queued.id, dead.id]
+        assert await store.claimable() == [dead.id, drained.id, queued.id]
+        assert await store.claimable(limit=2) == [dead.id, drained.id]
 
     async def test_a_waiting_run_is_claimable_when_its_timer_is_due(self, store: Store) -> None:
         now = await store.now()

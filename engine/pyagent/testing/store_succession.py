@@ -108,7 +108,7 @@ class SuccessionConformance(ActivationConformance):
     async def test_a_run_that_is_cancelled_before_its_turn_need_not_wait(self, store: Store) -> None:
         first, second, third = [await store.create_run(new_run(slot="s")) for _ in range(3)]
         await store.post(second.id, "cancel")
-        assert await store.claimable() == [first.id, second.id]
+        assert await store.claimable() == [second.id, first.id]
         lease = await store.claim(second.id, "worker", MINUTE)
         await store.commit(lease, Commit(status="cancelled", release=True))
         with pytest.raises(SlotTaken):

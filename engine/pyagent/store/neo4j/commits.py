@@ -180,6 +180,8 @@ async def apply(to: AsyncManagedTransaction, lease: Lease, commit: Commit, ident
         if commit.successor is not None:
             await _succeed(to, lease.run_id, commit.successor, identity)
     applied = await row(to, query(given), **given)
+    if applied is not None and _may_queue(commit):
+        await leases.join(to, lease.run_id)
     if applied is None:
         if not await _has_landed(to, lease, identity):
             held = await row(to, "MATCH (r:Run {id: $run}) RETURN r.log_length AS length", run=lease.run_id)
@@ -209,7 +211,12 @@ def query(given: Mapping[str, Any]) -> str:
 
 def is_one_query(commit: Commit) -> bool:
     """Whether `query` is all of the commit: then it needs no transaction around it."""
-    return not (commit.consumed or commit.blobs or commit.refers or commit.successor is not None)
+    return not (commit.consumed or commit.blobs or commit.refers or commit.successor is not None or _may_queue(commit))
+
+
+def _may_queue(commit: Commit) -> bool:
+    """Whether the run may be one that nobody has begun when the commit is over."""
+    return commit.release and commit.status in (None, "queued")
 
 
 def parameters(lease: Lease, commit: Commit, identity: str) -> dict[str, Any]:

@@ -7,14 +7,17 @@ which goes on within a transaction).
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from pyagent.errors import LeaseHeld
 from pyagent.store.base import Lease, SlotTaken
 from pyagent.store.neo4j.connection import do, row, rows
 from pyagent.store.neo4j.values import lost, moment, no_run
+from pyagent.store.queue import Begun, Group, Line, Queued
 
 if TYPE_CHECKING:
     from neo4j import AsyncManagedTransaction
@@ -60,23 +63,121 @@ WITH r
 RETURN r.slots <= COUNT {
     MATCH (o:Run)-[:HAS_LEASE]->(k:Lease) WHERE o.slot = r.slot AND o <> r
       AND o.status IN ['queued', 'running', 'waiting', 'paused']
-      AND (o.status <> 'queued' OR k.owner IS NOT NULL OR o.number < r.number) } AS taken
+      AND (o.status <> 'queued' OR k.owner IS NOT NULL OR o.priority > r.priority
+           OR (o.priority = r.priority AND o.fairness = r.fairness AND o.number < r.number)) } AS taken
 """
-_CLAIMABLE = """
-MATCH (r:Run)-[:HAS_LEASE]->(l:Lease)
+_JOIN = """
+MATCH (r:Run {id: $run})-[:HAS_LEASE]->(l:Lease) WHERE r.status = 'queued' AND l.owner IS NULL
+MATCH (c:Counter {name: 'line'})
+SET c.value = c.value + 1
+MERGE (g:Group {priority: r.priority, fairness: r.fairness})
+ON CREATE SET g.place = c.value, g.begun = 0
+"""
+_WOKEN = """
+CALL {
+    MATCH (l:Lease) WHERE l.owner IS NOT NULL AND l.expires_at <= datetime.realtime()
+    MATCH (r:Run {id: l.run}) WHERE r.status IN ['queued', 'running']
+    RETURN r
+  UNION
+    MATCH (r:Run {status: 'running'})-[:HAS_LEASE]->(l:Lease) WHERE l.owner IS NULL
+    RETURN r
+  UNION
+    MATCH (r:Run)
+    WHERE r.status IN ['running', 'waiting', 'paused'] AND r.wake_at <= datetime.realtime()
+    RETURN r
+  UNION
+    MATCH (m:Message) WHERE m.run IS NOT NULL AND m.id > 0
+    MATCH (r:Run {id: m.run}) WHERE m.id > r.seen OR m.kind = 'cancel'
+    RETURN r
+  UNION
+    MATCH (m:Message) WHERE m.run IS NULL
+    MATCH (s:Step) WHERE s.signal_name = m.name AND s.signal_key = m.key
+    MATCH (r:Run)-[:HAS_STEP]->(s)
+    RETURN r
+}
+MATCH (r)-[:HAS_LEASE]->(l:Lease)
 WHERE r.status IN ['queued', 'running', 'waiting', 'paused']
   AND (l.owner IS NULL OR l.expires_at <= datetime.realtime())
-  AND NOT (r.slot IS NOT NULL AND r.status = 'queued' AND l.owner IS NULL AND r.slots <= COUNT {
-    MATCH (o:Run)-[:HAS_LEASE]->(k:Lease) WHERE o.slot = r.slot AND o <> r
-      AND o.status IN ['queued', 'running', 'waiting', 'paused']
-      AND (o.status <> 'queued' OR k.owner IS NOT NULL OR o.number < r.number) }
-    AND NOT EXISTS { MATCH (m:Message) WHERE m.run = r.id AND m.id > 0 AND m.kind = 'cancel' })
+  AND (r.status <> 'queued' OR l.owner IS NOT NULL
+       OR EXISTS { MATCH (m:Message) WHERE m.run = r.id AND m.id > 0 AND m.kind = 'cancel' })
   AND (r.status IN ['queued', 'running'] OR r.wake_at <= datetime.realtime()
        OR EXISTS { MATCH (m:Message) WHERE m.run = r.id AND m.id > r.seen }
        OR EXISTS { MATCH (r)-[:HAS_STEP]->(s:Step) WHERE s.signal_name IS NOT NULL
                    MATCH (m:Message) WHERE m.name = s.signal_name AND m.key = s.signal_key AND m.run IS NULL })
-RETURN r.id AS id ORDER BY r.number LIMIT $limit
+RETURN r.id AS run, r.priority AS priority ORDER BY r.priority DESC, r.number LIMIT $limit
 """
+_BUSY = """
+CALL {
+    MATCH (r:Run) WHERE r.status IN ['running', 'waiting', 'paused'] AND r.slot IS NOT NULL
+    RETURN r.slot AS slot
+  UNION ALL
+    MATCH (l:Lease) WHERE l.owner IS NOT NULL
+    MATCH (r:Run {id: l.run}) WHERE r.status = 'queued' AND r.slot IS NOT NULL
+    RETURN r.slot AS slot
+}
+RETURN slot, count(*) AS busy
+"""
+_GROUPS = """
+MATCH (g:Group)
+WITH g ORDER BY g.priority DESC, g.place SKIP $skip LIMIT $page
+CALL (g) {
+    MATCH (r:Run {status: 'queued', priority: g.priority, fairness: g.fairness})-[:HAS_LEASE]->(l:Lease)
+    WHERE r.number > 0 AND l.owner IS NULL AND (r.slot IS NULL OR coalesce($busy[r.slot], 0) < r.slots)
+    WITH r ORDER BY r.number LIMIT $limit
+    RETURN collect([r.id, r.slot, r.slots, r.weight]) AS queued
+}
+RETURN g.priority AS priority, g.fairness AS name, g.place AS place, g.begun AS begun, queued,
+    EXISTS {
+        MATCH (r:Run {status: 'queued', priority: g.priority, fairness: g.fairness})-[:HAS_LEASE]->(l:Lease)
+        WHERE r.number > 0 AND l.owner IS NULL AND NOT r.id IN [one IN queued | one[0]] } AS more
+ORDER BY g.priority DESC, g.place
+"""
+_LOCK_LINE = "MATCH (c:Counter {name: 'line'}) SET c.locked = true"
+_LOCK_RUNS = """
+UNWIND $runs AS run
+MATCH (l:Lease {run: run})
+SET l.locked = true
+WITH run
+MATCH (r:Run {id: run}) WHERE r.slot IS NOT NULL
+WITH DISTINCT r.slot AS name ORDER BY name
+MERGE (slot:Slot {name: name})
+SET slot.locked = true
+"""
+_TAKE = """
+UNWIND range(0, size($runs) - 1) AS place
+MATCH (l:Lease {run: $runs[place]})
+WITH place, l, l.owner IS NOT NULL AND l.token > 0 AS adopted
+OPTIONAL MATCH (:Peer)-[h:HOLDS]->(l)
+DELETE h
+WITH DISTINCT place, l, adopted
+SET l.token = l.token + 1, l.owner = $owner, l.adoptions = l.adoptions + CASE WHEN adopted THEN 1 ELSE 0 END,
+    l.expires_at = datetime.truncate('microsecond', datetime.realtime()) + duration({microseconds: $ttl})
+MERGE (p:Peer {id: $owner})
+MERGE (p)-[:HOLDS]->(l)
+RETURN l.run AS run, l.token AS token, l.expires_at AS expires_at, adopted, l.adoptions AS adoptions ORDER BY place
+"""
+_SETTLE = """
+MATCH (c:Counter {name: 'line'})
+SET c.value = c.value + size($moved)
+WITH c.value - size($moved) AS last
+CALL (last) {
+    UNWIND range(0, size($moved) - 1) AS place
+    MATCH (g:Group {priority: $moved[place][0], fairness: $moved[place][1]})
+    SET g.place = last + place + 1, g.begun = 0
+}
+CALL {
+    UNWIND $stayed AS group
+    MATCH (g:Group {priority: group[0], fairness: group[1]})
+    SET g.begun = group[2]
+}
+CALL {
+    UNWIND $gone AS group
+    MATCH (g:Group {priority: group[0], fairness: group[1]})
+    DELETE g
+}
+"""
+_OTHERS: Queued[str] = Queued("", "", 0, 1)
+"""Stands for runs of a group that were not read: its slot is always full."""
 
 
 async def lock(to: AsyncManagedTransaction, run_id: str) -> dict[str, Any] | None:
@@ -121,6 +222,12 @@ async def renew(to: AsyncManagedTransaction, lease: Lease, ttl: timedelta) -> Le
 async def release(to: AsyncManagedTransaction, lease: Lease) -> None:
     """Give the lease back, if it is still the run's."""
     await do(to, _RELEASE, run=lease.run_id, token=lease.token)
+    await join(to, lease.run_id)
+
+
+async def join(to: AsyncManagedTransaction, run_id: str) -> None:
+    """Let the group of the run stand in line, if nobody has begun the run."""
+    await do(to, _JOIN, run=run_id)
 
 
 async def check(to: AsyncManagedTransaction, lease: Lease) -> dict[str, Any]:
@@ -131,9 +238,68 @@ async def check(to: AsyncManagedTransaction, lease: Lease) -> dict[str, Any]:
     return held
 
 
-async def claimable(of: AsyncManagedTransaction, limit: int) -> list[str]:
-    """Ids of the runs that somebody should take, oldest first."""
-    return [found["id"] for found in await rows(of, _CLAIMABLE, limit=max(limit, 0))]
+async def claimable(of: AsyncManagedTransaction, limit: int, excluding: Collection[str] = ()) -> tuple[list[str], bool]:
+    """Ids of the runs that somebody should take, in their order; and whether somebody should tidy up the line."""
+    line, found = await _first(of, limit, excluding)
+    return found, bool(line.gone)
+
+
+async def take(
+    to: AsyncManagedTransaction, owner: str, ttl: timedelta, limit: int, excluding: Collection[str]
+) -> list[Lease]:
+    """Claim the first of the runs that somebody should take."""
+    # Whoever queues a run or takes one waits here for the others.
+    await do(to, _LOCK_LINE)
+    _, found = await _first(to, limit, excluding)
+    await do(to, _LOCK_RUNS, runs=sorted(found))
+    # Runs are also claimed by their names: what was chosen holds only if it still does under its locks.
+    line, again = await _first(to, limit, excluding)
+    chosen = [run for run in again if run in set(found)]
+    taken = await rows(to, _TAKE, runs=chosen, owner=owner, ttl=_microseconds(ttl)) if chosen else []
+    groups = {
+        what: [[group.priority, group.name, group.begun] for group in told]
+        for what, told in (("moved", line.moved), ("stayed", line.stayed), ("gone", line.gone))
+    }
+    if any(groups.values()):
+        await do(to, _SETTLE, **groups)
+    return [
+        Lease(
+            run_id=made["run"],
+            owner=owner,
+            token=made["token"],
+            expires_at=moment(made["expires_at"]),
+            adopted=made["adopted"],
+            adoptions=made["adoptions"],
+        )
+        for made in taken
+    ]
+
+
+async def _first(of: AsyncManagedTransaction, limit: int, excluding: Collection[str]) -> tuple[Line[str], list[str]]:
+    """The runs that go first, and what becomes of the line when they are taken."""
+    limit = max(limit, 0)
+    woken = await rows(of, _WOKEN, limit=limit + len(excluding))
+    busy = {found["slot"]: found["busy"] for found in await rows(of, _BUSY)}
+    queued: dict[Group, list[Queued[str]]] = {}
+    read, able, page = 0, 0, limit + 1
+    while able <= limit:
+        given = {"skip": read, "page": page, "limit": limit + len(excluding) + 1, "busy": busy}
+        groups = await rows(of, _GROUPS, **given)
+        for one in groups:
+            group = Group(one["priority"], one["name"], one["place"], one["begun"])
+            queued[group] = [Queued(*run) for run in one["queued"]] + ([_OTHERS] if one["more"] else [])
+            able += bool(one["queued"])
+        read += len(groups)
+        if len(groups) < page:
+            break
+    line = Line(
+        [Begun(found["run"], found["priority"]) for found in woken],
+        queued,
+        lambda group: iter(queued[group]),
+        lambda slot: busy.get(slot, 0),
+        set(excluding),
+    )
+    return line, list(islice(line, limit))
 
 
 def _microseconds(ttl: timedelta) -> int:

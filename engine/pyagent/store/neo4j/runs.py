@@ -33,6 +33,13 @@ SET l.owner = $reserved,
     l.expires_at = CASE WHEN $reserved IS NULL THEN null ELSE now + duration({microseconds: $reserved_for}) END
 WITH r
 CALL (r) {
+    WITH r WHERE $reserved IS NULL
+    MATCH (c:Counter {name: 'line'})
+    SET c.value = c.value + 1
+    MERGE (g:Group {priority: r.priority, fairness: r.fairness})
+    ON CREATE SET g.place = c.value, g.begun = 0
+}
+CALL (r) {
     MATCH (v:Version {hash: r.graph_hash}) CREATE (r)-[:OF]->(v)
 }
 CALL (r) {
@@ -151,6 +158,9 @@ def _values(run: NewRun) -> dict[str, Any]:
         "continues": run.continues,
         "slot": run.slot,
         "slots": run.slots,
+        "priority": run.priority,
+        "fairness": run.fairness or run.graph_id,
+        "weight": run.weight,
         "owner": run.owner,
         "actor": run.actor,
         "semantics": run.semantics,

@@ -65,9 +65,23 @@ _FIRST = (
 
 _RETENTION = ("CREATE INDEX pyagent_key_until IF NOT EXISTS FOR (n:StartKey) ON (n.until)",)
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _RETENTION)
+_LINE = (
+    "CREATE CONSTRAINT pyagent_group IF NOT EXISTS FOR (n:Group) REQUIRE (n.priority, n.fairness) IS UNIQUE",
+    "CREATE INDEX pyagent_run_queued IF NOT EXISTS FOR (n:Run) ON (n.status, n.priority, n.fairness, n.number)",
+    "CREATE INDEX pyagent_run_wake IF NOT EXISTS FOR (n:Run) ON (n.status, n.wake_at)",
+    "CREATE INDEX pyagent_run_busy IF NOT EXISTS FOR (n:Run) ON (n.status, n.slot)",
+    "CREATE INDEX pyagent_lease_owner IF NOT EXISTS FOR (n:Lease) ON (n.owner)",
+    "MATCH (r:Run) WHERE r.fairness IS NULL SET r.priority = 0, r.fairness = r.graph_id, r.weight = 1",
+    "OPTIONAL MATCH (r:Counter {name: 'run'}) WITH coalesce(r.value, 0) AS value"
+    " MERGE (c:Counter {name: 'line'}) ON CREATE SET c.value = value",
+    "MATCH (r:Run {status: 'queued'})-[:HAS_LEASE]->(l:Lease) WHERE l.owner IS NULL"
+    " WITH r.priority AS priority, r.fairness AS fairness, min(r.number) AS place"
+    " MERGE (g:Group {priority: priority, fairness: fairness}) ON CREATE SET g.place = place, g.begun = 0",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _RETENTION, _LINE)
 """Script n takes the schema from version n to n + 1; each statement may be run again after a crash in between."""
-COUNTERS = ("event", "forgotten", "message", "run", "version")
+COUNTERS = ("event", "forgotten", "line", "message", "run", "version")
 
 
 async def migrate(connection: Connection) -> None:

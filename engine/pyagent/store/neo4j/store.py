@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -204,7 +204,18 @@ class Neo4jStore:
 
     async def claimable(self, limit: int = 100) -> list[str]:
         """Ids of the runs that somebody should take; see the contract."""
-        return await self.connection.read(lambda of: leases.claimable(of, limit))
+        found, _ = await self.connection.read(lambda of: leases.claimable(of, limit))
+        return found
+
+    async def take(
+        self, owner: str, ttl: timedelta, limit: int = 1, excluding: Collection[str] = ()
+    ) -> Sequence[Lease]:
+        """Claim the first of the runs that somebody should take; see the contract."""
+        # Only one worker takes at a time, and whoever creates a run waits for it: first a look that locks nothing.
+        found, untidy = await self.connection.read(lambda of: leases.claimable(of, min(limit, 1), excluding))
+        if not found and not untidy:
+            return []
+        return await self._again(lambda to: leases.take(to, owner, ttl, limit, excluding))
 
     # log and commit
 

@@ -20,6 +20,7 @@ _STATE_FIELDS = frozenset(
     {
         *("status", "started_at", "ended_at", "updated_at", "wake_at", "outputs", "error", "log_length"),
         *("lease_owner", "lease_expires_at", "adoptions", "slot", "slots"),
+        *("priority", "fairness", "weight"),
     }
 )
 _MADE = {"continued_as": "(SELECT n.id FROM runs n WHERE n.continues = r.id)"}

@@ -100,8 +100,12 @@ def create(connection: sqlite3.Connection, run: NewRun, events: Sequence[NewEven
     assert number is not None
     reserved = run.reserved_for if run.slot is None else None
     connection.execute(
-        "INSERT INTO run_state (run, updated_at, slot, slots, lease_owner, lease_expires_at) VALUES (?, ?, ?, ?, ?, ?)",
-        (number, stamped, run.slot, run.slots, reserved, rows.stamp(now + RESERVED) if reserved else None),
+        "INSERT INTO run_state (run, updated_at, slot, slots, priority, fairness, weight, lease_owner,"
+        " lease_expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            *(number, stamped, run.slot, run.slots, run.priority, run.fairness or run.graph_id, run.weight),
+            *(reserved, rows.stamp(now + RESERVED) if reserved else None),
+        ),
     )
     if run.key is not None:
         connection.execute(

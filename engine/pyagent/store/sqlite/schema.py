@@ -244,6 +244,38 @@ CREATE TABLE forgotten_events (  -- one row, or none
 ) STRICT;
 """
 
+_LINE = """
+ALTER TABLE run_state ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE run_state ADD COLUMN fairness TEXT NOT NULL DEFAULT '';
+ALTER TABLE run_state ADD COLUMN weight INTEGER NOT NULL DEFAULT 1;
+UPDATE run_state SET fairness = (SELECT r.graph_id FROM runs r WHERE r.run = run_state.run);
+CREATE INDEX runs_queued ON run_state (priority, fairness, run) WHERE status = 'queued' AND lease_owner IS NULL;
+CREATE INDEX runs_taken ON run_state (lease_expires_at) WHERE status = 'queued' AND lease_owner IS NOT NULL;
+
+CREATE TABLE line (  -- groups with runs that nobody has begun; now and then one that has none any more
+  place INTEGER PRIMARY KEY,  -- the lowest of a priority is in front
+  priority INTEGER NOT NULL,
+  fairness TEXT NOT NULL,
+  begun INTEGER NOT NULL DEFAULT 0  -- in this turn
+) STRICT;
+CREATE UNIQUE INDEX line_by_group ON line (priority, fairness);
+CREATE INDEX line_in_order ON line (priority, place);
+INSERT INTO line (priority, fairness)
+  SELECT priority, fairness FROM run_state WHERE status = 'queued' AND lease_owner IS NULL
+  GROUP BY priority, fairness ORDER BY min(run);
+
+-- Whatever makes a run queued, its group stands in line: no run can be forgotten.
+CREATE TRIGGER line_for_new_runs AFTER INSERT ON run_state WHEN NEW.status = 'queued' AND NEW.lease_owner IS NULL
+BEGIN
+  INSERT OR IGNORE INTO line (priority, fairness) VALUES (NEW.priority, NEW.fairness);
+END;
+CREATE TRIGGER line_for_old_runs AFTER UPDATE OF status, lease_owner ON run_state
+WHEN NEW.status = 'queued' AND NEW.lease_owner IS NULL
+BEGIN
+  INSERT OR IGNORE INTO line (priority, fairness) VALUES (NEW.priority, NEW.fairness);
+END;
+"""
+
 
 def _into_batches(connection: sqlite3.Connection) -> None:
     from pyagent.store.sqlite import rebatch  # only a file of schema 3 needs it
@@ -253,7 +285,7 @@ def _into_batches(connection: sqlite3.Connection) -> None:
 
 MIGRATIONS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     *(_FIRST, _ACTIVATIONS, _SUCCESSION),
-    *(_BATCHES, _into_batches, _RETENTION),
+    *(_BATCHES, _into_batches, _RETENTION, _LINE),
 )
 """Script n takes the schema from version n to n + 1. Scripts that have been released are never edited."""
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -215,7 +215,20 @@ class SqliteStore:
 
     async def claimable(self, limit: int = 100) -> list[str]:
         """Ids of the runs that somebody should take; see the contract."""
-        return await self.database.read(lambda of: leases.claimable(of, self._clock(), limit))
+        found, _ = await self.database.read(lambda of: leases.claimable(of, self._clock(), limit))
+        return found
+
+    async def take(
+        self, owner: str, ttl: timedelta, limit: int = 1, excluding: Collection[str] = ()
+    ) -> Sequence[Lease]:
+        """Claim the first of the runs that somebody should take; see the contract."""
+        # A look costs nobody anything; a transaction that writes keeps all others waiting.
+        found, untidy = await self.database.read(
+            lambda of: leases.claimable(of, self._clock(), min(limit, 1), excluding)
+        )
+        if not found and not untidy:
+            return []
+        return await self.database.write(lambda to: leases.take(to, owner, ttl, self._clock(), limit, excluding))
 
     # log and commit
 
