@@ -102,7 +102,7 @@ def _domains(folder: Path) -> Iterator[Path]:
 
 
 def _source(node_type: NodeType) -> Path:
-    return Path(inspect.getfile(node_type.function)).absolute()
+    return Path(inspect.getfile(inspect.unwrap(node_type.function))).absolute()
 
 
 async def _problems(node_type: NodeType, *, repeat_once: bool) -> list[NodeProblem]:

@@ -98,7 +98,7 @@ def show_node(use: str, *, as_json: bool) -> None:
 def example_file(found: NodeType) -> Path | None:
     """The example graph beside a node type's module."""
     try:
-        folder = Path(inspect.getfile(found.function)).parent
+        folder = Path(inspect.getfile(inspect.unwrap(found.function))).parent
     except (TypeError, OSError):
         return None
     path = folder / "examples" / f"{found.name.partition('.')[2]}.yaml"

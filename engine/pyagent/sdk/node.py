@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, cast
 
@@ -109,7 +109,7 @@ def node(
     source: Source | None = None,
     upcoming: Upcoming | None = None,
     endpoint: Callable[[Any], Endpoint] | None = None,
-) -> Callable[[Callable[..., Awaitable[Any]] | Callable[..., AsyncGenerator[Any]]], NodeType]:
+) -> Callable[[Callable[..., Awaitable[Any]] | Callable[..., AsyncIterator[Any]]], NodeType]:
     """Declare a node type.
 
     The function is `async def f(items: Items, params: Params, ctx: Context) -> Outputs | Result | Command`, or with
@@ -123,7 +123,7 @@ def node(
     Raises `NodeDefinitionError` when the declaration does not hold together.
     """
 
-    def decorate(function: Callable[..., Awaitable[Any]] | Callable[..., AsyncGenerator[Any]]) -> NodeType:
+    def decorate(function: Callable[..., Awaitable[Any]] | Callable[..., AsyncIterator[Any]]) -> NodeType:
         domain, _, rest = name.partition(".")
         if not (domain.isidentifier() and rest.replace(".", "_").isidentifier()):
             raise NodeDefinitionError(f"{name!r} is not a node name", hint="Use `domain.name` in lower case.")

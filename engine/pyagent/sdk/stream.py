@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pyagent.sdk.context import Context
 from pyagent.sdk.items import Item, Items, Outputs
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def gathering(
-    function: Callable[..., AsyncGenerator[Any]], node_type: Callable[[], NodeType]
+    function: Callable[..., AsyncIterator[Any]], node_type: Callable[[], NodeType]
 ) -> Callable[..., Awaitable[Outputs | None]]:
     """The async generator function of a node as one that returns: what it yields goes to `ctx.gather`.
 
@@ -25,7 +25,7 @@ def gathering(
     @wraps(function)
     async def gathered(given: Item | Items, params: Any, ctx: Context) -> Outputs | None:
         item = given if isinstance(given, Item) else Item({}, None, given[0].sources if len(given) == 1 else ())
-        async with aclosing(function(given, params, ctx)) as pieces:
+        async with aclosing(cast("AsyncGenerator[Any]", function(given, params, ctx))) as pieces:
             return await ctx.gather(_by_port(pieces, node_type(), ctx.ports_out, item)) or None
 
     return gathered

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any, Literal, cast
 
 from pydantic import Field
 
 from pyagent.sdk import Context, Item, JsonObject, NodeError, NodeParams, node
 from pyagent.sdk.fields import MISSING, FieldPath, read_field, split_path, with_field, without_field
+
+_PIECE = 1000
+"""Items made at once."""
 
 
 class SplitParams(NodeParams):
@@ -26,12 +30,12 @@ class SplitParams(NodeParams):
 
 
 @node("data.split", title="Split out", icon="ungroup", effects="none", each_item=True)
-async def split(item: Item, params: SplitParams, ctx: Context) -> list[Item]:
+async def split(item: Item, params: SplitParams, ctx: Context) -> AsyncIterator[list[Item]]:
     """Make an item of each element of a list; each comes from the item that held the list."""
     found = read_field(item.json, params.field)
     if found is MISSING or found is None:
         if params.missing == "skip":
-            return []
+            return
         raise NodeError(f"there is no list {params.field!r}", code="node.split_missing", hint="Correct `field`.")
     if not isinstance(found, list):
         raise NodeError(
@@ -44,7 +48,10 @@ async def split(item: Item, params: SplitParams, ctx: Context) -> list[Item]:
         for path in params.include:
             if (value := read_field(item.json, path)) is not MISSING:
                 base = with_field(base, path, value)
-    return [Item(_made(base, element, params), item.binary, item.sources) for element in cast("list[Any]", found)]
+    elements = cast("list[Any]", found)
+    for start in range(0, len(elements), _PIECE):
+        piece = elements[start : start + _PIECE]
+        yield [Item(_made(base, element, params), item.binary, item.sources) for element in piece]
 
 
 def _made(base: JsonObject, element: Any, params: SplitParams) -> JsonObject:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from itertools import islice
 from typing import Any, Literal, Self
 
@@ -16,6 +16,8 @@ from pyagent_nodes.io._files import binary_of
 from pyagent_nodes.io._parsing import Format, ParseTooLarge, Types
 
 _MEBIBYTE = 1024 * 1024
+_PIECE = 1000
+"""Rows parsed at once."""
 
 
 class ParseFileParams(NodeParams):
@@ -64,7 +66,7 @@ class ParseFileParams(NodeParams):
 
 
 @node("io.parse_file", title="Parse a file", icon="file-spreadsheet", effects="none", each_item=True)
-async def parse_file(item: Item, params: ParseFileParams, ctx: Context) -> list[Item]:
+async def parse_file(item: Item, params: ParseFileParams, ctx: Context) -> AsyncIterator[list[Item]]:
     """Make items of a file's rows or objects: CSV, JSON, JSON lines, YAML, XLSX, or plain text.
 
     The file is a binary of the item, or a text in one of its fields. Each new item comes from the item that held
@@ -75,28 +77,52 @@ async def parse_file(item: Item, params: ParseFileParams, ctx: Context) -> list[
     content, name, media_type = await _content(item, params, ctx)
     if len(content) > params.max_size:
         raise _too_large(name, params)
+    parsing = _Parsing(item, params, content, name, media_type)
+    while piece := await in_thread(parsing.piece, ctx.cancel):
+        yield piece
+        if len(piece) < _PIECE:
+            return
 
-    def work(check: Check) -> list[Item]:
-        format = params.format
-        if format == "auto":
-            format = _parsing.find_format(content, name, media_type)
-        _parsing.check_kind(content, format, name)
-        base = item.json if params.include == "all" else {}
+
+class _Parsing:
+    """A file that is being parsed, some rows at a time and each time in some thread."""
+
+    def __init__(self, item: Item, params: ParseFileParams, content: bytes, name: str, media_type: str) -> None:
+        self._item = item
+        self._params = params
+        self._content = content
+        self._name = name
+        self._media_type = media_type
+        self._rows: Iterator[JsonObject] | None = None
+        self._check: Check = lambda: None
+        self._made = 0
+
+    def piece(self, check: Check) -> list[Item]:
+        """The next items; fewer than `_PIECE` at the end."""
+        self._check = check
+        if self._rows is None:
+            self._rows = self._begun()
+        base = self._item.json if self._params.include == "all" else {}
         made: list[Item] = []
-        rows = _rows(content, format, name, params, check)
-        for row in islice(rows, params.limit):
-            if len(made) % 1024 == 0:
-                check()
-            if len(made) == params.max_rows:
-                raise _parsing.too_many(params.max_rows)
-            if params.into is not None:
-                row = with_field(base, params.into, row)
+        for row in islice(self._rows, _PIECE):
+            if self._made == self._params.max_rows:
+                raise _parsing.too_many(self._params.max_rows)
+            self._made += 1
+            if self._params.into is not None:
+                row = with_field(base, self._params.into, row)
             elif base:
                 row = {**base, **row}
-            made.append(Item(row, None, item.sources))
+            made.append(Item(row, None, self._item.sources))
+        check()
         return made
 
-    return await in_thread(work, ctx.cancel)
+    def _begun(self) -> Iterator[JsonObject]:
+        format = self._params.format
+        if format == "auto":
+            format = _parsing.find_format(self._content, self._name, self._media_type)
+        _parsing.check_kind(self._content, format, self._name)
+        rows = _rows(self._content, format, self._name, self._params, lambda: self._check())
+        return islice(rows, self._params.limit)
 
 
 async def _content(item: Item, params: ParseFileParams, ctx: Context) -> tuple[bytes, str, str]:
