@@ -6,25 +6,32 @@ this module adds frames (maps, called graphs), outcomes, waits, state channels a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from pyagent.errors import PyAgentError, RunError
+from pyagent.runtime.book import LoadProgram, RunBook
 from pyagent.runtime.endings import ConcurrentWrite, TooManySteps, of_rules
 from pyagent.runtime.failure import ErrorData, failed_outputs
-from pyagent.runtime.frames import Changes, Expansion, FrameState, Outcome, expansion_outputs, leaf_items
+from pyagent.runtime.frames import (
+    Changes,
+    Expansion,
+    FrameState,
+    Outcome,
+    compact,
+    expansion_outputs,
+    key_in,
+    leaf_items,
+    writes_inside,
+)
 from pyagent.runtime.log import Entry, Outputs, StepKey, one_item
-from pyagent.runtime.program import NodeProgram, Program
 from pyagent.runtime.reduce import Channels
-from pyagent.runtime.rules import Decisions, Delivery, Frame, Ready
+from pyagent.runtime.rules import Decisions, Frame, Ready
 from pyagent.sdk.items import Items
 
 GIVEN = "given"
 """The name under which entries keep the items that a run begins with."""
-LoadProgram = Callable[[str], Program]
-"""A called graph's program by its hash."""
-
 
 _PROGRESS = frozenset(
     {
@@ -41,125 +48,31 @@ _PROGRESS = frozenset(
 """Entries after which an adoption is no longer one more in a row."""
 
 
-class RunState:
-    """Everything that the log says of a run."""
-
-    def __init__(self, program: Program, load: LoadProgram | None = None) -> None:
-        self.program = program
-        self._max_steps = program.graph.settings.max_steps
-        self._load = load or _no_programs
-        self.reset()
-
-    def reset(self) -> None:
-        """Back to before the first entry."""
-        self.steps = 0
-        """Steps that became ready."""
-        self.adoptions = 0
-        """Workers that died since the run got on."""
-        self.applied: set[str] = set()
-        self.length = 0
-        self.started: dict[str, Any] | None = None
-        """Data of `run.started`."""
-        self.given: Items | None = None
-        """What the trigger puts out, where the run it continues has said so (`runtime.restart`)."""
-        self.frames: dict[str, FrameState] = {}
-        self.expansions: dict[StepKey, Expansion] = {}
-        self.awaiting: dict[str, None] = {}
-        """Graphs' frames that have ended and whose outputs are not in the log yet."""
-        self.startable: dict[StepKey, Ready] = {}
-        """Steps that are ready and have not ended, in the order in which they became so."""
-        self.deliveries: dict[StepKey, tuple[Delivery, ...]] = {}
-        self.outcomes: dict[StepKey, Outcome] = {}
-        self.parked: dict[StepKey, dict[str, Any]] = {}
-        """Steps that wait, with what for; `kind: unknown` for those that a person must settle."""
-        self.answers: dict[StepKey, dict[str, Any]] = {}
-        self.begun: dict[StepKey, int] = {}
-        """`once` tries whose beginning is in the log and whose end is not: the try's number."""
-        self.tries: dict[StepKey, int] = {}
-        """Failed tries."""
-        self.item_outcomes: dict[StepKey, dict[int, dict[str, Any]]] = {}
-        self.reusable: dict[StepKey, Entry] = {}
-        """Outcomes of `once` steps that a fork keeps for when they become ready."""
-        self.called: list[tuple[str, str]] = []
-        """Runs started by calls that were not waited for, and what becomes of them when this run is cancelled."""
-        self.failure: ErrorData | None = None
-        self.cancelled: dict[str, Any] | None = None
-        self.paused = False
-        self.stopped: dict[str, Any] | None = None
-        """Set by `flow.stop`: the run ends early, as its `status` says."""
-        self.ended: dict[str, Any] | None = None
-
-    def called_program(self, hash: str) -> Program:
-        """The program of a graph that the run calls."""
-        return self._load(hash)
-
-    # -- reading ------------------------------------------------------------------------------------------------
-
-    @property
-    def ending(self) -> bool:
-        """Nothing new may start: the run failed, was cancelled or stopped, or has ended."""
-        return bool(self.failure or self.cancelled or self.stopped or self.ended)
-
-    @property
-    def restarting(self) -> bool:
-        """The run is ending, and a successor goes on for it."""
-        return "restart" in (self.stopped or {})
-
-    @property
-    def settled(self) -> bool:
-        """The run's own frame has ended, or the run is ending."""
-        return self.ending or bool(self.frames and self.frames[""].closed)
-
-    def runnable(self) -> list[StepKey]:
-        """Steps that may be started now."""
-        if self.ending or self.paused:
-            return []
-        return [key for key in self.startable if key not in self.parked and key not in self.expansions]
-
-    def node(self, key: StepKey) -> NodeProgram:
-        """The node of a step."""
-        return self.frames[key.frame].program.nodes[key.node]
-
-    def inputs_of(self, key: StepKey) -> dict[str, Items]:
-        """The step's items by input port, in the order of SEMANTICS 3; ports that only dead edges lead to are empty."""
-        frame = self.frames[key.frame]
-        deliveries = self.deliveries[key]
-        named = frame.nodes.ports_in(key.node)
-        if len(deliveries) == 1 == len(named) and (edge := deliveries[0].edge) >= 0:
-            source = deliveries[0].source
-            outcome = self.outcomes[StepKey(key.frame, source.node, source.scope)]
-            return {named[0]: outcome.outputs[frame.nodes.edges[edge].source_port]}
-        parts: dict[str, list[Items]] = {port: [] for port in named}
-        for edge, source in deliveries:
-            if edge < 0:
-                parts.setdefault("in", []).append(frame.entry)
-                continue
-            rule = frame.nodes.edges[edge]
-            outcome = self.outcomes[StepKey(key.frame, source.node, source.scope)]
-            parts.setdefault(rule.target_port, []).append(outcome.outputs[rule.source_port])
-        return {port: Items.concat(found) if found else Items.of(()) for port, found in parts.items()}
-
-    # -- the fold -----------------------------------------------------------------------------------------------
+class RunState(RunBook):
+    """The run's book, and how an entry changes it."""
 
     def apply(self, entry: Entry) -> Changes:
         """Take one entry of the log and say what follows. An entry that was applied before changes nothing."""
         changes = Changes()
-        if entry.kind == "run.started" and self.ended is not None:
+        kind = entry.kind
+        if kind == "run.started" and self.ended is not None:
             self.reset()
         if entry.id:
             if entry.id in self.applied:
                 return changes
             self.applied.add(entry.id)
         self.length += 1
-        if entry.kind == "step.ended" and entry.step is not None:
+        if self._over:
+            self._forget_frames()
+        if kind == "step.ended" and entry.step is not None:
             # By far the most frequent one.
             self.adoptions = 0
             self._end(entry.step, entry, changes)
             return changes
-        if entry.kind in _PROGRESS:
+        if kind in _PROGRESS:
             self.adoptions = 0
         data = entry.data
-        match entry.kind, entry.step:
+        match kind, entry.step:
             case "run.started", _:
                 self._start(entry, changes)
             case "run.cancel", _:
@@ -216,14 +129,14 @@ class RunState:
             name="",
             program=self.program,
             nodes=nodes,
-            rules=Frame(nodes.plan, self.program.graph.settings.max_steps),
+            rules=Frame(nodes.plan, self._max_steps),
             inputs=data["inputs"],
             entry=one_item(data["inputs"]) if self.given is None else self.given,
             channels=Channels(self.program.graph.state, begin=data.get("state")),
             calls=True,
         )
         self.frames[""] = frame
-        self._decide(frame, frame.rules.start(), changes)
+        self._start_frame(frame, changes)
 
     def _forget_begun_items(self, key: StepKey) -> None:
         """Items whose `once` tries were begun and lost, and that are to be tried again."""
@@ -242,18 +155,42 @@ class RunState:
             for key in list(self.startable):
                 self.tries.pop(key, None)
 
-    def _decide(self, frame: FrameState, decisions: Decisions, changes: Changes) -> None:
-        self.steps += len(decisions.ready)
-        if self.steps > (most := self._max_steps) and self.failure is None:
-            many = TooManySteps(f"the run has more than {most} steps, those of its maps and calls included")
+    def _begin(self, frame: FrameState, found: Sequence[Ready], changes: Changes) -> None:
+        """Steps of the frame have become ready."""
+        before = self.steps
+        self.steps = before + len(found)
+        if self.steps > self._max_steps and self.failure is None:
+            many = TooManySteps(f"the run has more than {self._max_steps} steps, those of its maps and calls included")
             self.failure = many.as_dict()
             changes.cancel.extend((key, "failed") for key in self.startable)
-        for ready in decisions.ready:
-            node, scope = ready.step
-            key = StepKey(frame.name, node, scope)
-            self.startable[key] = ready
+        for ready in found:
+            before += 1
+            key = key_in(frame.name, ready.step)
+            self.startable[key] = before
             self.deliveries[key] = ready.deliveries
             changes.ready.append(key)
+
+    def _start_frame(self, frame: FrameState, changes: Changes) -> None:
+        ready = frame.rules.start_straight()
+        if ready is None:
+            self._decide(frame, frame.rules.start(), changes)
+        else:
+            self._begin(frame, ready, changes)
+
+    def _end_in(self, frame: FrameState, key: StepKey, outputs: Outputs, changes: Changes, more: bool = False) -> None:
+        """Ask the rules what follows from a step's end with these outputs, none of them empty."""
+        rules, step = frame.rules, key.id
+        ready = None if more else rules.end_straight(step, outputs)
+        if ready is None:
+            counts = {port: len(items) for port, items in outputs.items()}
+            self._decide(frame, rules.end_branching(step, counts, more), changes)
+            return
+        self._begin(frame, ready, changes)
+        if rules.ended:
+            self._close(frame, changes)
+
+    def _decide(self, frame: FrameState, decisions: Decisions, changes: Changes) -> None:
+        self._begin(frame, decisions.ready, changes)
         for step in decisions.skipped:
             changes.skipped.append(StepKey(frame.name, step.node, step.scope))
         for step in decisions.losers:
@@ -269,30 +206,26 @@ class RunState:
         frame = self.frames.get(key.frame)
         if key not in self.startable or frame is None:
             return
-        if key in self.expansions:
-            # A map or call that is ended from outside, by its timeout: so is all inside.
-            del self.expansions[key]
-            for name in [name for name, inner in self.frames.items() if inner.parent == key]:
-                self.awaiting.pop(name, None)
-                changes.cancel.extend((inner, "failed") for inner in self._inside(name))
-                self._drop(name)
-                del self.frames[name]
-        outputs: Outputs = {}
-        counts: dict[str, int] = {}
-        for port, items in (entry.outputs or {}).items():
-            if size := len(items):
-                outputs[port] = items
-                counts[port] = size
-        outcome = Outcome(data["status"], outputs, data.get("error"))
-        if outcome.status == "failed" and not data.get("handled"):
-            self.begun.pop(key, None)
-            self.parked.pop(key, None)
-            self._fail_frame(frame, {"step": str(key), **(outcome.error or {})}, changes)
-            return
-        if outcome.status == "cancelled" and data.get("reason") != "loser":
-            # The run is ending; should it be resumed, the step begins again, or is unknown if its try was begun.
-            return
-        self._keep(frame, key, outcome)
+        if self.expansions and (expansion := self.expansions.pop(key, None)) is not None:
+            # A map or call that is ended from outside, by its timeout: so is all inside. Its frames stay, since
+            # their steps may be running still until they have heard of it.
+            self._drop_frames(expansion, changes)
+        outputs = entry.outputs or {}
+        for items in outputs.values():
+            if not len(items):
+                outputs = {port: items for port, items in outputs.items() if len(items)}
+                break
+        status, error = data["status"], data.get("error")
+        if status != "completed":
+            if status == "failed" and not data.get("handled"):
+                self.begun.pop(key, None)
+                self.parked.pop(key, None)
+                self._fail_frame(frame, {"step": str(key), **(error or {})}, changes)
+                return
+            if status == "cancelled" and data.get("reason") != "loser":
+                # The run is ending; should it be resumed, the step begins again, or is unknown if its try was begun.
+                return
+        self._keep(frame, key, Outcome(status, outputs, error))
         if called := data.get("called"):
             self.called.append((called, data.get("on_parent", "abandon")))
         if stop := data.get("stop"):
@@ -303,13 +236,18 @@ class RunState:
             return
         if "writes" in data and not self._write(frame, key, data["writes"], changes):
             return
-        self._decide(frame, frame.rules.end_step(key.id, counts, data.get("more", False)), changes)
+        self._end_in(frame, key, outputs, changes, data.get("more", False))
 
     def _keep(self, frame: FrameState, key: StepKey, outcome: Outcome) -> None:
         self.startable.pop(key, None)
-        for store in (self.parked, self.answers, self.begun, self.item_outcomes):
-            if store:
-                store.pop(key, None)
+        if self.parked:
+            self.parked.pop(key, None)
+        if self.answers:
+            self.answers.pop(key, None)
+        if self.begun:
+            self.begun.pop(key, None)
+        if self.item_outcomes:
+            self.item_outcomes.pop(key, None)
         self.outcomes[key] = outcome
         if (steps := frame.steps.get(key.node)) is None:
             frame.steps[key.node] = [key]
@@ -317,6 +255,8 @@ class RunState:
             steps.append(key)
 
     def _write(self, frame: FrameState, key: StepKey, writes: Mapping[str, Any], changes: Changes) -> bool:
+        if writes and frame.shares:
+            frame.channels, frame.shares = Channels(frame.program.graph.state, frame.channels), False
         for name, value in writes.items():
             try:
                 last = frame.channels.write(name, value, key)
@@ -333,16 +273,20 @@ class RunState:
 
     def _expand(self, key: StepKey, entry: Entry, changes: Changes) -> None:
         data = entry.data
-        program = self._load(data["graph"]) if data.get("graph") else self.frames[key.frame].program
+        graph, given = data.get("graph"), entry.outputs or {}
+        program = self._load(graph) if graph else self.frames[key.frame].program
+        elements, starts = compact(given[str(number)] for number in range(len(given)))
         expansion = Expansion(
             step=key,
             kind=data["kind"],
-            elements=[entry.outputs[str(number)] for number in range(len(entry.outputs))] if entry.outputs else [],
+            elements=elements,
+            starts=starts,
             parallel=data.get("parallel", 1),
             on_error=data.get("on_error", "stop"),
             program=program,
-            nodes=program.root() if data.get("graph") else program.body(key.node),
-            calls=bool(data.get("graph")),
+            nodes=program.root() if graph else program.body(key.node),
+            calls=bool(graph),
+            shares=not graph and not (program.graph.state and writes_inside(self.node(key).spec.body)),
             until=datetime.fromisoformat(data["until"]) if data.get("until") else None,
             refused=data.get("refused", {}),
         )
@@ -350,6 +294,9 @@ class RunState:
         self._spawn(expansion, changes)
 
     def _spawn(self, expansion: Expansion, changes: Changes) -> None:
+        if expansion.opening:
+            return
+        expansion.opening = True
         while expansion.started < len(expansion.elements) and (
             expansion.started - expansion.ended < expansion.parallel
         ):
@@ -358,32 +305,36 @@ class RunState:
             self._open(expansion, element, changes)
             if expansion.step not in self.expansions:
                 return
+        expansion.opening = False
         if expansion.ended == len(expansion.elements):
             self._finish_expansion(expansion, changes)
 
     def _open(self, expansion: Expansion, element: int, changes: Changes) -> None:
         outer = self.frames[expansion.step.frame]
-        entry = expansion.elements[element]
-        name = expansion.frame(element)
-        frame = FrameState(
-            name=name,
-            program=expansion.program,
-            nodes=expansion.nodes,
-            rules=Frame(expansion.nodes.plan, expansion.program.graph.settings.max_steps),
-            inputs=entry[0].json if expansion.calls and len(entry) else outer.inputs,
-            entry=entry,
-            channels=Channels(expansion.program.graph.state)
-            if expansion.calls
-            else Channels(expansion.program.graph.state, outer.channels),
-            parent=expansion.step,
-            element=element,
-            calls=expansion.calls,
+        program, calls = expansion.program, expansion.calls
+        entry = expansion.entry(element)
+        name = expansion.kept[element] = expansion.frame(element)
+        if expansion.shares:
+            channels = outer.channels
+        else:
+            channels = Channels(program.graph.state, None if calls else outer.channels)
+        self.frames[name] = frame = FrameState(
+            name,
+            program,
+            expansion.nodes,
+            Frame(expansion.nodes.plan, program.graph.settings.max_steps),
+            entry[0].json if calls and len(entry) else outer.inputs,
+            entry,
+            channels,
+            expansion.step,
+            element,
+            calls,
+            expansion.shares,
         )
-        self.frames[name] = frame
-        if (error := expansion.refused.get(str(element))) is not None:
+        if expansion.refused and (error := expansion.refused.get(str(element))) is not None:
             self._fail_frame(frame, error, changes)
             return
-        self._decide(frame, frame.rules.start(), changes)
+        self._start_frame(frame, changes)
 
     def _close(self, frame: FrameState, changes: Changes) -> None:
         frame.closed = True
@@ -391,6 +342,9 @@ class RunState:
             self.awaiting[frame.name] = None
             changes.finished.append(frame.name)
         elif frame.parent is not None:
+            if not frame.shares and frame.channels.writes:
+                self.expansions[frame.parent].writes[frame.element] = frame.channels.writes
+            self._over.append(frame)
             self._frame_result(frame.parent, frame.element, leaf_items(frame, self.outcomes), changes)
 
     def _frame_outputs(self, step: StepKey, data: Mapping[str, Any], changes: Changes) -> None:
@@ -408,26 +362,33 @@ class RunState:
         expansion = self.expansions.get(step)
         if expansion is None:
             return
-        name = expansion.frame(element)
-        self.awaiting.pop(name, None)
+        if expansion.calls:
+            self.awaiting.pop(expansion.frame(element), None)
         if isinstance(result, Items):
-            expansion.results[element] = result
+            expansion.keep(element, result)
         else:
             expansion.errors[element] = result
         expansion.ended += 1
-        if expansion.kind == "map" and not expansion.calls:
-            self._forget(expansion, element)
         self._spawn(expansion, changes)
 
-    def _forget(self, expansion: Expansion, element: int) -> None:
-        """Free what nobody can read any more of an ended element: only its result and its writes are left."""
-        frame = self.frames[expansion.frame(element)]
-        for steps in frame.steps.values():
-            for key in steps:
-                del self.outcomes[key]
-                self.deliveries.pop(key, None)
-        frame.steps = {}
-        frame.rules = Frame(frame.nodes.plan)
+    def _forget_frames(self) -> None:
+        """Free what nobody can read any more of ended elements: only their results and their writes are left."""
+        for frame in self._over:
+            expansion = self.expansions.get(frame.parent) if frame.parent is not None else None
+            for steps in frame.steps.values():
+                for key in steps:
+                    self.outcomes.pop(key, None)
+                    self.deliveries.pop(key, None)
+            frame.steps = {}
+            # Where an element failed, others of its steps may be running still until they have heard of it.
+            running = frame.rules.running
+            if expansion is None or len(running) <= 1:
+                for step in running:
+                    self.deliveries.pop(key_in(frame.name, step), None)
+                self.frames.pop(frame.name, None)
+                if expansion is not None:
+                    expansion.kept.pop(frame.element, None)
+        self._over.clear()
 
     def _finish_expansion(self, expansion: Expansion, changes: Changes) -> None:
         key = expansion.step
@@ -436,18 +397,15 @@ class RunState:
             return
         frame, node = self.frames[key.frame], self.node(key)
         if expansion.kind == "map" and not expansion.calls:
-            for element in range(len(expansion.elements)):
-                inner = self.frames.pop(expansion.frame(element))
-                if element not in expansion.results:
-                    continue
-                for name, value in inner.channels.writes:
+            self._over.extend(self.frames[name] for name in expansion.kept.values())
+            for element in sorted(expansion.writes):
+                for name, value in expansion.writes[element]:
                     if not self._write(frame, key, {name: value}, changes):
                         return
         outputs = expansion_outputs(expansion, node)
         self._keep(frame, key, Outcome("completed", outputs))
         changes.expanded.append(key)
-        counts = {port: len(items) for port, items in outputs.items()}
-        self._decide(frame, frame.rules.end_step(key.id, counts), changes)
+        self._end_in(frame, key, outputs, changes)
 
     # -- failures -----------------------------------------------------------------------------------------------
 
@@ -465,10 +423,11 @@ class RunState:
         parent = frame.parent
         if parent is None:
             return
-        changes.cancel.extend((key, "failed") for key in self._inside(frame.name))
-        self._drop(frame.name)
+        self._drop(frame, changes)
         if element_only:
             frame.closed = True
+            if not frame.calls:
+                self._over.append(frame)
             self._frame_result(parent, frame.element, error, changes)
         else:
             self._fail_step(parent, error, changes)
@@ -486,36 +445,55 @@ class RunState:
 
     def _fail_step(self, key: StepKey, error: ErrorData, changes: Changes) -> None:
         """A map's or call's step fails, and its own policy says what follows."""
-        self.expansions.pop(key, None)
-        for name in [name for name, frame in self.frames.items() if frame.parent == key]:
-            self.awaiting.pop(name, None)
-            changes.cancel.extend((inner, "failed") for inner in self._inside(name))
-            self._drop(name)
+        if (expansion := self.expansions.pop(key, None)) is not None:
+            self._drop_frames(expansion, changes)
         frame, node = self.frames[key.frame], self.node(key)
         outputs = failed_outputs(node, error, self.inputs_of(key), attempt=1) or {}
         self._keep(frame, key, Outcome("failed", outputs, error))
         changes.expanded.append(key)
-        counts = {port: len(items) for port, items in outputs.items()}
-        self._decide(frame, frame.rules.end_step(key.id, counts), changes)
+        self._end_in(frame, key, {port: items for port, items in outputs.items() if len(items)}, changes)
 
-    def _drop(self, frame: str) -> None:
+    def _drop_frames(self, expansion: Expansion, changes: Changes) -> None:
+        """A map or call is over: so are its frames."""
+        for name in expansion.kept.values():
+            self.awaiting.pop(name, None)
+            if (frame := self.frames.get(name)) is not None:
+                self._drop(frame, changes)
+
+    def _drop(self, frame: FrameState, changes: Changes) -> None:
         """Nothing of the frame may start or wait any more."""
-        for key in self._inside(frame):
-            for store in (self.startable, self.parked, self.expansions):
-                store.pop(key, None)
+        for key in self._in_order(self._inside(frame)):
+            changes.cancel.append((key, "failed"))
+            self.startable.pop(key, None)
+            self.parked.pop(key, None)
+            self.expansions.pop(key, None)
 
-    def _inside(self, frame: str) -> list[StepKey]:
+    def _inside(self, frame: FrameState) -> list[StepKey]:
         """Open steps of the frame and of the frames inside it."""
-        return [key for key in self.startable if key.is_in(frame)]
+        found: list[StepKey] = []
+        frames = [frame]
+        while frames:
+            frame = frames.pop()
+            for step in frame.rules.running:
+                key = key_in(frame.name, step)
+                if key in self.startable:
+                    found.append(key)
+                    if (expansion := self.expansions.get(key)) is not None:
+                        frames += [self.frames[name] for name in expansion.kept.values() if name in self.frames]
+        return found
 
-    def _within(self, key: StepKey) -> Iterable[StepKey]:
-        """The step, and for a map or call the open steps inside."""
-        if key in self.startable:
-            yield key
-        yield from [other for other in self.startable if other.is_inside(key)]
+    def _in_order(self, keys: list[StepKey]) -> list[StepKey]:
+        """Open steps in the order in which they became ready."""
+        return sorted(keys, key=self.startable.__getitem__)
+
+    def _within(self, key: StepKey) -> list[StepKey]:
+        """The open step, and for a map or call the open steps inside."""
+        if key not in self.startable:
+            return []
+        expansion = self.expansions.get(key)
+        names = expansion.kept.values() if expansion is not None else ()
+        inside = [key for name in names if name in self.frames for key in self._inside(self.frames[name])]
+        return [key, *self._in_order(inside)]
 
 
-def _no_programs(_: str) -> Program:
-    raise RunError(
-        "this run cannot call other graphs", code="run.no_graphs", hint="Give RunState a way to load programs."
-    )
+__all__ = ["GIVEN", "LoadProgram", "RunState"]

@@ -220,8 +220,7 @@ class Values:
         expansion = self._state.expansions.get(found.parent) if found.parent else None
         if expansion is None or expansion.kind != "map":
             return ()
-        before = sum(len(items) for items in expansion.elements[: found.element])
-        return (ItemSource(before + source.item),)
+        return (ItemSource(expansion.starts[found.element] + source.item),)
 
     def _latest(self, frame: FrameState, name: str) -> NodeView | None:
         program = frame.program

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pyagent.runtime.rules.plan import NOWHERE, Plan
-from pyagent.runtime.rules.state import Iteration, Status
+from pyagent.runtime.rules.state import ENDED, Iteration
 
 Path = tuple[int, ...]
 Place = tuple[int, Path]
@@ -21,11 +21,10 @@ Place = tuple[int, Path]
 class Ancestry:
     """Answers for one frame, whose outermost scope is `root`."""
 
-    __slots__ = ("_plan", "_reach", "_root")
+    __slots__ = ("_plan", "_root")
 
     def __init__(self, plan: Plan, root: Iteration) -> None:
         self._plan = plan
-        self._reach = plan.reach
         self._root = root
 
     def resolve(self, reader: Place, node: int) -> Path | None:
@@ -35,7 +34,7 @@ class Ancestry:
         """
         if self._is_certain(reader, node):
             return reader[1][: len(self._plan.chain[node])]
-        if self._reach.may_be_partial(node, reader[0]):
+        if self._plan.reach.may_be_partial(node, reader[0]):
             return self._resolve_by_search(reader, node)
         chain = self._plan.chain[node]
         common = self._common(node, reader[0])
@@ -60,7 +59,7 @@ class Ancestry:
             return False
         if not self._leads(node, path, reader, shared, common):
             return False
-        if not self._reach.may_be_partial(node, reader[0]):
+        if not self._plan.reach.may_be_partial(node, reader[0]):
             return True
         return any(found == place for found in self._search(reader))
 
@@ -98,7 +97,7 @@ class Ancestry:
         round once it goes on from the header, which leads to all that anything in the loop leads to. With `path`
         None each loop is taken to have gone on.
         """
-        plan, reach = self._plan, self._reach
+        plan, reach = self._plan, self._plan.reach
         chain = plan.chain[node]
         wraps = shared < common
         at = node
@@ -154,7 +153,7 @@ class Ancestry:
     def _has_ended(self, node: int, path: Path) -> bool:
         chain = self._plan.chain[node]
         scope = self._scope(chain, path) if len(chain) == len(path) else None
-        return scope is not None and scope.status.get(node) == Status.ENDED
+        return scope is not None and scope.status.get(node) is ENDED
 
     # By a search ------------------------------------------------------------------------------------------------
 

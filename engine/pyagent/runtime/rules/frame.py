@@ -6,14 +6,13 @@ costs O(steps + edges), however big the graph is.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Sized
 
 from pyagent.errors import RunError, Where
 from pyagent.runtime.rules.ancestry import Ancestry
 from pyagent.runtime.rules.losers import is_doomed, losers
-from pyagent.runtime.rules.plan import NOWHERE, Plan, PlanEdge
-from pyagent.runtime.rules.state import Iteration, LoopRun, Status, Waiting, copied
+from pyagent.runtime.rules.plan import NOWHERE, Plan, PlanEdge, Straight
+from pyagent.runtime.rules.state import ENDED, RUNNING, SKIPPED, Iteration, LoopRun, Waiting, copied
 from pyagent.runtime.rules.types import INPUT, Decisions, Delivery, Ready, RuleFailure, StepId
 
 NOTHING: tuple[Delivery, ...] = ()
@@ -58,7 +57,7 @@ class Frame:
         self._started = 0
         self._failure: RuleFailure | None = None
         self._losing = False
-        self._queue: deque[tuple[Iteration, int]] = deque()
+        self._queue: list[tuple[Iteration, int]] = []
 
     @property
     def running(self) -> Collection[StepId]:
@@ -88,10 +87,57 @@ class Frame:
     def start(self) -> Decisions:
         """The roots are ready; their one delivery is `Delivery(INPUT, StepId(""))`."""
         decisions = Decisions()
+        ready = self.start_straight()
+        if ready is not None:
+            decisions.ready.extend(ready)
+            return decisions
         self._give_up(self._root, NOWHERE, decisions)
         for edge in self.plan.root_edges:
             self._arrive(self._root, edge, (FROM_OUTSIDE,), True, decisions)
         return self._settle(decisions)
+
+    def start_straight(self) -> Sequence[Ready] | None:
+        """What `start` makes ready, if that is all that it decides; else None, and nothing has changed."""
+        starts = self.plan.starts
+        if not starts or len(starts) > self._max_steps:
+            return None
+        return self._go(starts)
+
+    def end_straight(self, step: StepId, outputs: Mapping[str, Sized]) -> Sequence[Ready] | None:
+        """What `end_step` makes ready, if that is all that it decides; else None, and nothing has changed.
+
+        `outputs` are items by port, none of them empty. So it is where a step outside loops delivers on all its
+        edges, and their targets have no other: by far the most frequent case. `ended` tells the rest.
+        """
+        plan = self.plan
+        node = plan.index.get(step.node)
+        edges = plan.straight[node] if node is not None else None
+        if (
+            node is None
+            or edges is None
+            or self._failure is not None
+            or self._losing
+            or self._started + len(edges) > self._max_steps
+        ):
+            return None
+        for edge in edges:
+            if edge.port not in outputs:
+                return None
+        if self._running.pop(step, None) is None:
+            return None
+        self._ended.append(plan.steps[node])
+        self._root.status[node] = ENDED
+        return self._go(edges)
+
+    def _go(self, edges: Sequence[Straight]) -> list[Ready]:
+        root = self._root
+        found: list[Ready] = []
+        for _, target, ready in edges:
+            self._running[ready.step] = root
+            root.status[target] = RUNNING
+            found.append(ready)
+        self._started += len(found)
+        return found
 
     def end_step(self, step: StepId, counts: Mapping[str, int], more: bool = False) -> Decisions:
         """A started step has ended; a cancelled one ends with empty `counts`.
@@ -101,6 +147,17 @@ class Frame:
 
         Raises `RunError` (`run.step_not_running`) for a step that has not started or has ended already.
         """
+        if not more:
+            ready = self.end_straight(step, {port: range(count) for port, count in counts.items() if count > 0})
+            if ready is not None:
+                decisions = Decisions()
+                decisions.ready.extend(ready)
+                decisions.ended = not self._running
+                return decisions
+        return self.end_branching(step, counts, more)
+
+    def end_branching(self, step: StepId, counts: Mapping[str, int], more: bool = False) -> Decisions:
+        """As `end_step`; for who has asked `end_straight` already."""
         scope = self._running.pop(step, None)
         if scope is None:
             raise RunError(
@@ -111,7 +168,7 @@ class Frame:
             )
         node = self.plan.index[step.node]
         self._ended.append(step)
-        scope.status[node] = Status.ENDED
+        scope.status[node] = ENDED
         decisions = Decisions()
         if self._failure is not None:
             return self._settle(decisions)
@@ -197,7 +254,7 @@ class Frame:
             return
         join = scope.joins.get(node)
         if join is None:
-            join = scope.joins[node] = Waiting(len(self.plan.incoming[node]))
+            join = scope.await_edges(node, len(self.plan.incoming[node]))
         join.open -= closes
         need = self.plan.need[node]
         if need:
@@ -248,7 +305,7 @@ class Frame:
     def _give_up(self, scope: Iteration, home: int, decisions: Decisions) -> None:
         """Skip what can never run in a new scope."""
         for node in self.plan.hopeless.get(home, ()):
-            join = scope.joins[node] = Waiting(len(self.plan.incoming[node]))
+            join = scope.await_edges(node, len(self.plan.incoming[node]))
             join.met_at = len(self._ended)
             self._skip(scope, node, decisions)
 
@@ -279,7 +336,7 @@ class Frame:
     def _run(self, scope: Iteration, node: int, deliveries: tuple[Delivery, ...], decisions: Decisions) -> None:
         """The join of `node` is met in `scope`: a header starts its loop there."""
         if self.plan.is_header[node]:
-            loop = scope.loops[node] = LoopRun(node, scope)
+            loop = scope.enter(node)
             self._iterate(loop, deliveries, decisions)
         else:
             self._begin(scope, node, deliveries, decisions)
@@ -314,7 +371,7 @@ class Frame:
         self._started += 1
         step = StepId(name, scope.path)
         self._running[step] = scope
-        scope.status[node] = Status.RUNNING
+        scope.status[node] = RUNNING
         decisions.ready.append(Ready(step, deliveries))
         if self._losing and is_doomed(scope, node):
             decisions.losers.append(step)
@@ -322,7 +379,7 @@ class Frame:
     def _skip(self, scope: Iteration, node: int, decisions: Decisions) -> None:
         """The join of `node` can no longer be met. Of a loop that is never entered nothing is listed."""
         if not self.plan.is_header[node]:
-            scope.status[node] = Status.SKIPPED
+            scope.status[node] = SKIPPED
             step = StepId(self.plan.ids[node], scope.path)
             self._skipped.append(step)
             decisions.skipped.append(step)
@@ -350,15 +407,17 @@ class Frame:
 
     def _settle(self, decisions: Decisions) -> Decisions:
         """Follow dead paths and ended loops until nothing more follows from this entry."""
-        queue = self._queue
-        while queue and self._failure is None:
-            scope, node = queue.popleft()
+        # It grows while it is gone through.
+        for scope, node in self._queue:
+            if self._failure is not None:
+                break
             if self.plan.is_header[node]:
                 self._end_loop(scope, node, decisions)
             else:
                 for edge in self.plan.outgoing[node]:
                     if edge.closed_by == NOWHERE:
                         self._arrive(scope, edge, NOTHING, True, decisions)
+        self._queue.clear()
         decisions.failure = self._failure
         decisions.ended = not self._running
         return decisions

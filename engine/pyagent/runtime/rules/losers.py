@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from pyagent.runtime.rules.plan import NOWHERE, Plan, PlanEdge
-from pyagent.runtime.rules.state import Iteration, Status
+from pyagent.runtime.rules.state import RUNNING, Iteration
 from pyagent.runtime.rules.types import StepId
 
 
@@ -23,11 +23,11 @@ def losers(plan: Plan, scope: Iteration, node: int, running: Iterable[StepId]) -
             continue
         status = scope.status.get(feeder)
         if status is None:
-            scope.doomed.add(feeder)
-        elif status == Status.RUNNING:
+            scope.doom((feeder,))
+        elif status is RUNNING:
             found.append(StepId(plan.ids[feeder], scope.path))
     if search.inside:
-        scope.doomed |= search.inside
+        scope.doom(search.inside)
         path = scope.path
         names = {plan.ids[feeder] for feeder in search.inside}
         found += (step for step in running if step.node in names and step.scope[: len(path)] == path)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from pyagent.graph.topology import EdgeRole, Topology
 from pyagent.runtime.rules.reach import Reach
-from pyagent.runtime.rules.types import INPUT, EdgeRule, NodeRule
+from pyagent.runtime.rules.types import INPUT, Delivery, EdgeRule, NodeRule, Ready, StepId
 
 NOWHERE = -1
 """In place of a node's index: the virtual source in front of the roots, or no loop."""
@@ -30,6 +31,14 @@ class PlanEdge:
     """It delivers when the loop of its source has ended."""
     closed_by: int = NOWHERE
     """Header of the outermost loop it leaves, at whose end it closes; else it closes with its source."""
+
+
+class Straight(NamedTuple):
+    """An edge outside loops to a node that nothing else leads to: what it brings about is the same in each frame."""
+
+    port: str
+    target: int
+    ready: Ready
 
 
 class Plan:
@@ -58,6 +67,9 @@ class Plan:
         "roots",
         "rules",
         "simple",
+        "starts",
+        "steps",
+        "straight",
         "topology",
     )
 
@@ -93,6 +105,25 @@ class Plan:
             len(edges) == 1 and need < 2 and (edges[0].closed_by == NOWHERE or (edges[0].done and not need))
             for edges, need in zip(self.incoming, self.need, strict=True)
         )
+        self.steps = [StepId(node) for node in self.ids]
+        """Per node its step outside loops: one object for all frames."""
+        self.straight: list[tuple[Straight, ...] | None] = [
+            self._straight(edges) if not self.chain[node] else None for node, edges in enumerate(self.outgoing)
+        ]
+        """Per node its outgoing edges, if all of them are straight."""
+        self.starts = None if NOWHERE in self.hopeless else self._straight(self.root_edges)
+        """What starts with a frame, if that is the same in each frame."""
+
+    def _straight(self, edges: Sequence[PlanEdge]) -> tuple[Straight, ...] | None:
+        found: list[Straight] = []
+        for edge in edges:
+            target = edge.target
+            bound = edge.back or edge.done or edge.closed_by != NOWHERE or self.rules[target].cancel_losers
+            if bound or self.is_header[target] or not self.simple[target]:
+                return None
+            source = StepId("") if edge.source == NOWHERE else self.steps[edge.source]
+            found.append(Straight(edge.port, target, Ready(self.steps[target], (Delivery(edge.index, source),))))
+        return tuple(found)
 
     @property
     def reach(self) -> Reach:

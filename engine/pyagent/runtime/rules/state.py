@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import IntEnum
+from types import MappingProxyType
+from typing import Any, cast
 
 from pyagent.runtime.rules.types import Delivery, StepId
 
@@ -13,6 +16,13 @@ class Status(IntEnum):
     RUNNING = 1
     ENDED = 2
     SKIPPED = 3
+
+
+# Looked up for each step: an enum's attribute takes longer than a name.
+RUNNING, ENDED, SKIPPED = Status.RUNNING, Status.ENDED, Status.SKIPPED
+# Most scopes have no joins and no loops of their own, and maps make a scope for each element.
+_NONE = cast("dict[int, Any]", MappingProxyType[int, Any]({}))
+_NOBODY: set[int] = cast("set[int]", frozenset[int]())
 
 
 class Waiting:
@@ -57,18 +67,38 @@ class Iteration:
         self.loop = loop
         self.status: dict[int, Status] = {}
         """Of plain nodes by index, and of the header in its own loop's iteration."""
-        self.joins: dict[int, Waiting] = {}
-        """By node; a header's entry join is in the scope around its loop."""
-        self.loops: dict[int, LoopRun] = {}
-        """Loops entered here, by header."""
+        self.joins: dict[int, Waiting] = _NONE
+        """By node; a header's entry join is in the scope around its loop. `await_edges` adds to it."""
+        self.loops: dict[int, LoopRun] = _NONE
+        """Loops entered here, by header. `enter` adds to it."""
         self.back_open = back_edges
         """Back edges that are not closed yet, and the header's step if it has not ended."""
         self.back: list[Delivery] = []
         """What came back."""
         self.more = False
         """Whether the header's step said that it has more."""
-        self.doomed: set[int] = set()
-        """Nodes, here or in inner loops, that can only feed what is ignored (`losers: cancel`)."""
+        self.doomed: set[int] = _NOBODY
+        """Nodes, here or in inner loops, that can only feed what is ignored (`losers: cancel`). `doom` adds to it."""
+
+    def await_edges(self, node: int, edges: int) -> Waiting:
+        """Begin the join of a node."""
+        if self.joins is _NONE:
+            self.joins = {}
+        join = self.joins[node] = Waiting(edges)
+        return join
+
+    def enter(self, header: int) -> LoopRun:
+        """Begin the loop of a header."""
+        if self.loops is _NONE:
+            self.loops = {}
+        loop = self.loops[header] = LoopRun(header, self)
+        return loop
+
+    def doom(self, nodes: Iterable[int]) -> None:
+        """Mark nodes that can only feed what is ignored."""
+        if self.doomed is _NOBODY:
+            self.doomed = set()
+        self.doomed.update(nodes)
 
 
 class LoopRun:
@@ -97,16 +127,17 @@ def copied(root: Iteration) -> tuple[Iteration, dict[int, Iteration]]:
         new = Iteration(old.path, loop, old.back_open)
         twins[id(old)] = new
         new.status = dict(old.status)
-        new.joins = {node: join.copy() for node, join in old.joins.items()}
+        if old.joins:
+            new.joins = {node: join.copy() for node, join in old.joins.items()}
         new.back = list(old.back)
         new.more = old.more
-        new.doomed = set(old.doomed)
+        if old.doomed:
+            new.doomed = set(old.doomed)
         if loop is not None:
             loop.iterations.append(new)
         for header, run in old.loops.items():
-            twin = LoopRun(header, new)
+            twin = new.enter(header)
             twin.open, twin.last = run.open, run.last
             twin.done = list(run.done)
-            new.loops[header] = twin
             pending.extend((iteration, twin) for iteration in reversed(run.iterations))
     return twins[id(root)], twins

@@ -6,7 +6,7 @@ The rules below work inside one frame; `StepId.scope` is the path of loop iterat
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 JoinKind = Literal["all", "any", "count"]
@@ -83,20 +83,28 @@ class RuleFailure:
     message: str
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class Decisions:
     """What follows from one entry of the log, in the order in which it was decided."""
 
-    # Made for each step: `list[Ready]()` would take ten times as long as a display.
-    ready: list[Ready] = field(default_factory=lambda: [])
-    skipped: list[StepId] = field(default_factory=lambda: [])
-    ignored: list[tuple[Delivery, StepId]] = field(default_factory=lambda: [])
+    ready: list[Ready]
+    skipped: list[StepId]
+    ignored: list[tuple[Delivery, StepId]]
     """Deliveries that came after their target (second part) had run."""
-    losers: list[StepId] = field(default_factory=lambda: [])
+    losers: list[StepId]
     """Started steps that may be cancelled: they could only have fed ignored deliveries. One may be in `ready`, too."""
-    failure: RuleFailure | None = None
-    ended: bool = False
+    failure: RuleFailure | None
+    ended: bool
     """Nothing runs, waits or can start any more."""
+
+    def __init__(self) -> None:
+        # Made for each step: what a dataclass would make of default factories takes three times as long.
+        self.ready = []
+        self.skipped = []
+        self.ignored = []
+        self.losers = []
+        self.failure = None
+        self.ended = False
 
 
 INPUT = -1
