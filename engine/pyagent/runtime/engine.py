@@ -8,6 +8,7 @@ import socket
 import uuid
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, cast
@@ -20,6 +21,7 @@ from pyagent.graph.spec import GraphSpec
 from pyagent.graph.yaml import Document, dump
 from pyagent.runtime.drive import DEFAULT_PARALLEL, Driven, Driver
 from pyagent.runtime.expressions import Expressions
+from pyagent.runtime.hands import Hands
 from pyagent.runtime.inputs import checked_inputs
 from pyagent.runtime.journal import StoreJournal, event, read_entries
 from pyagent.runtime.library import GraphLibrary, find_graph
@@ -35,7 +37,7 @@ from pyagent.runtime.trace import RunTrace, TraceContext
 from pyagent.runtime.tracing import Tracer, tracer_from_environment
 from pyagent.runtime.turns import Turn, turn_of
 from pyagent.runtime.values import Values
-from pyagent.runtime.versions import Recent, RunVersions, Versions
+from pyagent.runtime.versions import Recent, RulesNewer, RunVersions, Versions
 from pyagent.sdk.commands import Restart
 from pyagent.sdk.registry import Registry
 from pyagent.settings import CREDENTIAL
@@ -90,6 +92,7 @@ class Engine(Requests):
         self._expressions: Recent[tuple[str, str], Expressions] = Recent(lambda key: Expressions(timezone=key[1]))
         self._drivers: dict[str, Driver] = {}
         self._driving: set[str] = set()
+        self._hands: Hands | None = None
 
     @classmethod
     @asynccontextmanager
@@ -173,7 +176,32 @@ class Engine(Requests):
             labels=dict(labels or {}),
         )
         first = Commit(blobs=blobs) if blobs else None
-        return await self.store.create_run(new, [event("run.queued", graph=spec.id, actor=actor)], first)
+        return await self.create(new, [event("run.queued", graph=spec.id, actor=actor)], first)
+
+    async def create(self, new: NewRun, events: Sequence[NewEvent], first: Commit | None = None) -> Run:
+        """Make the run in the store. An engine that works (`work`) and has a hand free executes it at once, unless
+        others wait or it has a `first` commit, a turn to wait for or somebody to drive it."""
+        hands = self._hands
+        if hands is None or first is not None or new.slot is not None or new.reserved_for is not None:
+            return await self.store.create_run(new, events, first)
+        if hands.full or hands.others_wait:
+            hands.others_wait = True
+            return await self.store.create_run(new, events)
+        with hands.kept_free():
+            run = await self.store.create_run(replace(new, reserved_for=self.peer), events)
+        if run.id != new.id:
+            return run
+        if self._hands is hands:
+            hands.take(run.id, self._drive_quietly(run.id, run))
+        else:
+            with suppress(PyAgentError):  # it works no more: the reservation would only keep the next worker waiting
+                await self.store.release(await self.store.claim(run.id, self.peer, self.lease))
+        return run
+
+    def under_way(self, run_id: str) -> asyncio.Task[Run | None] | None:
+        """What drives the run, where this engine does so of its own accord; its result is how the run stands then,
+        None if it could not be driven."""
+        return self._hands.under_way(run_id) if self._hands is not None else None
 
     def turn(self, graph: GraphSpec, inputs: Mapping[str, Any]) -> Turn:
         """Which runs a run of the graph with these inputs takes turns with (`settings.concurrency`). Raises
@@ -186,7 +214,7 @@ class Engine(Requests):
         started = await self.start(graph, inputs, reserve=True, **options)
         if started.status in ENDED:
             return started
-        return await self.drive(started.id)
+        return await self._drive_alone(started.id, started)
 
     # -- driving ------------------------------------------------------------------------------------------------
 
@@ -196,23 +224,27 @@ class Engine(Requests):
         Raises `LeaseHeld` if another worker has it, `LeaseLost` if another took it over, `SlotTaken` if others with its
         key go first (`settings.concurrency`).
         """
+        return await self._drive_alone(run_id)
+
+    async def _drive_alone(self, run_id: str, new: Run | None = None) -> Run:
+        """As `drive`; `new` is the run as this engine has just made it."""
         if run_id in self._driving:
             # The store would let the same peer take the run from itself.
             raise LeaseHeld(f"this engine drives run {run_id} already", details={"owner": self.peer})
         self._driving.add(run_id)
         try:
-            return await self._drive(run_id)
+            return await self._drive(run_id, new)
         finally:
             self._driving.discard(run_id)
 
-    async def _drive(self, run_id: str) -> Run:
-        run = await self.store.get_run(run_id)
+    async def _drive(self, run_id: str, new: Run | None) -> Run:
+        run = new or await self.store.get_run(run_id)
         if run.status in ENDED and not await self._asked_to_resume(run):
             return run
         claimed, before = asyncio.get_running_loop().time(), datetime.now(UTC)
         lease = await self.store.claim(run.id, self.peer, self.lease)
         try:
-            driver = await self._driver(run, lease, claimed)
+            driver = await self._driver(run, lease, claimed, new=new is not None)
             driver.live.ahead = lease.expires_at - self.lease - before
         except BaseException:
             await self.store.release(lease)
@@ -225,12 +257,14 @@ class Engine(Requests):
                 return run
         self._drivers[run.id] = driver
         try:
-            await driver.drive()
+            await driver.drive()  # its last commit gives the lease back
+        except BaseException:
+            with suppress(PyAgentError):
+                await self.store.release(driver.journal.lease)
+            raise
         finally:
             self._drivers.pop(run.id, None)
             unobserved(driver.journal.store)
-            with suppress(PyAgentError):
-                await self.store.release(driver.journal.lease)
         ended = await self.store.get_run(run.id)
         if ended.status == "failed":
             await self._on_failure(ended, driver.live.state.program.graph)
@@ -241,24 +275,24 @@ class Engine(Requests):
 
         Cancelled, it hands its runs over: each is left as it stands for the next worker.
         """
-        tasks: dict[str, asyncio.Task[None]] = {}
+        hands = self._hands = Hands(limit)
         try:
             while True:
                 mark = self.store.mark()
-                for run_id in await self._claimable(limit):
-                    if run_id not in tasks and run_id not in self._driving and len(tasks) < limit:
-                        tasks[run_id] = asyncio.create_task(self._drive_quietly(run_id))
-                        tasks[run_id].add_done_callback(lambda _, done=run_id: tasks.pop(done, None))
+                found = [run_id for run_id in await self._claimable(limit) if run_id not in self._driving]
+                hands.others_wait = False
+                for run_id in found:
+                    if hands.full:
+                        hands.others_wait = True
+                    elif hands.under_way(run_id) is None:
+                        hands.take(run_id, self._drive_quietly(run_id))
                 await self.store.changed(1.0, mark)
         finally:
-            for run_id in list(tasks):
+            self._hands = None
+            for run_id in hands.runs:
                 if (driver := self._drivers.get(run_id)) is not None:
                     driver.drain()
-            if tasks:
-                await asyncio.wait(list(tasks.values()), timeout=10)
-            for task in list(tasks.values()):
-                task.cancel()
-            await asyncio.gather(*list(tasks.values()), return_exceptions=True)
+            await hands.finish(10)
 
     async def _claimable(self, limit: int) -> list[str]:
         """Runs to drive; none while the store cannot be reached: it may be back the next time."""
@@ -275,19 +309,20 @@ class Engine(Requests):
     async def _asked_to_resume(self, run: Run) -> bool:
         return any(message.kind == "resume" for message in await self.store.messages(run.id))
 
-    async def _drive_quietly(self, run_id: str) -> None:
+    async def _drive_quietly(self, run_id: str, new: Run | None = None) -> Run | None:
         """Drive a run; another worker's lease is no error, and others are in the run's events."""
         try:
-            await self.drive(run_id)
+            return await self._drive_alone(run_id, new)
         except (LeaseHeld, LeaseLost, SlotTaken):
-            return
+            return None
         except PyAgentError as error:
             await self._give_up(run_id, error)
+            return None
 
     async def _give_up(self, run_id: str, error: PyAgentError) -> None:
         """A run that cannot even be loaded fails, so that no worker takes it again and again."""
-        if isinstance(error, StoreUnavailable | LogConflict | MessageTaken):
-            # It is not the run's fault: who takes it next reads the log as it is by then.
+        if isinstance(error, StoreUnavailable | LogConflict | MessageTaken | RulesNewer):
+            # It is not the run's fault: who takes it next reads the log as it is by then, or is a newer program.
             await asyncio.sleep(1)
             return
         with suppress(PyAgentError):
@@ -296,10 +331,12 @@ class Engine(Requests):
             commit = Commit(status="failed", error=data, events=[event("run.failed", error=data)], release=True)
             await self.store.commit(lease, commit)
 
-    async def _driver(self, run: Run, lease: Lease, claimed: float) -> Driver:
+    async def _driver(self, run: Run, lease: Lease, claimed: float, *, new: bool) -> Driver:
         versions = self._versions.of_run()
         program = await versions.load(run.graph_hash)
-        entries = await read_entries(self.store, run.id)
+        # The first token: nobody had the run before, and its log is as it was made.
+        unread = new and lease.token == 1 and not run.log_length
+        entries = [] if unread else await read_entries(self.store, run.id)
         pinned = await versions.pinned(entries) if entries else await versions.pin(program)
         state = RunState(program, versions.loaded)
         for entry in entries:

@@ -32,7 +32,7 @@ from pyagent.server.errors import add_handlers
 from pyagent.server.guard import Guard, port_option
 from pyagent.server.openapi import describe, operation_id
 from pyagent.server.security import SESSION_SECONDS
-from pyagent.server.webhooks import add_webhooks
+from pyagent.server.webhooks import Door
 
 _PARTS = (
     health,
@@ -78,10 +78,9 @@ def create_app(context: ServerContext, *, hosts: Collection[str] = ()) -> ASGIAp
     add_handlers(app)
     for part in _PARTS:
         app.include_router(part.router)
-    add_webhooks(app, context)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     guard = Guard(
-        app,
+        Door(app, context),
         keys=context.keys,
         port=context.port,
         hosts=hosts,

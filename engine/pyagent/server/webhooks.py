@@ -14,7 +14,6 @@ from typing import Any, cast
 from fastapi import FastAPI
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from pyagent.errors import GraphError, InputError, PyAgentError, Where
@@ -48,6 +47,8 @@ PRODUCTION = "/webhooks/"
 TEST = "/webhooks-test/"
 LISTEN_SECONDS = 300.0
 """How long somebody listens at a test address."""
+_LOOK_PAUSE = 0.01
+"""Seconds between two looks at a run that another worker executes: every commit of any run wakes who waits."""
 _FORBIDDEN_HEADERS = frozenset(
     {
         *("content-length", "transfer-encoding", "connection", "set-cookie", "content-security-policy"),
@@ -266,14 +267,18 @@ class Webhooks:
 
     async def _ended(self, run: Run, seconds: float, request: Request) -> Run:
         """The run when it has ended, or as it stands after that time, or when nobody waits for it any more."""
-        store = self.context.engine.store
+        engine = self.context.engine
 
         async def ended() -> None:
+            # Where the run is driven here, how that ends is known without a look.
+            if (driving := engine.under_way(run.id)) is not None:
+                await asyncio.wait({driving})
             while True:
-                mark = store.mark()
-                if (await store.get_run(run.id)).status in ENDED:
+                mark = engine.store.mark()
+                if (await engine.store.get_run(run.id)).status in ENDED:
                     return
-                await store.changed(1.0, mark)
+                await engine.store.changed(1.0, mark)
+                await asyncio.sleep(_LOOK_PAUSE)
 
         async def gone() -> None:
             while (await request.receive())["type"] != "http.disconnect":
@@ -286,7 +291,7 @@ class Webhooks:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        return await store.get_run(run.id)
+        return await engine.store.get_run(run.id)
 
     async def _last(self, run: Run) -> Any:
         """The JSON of the first item of the step that ended last."""
@@ -299,17 +304,26 @@ class Webhooks:
         return next((items[0].json for items in found.outputs.values() if len(items)), None)
 
 
-class _Door:
-    """One of the two addresses, as an ASGI application: all methods come to it."""
+class Door:
+    """An ASGI application that answers at the addresses of webhooks, and hands everything else on: the way through all
+    of the server's routes would cost a request more than its own answer."""
 
-    def __init__(self, webhooks: Webhooks, *, test: bool) -> None:
-        self.webhooks = webhooks
-        self.test = test
+    def __init__(self, app: FastAPI, context: ServerContext) -> None:
+        """`app.state.webhooks` finds the webhooks."""
+        self.app = app
+        self.webhooks = app.state.webhooks = Webhooks(context)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        path = scope.get("path", "")
+        prefix = PRODUCTION if path.startswith(PRODUCTION) else TEST if path.startswith(TEST) else None
+        if prefix is None or scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        scope = {**scope, "app": self.app, "path_params": {"path": path[len(prefix) :]}}
         request = Request(scope, receive)
         try:
-            response = await self.webhooks.answer(request, test=self.test)
+            response = await self.webhooks.answer(request, test=prefix == TEST)
         except ClientDisconnect:
             return
         except WebhookRefused as error:
@@ -322,15 +336,6 @@ class _Door:
             if status_of(error) >= 500 and not isinstance(error, Busy):
                 unexpected(error)
         await response(scope, receive, send)
-
-
-def add_webhooks(app: FastAPI, context: ServerContext) -> Webhooks:
-    """Give the application its webhooks; `app.state.webhooks` finds them."""
-    made = Webhooks(context)
-    app.state.webhooks = made
-    for prefix, test in ((PRODUCTION, False), (TEST, True)):
-        app.router.routes.append(Route(prefix + "{path:path}", _Door(made, test=test), include_in_schema=False))
-    return made
 
 
 def _params(parts: list[str], path: list[str]) -> dict[str, str] | None:
@@ -418,4 +423,4 @@ def webhooks_of(request: Request) -> Webhooks:
     return request.app.state.webhooks
 
 
-__all__ = ["LISTEN_SECONDS", "PRODUCTION", "TEST", "Listening", "Webhooks", "add_webhooks", "webhooks_of"]
+__all__ = ["LISTEN_SECONDS", "PRODUCTION", "TEST", "Door", "Listening", "Webhooks", "webhooks_of"]

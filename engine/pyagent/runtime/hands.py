@@ -1,0 +1,61 @@
+"""The runs that an engine executes of its own accord: a bounded number at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Generator
+from contextlib import contextmanager
+from typing import Any
+
+from pyagent.store.base import Run
+
+
+class Hands:
+    """What one working engine has under way."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.others_wait = False
+        """Whether runs of the store wait for a free hand: they go before those that begin now."""
+        self._tasks: dict[str, asyncio.Task[Run | None]] = {}
+        self._coming = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether no more can be taken."""
+        return len(self._tasks) + self._coming >= self.limit
+
+    @property
+    def runs(self) -> list[str]:
+        """Ids of the runs that are under way."""
+        return list(self._tasks)
+
+    @contextmanager
+    def kept_free(self) -> Generator[None]:
+        """Inside the block one hand is kept for a run that is being made."""
+        self._coming += 1
+        try:
+            yield
+        finally:
+            self._coming -= 1
+
+    def take(self, run_id: str, driving: Coroutine[Any, Any, Run | None]) -> None:
+        """Have the run driven."""
+        task = self._tasks[run_id] = asyncio.create_task(driving)
+        task.add_done_callback(lambda _: self._tasks.pop(run_id, None))
+
+    def under_way(self, run_id: str) -> asyncio.Task[Run | None] | None:
+        """What drives the run, if it is under way here; its result is how the run stands then."""
+        return self._tasks.get(run_id)
+
+    async def finish(self, grace: float) -> None:
+        """Wait for all that is under way, at most `grace` seconds, then cancel what is left."""
+        tasks = list(self._tasks.values())
+        if tasks:
+            await asyncio.wait(tasks, timeout=grace)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+__all__ = ["Hands"]
