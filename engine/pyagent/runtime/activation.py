@@ -135,7 +135,7 @@ async def start_occurrence(
     elif alone:
         # Two workers may have looked at the same time: by its slot none begins before the others have ended.
         turn = Turn(f"{engine.owner}/{graph.id}/{trigger.node.id}/overlap", 1)
-    run = await engine.store.create_run(
+    run = await engine.create(
         NewRun(
             id=new_run_id(),
             graph_id=graph.id,
