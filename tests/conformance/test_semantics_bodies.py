@@ -497,3 +497,15 @@ async def test_max_steps_bounds_the_whole_run_with_its_bodies(lab: Lab) -> None:
     assert run.status == "failed"
     assert (run.error or {})["code"] == "run.max_steps"
     assert len(lab.calls) < 10
+
+
+async def test_a_map_may_be_the_last_node_of_a_maps_body(lab: Lab) -> None:
+    inner = mapped({"deep": {}})
+
+    run = await lab.run(
+        graph({"split": SPLIT, "each": mapped({"inner": inner}), "end": {}}, ["split -> each", "each -> end"]),
+        numbers(1, 2, 3),
+    )
+
+    assert run.status == "completed"
+    assert await numbers_out(lab, run) == [1, 2, 3]
