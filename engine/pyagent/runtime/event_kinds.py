@@ -76,6 +76,12 @@ EVENT_KINDS: tuple[EventKind, ...] = (
         source=Field(type="text", text="that run"),
         actor=_ACTOR,
     ),
+    _kind(
+        "run.imported",
+        "it came here in a file, to be looked at and never to be executed; what was before it happened elsewhere",
+        status=Field(type="text", text="how it stood when it was exported"),
+        actor=_ACTOR,
+    ),
     _kind("run.started", "its first worker began", graph=Field(type="text", text="the graph's id")),
     _kind(
         "run.adopted",

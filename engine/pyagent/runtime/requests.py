@@ -16,6 +16,7 @@ from pyagent.graph.yaml import Document, load_text
 from pyagent.runtime.answers import checked_answer
 from pyagent.runtime.expressions import Expressions
 from pyagent.runtime.forking import blobs_of, fork_entries
+from pyagent.runtime.imported import refuse_imported
 from pyagent.runtime.inputs import given_json
 from pyagent.runtime.journal import event, first_commit, read_entries
 from pyagent.runtime.log import Outputs, StepKey, encode
@@ -63,9 +64,10 @@ class Requests(ABC):
     async def resume(self, run_id: str, *, actor: str = "local") -> Run:
         """Let a paused, failed or cancelled run go on; a run whose worker died is taken over by `drive`.
 
-        Raises `RunError` (`run.completed`) if it has completed.
+        Raises `RunError`: `run.completed` if it has completed, `run.imported` if it came from a file.
         """
         run = await self.store.get_run(run_id)
+        refuse_imported(run)
         if run.status == "completed":
             raise RunError(
                 f"the run {run.id} has completed", code="run.completed", hint="`pyagent fork` runs part of it again."

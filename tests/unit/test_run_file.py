@@ -1,0 +1,533 @@
+"""A run travels as one file: what it was comes out whole, what is secret does not, and nothing of it acts."""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from blake3 import blake3
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from engine_lab import graph
+from pyagent.errors import NotFound, RunError
+from pyagent.runtime.engine import Engine
+from pyagent.runtime.imported import ImportedRun, is_imported
+from pyagent.runtime.run_export import Exported, export_run
+from pyagent.runtime.run_file import BadRunFile
+from pyagent.runtime.run_import import DecidesOtherwise, RunExists, import_run
+from pyagent.runtime.store_check import check_store
+from pyagent.runtime.store_runs import every_event
+from pyagent.sdk import BlobRef, Context, Item, Items, NoParams, Registry, node
+from pyagent.store.base import Event, Run, StepRecord, Store
+from pyagent.store.sqlite import SqliteStore
+from pyagent.testing import MemoryStore
+
+SECRET = "correct-horse-battery"
+CHAIN = graph(
+    {
+        "make": {
+            "use": "data.set",
+            "with": {"fields": {"text": "{{ 'x'.repeat(20000) }}", "who": "{{ $inputs.who }}"}},
+        },
+        "each": {"use": "flow.map", "body": ({"inner": {"use": "flow.noop"}}, [])},
+        "ask": {"use": "flow.approve", "with": {"title": "Go on?"}},
+        "after": {"use": "flow.noop"},
+    },
+    ["make -> each", "each -> ask", "ask.approved -> after"],
+    id="chain",
+)
+LEAKY = """
+pyagent: 1
+id: leaky
+inputs:
+  pin: {type: string, writeOnly: true}
+nodes:
+  - {id: leak, use: leaky.leak@1, with: {note: "token: abcdef123456"}}
+outputs: {said: "{{ $('leak').first().json }}"}
+"""
+
+
+class _Note(NoParams):
+    note: str = ""
+
+
+@node("leaky.leak", title="Leak", effects="idempotent")
+async def leak(items: Items, params: _Note, ctx: Context) -> Items:
+    """Puts out its credential in every way it can."""
+    password = (await ctx.credential("vault"))["password"]
+    text = await ctx.blobs.put(f"the word is {password}".encode(), name="word.txt", media_type="text/plain")
+    raw = await ctx.blobs.put(b"\xff\x00" + password.encode(), name="word.bin")
+    return Items.of(
+        [
+            Item(
+                {
+                    "plain": f"it is {password}!",
+                    password: 1,
+                    "nested": [{"deep": password}],
+                    "header": {"Authorization": "whatever it may be"},
+                    "key": "sk-abcdefghijklmnopqrstuvwxyz",
+                    "again": items[0].json,
+                    "filler": "x" * 20_000,
+                },
+                {"text": text, "raw": raw},
+            )
+        ]
+    )
+
+
+@pytest.fixture
+async def source(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+    store = SqliteStore(tmp_path / "source.db")
+    await store.open()
+    yield store
+    await store.close()
+
+
+@pytest.fixture(params=["sqlite", "memory"])
+async def target(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    store: Store = SqliteStore(tmp_path / "target.db") if request.param == "sqlite" else MemoryStore()
+    await store.open()
+    yield store
+    await store.close()
+
+
+def leaky() -> Registry:
+    registry = Registry({})
+    registry.add(leak)
+    return registry
+
+
+async def finished(engine: Engine, who: str = "ada") -> Run:
+    run = await engine.run(CHAIN, {"who": who})
+    await engine.answer(run.id, "", True, actor="ada")
+    return await engine.drive(run.id)
+
+
+def told(events: list[Event]) -> list[tuple[object, ...]]:
+    return [(event.kind, event.step, event.at, dict(event.data)) for event in events]
+
+
+def plain(steps: list[StepRecord]) -> list[StepRecord]:
+    return [replace(step, lineage=None) for step in steps]
+
+
+def contents(path: Path) -> bytes:
+    with zipfile.ZipFile(path) as file:
+        return b"\n".join(name.encode() + b"\n" + file.read(name) for name in file.namelist())
+
+
+class TestRoundTrip:
+    async def test_a_run_that_has_ended_comes_out_as_it_was(
+        self, source: SqliteStore, target: Store, tmp_path: Path
+    ) -> None:
+        engine = Engine(source)
+        run = await finished(engine)
+        exported = await export_run(engine, run.id, tmp_path / "run.zip")
+        assert (exported.runs, exported.masked, exported.notes) == ([run.id], 0, [])
+
+        done = await import_run(Engine(target), tmp_path / "run.zip")
+
+        assert (done.runs, done.status, done.graphs, done.replayed, done.notes) == ([run.id], "completed", 1, True, [])
+        there = await target.get_run(run.id)
+        assert is_imported(there)
+        assert replace(there, labels={}, lease_owner=None) == await source.get_run(run.id)
+        assert await target.read_log(run.id) == await source.read_log(run.id)
+        assert plain(await target.steps(run.id)) == plain(await source.steps(run.id))
+        [*events, last] = await every_event(target, run.id)
+        assert told(events) == told(await every_event(source, run.id))
+        assert (last.kind, dict(last.data)) == ("run.imported", {"status": "completed", "actor": "local"})
+        assert (await check_store(target))[1] == []
+
+    async def test_the_same_run_gives_the_same_bytes(self, source: SqliteStore, tmp_path: Path) -> None:
+        engine = Engine(source)
+        run = await finished(engine)
+        for name in ("one.zip", "two.zip"):
+            await export_run(engine, run.id, tmp_path / name)
+        assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
+
+    async def test_what_was_imported_can_be_exported_and_imported_again(
+        self, source: SqliteStore, target: Store, tmp_path: Path
+    ) -> None:
+        run = await finished(Engine(source))
+        await export_run(Engine(source), run.id, tmp_path / "one.zip")
+        await import_run(Engine(target), tmp_path / "one.zip")
+        await export_run(Engine(target), run.id, tmp_path / "two.zip")
+        done = await import_run(Engine(target), tmp_path / "two.zip", as_new=True)
+        assert done.runs != [run.id]
+        assert await target.read_log(done.runs[0]) == await source.read_log(run.id)
+
+    async def test_a_failed_run_keeps_its_error(self, source: SqliteStore, target: Store, tmp_path: Path) -> None:
+        engine = Engine(source)
+        run = await engine.run(graph({"stop": {"use": "flow.stop", "with": {"status": "failed", "message": "no"}}}, []))
+        assert run.status == "failed"
+        await export_run(engine, run.id, tmp_path / "run.zip")
+        await import_run(Engine(target), tmp_path / "run.zip")
+        assert (await target.get_run(run.id)).error == run.error
+
+
+class TestNeverExecuted:
+    async def test_a_run_that_waits_comes_in_as_cancelled_and_is_nobodys_to_take(
+        self, source: SqliteStore, target: Store, tmp_path: Path
+    ) -> None:
+        run = await Engine(source).run(CHAIN, {"who": "ada"}, key="nightly")
+        assert run.status == "waiting"
+        await export_run(Engine(source), run.id, tmp_path / "run.zip")
+        done = await import_run(Engine(target), tmp_path / "run.zip")
+        assert done.status == "waiting"
+        engine = Engine(target)
+        there = await target.get_run(run.id)
+        assert (there.status, there.wake_at, (there.error or {})["code"]) == ("cancelled", None, "run.imported")
+        assert {step.status for step in await target.steps(run.id)} <= {"completed", "cancelled"}
+        assert await target.claimable() == []
+        with pytest.raises(ImportedRun):
+            await engine.resume(run.id)
+        with pytest.raises(NotFound):
+            await engine.answer(run.id, "", True)
+        await target.post(run.id, "resume")
+        assert await target.claimable() == []
+        # The start key is told, and free.
+        assert there.key == "nightly"
+        assert (await engine.start(CHAIN, {"who": "bob"}, key="nightly")).id != run.id
+
+    async def test_an_imported_run_that_failed_is_not_resumed_either(
+        self, source: SqliteStore, target: Store, tmp_path: Path
+    ) -> None:
+        stop = graph({"stop": {"use": "flow.stop", "with": {"status": "failed", "message": "no"}}}, [])
+        run = await Engine(source).run(stop)
+        await export_run(Engine(source), run.id, tmp_path / "run.zip")
+        await import_run(Engine(target), tmp_path / "run.zip")
+        with pytest.raises(ImportedRun):
+            await Engine(target).resume(run.id)
+
+    async def test_a_fork_of_it_is_a_run_of_ones_own(self, source: SqliteStore, target: Store, tmp_path: Path) -> None:
+        run = await Engine(source).run(CHAIN, {"who": "ada"})
+        await export_run(Engine(source), run.id, tmp_path / "run.zip")
+        await import_run(Engine(target), tmp_path / "run.zip")
+        engine = Engine(target)
+        fork = await engine.drive((await engine.fork(run.id, "ask")).id)
+        assert (fork.status, is_imported(fork)) == ("waiting", False)
+        await engine.answer(fork.id, "", True)
+        assert (await engine.drive(fork.id)).status == "completed"
+
+    async def test_the_newest_version_of_a_graph_that_is_here_stays_the_newest(
+        self, source: SqliteStore, target: Store, tmp_path: Path
+    ) -> None:
+        run = await finished(Engine(source))
+        await export_run(Engine(source), run.id, tmp_path / "run.zip")
+        other = graph({"only": {"use": "flow.noop"}}, [], id="chain")
+        mine = await Engine(target).run(other)
+        await import_run(Engine(target), tmp_path / "run.zip")
+        assert (await target.latest_graph("chain")).hash == mine.graph_hash
+        assert (await target.get_graph(run.graph_hash)).text
+
+    async def test_it_is_no_successor_of_a_run_that_is_here(
+        self, source: SqliteStore, target: Store, tmp_path: Path
+    ) -> None:
+        mine = await Engine(target).run(CHAIN, {"who": "me"})
+        run = await finished(Engine(source))
+        await source.restore(replace(run, continues=mine.id))
+        await export_run(Engine(source), run.id, tmp_path / "run.zip")
+        await import_run(Engine(target), tmp_path / "run.zip")
+        assert (await target.get_run(mine.id)).continued_as is None
+
+
+class TestIds:
+    async def test_a_run_that_is_here_is_refused_or_gets_a_new_id(self, source: SqliteStore, tmp_path: Path) -> None:
+        engine = Engine(source)
+        run = await finished(engine)
+        await export_run(engine, run.id, tmp_path / "run.zip")
+        with pytest.raises(RunExists) as raised:
+            await import_run(engine, tmp_path / "run.zip")
+        assert raised.value.code == "run_file.exists"
+        done = await import_run(engine, tmp_path / "run.zip", as_new=True)
+        there = await source.get_run(done.runs[0])
+        assert there.labels["imported_from"] == run.id
+        assert await source.read_log(there.id) == await source.read_log(run.id)
+
+    async def test_children_come_along_where_they_are_wanted(
+        self, source: SqliteStore, target: Store, tmp_path: Path
+    ) -> None:
+        engine = Engine(source)
+        run = await finished(engine)
+        child = await engine.run(CHAIN, {"who": "child"}, parent_run=run.id, parent_step="make")
+        grandchild = await engine.run(CHAIN, {"who": "grandchild"}, parent_run=child.id, parent_step="make")
+        assert (await export_run(engine, run.id, tmp_path / "one.zip")).runs == [run.id]
+        family = await export_run(engine, run.id, tmp_path / "all.zip", with_children=True)
+        assert family.runs == [run.id, child.id, grandchild.id]
+        done = await import_run(Engine(target), tmp_path / "all.zip", as_new=True)
+        assert not set(done.runs) & set(family.runs)
+        parents = [(await target.get_run(each)).parent_run for each in done.runs]
+        assert parents == [None, done.runs[0], done.runs[1]]
+
+    async def test_an_import_that_fails_half_way_leaves_no_run(
+        self, source: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        engine = Engine(source)
+        run = await finished(engine)
+        await engine.run(CHAIN, {"who": "child"}, parent_run=run.id, parent_step="make")
+        await export_run(engine, run.id, tmp_path / "run.zip", with_children=True)
+        store = MemoryStore()
+        await store.open()
+        create, calls = store.create_run, 0
+
+        async def failing(*given: object, **more: object) -> Run:
+            nonlocal calls
+            calls += 1
+            if calls == 2:
+                raise OSError("the disk is gone")
+            return await create(*given, **more)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(store, "create_run", failing)
+        with pytest.raises(OSError, match="gone"):
+            await import_run(Engine(store), tmp_path / "run.zip")
+        assert await store.list_runs() == []
+
+
+class TestSecrets:
+    @pytest.fixture(autouse=True)
+    def vault(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PYAGENT_CREDENTIAL_VAULT", json.dumps({"password": SECRET}))
+
+    async def test_no_secret_gets_into_the_file(self, source: SqliteStore, target: Store, tmp_path: Path) -> None:
+        engine = Engine(source, registry=leaky())
+        run = await engine.run(LEAKY, {"pin": "pin-of-ada-7731"})
+        assert run.status == "completed"
+        assert SECRET in (run.outputs or b"").decode()
+        exported = await export_run(engine, run.id, tmp_path / "run.zip")
+        inside = contents(tmp_path / "run.zip")
+        for word in (SECRET, "pin-of-ada-7731", "sk-abcdef", "abcdef123456", "whatever it may be"):
+            assert word.encode() not in inside, word
+        assert exported.masked > 5
+        assert any("another version" in note for note in exported.notes)
+
+        done = await import_run(Engine(target, registry=leaky()), tmp_path / "run.zip")
+        assert done.replayed
+        there = await target.get_run(run.id)
+        assert there.graph_hash != run.graph_hash
+        assert (await check_store(target))[1] == []
+        [item] = (await Engine(target, registry=leaky()).log(run.id))[-2].outputs["out"]  # type: ignore[index]
+        assert item.json["plain"] == "it is ••••!"
+        assert item.binary is not None
+        assert isinstance(item.binary["text"], BlobRef)
+        content = await target.get_blob(item.binary["text"].digest)
+        assert (content.decode(), item.binary["text"].size) == ("the word is ••••", len(content))
+
+    async def test_a_credential_that_is_not_set_here_is_told(
+        self, source: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        text = graph({"get": {"use": "io.http", "with": {"url": "http://x", "auth": {"credential": "shop"}}}}, [])
+        engine = Engine(source)
+        run = await engine.start(text)
+        exported = await export_run(engine, run.id, tmp_path / "run.zip")
+        assert any("shop" in note for note in exported.notes)
+
+    async def test_a_credential_that_says_a_word_of_the_engine_masks_no_status(
+        self, source: SqliteStore, target: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("PYAGENT_CREDENTIAL_ODD", json.dumps({"a": "completed", "b": "make", "c": "approval"}))
+        run = await finished(Engine(source))
+        await export_run(Engine(source), run.id, tmp_path / "run.zip")
+        done = await import_run(Engine(target), tmp_path / "run.zip")
+        assert done.replayed
+
+    async def test_without_data_only_shapes_are_left(self, source: SqliteStore, target: Store, tmp_path: Path) -> None:
+        engine = Engine(source)
+        run = await finished(engine, who="ada.lovelace@example.org")
+        exported = await export_run(engine, run.id, tmp_path / "run.zip", without_data=True)
+        inside = contents(tmp_path / "run.zip")
+        assert b"lovelace" not in inside
+        assert b"xxxx" not in inside
+        assert b"text of 24" in inside
+        assert exported.notes == []
+        done = await import_run(Engine(target), tmp_path / "run.zip")
+        assert done.replayed
+        assert [step.status for step in await target.steps(run.id)] == [
+            step.status for step in await source.steps(run.id)
+        ]
+        assert (await check_store(target))[1] == []
+
+
+class TestBadFiles:
+    @pytest.fixture
+    async def good(self, tmp_path: Path) -> bytes:
+        store = MemoryStore()
+        await store.open()
+        run = await Engine(store).run(graph({"only": {"use": "flow.noop"}}, [], id="small"), {"n": 1})
+        await export_run(Engine(store), run.id, tmp_path / "good.zip")
+        return (tmp_path / "good.zip").read_bytes()
+
+    async def code(self, path: Path, content: bytes, **options: object) -> str:
+        path.write_bytes(content)
+        store = MemoryStore()
+        await store.open()
+        with pytest.raises((BadRunFile, RunError)) as raised:
+            await import_run(Engine(store), path, **options)  # type: ignore[arg-type]
+        assert raised.value.hint
+        assert await store.list_runs() == []
+        assert await store.graph_ids() == []
+        return raised.value.code
+
+    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(place=st.integers(min_value=0), bit=st.integers(min_value=0, max_value=7))
+    async def test_no_bit_can_change_unseen(self, good: bytes, tmp_path: Path, place: int, bit: int) -> None:
+        changed = bytearray(good)
+        changed[place % len(good)] ^= 1 << bit
+        assert (await self.code(tmp_path / "bad.zip", bytes(changed))).startswith("run_file.")
+
+    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(length=st.integers(min_value=0))
+    async def test_a_file_that_is_cut_is_refused(self, good: bytes, tmp_path: Path, length: int) -> None:
+        assert await self.code(tmp_path / "bad.zip", good[: length % len(good)]) in (
+            "run_file.damaged",
+            "run_file.no_run",
+        )
+
+    @pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04", b"\x00" * 1000])
+    async def test_what_is_no_exported_run_is_refused(self, tmp_path: Path, content: bytes) -> None:
+        assert await self.code(tmp_path / "bad.zip", content) in ("run_file.no_run", "run_file.damaged")
+
+    async def test_a_newer_format_says_so(self, good: bytes, tmp_path: Path) -> None:
+        newer = good.replace(b"pyagent-run 1 ", b"pyagent-run 2 ")
+        assert await self.code(tmp_path / "bad.zip", newer) == "run_file.version"
+
+    async def test_a_part_with_a_path_for_a_name_is_refused(self, good: bytes, tmp_path: Path) -> None:
+        for name in ("../../etc/passwd", "/etc/passwd", "runs/x/run.json", "blobs/../x", "manifest.json"):
+            made = remade(good, tmp_path, more={name: b"{}"})
+            assert await self.code(tmp_path / "bad.zip", made) == "run_file.part"
+
+    async def test_a_bomb_is_refused_before_it_is_unpacked(self, good: bytes, tmp_path: Path) -> None:
+        bomb = b"\0" * 3_000_000
+        made = remade(good, tmp_path, more={f"blobs/{blake3(bomb).hexdigest()}": bomb})
+        assert len(made) < 30_000
+        assert await self.code(tmp_path / "bad.zip", made, limit=1_000_000) == "run_file.too_large"
+
+    async def test_a_part_that_lies_about_its_size_is_refused(self, good: bytes, tmp_path: Path) -> None:
+        bomb = b"\0" * 3_000_000
+        name = f"blobs/{blake3(bomb).hexdigest()}"
+        made = remade(good, tmp_path, more={name: bomb}, sizes={name: 10})
+        assert (await self.code(tmp_path / "bad.zip", made)) == "run_file.damaged"
+
+    async def test_a_payload_that_is_something_else_is_refused(self, good: bytes, tmp_path: Path) -> None:
+        made = remade(good, tmp_path, more={"blobs/" + "0" * 64: b"x"})
+        assert await self.code(tmp_path / "bad.zip", made) == "run_file.damaged"
+
+    @pytest.mark.parametrize(
+        ("part", "old", "new", "code"),
+        [
+            (r"graphs/.*", "small", "smell", "run_file.invalid"),
+            (r"graphs/.*", "flow.noop", "flow.stop", "run_file.invalid"),
+            (r"graphs/.*", "pyagent: 1", "pyagent: [", "run_file.invalid"),
+            (r".*/run\.json", '"status":"completed"', '"status":"dancing"', "run_file.invalid"),
+            (r".*/run\.json", '"id":"', '"id":"../', "run_file.invalid"),
+            (r".*/run\.json", '"blobs":[]', '"blobs":["' + "0" * 64 + '"]', "run_file.invalid"),
+            (r".*/log\.jsonl", '"kind":"step.ended"', '"kind":"step.exploded"', "run_file.invalid"),
+            (r".*/log\.jsonl", '"status":"completed"', '"sadness":1', "run_file.decides_otherwise"),
+            (r".*/log\.jsonl", '"data":', '"date":', "run_file.invalid"),
+            (r".*/log\.jsonl", '"step":"only"', '"step":"only@x"', "run_file.invalid"),
+            (r".*/decisions\.jsonl", '"only"', '"lonely"', "run_file.decides_otherwise"),
+            (r".*/steps\.jsonl", '"status":"completed"', '"status":7', "run_file.invalid"),
+            (r".*/events\.jsonl", '"kind":"', '"kind":"<b>', "run_file.invalid"),
+            (r".*/events\.jsonl", "{", "[", "run_file.invalid"),
+            (r"manifest\.json", '"format":1', '"format":3', "run_file.invalid"),
+        ],
+    )
+    async def test_a_file_whose_parts_do_not_fit_is_refused(
+        self, good: bytes, tmp_path: Path, part: str, old: str, new: str, code: str
+    ) -> None:
+        made = remade(good, tmp_path, change=(part, old.encode(), new.encode()))
+        assert await self.code(tmp_path / "bad.zip", made) == code
+
+    async def test_a_run_that_decides_otherwise_here_comes_in_where_that_is_wanted(
+        self, good: bytes, tmp_path: Path
+    ) -> None:
+        made = remade(good, tmp_path, change=(r".*/decisions\.jsonl", b'"only"', b'"lonely"'))
+        (tmp_path / "odd.zip").write_bytes(made)
+        store = MemoryStore()
+        await store.open()
+        with pytest.raises(DecidesOtherwise):
+            await import_run(Engine(store), tmp_path / "odd.zip")
+        done = await import_run(Engine(store), tmp_path / "odd.zip", unchecked=True)
+        assert not done.replayed
+        assert "decides otherwise" in done.notes[0]
+
+    async def test_a_run_of_nodes_that_are_not_installed_comes_in_and_says_so(
+        self, source: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("PYAGENT_CREDENTIAL_VAULT", json.dumps({"password": SECRET}))
+        engine = Engine(source, registry=leaky())
+        run = await engine.run(LEAKY, {"pin": "1234567"})
+        await export_run(engine, run.id, tmp_path / "run.zip")
+        store = MemoryStore()
+        await store.open()
+        done = await import_run(Engine(store), tmp_path / "run.zip")
+        assert not done.replayed
+        assert any("leaky.leak" in note for note in done.notes)
+
+
+def remade(
+    content: bytes,
+    folder: Path,
+    *,
+    more: dict[str, bytes] | None = None,
+    change: tuple[str, bytes, bytes] | None = None,
+    sizes: dict[str, int] | None = None,
+) -> bytes:
+    """The file with other parts, sealed anew as anybody could."""
+    (folder / "before.zip").write_bytes(content)
+    path = folder / "remade.zip"
+    found = 0
+    with zipfile.ZipFile(folder / "before.zip") as old, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            part = old.read(name)
+            if change is not None and re.fullmatch(change[0], name):
+                found += part.count(change[1])
+                part = part.replace(change[1], change[2])
+            new.writestr(name, part)
+        for name, part in (more or {}).items():
+            new.writestr(name, part)
+        for name, size in (sizes or {}).items():
+            new.NameToInfo[name].file_size = size
+        new.comment = b"pyagent-run 1 blake3:" + b"0" * 64
+    assert found or change is None
+    whole = path.read_bytes()[:-64]
+    return whole + blake3(whole).hexdigest().encode()
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    data=st.recursive(
+        st.none()
+        | st.booleans()
+        | st.integers(-(2**53), 2**53)
+        | st.floats(allow_nan=False, allow_infinity=False)
+        | st.text(st.characters(exclude_categories=["Cs"])),
+        lambda inner: (
+            st.lists(inner, max_size=4)
+            | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), max_size=8), inner, max_size=4)
+        ),
+        max_leaves=12,
+    )
+)
+async def test_whatever_a_run_was_given_comes_out_again(tmp_path: Path, data: object) -> None:
+    one, other = MemoryStore(), MemoryStore()
+    await one.open()
+    await other.open()
+    run = await Engine(one).run(graph({"only": {"use": "flow.noop"}}, [], id="small"), {"data": data})
+    path = tmp_path / "run.zip"
+    path.unlink(missing_ok=True)
+    exported: Exported = await export_run(Engine(one), run.id, path)
+    if exported.masked:
+        return
+    await import_run(Engine(other), path)
+    assert (await other.get_run(run.id)).inputs == run.inputs
+    assert await other.read_log(run.id) == await one.read_log(run.id)
+    without = tmp_path / "without.zip"
+    without.unlink(missing_ok=True)
+    await export_run(Engine(one), run.id, without, without_data=True)
+    assert (await import_run(Engine(other), without, as_new=True)).replayed
