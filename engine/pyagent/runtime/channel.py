@@ -22,6 +22,8 @@ from pyagent.runtime.override import override
 
 START = "__start__"
 FINISH = "__end__"
+LANE = "lane"
+"""The one node of a graph that the engine drives: looking at a node for each of the graph's costs with its size."""
 
 Mode = Literal["run", "wait", "finish"]
 
@@ -112,7 +114,7 @@ class ReadySteps(Topic[Send]):
         state, superstep = live.state, Superstep()
         live.waits_tried, live.answered = 0, False
         if live.unfinished:
-            return [Send(FINISH, StepTask(live, superstep, None, "finish"))]
+            return [Send(FINISH if self.bound is None else LANE, StepTask(live, superstep, None, "finish"))]
         if runnable := state.runnable():
             for key in runnable:
                 live.claim(key)
@@ -125,6 +127,8 @@ class ReadySteps(Topic[Send]):
 
     def _name(self, key: StepKey) -> str:
         """The LangGraph node of a step: its own, or for a step of a called graph that of the call."""
+        if self.bound is not None:
+            return LANE
         frames = cast(LiveRun, self.live).state.frames
         frame = frames[key.frame]
         while frame.parent is not None and frame.program is not frames[""].program:

@@ -32,7 +32,7 @@ from pyagent.errors import NotFound, PyAgentError, RunError, Where
 from pyagent.graph.source import read_graph
 from pyagent.graph.spec import GraphSpec
 from pyagent.graph.yaml import load_file
-from pyagent.runtime.channel import FINISH, START, Newest, ReadySteps, StepTask
+from pyagent.runtime.channel import FINISH, LANE, START, Newest, ReadySteps, StepTask
 from pyagent.runtime.expressions import Expressions
 from pyagent.runtime.finish import finish_frames, finish_run
 from pyagent.runtime.frames import Changes
@@ -160,10 +160,12 @@ class CompiledGraph(Pregel[Any, Any, Any, Any]):
         """`make` builds a run for each thread; None where the engine hands its runs to `driving`."""
         self.program = program
         program.root(trigger)
-        shared = _node(None) if make is None else None
-        nodes = {name: shared or _node(name) for name in program.nodes}
+        if make is None:
+            nodes = {LANE: _node(None)}
+        else:
+            nodes = {name: _node(name) for name in (*program.nodes, FINISH)} | {START: _start(trigger)}
         super().__init__(
-            nodes={**nodes, START: _start(trigger), FINISH: _node(FINISH)},
+            nodes=nodes,
             channels={
                 "inputs": LastValue(dict),
                 "outputs": LastValue(dict),
@@ -173,7 +175,7 @@ class CompiledGraph(Pregel[Any, Any, Any, Any]):
             input_channels="inputs",
             output_channels="outputs",
             stream_channels=["inputs", "outputs", "steps", "state"],
-            trigger_to_nodes={"inputs": [START]},
+            trigger_to_nodes={"inputs": [START]} if make is not None else {"outputs": []},
             checkpointer=checkpointer,
             config={"recursion_limit": _STEPS_WITHOUT_END},
             name=program.graph.name or program.graph.id,
@@ -183,10 +185,8 @@ class CompiledGraph(Pregel[Any, Any, Any, Any]):
             self.channels[TASKS] = ReadySteps(make)
 
     def driving(self, live: LiveRun) -> CompiledGraph:
-        """The same graph, driving this run: what the engine invokes."""
+        """The same graph, driving this run: what the engine invokes. It was made without `make`."""
         made = copy.copy(self)
-        made.nodes = {name: node for name, node in self.nodes.items() if name != START}
-        made.trigger_to_nodes = {"outputs": []}
         made.channels = {**self.channels, TASKS: ReadySteps(lambda: live, live)}
         return made
 

@@ -20,7 +20,7 @@ from langgraph.func import task
 
 from pyagent.runtime.finish import finish_frames
 from pyagent.runtime.frames import Changes
-from pyagent.runtime.light import run_light
+from pyagent.runtime.light import run_light, settles
 from pyagent.runtime.live import LiveRun
 from pyagent.runtime.log import StepKey
 from pyagent.runtime.step import Step, StepInterrupted
@@ -124,7 +124,7 @@ async def run_step(live: LiveRun, key: StepKey, lanes: Lanes | None) -> None:
 
 def _settles(live: LiveRun, key: StepKey) -> bool:
     """Whether a step commits what was gathered before it acts."""
-    return key in live.state.startable and live.state.node(key).effects != "none"
+    return key in live.state.startable and settles(live, live.state.node(key))
 
 
 async def _follow(live: LiveRun, changes: Changes, lanes: Lanes | None) -> StepKey | None:

@@ -1,9 +1,10 @@
-"""Executes pure steps one after the other without what only steps with effects need (SEMANTICS 17-19).
+"""Executes ordinary steps one after the other without what only special ones need (SEMANTICS 17-19; ADR 0008).
 
-A step that only computes has no time limit, no turn to wait for, no beginning to commit and no second try. So its
-function is called in this very task, and if it returns without having waited, nothing else ran meanwhile. What is
-recorded is what `runtime.step` records: an entry, two events and a row for each step. Whatever is out of the ordinary
-(an error, a command, a stop) is handed to `runtime.step`, which knows what follows from it.
+A step that only computes has no turn to wait for and no beginning to commit: its function is called in this very
+task, and if it returns without having waited, nothing else ran meanwhile. One with effects commits first what it
+depends on, and is called in a task of its own, so that it can be stopped. What is recorded is what `runtime.step`
+records: an entry, two events and a row for each step. Whatever is out of the ordinary (an error, a command, a stop) is
+handed to `runtime.step`, which knows what follows from it.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from typing import Any, cast
 from pyagent.runtime.context import StepContext
 from pyagent.runtime.frames import Changes
 from pyagent.runtime.journal import LINGER
-from pyagent.runtime.limits import unbounded
-from pyagent.runtime.live import LiveRun, step_row
+from pyagent.runtime.limits import bounded, unbounded
+from pyagent.runtime.live import LiveRun, Token, step_row
 from pyagent.runtime.log import Entry, Outputs, StepKey, timestamp
 from pyagent.runtime.program import NodeProgram
 from pyagent.runtime.step import Step, as_items, call_items
@@ -52,6 +53,7 @@ async def run_light(live: LiveRun, key: StepKey) -> Changes | None:
     said = timestamp(now)
     pause_at = now + _TURN
     journal = live.journal
+    sync = state.program.graph.settings.durability == "sync"
     while True:
         began, began_said = now, said
         step = str(key)
@@ -64,14 +66,30 @@ async def run_light(live: LiveRun, key: StepKey) -> Changes | None:
         found: Result | Command | None = None
         try:
             call = _call(live, key, node, ports, items, began)
-            journal.tell(NewEvent(kind="step.started", step=step, at=began, data={"attempt": 1, "items": items_in}))
-            try:
-                waits_for = call.send(None)
-            except StopIteration as stopped:
-                returned = stopped.value
+            if node.effects == "none":
+                journal.tell(_started(step, began, items_in))
+                try:
+                    waits_for = call.send(None)
+                except StopIteration as stopped:
+                    returned = stopped.value
+                else:
+                    journal.show(step_row(key, "running", started_at=began, items_in=items_in))
+                    returned = await unbounded(_resumed(call, waits_for), token, grace=live.grace)
             else:
-                journal.show(step_row(key, "running", started_at=began, items_in=items_in))
-                returned = await unbounded(_resumed(call, waits_for), token, grace=live.grace)
+                try:
+                    turn = await _turn(live, key, node, began_said, token)
+                except BaseException:
+                    call.close()
+                    raise
+                try:
+                    journal.tell(_started(step, began, items_in))
+                    journal.show(step_row(key, "running", started_at=began, items_in=items_in))
+                    once = node.effects == "once"
+                    returned = await bounded(call, token, grace=live.grace, finishes=once)
+                finally:
+                    if turn is not None:
+                        turn.release()
+                journal.owes = journal.owes or once or sync
             outputs = _plain(node, returned)
             if outputs is None:
                 found = returned if node.type.each_item else normalise(returned, node.type, node.ports_out, items)
@@ -101,7 +119,7 @@ async def run_light(live: LiveRun, key: StepKey) -> Changes | None:
             changes = live.record(Entry("step.ended", key, data, outputs), (told,), (row,))
         except (Exception, asyncio.CancelledError) as raised:
             outcome = _given(cast(Command, found)) if isinstance(raised, _Commanded) else _raised(raised)
-            return await Step(live, key).settle(began, outcome)
+            return await Step(live, key, node=node, ports=ports).settle(began, outcome)
         ready = changes.ready
         if len(ready) != 1 or changes.finished or state.ending or state.paused:
             live.leave(key)
@@ -117,15 +135,19 @@ async def run_light(live: LiveRun, key: StepKey) -> Changes | None:
         else:
             live.running[following] = token
         key, token = following, live.running[following]
-        if now >= pause_at:
+        if now >= pause_at or journal.owes:
             try:
-                await asyncio.sleep(0)
-            except asyncio.CancelledError:
+                if journal.owes and not settles(live, node):
+                    await journal.flush()
+                if now >= pause_at:
+                    await asyncio.sleep(0)
+            except BaseException:
                 live.leave(key)
                 raise
             now = datetime.now(UTC)
             said = timestamp(now)
-            pause_at = now + _TURN
+            if now >= pause_at:
+                pause_at = now + _TURN
         if token.reason or key not in state.startable:
             return await Step(live, key).execute()
 
@@ -143,7 +165,43 @@ def _light(live: LiveRun, key: StepKey) -> NodeProgram | None:
         return None
     if key in state.reusable or key in state.tries or key in state.answers or key in state.item_outcomes:
         return None
-    return node
+    # A try that was begun and whose worker was lost.
+    return node if key not in state.begun else None
+
+
+def settles(live: LiveRun, node: NodeProgram) -> bool:
+    """Whether a step of the node commits what was gathered before it acts."""
+    if node.effects == "none":
+        return False
+    return node.effects == "once" or live.state.program.graph.settings.durability == "sync"
+
+
+def _started(step: str, at: datetime, items: int) -> NewEvent:
+    return NewEvent(kind="step.started", step=step, at=at, data={"attempt": 1, "items": items})
+
+
+async def _turn(live: LiveRun, key: StepKey, node: NodeProgram, said: str, token: Token) -> asyncio.Semaphore | None:
+    """Wait until a step with effects may act, and commit what it depends on and, for `once`, its beginning.
+
+    Returns what is to be released after it. Raises `StoreError`, `NodeCancelled`.
+    """
+    once, limit, journal = node.effects == "once", live.limit, live.journal
+    if settles(live, node) and (not once or (limit is not None and limit.locked())):
+        await journal.settle()
+    if limit is not None:
+        await limit.acquire()
+    try:
+        # A stop may have been asked for meanwhile: then it must not act.
+        token.check()
+        if once:
+            live.session_begun.add(key)
+            live.record(Entry("step.begun", key, {"attempt": 1, "at": said}))
+            await journal.flush(durable=True)
+    except BaseException:
+        if limit is not None:
+            limit.release()
+        raise
+    return limit
 
 
 def _call(

@@ -53,17 +53,17 @@ async def bounded(
     token: Token,
     *,
     grace: float,
-    deadline: datetime | None,
-    timeout: timedelta | None,
-    idle: timedelta | None,
-    heard: Callable[[], datetime],
     finishes: bool,
+    deadline: datetime | None = None,
+    timeout: timedelta | None = None,
+    idle: timedelta | None = None,
+    heard: Callable[[], datetime] | None = None,
 ) -> T:
     """Await a call until its deadline, while it shows progress, and until a stop is asked for.
 
-    `heard` says when it last showed progress. `grace` is in seconds. With `finishes` (a `once` try) a stop leaves it
-    the whole grace time to come to its end, and that end counts. Raises `NodeTimeout`, `NodeCancelled`, and what the
-    call raises.
+    `heard` says when it last showed progress, which `idle` needs. `grace` is in seconds. With `finishes` (a `once` try)
+    a stop leaves it the whole grace time to come to its end, and that end counts. Raises `NodeTimeout`,
+    `NodeCancelled`, and what the call raises.
     """
     loop = asyncio.get_running_loop()
     task = asyncio.ensure_future(call)
@@ -88,7 +88,7 @@ async def bounded(
     try:
         while True:
             if deadline is not None or idle is not None:
-                limits = [limit for limit in (deadline, heard() + idle if idle else None) if limit]
+                limits = [limit for limit in (deadline, heard() + idle if idle and heard else None) if limit]
                 timer = loop.call_later(max(0.0, (min(limits) - datetime.now(UTC)).total_seconds()), look)
             await looked
             looked = loop.create_future()
@@ -108,7 +108,7 @@ async def bounded(
                 token.set("timeout")
                 await _cancel(task, 0, grace)
                 raise _too_long("took longer than", timeout)
-            if idle is not None and now >= heard() + idle:
+            if idle is not None and heard is not None and now >= heard() + idle:
                 token.set("idle_timeout")
                 await _cancel(task, 0, grace)
                 raise _too_long("showed no progress for", idle)

@@ -48,12 +48,17 @@ class StepInterrupted(Exception):
 class Step:
     """One execution of one step in this process."""
 
-    def __init__(self, live: LiveRun, key: StepKey) -> None:
+    def __init__(
+        self, live: LiveRun, key: StepKey, *, node: NodeProgram | None = None, ports: dict[str, Items] | None = None
+    ) -> None:
+        """`node`, and what came to its `ports`, marked, where the step acted already: the state may have forgotten."""
         self.live = live
         self.key = key
-        self.node: NodeProgram = live.state.node(key)
+        self.node: NodeProgram = node or live.state.node(key)
         self.token = live.claim(key)
-        self.ports = {port: mark(items, port=port) for port, items in live.state.inputs_of(key).items()}
+        if ports is None:
+            ports = {port: mark(items, port=port) for port, items in live.state.inputs_of(key).items()}
+        self.ports = ports
         self.items = Items.concat(list(self.ports.values())) if self.ports else Items.of(())
         self.started_at = datetime.now(UTC)
         self.records = Records(key=key, started_at=self.started_at, items_in=len(self.items))
