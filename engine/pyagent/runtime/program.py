@@ -34,7 +34,7 @@ class NodeProgram:
     pure: bool
     """May run inside another step's task: no effects, no wait, no time limit of its own."""
     light: bool
-    """May be executed by `runtime.light`: pure, and nothing is to be looked up or evaluated around its call."""
+    """May be executed by `runtime.light`: nothing is to be looked up, timed or evaluated around its call."""
 
     @property
     def id(self) -> str:
@@ -240,8 +240,12 @@ def _node(spec: NodeSpec, registry: Registry, graph: GraphSpec) -> NodeProgram:
         and (spec.retry is None or spec.retry.attempts == 1)
     )
     light = (
-        pure
-        and node_type.kind == "action"
+        node_type.kind == "action"
+        and spec.timeout is None
+        and spec.idle_timeout is None
+        # Of these, items are recorded one by one, or a try that failed is.
+        and (spec.retry is None or spec.retry.attempts == 1 or not (effects == "none" or node_type.each_item))
+        and not (effects == "once" and node_type.each_item)
         and not (spec.disabled or spec.write or spec.always_output)
         and (static is not None or not (callable(node_type.effects) or callable(node_type.ports_out)))
     )
