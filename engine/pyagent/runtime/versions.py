@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Generic, TypeVar, cast
 
-from pyagent.errors import GraphError, NotFound
+from pyagent.errors import GraphError, NotFound, RunError
 from pyagent.graph.spec import GraphSpec
 from pyagent.graph.yaml import load_text
 from pyagent.runtime.compile import CompiledGraph
@@ -21,6 +21,17 @@ V = TypeVar("V")
 
 KEPT = 64
 """Versions that stay ready though no run uses them: one who edits a graph makes a new one with each change."""
+
+
+SEMANTICS = 1
+"""The newest version of the rules that this program knows."""
+
+
+class RulesNewer(RunError):
+    """The run goes by rules that this program does not know yet; a newer one can go on with it."""
+
+    code = "run.rules_newer"
+    hint = "A newer PyAgent began this run: upgrade this one, or let that one drive it."
 
 
 class Recent(Generic[K, V]):
@@ -157,10 +168,12 @@ class RunVersions:
         return pinned
 
     async def pinned(self, entries: Sequence[Entry]) -> dict[str, str]:
-        """The versions of called graphs that the log names, loaded."""
+        """The versions of called graphs that the log names, loaded. Raises `RulesNewer`."""
         pinned: dict[str, str] = {}
         for entry in entries:
             if entry.kind == "run.started":
+                if (rules := entry.data.get("semantics", SEMANTICS)) > SEMANTICS:
+                    raise RulesNewer(f"the run goes by version {rules} of the rules; this program knows {SEMANTICS}")
                 pinned |= entry.data.get("graphs", {})
             elif entry.kind == "step.expanded" and (called := entry.data.get("graph")):
                 pinned.setdefault(entry.data["graph_id"], called)

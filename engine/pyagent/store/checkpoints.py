@@ -8,6 +8,7 @@ async with langgraph_saver("sqlite:///var/lib/app/app.db") as saver:
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, cast
@@ -28,6 +29,7 @@ from langgraph.checkpoint.base import (
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
+from pyagent.errors import StoreError
 from pyagent.store import codec
 from pyagent.store.checkpoint_rows import CheckpointDatabase, CheckpointKey, CheckpointRow, CheckpointRows, WriteRow
 from pyagent.store.location import open_checkpoints
@@ -224,6 +226,7 @@ class StoreSaver(BaseCheckpointSaver[str]):
 
     def _tuple(self, of: CheckpointRows, row: CheckpointRow, metadata: Any) -> CheckpointTuple:
         checkpoint = self._unpack(row.checkpoint)
+        _check_known(checkpoint, row.key)
         found = of.values(row.key, checkpoint["channel_versions"])
         checkpoint["channel_values"] = {channel: self._unpack(value) for channel, value in found}
         return CheckpointTuple(
@@ -352,6 +355,22 @@ class StoreSaver(BaseCheckpointSaver[str]):
     def _unpack(self, stored: bytes) -> Any:
         kind, _, data = codec.decode(stored).partition(b"\x00")
         return self.serde.loads_typed((kind.decode(), data))
+
+
+def _check_known(checkpoint: Mapping[str, Any], key: CheckpointKey) -> None:
+    """Raise `StoreError` (`store.checkpoint_newer`) for what a newer LangGraph has written.
+
+    LangGraph itself would go on with it as if it were one of its own. Where its engine is not loaded, nobody does.
+    """
+    known = getattr(sys.modules.get("langgraph.pregel._checkpoint"), "LATEST_VERSION", None)
+    if known is not None and checkpoint.get("v", 0) > known:
+        raise StoreError(
+            f"the checkpoint {key.id} of the thread {key.thread} is of version {checkpoint['v']};"
+            f" the LangGraph that is installed knows up to {known}",
+            code="store.checkpoint_newer",
+            hint="A newer LangGraph has written it: upgrade this one.",
+            details={"version": checkpoint["v"], "known": known},
+        )
 
 
 def _place(config: RunnableConfig) -> tuple[str, str]:
