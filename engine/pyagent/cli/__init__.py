@@ -46,6 +46,9 @@ def _run(arguments: list[str]) -> int:
         from pyagent.cli.complete import answer
 
         return answer(arguments[1:])
+    from pyagent.cli.collector import set_pace
+
+    set_pace()
     from pyagent.cli.commands import run
 
     return run(arguments)

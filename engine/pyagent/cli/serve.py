@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from pyagent.cli.collector import keep_what_is_loaded
 from pyagent.cli.exits import Exit, exit_of_status
 from pyagent.cli.messages import error_console
 from pyagent.cli.output import print_json, print_json_line
@@ -56,6 +57,7 @@ async def serve(
                 console.print(f"Open this link, which works once: [bold]{link}[/]")
             if open_page:
                 _open(link)
+            keep_what_is_loaded()
             follower = asyncio.create_task(_follow_code(engine, console, interrupted)) if dev else None
             try:
                 await interrupted.wait()

@@ -6,6 +6,7 @@ import asyncio
 
 from rich.console import Console
 
+from pyagent.cli.collector import keep_what_is_loaded
 from pyagent.cli.exits import Exit
 from pyagent.cli.messages import error_console
 from pyagent.cli.output import print_json_line
@@ -29,6 +30,7 @@ async def work(*, limit: int, as_json: bool) -> Exit:
                 print_json_line({"worker": engine.peer, "limit": limit})
             else:
                 console.print(f"Worker [bold]{escape(engine.peer)}[/] takes the runs of its store (Ctrl-C stops it)")
+            keep_what_is_loaded()
             working = asyncio.create_task(engine.work(limit=limit))
             stopped = asyncio.create_task(interrupted.wait())
             try:
