@@ -7,11 +7,11 @@ import json
 import math
 import re
 import unicodedata
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from hashlib import blake2b
 from typing import Any, Literal, TypeAlias, cast
 
-from pyagent.sdk import Context, Item, NodeError
+from pyagent.sdk import Context, Item, Items, NodeError
 
 TextOrder: TypeAlias = Literal["exact", "ignore_case", "natural"]
 
@@ -29,13 +29,16 @@ class NotJson(NodeError):
     hint = "Replace NaN and infinity by null where they come from."
 
 
-async def paced(items: Iterable[Item], ctx: Context) -> AsyncIterator[tuple[int, Item]]:
+async def paced(items: Items, ctx: Context) -> AsyncIterator[tuple[int, Item]]:
     """The items with their indexes; now and then the event loop gets a turn and a stop is heeded."""
-    for index, item in enumerate(items):
-        if index % _TURN == _TURN - 1:
-            await asyncio.sleep(0)
-            ctx.cancel.check()
-        yield index, item
+    index = 0
+    async for page in items.batches():
+        for item in page:
+            if index % _TURN == _TURN - 1:
+                await asyncio.sleep(0)
+                ctx.cancel.check()
+            yield index, item
+            index += 1
 
 
 def fold(text: str) -> str:

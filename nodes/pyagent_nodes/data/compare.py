@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import AsyncIterator
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -48,7 +49,7 @@ class CompareParams(NodeParams):
 
 
 @node("data.compare", title="Compare", icon="diff", ports_in=("first", "second"), ports_out=PORTS, effects="none")
-async def compare(items: Items, params: CompareParams, ctx: Context) -> dict[str, list[Item]]:
+async def compare(items: Items, params: CompareParams, ctx: Context) -> AsyncIterator[dict[str, list[Item]]]:
     """Compare two lists of items by a key: what only one has, what is the same in both, and what differs.
 
     Name the ports on the edges: `old -> compare.first`, `new -> compare.second`. An item of `different` is `{key,
@@ -66,7 +67,6 @@ async def compare(items: Items, params: CompareParams, ctx: Context) -> dict[str
             found.append(index)
             if len(found) > 1 and params.duplicates == "fail":
                 raise _twice(item, list(params.keys.values()), "second")
-    outputs: dict[str, list[Item]] = {port: [] for port in PORTS}
     seen: set[bytes] = set()
     async for _, item in paced(first, ctx):
         mark = _mark(item, list(params.keys), params)
@@ -76,17 +76,18 @@ async def compare(items: Items, params: CompareParams, ctx: Context) -> dict[str
             seen.add(mark)
         partners = waiting.get(mark) if mark is not None else None
         if not partners:
-            outputs["only_first"].append(item)
+            yield {"only_first": [item]}
             continue
         index = partners.popleft()
         partnered[index] = 1
         other = second[index]
         if changes := _changes(item.json, other.json, params):
-            outputs["different"].append(_different(item, other, changes, params))
+            yield {"different": [_different(item, other, changes, params)]}
         else:
-            outputs["same"].append(Item(item.json, item.binary, item.sources + other.sources))
-    outputs["only_second"] = [item for index, item in enumerate(second) if not partnered[index]]
-    return outputs
+            yield {"same": [Item(item.json, item.binary, item.sources + other.sources)]}
+    async for index, item in paced(second, ctx):
+        if not partnered[index]:
+            yield {"only_second": [item]}
 
 
 def _mark(item: Item, paths: list[str], params: CompareParams) -> bytes | None:

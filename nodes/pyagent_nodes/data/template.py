@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -55,7 +55,7 @@ class TemplateParams(NodeParams):
 
 
 @node("data.template", title="Template", icon="file-type", effects="none")
-async def template(items: Items, params: TemplateParams, ctx: Context) -> list[Item]:
+async def template(items: Items, params: TemplateParams, ctx: Context) -> AsyncIterator[Item]:
     """Make text of a Liquid template for each item, or one text of all items.
 
     Beside Liquid's own filters there is `json`; `date` takes the formats of strftime and of luxon, and `now` is the
@@ -67,32 +67,28 @@ async def template(items: Items, params: TemplateParams, ctx: Context) -> list[I
     if params.mode == "all":
         rows: list[JsonObject] = []
         sources: list[ItemSource] = []
-        for item in items:
+        async for item in items:
             rows.append(item.json)
             sources += item.sources
         text = await asyncio.to_thread(_rendered, compiled, {**given, "items": rows}, None)
-        return [await _made(Item({}, None, tuple(sources)), text, params, ctx)]
-    made: list[Item] = []
-    batch: list[tuple[int, Item]] = []
+        yield await _made(Item({}, None, tuple(sources)), text, params, ctx)
+        return
 
-    async def render() -> None:
-        texts = await asyncio.to_thread(
-            lambda: [
-                _rendered(compiled, {**item.json, **given, "item": item.json, "index": index}, index)
-                for index, item in batch
-            ]
-        )
-        for (index, item), text in zip(batch, texts, strict=True):
-            made.append(await _made(item, text, ctx.params_for(params, index), ctx))
-        batch.clear()
-        ctx.cancel.check()
+    def render(batch: Sequence[Item], first: int) -> list[str]:
+        return [
+            _rendered(compiled, {**item.json, **given, "item": item.json, "index": index}, index)
+            for index, item in enumerate(batch, first)
+        ]
 
-    for index, item in enumerate(items):
-        batch.append((index, item))
-        if len(batch) == _BATCH:
-            await render()
-    await render()
-    return made
+    first = 0
+    async for page in items.batches():
+        for start in range(0, len(page), _BATCH):
+            batch = page[start : start + _BATCH]
+            texts = await asyncio.to_thread(render, batch, first)
+            for index, (item, text) in enumerate(zip(batch, texts, strict=True), first):
+                yield await _made(item, text, ctx.params_for(params, index), ctx)
+            first += len(batch)
+            ctx.cancel.check()
 
 
 async def _made(item: Item, text: str, params: TemplateParams, ctx: Context) -> Item:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -31,29 +32,26 @@ class UniqueParams(NodeParams):
 
 
 @node("data.unique", title="Remove duplicates", icon="fingerprint", ports_out=("out", "duplicates"), effects="none")
-async def unique(items: Items, params: UniqueParams, ctx: Context) -> dict[str, list[Item]]:
+async def unique(items: Items, params: UniqueParams, ctx: Context) -> AsyncIterator[dict[str, list[Item]]]:
     """Keep one of equal items; the others go to `duplicates`, which need not be connected.
 
     1 and 1.0 are equal, 1 and "1" are not, the order of an object's names does not count, and a missing field counts
     as null. Items are told apart by 16-byte fingerprints. Binaries do not count.
     """
-    kept: list[Item] = []
-    dropped: list[Item] = []
     if params.keep == "first":
         seen: set[bytes] = set()
         async for _, item in paced(items, ctx):
             mark = _mark(item, params)
-            (dropped if mark in seen else kept).append(item)
+            yield {"duplicates" if mark in seen else "out": [item]}
             seen.add(mark)
-        return {"out": kept, "duplicates": dropped}
+        return
     last: dict[bytes, int] = {}
     marks: list[bytes] = []
     async for index, item in paced(items, ctx):
         marks.append(_mark(item, params))
         last[marks[-1]] = index
     async for index, item in paced(items, ctx):
-        (kept if last[marks[index]] == index else dropped).append(item)
-    return {"out": kept, "duplicates": dropped}
+        yield {"out" if last[marks[index]] == index else "duplicates": [item]}
 
 
 def _mark(item: Item, params: UniqueParams) -> bytes:

@@ -55,7 +55,7 @@ async def merge(items: Items, params: MergeParams, ctx: Context) -> Sequence[Ite
     """
     ports = ctx.ports
     if params.mode == "append":
-        return [item for given in ports.values() for item in given]
+        return Items.concat(list(ports.values()))
     if params.mode == "choose":
         if params.port is not None:
             return ports.get(params.port, Items.of(()))
