@@ -94,17 +94,7 @@ class Items(Sequence[Item]):
     @classmethod
     def of(cls, items: Iterable[Item]) -> Items:
         """Items that are all in memory, as one page."""
-        page = list(items)
-
-        def load(_: int) -> list[Item]:
-            return page
-
-        made = cls.__new__(cls)
-        made._pages = [len(page)] if page else []
-        made._load = load
-        made._length = len(page)
-        made._cached = {0: page}
-        return made
+        return _HeldItems(list(items))
 
     @classmethod
     def concat(cls, parts: Sequence[Items]) -> Items:
@@ -204,6 +194,39 @@ class Items(Sequence[Item]):
 
     def __repr__(self) -> str:
         return f"Items({self._length})"
+
+
+class _HeldItems(Items):
+    """Items that are all in memory, as one page."""
+
+    __slots__ = ("_held",)
+
+    def __init__(self, held: list[Item]) -> None:
+        # What the base class has for pages would cost more than a short list itself: almost all lists are short.
+        self._held = held
+
+    @property
+    def _pages(self) -> list[int]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return [len(self._held)] if self._held else []
+
+    def _page(self, number: int) -> Sequence[Item]:
+        return self._held
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def __iter__(self) -> Iterator[Item]:
+        return iter(self._held)
+
+    @overload
+    def __getitem__(self, index: int) -> Item: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Item]: ...
+    def __getitem__(self, index: int | slice) -> Item | list[Item]:
+        return self._held[index]
+
+    def __repr__(self) -> str:
+        return f"Items({len(self._held)})"
 
 
 @dataclass(frozen=True, slots=True)
