@@ -12,6 +12,7 @@ from pyagent.cli import graph, node_commands, store_commands
 from pyagent.cli.arguments import AsJson, AsJsonLines, RunId, finish
 from pyagent.cli.exits import Exit, exit_of_error
 from pyagent.cli.request_commands import add_request_commands
+from pyagent.cli.run_file_commands import add_run_file_commands
 from pyagent.cli.trigger_commands import add_trigger_commands
 from pyagent.errors import InputError, PyAgentError
 from pyagent.server import PORT
@@ -206,6 +207,7 @@ def logs_command(
 
 
 add_request_commands(app)
+add_run_file_commands(app)
 
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int | None, typer.Option(help=f"Port; left out: {PORT}, or a free one above it.")]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from rich.console import Console
 
+from pyagent.cli.amounts import many, size_in_words, size_of_text
 from pyagent.cli.exits import Exit
 from pyagent.cli.output import print_json
 from pyagent.cli.session import open_engine
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 _SHOWN = 20
 """Runs and faults that are printed; `--json` gives all."""
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", re.IGNORECASE)
-_POWERS = " kmgt"
 
 
 def _place(address: str | None) -> str:
@@ -69,7 +67,7 @@ async def check(address: str | None, *, as_json: bool) -> Exit:
     if as_json:
         print_json({"store": _place(address), "runs": runs, "faults": [asdict(fault) for fault in faults]})
     elif not faults:
-        console.print(f"[green]✓[/] {escape(_place(address))}: {_many(runs, 'run')}, nothing is wrong.")
+        console.print(f"[green]✓[/] {escape(_place(address))}: {many(runs, 'run')}, nothing is wrong.")
     else:
         for fault in faults[:_SHOWN]:
             console.print(f"[red]✗[/] {fault.run + ': ' if fault.run else ''}{escape(fault.what)}")
@@ -99,9 +97,9 @@ async def copy(source: str, target: str, *, as_json: bool) -> Exit:
     else:
         already = f", {done.there} were there already" if done.there else ""
         console.print(
-            f"[green]✓[/] copied {_many(len(done.runs), 'run')}{already}; {_many(done.graphs, 'version')} of graphs, "
-            f"{_many(done.activations, 'activation')}, {_many(done.signals, 'signal')}, "
-            f"{_many(done.checkpoints, 'checkpoint')}"
+            f"[green]✓[/] copied {many(len(done.runs), 'run')}{already}; {many(done.graphs, 'version')} of graphs, "
+            f"{many(done.activations, 'activation')}, {many(done.signals, 'signal')}, "
+            f"{many(done.checkpoints, 'checkpoint')}"
         )
         _print_runs(console, done.at_work, "left out, a worker has or had it in hand; end it or resume it, copy again")
         _print_runs(console, done.differs, "left out, the target has another run of that id: delete one of them")
@@ -139,7 +137,7 @@ async def prune(
     policy = Policy(
         older_than=_age(older_than) if older_than is not None else None,
         keep=keep,
-        max_bytes=_bytes(max_size) if max_size is not None else None,
+        max_bytes=size_of_text(max_size) if max_size is not None else None,
         statuses=cast("Sequence[RunStatus]", statuses),
         graph_id=graph,
     )
@@ -150,7 +148,7 @@ async def prune(
     else:
         console = _console()
         verb = "would delete" if dry_run else "deleted"
-        console.print(f"{verb} {_many(len(done.runs), 'run')}" + (":" if dry_run and done.runs else ""))
+        console.print(f"{verb} {many(len(done.runs), 'run')}" + (":" if dry_run and done.runs else ""))
         if dry_run:
             _print_runs(console, done.runs, "")
         _print_runs(console, done.kept, "stays: a kept run was forked from it or called by it")
@@ -169,12 +167,12 @@ async def stats(address: str | None, *, as_json: bool) -> Exit:
     by_status = ", ".join(f"{number} {status}" for status, number in sorted(found.runs.items())) or "none"
     lines = {
         "runs": by_status,
-        "graphs": f"{found.graphs}, in {_many(found.versions, 'version')}",
+        "graphs": f"{found.graphs}, in {many(found.versions, 'version')}",
         "log entries": f"{found.entries:,}",
         "events": f"{found.events:,}",
         "messages": f"{found.messages:,} that nobody has consumed",
-        "blobs": f"{found.blobs:,}, {_size(found.blob_bytes)}",
-        "on the disk": "" if found.bytes is None else _size(found.bytes),
+        "blobs": f"{found.blobs:,}, {size_in_words(found.blob_bytes)}",
+        "on the disk": "" if found.bytes is None else size_in_words(found.bytes),
         "oldest run": "" if found.oldest is None else f"{found.oldest.astimezone():%Y-%m-%d %H:%M}",
     }
     for name, value in lines.items():
@@ -201,29 +199,8 @@ def _print_runs(console: Console, runs: Sequence[str], what: str) -> None:
         console.print(f"  and {len(runs) - _SHOWN} more")
 
 
-def _many(number: int, what: str) -> str:
-    return f"{number:,} {what}{'s' * (number != 1)}"
-
-
-def _size(size: int) -> str:
-    value, unit = float(size), "B"
-    for unit in ("B", "KB", "MB", "GB", "TB"):
-        if value < 1000 or unit == "TB":
-            break
-        value /= 1000
-    return f"{value:.0f} B" if unit == "B" else f"{value:.1f} {unit}"
-
-
 def _age(text: str) -> timedelta:
     try:
         return parse_duration(text)
     except ValueError:
         raise InputError(f"{text!r} is no age", code="input.options", hint="Write 30d, 12h or 45m.") from None
-
-
-def _bytes(text: str) -> int:
-    found = _SIZE.fullmatch(text.strip())
-    if found is None:
-        raise InputError(f"{text!r} is no size", code="input.options", hint="Write 500MB or 2GB.")
-    base = 1024 if found[3] else 1000
-    return int(float(found[1]) * base ** _POWERS.index(found[2].lower() or " "))

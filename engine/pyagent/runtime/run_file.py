@@ -226,6 +226,10 @@ def _digest(path: Path, size: int) -> str:
 
 
 def _check_mark(path: Path) -> None:
+    if not path.is_file():
+        raise BadRunFile(
+            f"there is no file {path}", code="run_file.no_file", hint="Give a file that `pyagent export RUN` wrote."
+        )
     size = path.stat().st_size
     with path.open("rb") as file:
         begins = file.read(4)
