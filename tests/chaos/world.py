@@ -206,7 +206,7 @@ class Stage:
 
     def choose(self, method: str) -> Fault | None:
         """The fault of the next call. Commits are what most faults are for."""
-        if method not in ("commit", "claim", "renew", "put_blob", "release"):
+        if method not in ("commit", "claim", "take", "renew", "put_blob", "release"):
             return None
         self.calls += 1
         self.told.commits += method == "commit"

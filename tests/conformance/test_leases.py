@@ -92,7 +92,7 @@ async def test_a_run_that_another_worker_has_ended_meanwhile_is_not_ended_again(
 
 
 async def test_a_worker_goes_on_when_the_store_is_back(lab: Lab) -> None:
-    engine = faulty(lab, {"claimable": "refused", "claim": "refused", "commit": "refused"}, delay=0)
+    engine = faulty(lab, {"claimable": "refused", "take": "refused", "claim": "refused", "commit": "refused"}, delay=0)
     run = await lab.engine.start(ONE)
     working = asyncio.create_task(engine.work())
     try:

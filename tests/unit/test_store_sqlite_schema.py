@@ -227,9 +227,11 @@ async def test_queries_of_every_commit_use_an_index(store: SqliteStore) -> None:
     def plans_of_taking(connection: sqlite3.Connection) -> list[str]:
         woken = connection.execute(f"EXPLAIN QUERY PLAN {leases.WOKEN}", {"now": 1, "limit": 1})
         found = [row[3] for row in woken if row[3] != "SCAN c" and "ORDER BY" not in row[3]]
-        for query, given in ((leases.QUEUED, (0, "a", 1, 2)), (leases.BUSY, "a"), (leases.LINE, (0, 1, 2))):
+        of = {"priority": 0, "fairness": "a", "after": 1, "page": 2, "free": None, "slot": "s"}
+        for query, given in ((leases.QUEUED, of), (leases.FREE_SLOTS, of), (leases.BUSY, of), (leases.LINE, (0, 1, 2))):
             found += [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}", given)]
-        return found
+        made = ("SCAN found", "SCAN CONSTANT ROW", "SCAN json_each")  # rows that the query makes itself
+        return [plan for plan in found if not plan.startswith(made)]
 
     found = [*await store.database.read(plans), *await store.database.read(plans_of_taking)]
     assert found

@@ -131,10 +131,10 @@ async def start_occurrence(
     inputs = inputs_of(graph, occurrence)
     turn = engine.turn(graph, inputs)
     if skipped:
-        turn = Turn(None, 1)
+        turn = Turn(priority=turn.priority)
     elif alone:
         # Two workers may have looked at the same time: by its slot none begins before the others have ended.
-        turn = Turn(f"{engine.owner}/{graph.id}/{trigger.node.id}/overlap", 1)
+        turn = turn._replace(slot=f"{engine.owner}/{graph.id}/{trigger.node.id}/overlap", slots=1)
     run = await engine.create(
         NewRun(
             id=new_run_id(),
@@ -145,8 +145,7 @@ async def start_occurrence(
             key=trigger.key(occurrence.key) if keyed else None,
             key_policy="existing",
             key_window=FOREVER,
-            slot=turn.slot,
-            slots=turn.slots,
+            **turn._asdict(),
             owner=engine.owner,
             actor=trigger.type.name,
             labels=dict(labels or {}),

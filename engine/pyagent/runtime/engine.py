@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from blake3 import blake3
 
@@ -61,6 +61,15 @@ LEASE = timedelta(seconds=10)
 FOREVER = timedelta(days=100 * 365)
 """For start keys that must not be used a second time."""
 MAX_RUNS = 32
+
+
+class Taken(NamedTuple):
+    """A lease, and when it was asked for."""
+
+    lease: Lease
+    claimed: float
+    """By the event loop's clock, in seconds."""
+    before: datetime
 
 
 class Engine(Requests):
@@ -143,9 +152,12 @@ class Engine(Requests):
         labels: Mapping[str, str] | None = None,
         blobs: Sequence[tuple[str, bytes]] = (),
         reserve: bool = False,
+        priority: int | None = None,
+        inherited_priority: int = 0,
     ) -> Run:
         """Queue a run of the graph; `drive` or `work` executes it. `blobs`: payloads that the inputs name, by digest.
         `reserve`: this engine is about to drive it, and no other worker of the store is to take it first.
+        `priority`, -1000 to 1000, goes before the graph's own; `inherited_priority` is for a graph that has none.
 
         Raises `GraphError` if the graph does not hold together, `InputError` if the inputs do not fit, `KeyTaken`.
         """
@@ -154,7 +166,14 @@ class Engine(Requests):
         chosen = program.trigger(trigger)
         program.root(chosen)
         values = checked_inputs(spec, inputs or {})
-        turn = turn_of(spec, self._expressions_of(program), values, self.owner)
+        turn = turn_of(
+            spec,
+            self._expressions_of(program),
+            values,
+            self.owner,
+            priority=priority,
+            inherited=inherited_priority,
+        )
         await self.store.put_graph(spec.id, program.hash, text)
         new = NewRun(
             id=new_run_id(),
@@ -168,8 +187,7 @@ class Engine(Requests):
             key_window=key_window,
             parent_run=parent_run,
             parent_step=parent_step,
-            slot=turn.slot,
-            slots=turn.slots,
+            **turn._asdict(),
             reserved_for=self.peer if reserve and not blobs else None,
             owner=self.owner,
             actor=actor,
@@ -226,26 +244,30 @@ class Engine(Requests):
         """
         return await self._drive_alone(run_id)
 
-    async def _drive_alone(self, run_id: str, new: Run | None = None) -> Run:
+    async def _drive_alone(self, run_id: str, new: Run | None = None, taken: Taken | None = None) -> Run:
         """As `drive`; `new` is the run as this engine has just made it."""
         if run_id in self._driving:
             # The store would let the same peer take the run from itself.
+            if taken is not None:  # it began to be driven while it was taken
+                await self.store.release(taken.lease)
             raise LeaseHeld(f"this engine drives run {run_id} already", details={"owner": self.peer})
         self._driving.add(run_id)
         try:
-            return await self._drive(run_id, new)
+            return await self._drive(run_id, new, taken)
         finally:
             self._driving.discard(run_id)
 
-    async def _drive(self, run_id: str, new: Run | None) -> Run:
+    async def _drive(self, run_id: str, new: Run | None, taken: Taken | None) -> Run:
         run = new or await self.store.get_run(run_id)
-        if run.status in ENDED and not await self._asked_to_resume(run):
-            return run
-        claimed, before = asyncio.get_running_loop().time(), datetime.now(UTC)
-        lease = await self.store.claim(run.id, self.peer, self.lease)
+        if taken is None:
+            if run.status in ENDED and not await self._asked_to_resume(run):
+                return run
+            asked = _moment()
+            taken = Taken(await self.store.claim(run.id, self.peer, self.lease), *asked)
+        lease = taken.lease
         try:
-            driver = await self._driver(run, lease, claimed, new=new is not None)
-            driver.live.ahead = lease.expires_at - self.lease - before
+            driver = await self._driver(run, lease, taken.claimed, new=new is not None)
+            driver.live.ahead = lease.expires_at - self.lease - taken.before
         except BaseException:
             await self.store.release(lease)
             raise
@@ -279,13 +301,14 @@ class Engine(Requests):
         try:
             while True:
                 mark = self.store.mark()
-                found = [run_id for run_id in await self._claimable(limit) if run_id not in self._driving]
-                hands.others_wait = False
-                for run_id in found:
-                    if hands.full:
-                        hands.others_wait = True
-                    elif hands.under_way(run_id) is None:
-                        hands.take(run_id, self._drive_quietly(run_id))
+                for taken in await self._take(hands.free):
+                    if hands.full:  # with what began here meanwhile
+                        with suppress(PyAgentError):
+                            await self.store.release(taken.lease)
+                    else:
+                        run_id = taken.lease.run_id
+                        hands.take(run_id, self._drive_quietly(run_id, taken=taken))
+                hands.others_wait = hands.full and bool(await self._claimable(1))
                 await self.store.changed(1.0, mark)
         finally:
             self._hands = None
@@ -293,6 +316,24 @@ class Engine(Requests):
                 if (driver := self._drivers.get(run_id)) is not None:
                     driver.drain()
             await hands.finish(10)
+
+    async def _take(self, limit: int) -> list[Taken]:
+        """Take the runs whose turn it is; none while the store cannot be reached: it may be back the next time."""
+        if limit < 1:
+            return []
+        asked = _moment()
+        taking = asyncio.ensure_future(self.store.take(self.peer, self.lease, limit, set(self._driving)))
+        try:
+            leases = await asyncio.shield(taking)
+        except StoreUnavailable:
+            return []
+        except asyncio.CancelledError:
+            # What comes to a worker that stops would wait until the leases have run out.
+            with suppress(PyAgentError):
+                for lease in await taking:
+                    await self.store.release(lease)
+            raise
+        return [Taken(lease, *asked) for lease in leases]
 
     async def _claimable(self, limit: int) -> list[str]:
         """Runs to drive; none while the store cannot be reached: it may be back the next time."""
@@ -309,10 +350,10 @@ class Engine(Requests):
     async def _asked_to_resume(self, run: Run) -> bool:
         return any(message.kind == "resume" for message in await self.store.messages(run.id))
 
-    async def _drive_quietly(self, run_id: str, new: Run | None = None) -> Run | None:
+    async def _drive_quietly(self, run_id: str, new: Run | None = None, taken: Taken | None = None) -> Run | None:
         """Drive a run; another worker's lease is no error, and others are in the run's events."""
         try:
-            return await self._drive_alone(run_id, new)
+            return await self._drive_alone(run_id, new, taken)
         except (LeaseHeld, LeaseLost, SlotTaken):
             return None
         except PyAgentError as error:
@@ -370,6 +411,7 @@ class Engine(Requests):
             options["labels"] = trace.headers(options.get("parent_step", ""))
             # Should this worker die before it can record the call, the next one finds the run, ended or not.
             options |= {"key_policy": "existing", "key_window": FOREVER} if "key" in options else {}
+            options["inherited_priority"] = run.priority
             started = await self.start(graph, inputs, actor=run.actor, **options)
             return started.id
 
@@ -390,7 +432,9 @@ class Engine(Requests):
             if begin is None and program is not old:
                 begin = restarted_state(self._expressions_of(program), old.graph, program.graph, state, writes)
             return {
-                **turn_of(program.graph, self._expressions_of(program), values, run.owner)._asdict(),
+                **turn_of(
+                    program.graph, self._expressions_of(program), values, run.owner, priority=run.priority
+                )._asdict(),
                 "graph": program.hash,
                 "graphs": graphs,
                 "inputs": values,
@@ -436,6 +480,7 @@ class Engine(Requests):
                 key=f"{run.id}/on_failure/{run.log_length}",
                 key_policy="existing",
                 parent_run=run.id,
+                inherited_priority=run.priority,
                 labels={"on_failure": run.id, **self._trace(run).headers()},
             )
         except PyAgentError as error:
@@ -475,6 +520,10 @@ class Engine(Requests):
             if run.status in ENDED or run.status in ("waiting", "paused"):
                 return run
             await self.store.changed(1.0, mark)
+
+
+def _moment() -> tuple[float, datetime]:
+    return asyncio.get_running_loop().time(), datetime.now(UTC)
 
 
 def _version(spec: GraphSpec, *, production: bool) -> str | None:

@@ -23,7 +23,12 @@ class Hands:
     @property
     def full(self) -> bool:
         """Whether no more can be taken."""
-        return len(self._tasks) + self._coming >= self.limit
+        return not self.free
+
+    @property
+    def free(self) -> int:
+        """How many more can be taken."""
+        return max(0, self.limit - len(self._tasks) - self._coming)
 
     @property
     def runs(self) -> list[str]:

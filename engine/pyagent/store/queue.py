@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, groupby
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 Key = TypeVar("Key")
 """How the store names a run here."""
@@ -46,6 +46,10 @@ class Queued(NamedTuple, Generic[Key]):
     slot: str | None
     slots: int
     weight: int
+
+
+BLOCKED: Queued[Any] = Queued(None, "", 0, 1)
+"""Stands for runs that were not read, since their slots are full: this one's always is."""
 
 
 @dataclass(slots=True)
@@ -125,7 +129,7 @@ class Line(Generic[Key]):
     def _take(self, queue: _Queue[Key]) -> Queued[Key] | None:
         while (run := queue.next) is not None:
             queue.next = next(queue.rows, None)
-            if run.run in self._left_out:
+            if run is BLOCKED or run.run in self._left_out:
                 queue.passed = True
                 continue
             if run.slot is None:

@@ -17,7 +17,7 @@ from pyagent.errors import LeaseHeld
 from pyagent.store.base import Lease, SlotTaken
 from pyagent.store.neo4j.connection import do, row, rows
 from pyagent.store.neo4j.values import lost, moment, no_run
-from pyagent.store.queue import Begun, Group, Line, Queued
+from pyagent.store.queue import BLOCKED, Begun, Group, Line, Queued
 
 if TYPE_CHECKING:
     from neo4j import AsyncManagedTransaction
@@ -176,8 +176,6 @@ CALL {
     DELETE g
 }
 """
-_OTHERS: Queued[str] = Queued("", "", 0, 1)
-"""Stands for runs of a group that were not read: its slot is always full."""
 
 
 async def lock(to: AsyncManagedTransaction, run_id: str) -> dict[str, Any] | None:
@@ -287,7 +285,7 @@ async def _first(of: AsyncManagedTransaction, limit: int, excluding: Collection[
         groups = await rows(of, _GROUPS, **given)
         for one in groups:
             group = Group(one["priority"], one["name"], one["place"], one["begun"])
-            queued[group] = [Queued(*run) for run in one["queued"]] + ([_OTHERS] if one["more"] else [])
+            queued[group] = [Queued(*run) for run in one["queued"]] + ([BLOCKED] if one["more"] else [])
             able += bool(one["queued"])
         read += len(groups)
         if len(groups) < page:

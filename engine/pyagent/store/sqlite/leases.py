@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
@@ -10,7 +11,7 @@ from typing import NamedTuple
 
 from pyagent.errors import LeaseHeld, LeaseLost
 from pyagent.store.base import Lease, SlotTaken
-from pyagent.store.queue import Begun, Group, Line, Queued
+from pyagent.store.queue import BLOCKED, Begun, Group, Line, Queued
 from pyagent.store.sqlite import rows
 
 _NO_TURN = (
@@ -128,14 +129,30 @@ ORDER BY s.priority DESC, s.run LIMIT :limit
 """The runs to go on with. Looks at none of those that wait for nothing that has come."""
 QUEUED = """
 SELECT run, slot, slots, weight FROM run_state
-WHERE status = 'queued' AND lease_owner IS NULL AND priority = ? AND fairness = ? AND run > ?
-ORDER BY run LIMIT ?
+WHERE status = 'queued' AND lease_owner IS NULL AND priority = :priority AND fairness = :fairness AND run > :after
+  AND (:free IS NULL OR slot IS NULL OR slot IN (SELECT value FROM json_each(:free)))
+ORDER BY run LIMIT :page
 """
 LINE = "SELECT priority, fairness, place, begun FROM line WHERE priority = ? AND place > ? ORDER BY place LIMIT ?"
 BUSY = """
-SELECT count(*) FROM run_state WHERE slot = ? AND status IN ('queued', 'running', 'waiting', 'paused')
-  AND (status != 'queued' OR lease_owner IS NOT NULL)
+SELECT count(*) FROM run_state WHERE slot = :slot AND slot IS NOT NULL
+  AND status IN ('queued', 'running', 'waiting', 'paused') AND (status != 'queued' OR lease_owner IS NOT NULL)
 """
+_OF_GROUP = (
+    "status = 'queued' AND lease_owner IS NULL AND slot IS NOT NULL AND priority = :priority AND fairness = :fairness"
+)
+FREE_SLOTS = f"""
+WITH RECURSIVE found (slot) AS (  -- from slot to slot, past all the runs that have the same one
+  SELECT (SELECT slot FROM run_state WHERE {_OF_GROUP} ORDER BY slot LIMIT 1)
+  UNION ALL
+  SELECT (SELECT slot FROM run_state WHERE {_OF_GROUP} AND slot > found.slot ORDER BY slot LIMIT 1)
+  FROM found WHERE found.slot IS NOT NULL
+)
+SELECT slot FROM found WHERE slot IS NOT NULL
+  AND (SELECT max(slots) FROM run_state WHERE {_OF_GROUP} AND slot = found.slot)
+    > ({BUSY.replace(":slot", "found.slot")})
+"""  # noqa: S608
+"""The slots of a group's queued runs that another run may have."""
 
 
 def claimable(
@@ -181,7 +198,7 @@ def _first(
         [Begun(*run) for run in woken],
         _groups(connection),
         lambda group: _queued(connection, group),
-        lambda slot: connection.execute(BUSY, (slot,)).fetchone()[0],
+        lambda slot: connection.execute(BUSY, {"slot": slot}).fetchone()[0],
         left_out,
     )
     return line, list(islice(line, limit))
@@ -200,13 +217,19 @@ def _groups(connection: sqlite3.Connection) -> Iterator[Group]:
 
 
 def _queued(connection: sqlite3.Connection, group: Group) -> Iterator[Queued[int]]:
-    """The group's runs that nobody has begun, page by page."""
-    page, after = 2, -1
-    while found := connection.execute(QUEUED, (group.priority, group.name, after, page)).fetchall():
+    """The group's runs that nobody has begun, page by page, later on without those that must wait for a slot."""
+    page, after, free = 2, -1, None
+    of = {"priority": group.priority, "fairness": group.name}
+    while found := connection.execute(QUEUED, {**of, "after": after, "free": free, "page": page}).fetchall():
         yield from (Queued(*row) for row in found)
         if len(found) < page:
-            return
-        after, page = found[-1][0], min(page * 4, _PAGE * 16)
+            break
+        if page == _PAGE and free is None:
+            # Thousands may wait for the same slot: look who does not.
+            free = json.dumps([slot for (slot,) in connection.execute(FREE_SLOTS, of)])
+        after, page = found[-1][0], _PAGE
+    if free is not None:
+        yield BLOCKED
 
 
 def lost(lease: Lease) -> LeaseLost:

@@ -249,7 +249,12 @@ ALTER TABLE run_state ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE run_state ADD COLUMN fairness TEXT NOT NULL DEFAULT '';
 ALTER TABLE run_state ADD COLUMN weight INTEGER NOT NULL DEFAULT 1;
 UPDATE run_state SET fairness = (SELECT r.graph_id FROM runs r WHERE r.run = run_state.run);
-CREATE INDEX runs_queued ON run_state (priority, fairness, run) WHERE status = 'queued' AND lease_owner IS NULL;
+CREATE INDEX runs_queued ON run_state (priority, fairness, run, slot)
+  WHERE status = 'queued' AND lease_owner IS NULL;
+CREATE INDEX runs_queued_by_slot ON run_state (priority, fairness, slot, slots)
+  WHERE status = 'queued' AND lease_owner IS NULL AND slot IS NOT NULL;
+CREATE INDEX runs_busy ON run_state (slot) WHERE slot IS NOT NULL
+  AND status IN ('queued', 'running', 'waiting', 'paused') AND (status != 'queued' OR lease_owner IS NOT NULL);
 CREATE INDEX runs_taken ON run_state (lease_expires_at) WHERE status = 'queued' AND lease_owner IS NOT NULL;
 
 CREATE TABLE line (  -- groups with runs that nobody has begun; now and then one that has none any more
