@@ -101,7 +101,12 @@ class Items(Sequence[Item]):
         """The parts one after the other, without loading them."""
         if len(parts) == 1:
             return parts[0]
-        return next((part for part in parts if part.paged), parts[0]).joined(parts) if parts else cls.of(())
+        held: list[Item] = []
+        for part in parts:
+            if not isinstance(part, _HeldItems):
+                return next((part for part in parts if part.paged), part).joined(parts)
+            held += part.held
+        return _HeldItems(held)
 
     def _page(self, number: int) -> Sequence[Item]:
         if (page := self._cached.get(number)) is None:
@@ -164,7 +169,7 @@ class Items(Sequence[Item]):
         return Items(self._pages, load)
 
     def joined(self, parts: Sequence[Items]) -> Items:
-        """What `concat` makes of parts, of which this is the first paged one, or the first if none is."""
+        """What `concat` makes of parts, of which this is the first paged one, if there is any."""
         where = [(part, page) for part in parts for page in range(len(part._pages))]
         sizes = [part._pages[page] for part, page in where]
         return Items(sizes, lambda number: where[number][0]._page(where[number][1]))
@@ -199,34 +204,34 @@ class Items(Sequence[Item]):
 class _HeldItems(Items):
     """Items that are all in memory, as one page."""
 
-    __slots__ = ("_held",)
+    __slots__ = ("held",)
 
     def __init__(self, held: list[Item]) -> None:
         # What the base class has for pages would cost more than a short list itself: almost all lists are short.
-        self._held = held
+        self.held = held
 
     @property
     def _pages(self) -> list[int]:  # pyright: ignore[reportIncompatibleVariableOverride]
-        return [len(self._held)] if self._held else []
+        return [len(self.held)] if self.held else []
 
     def _page(self, number: int) -> Sequence[Item]:
-        return self._held
+        return self.held
 
     def __len__(self) -> int:
-        return len(self._held)
+        return len(self.held)
 
     def __iter__(self) -> Iterator[Item]:
-        return iter(self._held)
+        return iter(self.held)
 
     @overload
     def __getitem__(self, index: int) -> Item: ...
     @overload
     def __getitem__(self, index: slice) -> list[Item]: ...
     def __getitem__(self, index: int | slice) -> Item | list[Item]:
-        return self._held[index]
+        return self.held[index]
 
     def __repr__(self) -> str:
-        return f"Items({len(self._held)})"
+        return f"Items({len(self.held)})"
 
 
 @dataclass(frozen=True, slots=True)
