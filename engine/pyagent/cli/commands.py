@@ -88,6 +88,9 @@ def run_command(
     ] = None,
     key: Annotated[str | None, typer.Option(help="Start key: one run alive for each key.")] = None,
     on_key: Annotated[OnKey, typer.Option(help="What to do if a run with this key is alive.")] = "reject",
+    priority: Annotated[
+        int | None, typer.Option(min=-1000, max=1000, help="Higher ones begin first; left out, the graph's own, or 0.")
+    ] = None,
     trigger: Annotated[str, typer.Option(help="The trigger node to start at, if there are several.")] = "",
     as_json: AsJsonLines = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Agree to what the graph would ask about.")] = False,
@@ -119,6 +122,7 @@ def run_command(
         input_file=input_file,
         key=key,
         on_key=on_key,
+        priority=priority,
         trigger=trigger,
         as_json=as_json,
         yes=yes,

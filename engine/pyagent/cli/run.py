@@ -39,6 +39,7 @@ class RunOptions:
     input_file: str | None = None
     key: str | None = None
     on_key: KeyPolicy = "reject"
+    priority: int | None = None
     trigger: str = ""
     as_json: bool = False
     yes: bool = False
@@ -76,6 +77,7 @@ async def start(
         trigger=options.trigger,
         key=options.key,
         key_policy=options.on_key,
+        priority=options.priority,
         production=not options.test,
         reserve=reserve,
         labels=read_labels({"traceparent": TRACEPARENT.text(), "tracestate": TRACESTATE.text()}),

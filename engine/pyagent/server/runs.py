@@ -73,6 +73,7 @@ async def start_run(
         trigger=body.trigger,
         key=key,
         key_policy=body.on_key or ("existing" if body.key is None and key is not None else "reject"),
+        priority=body.priority,
         production=not body.test,
         labels=read_labels({TRACEPARENT: traceparent or "", TRACESTATE: tracestate or ""}),
     )

@@ -31,6 +31,7 @@ class RunSummary(Shape):
     trigger: str
     production: bool
     key: str | None
+    priority: int
     actor: str
     forked_from: str | None
     continues: str | None
@@ -56,6 +57,7 @@ class RunSummary(Shape):
             "trigger": run.trigger,
             "production": run.production,
             "key": run.key,
+            "priority": run.priority,
             "actor": run.actor,
             "forked_from": run.forked_from,
             "continues": run.continues,
@@ -196,6 +198,12 @@ class StartRun(Shape):
     key: str | None = Field(None, description="Start key; the header Idempotency-Key says the same", max_length=200)
     on_key: KeyPolicy | None = Field(
         None, description="What to do when a run with the key is alive; with Idempotency-Key `existing`, else `reject`"
+    )
+    priority: int | None = Field(
+        None,
+        description="Queued runs with a higher one begin first; left out, the graph's own, or 0",
+        ge=-1000,
+        le=1000,
     )
     test: bool = Field(False, description="A test run: nodes with pins give their pinned data")
     consent: bool = Field(False, description="Agree to what the inputs make this machine do")
