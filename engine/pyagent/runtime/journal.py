@@ -16,7 +16,7 @@ from blake3 import blake3
 
 from pyagent.errors import NotFound, PyAgentError
 from pyagent.runtime.log import Entry, EntryKind, Outputs, StepKey, decode, encode
-from pyagent.runtime.paging import PageReader, from_table, not_json, paged, table
+from pyagent.runtime.paging import PageReader, from_table, is_table, not_json, paged, table
 from pyagent.sdk.items import Item, Items
 from pyagent.sdk.pages import PAGE_BYTES, PAGE_ITEMS, PagedItems
 from pyagent.store.base import Commit, Lease, LogRecord, MessageTaken, NewEvent, RunStatus, StepRecord, Store
@@ -98,6 +98,7 @@ class StoreJournal:
 
     def _clear(self) -> None:
         self.owes = False
+        self._aged = False
         self._entries: list[tuple[Entry, bytes]] = []
         self._events: list[NewEvent] = []
         self._steps: dict[str, StepRecord] = {}
@@ -208,11 +209,17 @@ class StoreJournal:
 
     def _linger(self) -> None:
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(LINGER, self._lingered)
+            self._timer = asyncio.get_running_loop().call_later(LINGER / 2, self._lingered)
 
     def _lingered(self) -> None:
         self._timer = None
-        if self._gathered and self.failure is None:
+        if not self._gathered or self.failure is not None:
+            return
+        if not self._aged:
+            # Where steps commit one after the other, what is here came since the last of these commits.
+            self._aged = True
+            self._linger()
+        else:
             self._lingering = asyncio.create_task(self._flush_quietly())
 
     async def _flush_quietly(self) -> None:
@@ -303,7 +310,7 @@ def _read_outputs(outputs: Mapping[str, Any] | None, pages: PageReader) -> Outpu
     if outputs is None:
         return None
     return {
-        port: from_table(made, pages) if "pages" in made else Items.of(map(Item.from_dict, made))
+        port: from_table(made, pages) if is_table(made) else Items.of(map(Item.from_dict, made))
         for port, made in outputs.items()
     }
 

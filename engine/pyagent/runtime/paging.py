@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 from blake3 import blake3
 
@@ -167,6 +167,11 @@ def table(pages: Sequence[Page]) -> dict[str, Any]:
     return {"pages": [piece.as_row() for piece in pages]}
 
 
+def is_table(outputs: Any) -> TypeGuard[Mapping[str, Any]]:
+    """Whether a port's items are kept as a table of pages, not as a list."""
+    return isinstance(outputs, dict)
+
+
 def from_table(value: Mapping[str, Any], reader: PageReader) -> PagedItems:
     """The reverse of `table`."""
     return PagedItems([Page.from_row(row) for row in value["pages"]], reader)
@@ -187,6 +192,13 @@ def pages_of(items: Items) -> list[str]:
     if not isinstance(items, PagedItems):
         return []
     return list(dict.fromkeys(piece.digest for piece in items.pieces if piece.digest))
+
+
+def blobs_in(body: Mapping[str, Any]) -> set[str]:
+    """The blobs that an entry, as it is kept, names: that of its outputs, and the pages that stand in the entry."""
+    outputs: Mapping[str, Any] = body.get("outputs") or {}
+    found = {str(row["page"]) for made in outputs.values() if is_table(made) for row in made["pages"]}
+    return found | {str(body["blob"])} if "blob" in body else found
 
 
 def not_json(error: TypeError) -> PyAgentError:

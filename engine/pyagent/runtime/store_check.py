@@ -10,6 +10,7 @@ from blake3 import blake3
 
 from pyagent.errors import NotFound, PyAgentError, StoreError
 from pyagent.runtime.log import decode
+from pyagent.runtime.paging import blobs_in
 from pyagent.runtime.store_runs import all_runs
 from pyagent.store.base import ENDED, Run, Store
 
@@ -57,7 +58,9 @@ async def _faults(store: Store, run: Run, now: datetime, fitting: dict[str, str]
     elif len(log) < run.log_length:
         found.append(f"Its log has {len(log)} entries and should have {run.log_length}.")
     blobs = await store.blobs_of(run.id)
-    needed = {str(body["blob"]) for body in map(decode, (record.body for record in log)) if "blob" in body}
+    needed: set[str] = set()
+    for record in log:
+        needed |= blobs_in(decode(record.body))
     found += [f"Its log needs blob {digest}, which it does not refer to." for digest in sorted(needed - set(blobs))]
     for digest, size in blobs.items():
         if digest not in fitting:
