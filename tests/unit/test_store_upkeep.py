@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -15,9 +17,10 @@ from pyagent.runtime.engine import Engine
 from pyagent.runtime.store_check import check_store
 from pyagent.runtime.store_copy import CARRIER, copy_store
 from pyagent.runtime.store_prune import Policy, prune_store
-from pyagent.store.base import Commit, NewRun, Run, RunFilter, Store
+from pyagent.store.base import Commit, NewRun, Run, RunFilter, Store, StoreFull
 from pyagent.store.blobs import digest_of
 from pyagent.store.sqlite import SqliteStore
+from pyagent.store.sqlite.compact import RunsAtWork
 from pyagent.testing import MemoryStore
 from pyagent.testing.store_parts import entry, event, new_run, random_bytes, started
 
@@ -222,3 +225,88 @@ class TestPrune:
         assert await kept(target) == set()
         assert (await target.stats()).blobs == 0
         assert fork.id not in await kept(target)
+
+    async def test_runs_go_by_how_they_ended_alone(self, target: Store) -> None:
+        failed = await target.create_run(new_run(), first=Commit(status="failed"))
+        cancelled = await target.create_run(new_run(), first=Commit(status="cancelled"))
+        await old(target, timedelta(days=1))
+        assert (await prune_store(target, Policy(statuses=["failed", "cancelled"]))).runs == [failed.id, cancelled.id]
+        assert (await prune_store(target, Policy())).runs == []
+        assert len(await kept(target)) == 1
+
+    async def test_what_kept_runs_come_from_stays_in_whatever_order_runs_came_here(self, target: Store) -> None:
+        # A fork was imported before its source, and that before what it was forked from.
+        fork = await target.create_run(new_run(forked_from="source0000"))
+        source = await old(target, timedelta(days=9), id="source0000", forked_from="root000000")
+        root = await old(target, timedelta(days=9), id="root000000")
+        done = await prune_store(target, Policy(older_than=timedelta(days=1)))
+        assert (done.runs, set(done.kept)) == ([], {source.id, root.id})
+        assert await kept(target) == {fork.id, source.id, root.id}
+
+
+class TestCompact:
+    async def test_what_was_deleted_is_given_back_to_the_disk(self, source: SqliteStore) -> None:
+        runs = [await source.create_run(new_run(), first=Commit(status="completed")) for _ in range(40)]
+        for number, run in enumerate(runs):
+            small, large = random_bytes(50_000, number), random_bytes(200_000, 100 + number)
+            await source.put_blob(run.id, digest_of(small), small)
+            await source.put_blob(run.id, digest_of(large), large)
+        await prune_store(source, Policy(keep=2))
+        done = await source.compact()
+        assert done.before is not None
+        assert done.after is not None
+        assert done.before > 1_500_000
+        assert done.after < done.before / 2
+        assert done.after == (await source.stats()).bytes
+        assert done.notes == []
+        assert await kept(source) == {runs[-1].id, runs[-2].id}
+        assert (await check_store(source))[1] == []
+
+    async def test_others_read_and_write_meanwhile(self, source: SqliteStore) -> None:
+        other = SqliteStore(source.path)
+        await other.open()
+        try:
+            run, lease = await started(other)
+            for number in range(60):
+                made = await source.create_run(new_run(), first=Commit(status="completed"))
+                data = random_bytes(50_000, number)
+                await source.put_blob(made.id, digest_of(data), data)
+            await prune_store(source, Policy(keep=0))
+            compacting = asyncio.create_task(source.compact())
+            written = 0
+            while not compacting.done():
+                written += 1
+                await other.commit(lease, Commit(entries=[entry(written)]))
+                assert len(await other.read_log(run.id)) == written
+                await asyncio.sleep(0)
+            done = await compacting
+            assert written
+            assert done.after is not None
+            assert done.before is not None
+            assert done.after < done.before
+            assert len(await source.read_log(run.id)) == written
+        finally:
+            await other.close()
+        assert (await check_store(source))[1] == []
+
+    async def test_without_room_on_the_disk_nothing_is_done(
+        self, source: SqliteStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await source.create_run(new_run())
+        full = shutil.disk_usage(source.path.parent)._replace(free=1000)
+        monkeypatch.setattr("shutil.disk_usage", lambda _: full)
+        with pytest.raises(StoreFull, match="1,000 are free") as raised:
+            await source.compact()
+        assert "SQLITE_TMPDIR" in raised.value.hint
+
+    async def test_runs_at_work_do_not_wait_for_long(
+        self, source: SqliteStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run, lease = await started(source)
+        monkeypatch.setattr("pyagent.store.sqlite.compact.PER_SECOND", 10)
+        with pytest.raises(RunsAtWork) as raised:
+            await source.compact()
+        assert raised.value.details["runs"] == 1
+        await source.commit(lease, Commit(status="completed", release=True))
+        await source.compact()
+        assert (await source.get_run(run.id)).status == "completed"

@@ -1,4 +1,4 @@
-"""`pyagent store migrate | check | copy | prune | stats`."""
+"""`pyagent store migrate | check | copy | prune | compact | stats`."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rich.status import Status
 
     from pyagent.store.base import Run, RunStatus, Store
+    from pyagent.store.upkeep import Compacted, StoreStats
 
 _SHOWN = 20
 """Runs and faults that are printed; `--json` gives all."""
@@ -116,18 +117,21 @@ async def prune(
     statuses: Sequence[str],
     graph: str | None,
     dry_run: bool,
+    and_compact: bool,
     as_json: bool,
 ) -> Exit:
     """Delete and print what went. Raises `InputError` (`input.options`, `input.status`)."""
     from pyagent.runtime.store_prune import Policy, prune_store
     from pyagent.store.base import ENDED
 
-    if older_than is None and keep is None and max_size is None:
+    if older_than is None and keep is None and max_size is None and not statuses:
         raise InputError(
             "nothing says which runs may go",
             code="input.options",
-            hint="Give --older-than 30d, --keep 100 or --max-size 2GB; --dry-run shows what would go.",
+            hint="Give --older-than 30d, --keep 100, --max-size 2GB or --status failed; --dry-run shows what would go.",
         )
+    if dry_run and and_compact:
+        raise InputError("--dry-run does not go with --compact", code="input.options", hint="Give one of them.")
     if unknown := [status for status in statuses if status not in ENDED]:
         raise InputError(
             f"runs that are {unknown[0]!r} are not pruned",
@@ -143,8 +147,10 @@ async def prune(
     )
     async with _opened(address) as store:
         done = await prune_store(store, policy, dry_run=dry_run)
+        compacted = await store.compact() if and_compact else None
     if as_json:
-        print_json({"store": _place(address), "dry_run": dry_run, **asdict(done)})
+        more = {} if compacted is None else {"compacted": asdict(compacted)}
+        print_json({"store": _place(address), "dry_run": dry_run, **asdict(done), **more})
     else:
         console = _console()
         verb = "would delete" if dry_run else "deleted"
@@ -152,7 +158,32 @@ async def prune(
         if dry_run:
             _print_runs(console, done.runs, "")
         _print_runs(console, done.kept, "stays: a kept run was forked from it or called by it")
+        if compacted is not None:
+            _print_compacted(console, compacted)
     return Exit.DONE
+
+
+async def compact(address: str | None, *, as_json: bool) -> Exit:
+    """Give what deleted data took back to the disk, and print how much. Raises `StoreError`."""
+    async with _opened(address) as store:
+        with Console(stderr=True).status("Compacting …"):
+            done = await store.compact()
+    if as_json:
+        print_json({"store": _place(address), **asdict(done)})
+    else:
+        _print_compacted(_console(), done)
+    return Exit.DONE
+
+
+def _print_compacted(console: Console, done: Compacted) -> None:
+    if done.before is not None and done.after is not None:
+        given_back = max(0, done.before - done.after)
+        console.print(
+            f"[green]✓[/] {size_in_words(done.before)} before, {size_in_words(done.after)} after: "
+            f"{size_in_words(given_back)} given back"
+        )
+    for note in done.notes:
+        console.print(escape(note))
 
 
 async def stats(address: str | None, *, as_json: bool) -> Exit:
@@ -172,13 +203,18 @@ async def stats(address: str | None, *, as_json: bool) -> Exit:
         "events": f"{found.events:,}",
         "messages": f"{found.messages:,} that nobody has consumed",
         "blobs": f"{found.blobs:,}, {size_in_words(found.blob_bytes)}",
-        "on the disk": "" if found.bytes is None else size_in_words(found.bytes),
+        "on the disk": "" if found.bytes is None else _on_disk(found),
         "oldest run": "" if found.oldest is None else f"{found.oldest.astimezone():%Y-%m-%d %H:%M}",
     }
     for name, value in lines.items():
         if value:
             console.print(f"  {name:<12} {value}")
     return Exit.DONE
+
+
+def _on_disk(stats: StoreStats) -> str:
+    size = size_in_words(stats.bytes or 0)
+    return size if stats.bytes_exact else f"about {size}, reckoned; without the database's own transaction logs"
 
 
 def _telling(status: Status) -> Callable[[Run], None]:

@@ -9,7 +9,7 @@ import typer
 
 from pyagent.cli.arguments import AsJson
 
-app = typer.Typer(help="Look after the store: migrate, check, copy, prune.", no_args_is_help=True)
+app = typer.Typer(help="Look after the store: migrate, check, copy, prune, compact.", no_args_is_help=True)
 
 StoreAddress = Annotated[
     str | None, typer.Option("--store", metavar="ADDRESS", help="A path or neo4j://…; left out, PYAGENT_STORE.")
@@ -68,10 +68,14 @@ def prune_command(
     ] = None,
     graph: Annotated[str | None, typer.Option(help="Only runs of this graph.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    and_compact: Annotated[bool, typer.Option("--compact", help="Then give the space back to the disk.")] = False,
     store: StoreAddress = None,
     as_json: AsJson = False,
 ) -> None:
-    """Delete runs that have ended, for good. Runs that a kept run was forked from or called by stay."""
+    """Delete runs that have ended, for good. Runs that a kept run was forked from or called by stay.
+
+    What several options say goes together: a run goes if one of age, number and size says so, and its status fits.
+    """
     from pyagent.cli.store import prune
 
     raise typer.Exit(
@@ -84,10 +88,24 @@ def prune_command(
                 statuses=status or [],
                 graph=graph,
                 dry_run=dry_run,
+                and_compact=and_compact,
                 as_json=as_json,
             )
         )
     )
+
+
+@app.command("compact")
+def compact_command(store: StoreAddress = None, as_json: AsJson = False) -> None:
+    """Give what deleted runs took back to the disk, and say how much.
+
+    Others may use the store meanwhile: they read on, and wait to write. Where runs are at work and the store is so
+    large that they would wait for too long, nothing is done. A Neo4j database uses free space again, and never shrinks
+    while it runs: there this removes what nothing refers to, and says what else can be done.
+    """
+    from pyagent.cli.store import compact
+
+    raise typer.Exit(asyncio.run(compact(store, as_json=as_json)))
 
 
 @app.command("stats")

@@ -1,8 +1,9 @@
-"""Deletes runs that have ended, by age, number and size; what kept runs come from stays.
+"""Deletes runs that have ended, by age, number, size and how they ended; what kept runs come from stays.
 
 A run's own lineage (its steps, and the blobs that they used and produced) is its own and goes with it; blobs that
 another run refers to stay. A run that a kept one is a fork of, or that called it, is kept too: it says where that one
-came from.
+came from. The predecessors of an endless service (`flow.restart`) are not: its newest run begins with all that it
+needs, and its history is not to grow without bound.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pyagent.store.base import ENDED, Run, RunStatus, Store
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """What may go; at least one of the limits is given."""
+    """What may go; at least one of the limits is given, or statuses alone: then all runs that ended so."""
 
     older_than: timedelta | None = None
     """Runs that ended longer ago than this."""
@@ -62,6 +63,8 @@ async def prune_store(store: Store, policy: Policy, *, dry_run: bool = False) ->
 async def _doomed(store: Store, policy: Policy, runs: Sequence[Run]) -> list[Run]:
     """Newest first."""
     now = await store.now()
+    limits = (policy.older_than, policy.keep, policy.max_bytes)
+    by_status_alone = bool(policy.statuses) and all(limit is None for limit in limits)
     seen: Counter[str] = Counter()
     total = 0
     found: list[Run] = []
@@ -73,7 +76,8 @@ async def _doomed(store: Store, policy: Policy, runs: Sequence[Run]) -> list[Run
             total += await size_of(store, run)
         ended = run.ended_at or now
         beyond = (
-            (policy.older_than is not None and now - ended > policy.older_than)
+            by_status_alone
+            or (policy.older_than is not None and now - ended > policy.older_than)
             or (policy.keep is not None and seen[run.graph_id] > policy.keep)
             or (policy.max_bytes is not None and total > policy.max_bytes)
         )
@@ -83,14 +87,16 @@ async def _doomed(store: Store, policy: Policy, runs: Sequence[Run]) -> list[Run
 
 
 def _keep_origins(runs: Sequence[Run], doomed: dict[str, Run]) -> list[str]:
-    """Take those out that kept runs were forked from or called by; `runs` are newest first, so origins come later."""
+    """Take those out that kept runs were forked from or called by, and those that these come from."""
+    by_id = {run.id: run for run in runs}
     kept: list[str] = []
-    for run in runs:
-        if run.id in doomed:
-            continue
+    open_ = [run for run in runs if run.id not in doomed]
+    while open_:
+        run = open_.pop()
         for origin in (run.forked_from, run.parent_run):
             if origin is not None and doomed.pop(origin, None) is not None:
                 kept.append(origin)
+                open_.append(by_id[origin])
     return kept
 
 

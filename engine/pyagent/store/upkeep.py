@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
@@ -29,8 +29,21 @@ class StoreStats:
     """Bytes of their contents, before compression."""
     bytes: int | None = None
     """What the store takes on the disk; None where it cannot be known from here."""
+    bytes_exact: bool = True
+    """False: `bytes` is reckoned from what is kept, without the log of the database's transactions."""
     oldest: datetime | None = None
     """When the oldest run was created."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Compacted:
+    """What compacting a store came to."""
+
+    before: int | None
+    """`StoreStats.bytes` before; None where that cannot be known."""
+    after: int | None
+    notes: Sequence[str] = ()
+    """What there is to know about it, a sentence each."""
 
 
 class Upkeep(Protocol):
@@ -60,6 +73,12 @@ class Upkeep(Protocol):
 
     async def stats(self) -> StoreStats:
         """How much there is."""
+        ...
+
+    async def compact(self) -> Compacted:
+        """Give space that deleted data took back to the disk, as far as the database can; others may use the store
+        meanwhile, and may have to wait to write. Raises `StoreFull` if there is no room to do it, and `StoreError`
+        (`store.at_work`) if runs that are at work would have to wait for too long."""
         ...
 
     async def count_alive(self) -> Mapping[RunStatus, int]:

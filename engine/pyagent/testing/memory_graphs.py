@@ -11,6 +11,7 @@ from pyagent.errors import NotFound
 from pyagent.store import codec
 from pyagent.store.base import Activation, ClaimTaken, GraphVersion, StoreUnavailable
 from pyagent.store.changes import Changes
+from pyagent.store.upkeep import Compacted
 
 
 class MemoryGraphs:
@@ -100,6 +101,11 @@ class MemoryGraphs:
         """There are none in here."""
         self._check_open()
         return []
+
+    async def compact(self) -> Compacted:
+        """Nothing is on the disk."""
+        self._check_open()
+        return Compacted(before=None, after=None, notes=["This store is in memory."])
 
     def _check_open(self) -> None:
         if not self._open:

@@ -37,7 +37,7 @@ from pyagent.store.neo4j.checkpoints import Neo4jCheckpointDatabase
 from pyagent.store.neo4j.connection import CommitUnknown, Connection, Work, row
 from pyagent.store.neo4j.values import moment
 from pyagent.store.recent import RecentEvents
-from pyagent.store.upkeep import StoreStats
+from pyagent.store.upkeep import Compacted, StoreStats
 
 if TYPE_CHECKING:
     from neo4j import AsyncManagedTransaction
@@ -447,6 +447,13 @@ class Neo4jStore:
         from pyagent.store.checkpoints import StoreSaver  # imports LangGraph's parts: only for those who want it
 
         return StoreSaver(self._checkpoints)
+
+    async def compact(self) -> Compacted:
+        """Remove what nothing refers to; the database's files are its own affair, and the notes say so."""
+        before = await self.connection.read(upkeep.bytes_of)
+        await self.sweep()
+        after = await self.connection.read(upkeep.bytes_of)
+        return Compacted(before=before, after=after, notes=upkeep.COMPACTED)
 
     async def sweep(self) -> int:
         """Remove what crashes have left behind and nothing refers to; returns how many chunks went."""

@@ -47,8 +47,9 @@ from pyagent.store.sqlite import (
     upkeep,
 )
 from pyagent.store.sqlite.checkpoints import SqliteCheckpointDatabase
+from pyagent.store.sqlite.compact import compact
 from pyagent.store.sqlite.database import BUSY_LIMIT, Database, Synchronous
-from pyagent.store.upkeep import StoreStats
+from pyagent.store.upkeep import Compacted, StoreStats
 
 if TYPE_CHECKING:
     from pyagent.store.checkpoints import StoreSaver
@@ -454,6 +455,14 @@ class SqliteStore:
             await asyncio.sleep(0)
         await asyncio.to_thread(self._files.remove_leftovers, time.time() - _LEFTOVER_AGE)
         return removed
+
+    async def compact(self) -> Compacted:
+        """Give free pages back to the disk. Raises `StoreFull`, `RunsAtWork`, `StoreBusy`."""
+        before = await asyncio.to_thread(upkeep.bytes_of, self.path, self._files)
+        await self.sweep()
+        notes = await compact(self.database, self._clock())
+        after = await asyncio.to_thread(upkeep.bytes_of, self.path, self._files)
+        return Compacted(before=before, after=after, notes=notes)
 
     @staticmethod
     def _prepared(blobs: Sequence[tuple[str, bytes]]) -> tuple[list[commits.KeptBlob], dict[str, bytes]]:

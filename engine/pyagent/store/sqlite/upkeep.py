@@ -92,7 +92,6 @@ def stats(connection: sqlite3.Connection, path: Path, files: BlobFiles) -> Store
         return int(connection.execute(query).fetchone()[0] or 0)
 
     oldest = connection.execute("SELECT min(created_at) FROM runs").fetchone()[0]
-    beside = [path, path.with_name(path.name + "-wal"), *(files.path(digest) for digest in files.digests())]
     return StoreStats(
         runs=dict(connection.execute("SELECT status, count(*) FROM run_state GROUP BY status")),
         graphs=number("SELECT count(DISTINCT graph_id) FROM graphs"),
@@ -102,9 +101,15 @@ def stats(connection: sqlite3.Connection, path: Path, files: BlobFiles) -> Store
         messages=number("SELECT count(*) FROM messages"),
         blobs=number("SELECT count(*) FROM blobs"),
         blob_bytes=number("SELECT sum(size) FROM blobs"),
-        bytes=sum(file.stat().st_size for file in beside if file.exists()),
+        bytes=bytes_of(path, files),
         oldest=rows.moment_or_none(oldest),
     )
+
+
+def bytes_of(path: Path, files: BlobFiles) -> int:
+    """What the store takes on the disk: the database, its log of writes, and the blobs in files."""
+    beside = [path, path.with_name(path.name + "-wal"), *(files.path(digest) for digest in files.digests())]
+    return sum(file.stat().st_size for file in beside if file.exists())
 
 
 def _events(connection: sqlite3.Connection) -> int:
