@@ -76,10 +76,15 @@ class ActiveGraphs:
         self.engine = engine
         self._documents: dict[str, Document] = {}
         self._triggers: dict[str, tuple[Activation, list[LiveTrigger]]] = {}
+        self._seen: list[Activation] | None = None
+        """What the store said the last time; the same list says the same."""
+        self._found: list[LiveTrigger] = []
 
     async def triggers(self) -> list[LiveTrigger]:
         """Every live trigger, by graph and place in the file. What cannot be read any more is told as a problem."""
         activations = await self.engine.store.activations()
+        if activations is self._seen:
+            return self._found
         found: dict[str, tuple[Activation, list[LiveTrigger]]] = {}
         for activation in activations:
             known = self._triggers.get(activation.graph_id)
@@ -89,7 +94,9 @@ class ActiveGraphs:
         self._triggers = found
         hashes = {activation.graph_hash for activation in activations}
         self._documents = {hash: kept for hash, kept in self._documents.items() if hash in hashes}
-        return [trigger for _, triggers in found.values() for trigger in triggers]
+        self._found = [trigger for _, triggers in found.values() for trigger in triggers]
+        self._seen = activations
+        return self._found
 
     async def _read(self, activation: Activation) -> list[LiveTrigger]:
         try:

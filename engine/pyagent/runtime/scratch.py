@@ -30,4 +30,6 @@ def scratch_directory(run_id: str) -> Path:
 
 def remove_scratch(run_id: str) -> None:
     """Remove the run's scratch directory; what cannot be removed is left to the next clean-up."""
-    shutil.rmtree(scratch_root() / run_id, ignore_errors=True)
+    path = scratch_root() / run_id
+    if path.exists():  # few runs have one
+        shutil.rmtree(path, ignore_errors=True)

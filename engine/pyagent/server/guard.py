@@ -11,7 +11,7 @@ from http.cookies import CookieError, SimpleCookie
 from time import perf_counter
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -52,6 +52,8 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
+_RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in _HEADERS.items()]
+_NO_STORE = (b"cache-control", b"no-store")
 _LOCKED = """<!doctype html><html lang="en"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width,initial-scale=1"><title>PyAgent</title>
 <link rel="icon" href="/static/icon.svg">
@@ -111,11 +113,7 @@ class Guard:
             if message["type"] == "http.response.start":
                 started = True
                 self.count(scope, int(message["status"]), perf_counter() - came)
-                headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
-                    headers.setdefault(name, value)
-                if not scope["path"].startswith("/static/"):
-                    headers.setdefault("Cache-Control", "no-store")
+                _add_headers(message, stored=scope["path"].startswith("/static/"))
             await send(message)
 
         refusal = self._refusal(scope)
@@ -242,6 +240,16 @@ class Guard:
             ),
             {"WWW-Authenticate": "Bearer"},
         )
+
+
+def _add_headers(message: Message, *, stored: bool) -> None:
+    """Give an answer that begins the headers of all answers, where it has none of its own; `stored`: browsers may."""
+    headers = list(message.get("headers", ()))
+    own = {name.lower() for name, _ in headers}
+    headers += [header for header in _RAW_HEADERS if header[0] not in own]
+    if not stored and _NO_STORE[0] not in own:
+        headers.append(_NO_STORE)
+    message["headers"] = headers
 
 
 def _too_large(most: int) -> Refused:

@@ -23,7 +23,7 @@ from pyagent.runtime.checking import GraphChecker
 from pyagent.runtime.inputs import needed_consents
 from pyagent.runtime.inspect import step_data
 from pyagent.runtime.live_triggers import LiveTrigger, live_triggers
-from pyagent.runtime.log import decode
+from pyagent.runtime.log import decode, encode
 from pyagent.runtime.trace import read_labels
 from pyagent.sdk.sources import Endpoint, Occurrence
 from pyagent.server.context import ServerContext
@@ -47,6 +47,8 @@ PRODUCTION = "/webhooks/"
 TEST = "/webhooks-test/"
 LISTEN_SECONDS = 300.0
 """How long somebody listens at a test address."""
+_FIRST_WAIT = 0.1
+"""Seconds that a run which begins here is waited for before it is watched what else may come."""
 _LOOK_PAUSE = 0.01
 """Seconds between two looks at a run that another worker executes: every commit of any run wakes who waits."""
 _FORBIDDEN_HEADERS = frozenset(
@@ -268,10 +270,17 @@ class Webhooks:
     async def _ended(self, run: Run, seconds: float, request: Request) -> Run:
         """The run when it has ended, or as it stands after that time, or when nobody waits for it any more."""
         engine = self.context.engine
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        driving = engine.under_way(run.id)
+        if driving is not None:
+            # Nearly all such runs are over before their senders could lose patience.
+            await asyncio.wait({driving}, timeout=min(_FIRST_WAIT, seconds))
+            if (found := _result(driving)) is not None and found.status in ENDED:
+                return found
 
         async def ended() -> None:
-            # Where the run is driven here, how that ends is known without a look.
-            if (driving := engine.under_way(run.id)) is not None:
+            if driving is not None:
                 await asyncio.wait({driving})
             while True:
                 mark = engine.store.mark()
@@ -286,7 +295,7 @@ class Webhooks:
 
         tasks = [asyncio.create_task(one) for one in (ended(), gone(), self.context.stopping.wait())]
         try:
-            await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, timeout=until - loop.time(), return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in tasks:
                 task.cancel()
@@ -365,6 +374,11 @@ def _preflight(endpoint: Endpoint, origin: str | None) -> Response:
     return Response(None, 204, headers)
 
 
+def _result(driving: asyncio.Task[Run | None]) -> Run | None:
+    """How a run stands after it was driven; None where that is not over, or did not go well."""
+    return driving.result() if driving.done() and not driving.cancelled() and driving.exception() is None else None
+
+
 def _look(run: Run) -> Response:
     """The run has been started; where to look for it."""
     address = f"/api/v1/runs/{run.id}"
@@ -372,7 +386,7 @@ def _look(run: Run) -> Response:
 
 
 def _json(value: Any) -> Response:
-    return Response(json.dumps(value, ensure_ascii=False).encode(), 200, media_type="application/json")
+    return Response(encode(value), 200, media_type="application/json")
 
 
 def _response(outputs: Any, run: Run) -> Response:

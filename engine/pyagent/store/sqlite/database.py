@@ -166,8 +166,12 @@ class Database:
 
     def foreign_version(self) -> int:
         """A number that changes when any other connection has committed to the file."""
-        with self._write_lock:
+        with self._write_lock, self._translated():
             return self._opened(self._writer).execute("PRAGMA data_version").fetchone()[0]
+
+    async def foreign_version_soon(self) -> int:
+        """As `foreign_version`, when no other process locks the file."""
+        return await self._patiently(self.foreign_version)
 
     def _write_once(self, change: Callable[[sqlite3.Connection], T], durable: bool) -> T:
         with self._write_lock, self._translated():

@@ -27,6 +27,12 @@ def put_graph(connection: sqlite3.Connection, graph_id: str, hash: str, text: st
     )
 
 
+def is_latest_graph(connection: sqlite3.Connection, graph_id: str, hash: str) -> bool:
+    """Whether putting the version would change nothing."""
+    latest = "SELECT hash FROM graphs WHERE graph_id = ? ORDER BY put DESC LIMIT 1"
+    return connection.execute(latest, (graph_id,)).fetchone() == (hash,)
+
+
 def get_graph(connection: sqlite3.Connection, hash: str) -> GraphVersion:
     """The version with this hash. Raises `NotFound`."""
     row = connection.execute("SELECT graph_id, hash, text, created_at FROM graphs WHERE hash = ?", (hash,)).fetchone()

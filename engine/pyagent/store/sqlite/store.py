@@ -93,6 +93,8 @@ class SqliteStore:
         self._foreign_mark = 0
         """The mark of the last poll that found other processes' commits."""
         self._recent = RecentEvents(batches.unpack_events)
+        self._active: tuple[int, list[Activation]] | None = None
+        """What is active, as of a foreign version."""
         self._next_look = 0.0
         self._poller: asyncio.Task[None] | None = None
 
@@ -118,7 +120,8 @@ class SqliteStore:
 
     async def put_graph(self, graph_id: str, hash: str, text: str) -> None:
         """Keep a version and make it the graph's latest; the text that came first with a hash stays."""
-        await self.database.write(lambda to: runs.put_graph(to, graph_id, hash, text, self._clock()))
+        if not await self.database.read(lambda of: runs.is_latest_graph(of, graph_id, hash)):
+            await self.database.write(lambda to: runs.put_graph(to, graph_id, hash, text, self._clock()))
 
     async def get_graph(self, hash: str) -> GraphVersion:
         """Raises `NotFound`."""
@@ -139,22 +142,29 @@ class SqliteStore:
         made = await self.database.write(
             lambda to: activations.activate(to, graph_id, graph_hash, claims, actor, self._clock())
         )
+        self._active = None
         self._changes.notify()
         return made
 
     async def deactivate(self, graph_id: str) -> bool:
         """Let the world start the graph no more; False if it was not active."""
         found = await self.database.write(lambda to: activations.deactivate(to, graph_id))
+        self._active = None
         self._changes.notify()
         return found
 
     async def activations(self) -> list[Activation]:
         """What is active, by graph id."""
-        return await self.database.read(activations.listed)
+        # Asked for by every request to a webhook; read again when another connection has committed anything.
+        version = await self.database.foreign_version_soon()
+        if self._active is None or self._active[0] != version:
+            self._active = version, await self.database.read(activations.listed)
+        return self._active[1]
 
     async def set_problem(self, graph_id: str, node: str, problem: Mapping[str, Any] | None) -> None:
         """Keep why a trigger does not work; None: it works."""
         await self.database.write(lambda to: activations.set_problem(to, graph_id, node, problem))
+        self._active = None
 
     # runs
 
