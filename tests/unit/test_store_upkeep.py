@@ -287,7 +287,7 @@ class TestCompact:
             assert len(await source.read_log(run.id)) == written
         finally:
             await other.close()
-        assert (await check_store(source))[1] == []
+        assert await source.faults() == []
 
     async def test_without_room_on_the_disk_nothing_is_done(
         self, source: SqliteStore, monkeypatch: pytest.MonkeyPatch
