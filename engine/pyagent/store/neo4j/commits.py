@@ -62,11 +62,9 @@ CALL (r, before) {
     MERGE (s:Step {run: $run, step: step.step})
     ON CREATE SET s.position = before + step.place, s.new = true
     SET s += step.values
-    MERGE (a:Attempt {run: $run, step: step.step, number: step.values.attempt})
-    ON CREATE SET a.new = true
+    MERGE (s)-[:HAS_ATTEMPT]->(a:Attempt {number: step.values.attempt})
     SET a.status = step.values.status, a.started_at = step.values.started_at, a.ended_at = step.values.ended_at,
         a.error_code = step.values.error_code
-    FOREACH (_ IN CASE WHEN a.new THEN [1] ELSE [] END | CREATE (s)-[:HAS_ATTEMPT]->(a) REMOVE a.new)
     FOREACH (_ IN CASE WHEN s.new THEN [1] ELSE [] END | CREATE (r)-[:HAS_STEP]->(s))
     WITH r, s, step WHERE s.new
     REMOVE s.new

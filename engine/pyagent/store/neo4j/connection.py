@@ -104,6 +104,22 @@ class Connection:
                     return None
                 raise
 
+    async def read_at_once(self, query: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+        """The records of one query that reads, in one round trip; after an error that passes it is run by `read`."""
+        from neo4j.exceptions import DriverError, Neo4jError
+
+        driver: Any = self._opened()
+        with self.translated():
+            try:
+                async with driver.session(
+                    database=self.database, bookmark_manager=self._bookmarks, default_access_mode="READ"
+                ) as session:
+                    return await _records(await session.run(query, parameters))
+            except (DriverError, Neo4jError) as error:
+                if not error.is_retryable():
+                    raise
+        return await self.read(lambda of: rows(of, query, **parameters))
+
     def _opened(self) -> AsyncDriver:
         if self._driver is None:
             raise StoreUnavailable("The store is not open.", hint="Call `await store.open()` first.")
@@ -193,7 +209,10 @@ class CommitUnknown(StoreUnavailable):
 
 async def rows(transaction: AsyncManagedTransaction, query: str, **parameters: Any) -> list[dict[str, Any]]:
     """The records of a query, as dictionaries."""
-    result = await transaction.run(query, parameters)  # pyright: ignore[reportArgumentType]
+    return await _records(await transaction.run(query, parameters))  # pyright: ignore[reportArgumentType]
+
+
+async def _records(result: Any) -> list[dict[str, Any]]:
     # Not `data()`: it walks through bytes one by one, four seconds for a megabyte.
     return [dict(zip(record.keys(), record.values(), strict=True)) async for record in result]
 

@@ -34,7 +34,6 @@ _FIRST = (
     "CREATE CONSTRAINT pyagent_key IF NOT EXISTS FOR (n:StartKey) REQUIRE (n.owner, n.graph_id, n.key) IS UNIQUE",
     "CREATE CONSTRAINT pyagent_entry IF NOT EXISTS FOR (n:Entry) REQUIRE (n.run, n.seq) IS UNIQUE",
     "CREATE CONSTRAINT pyagent_step IF NOT EXISTS FOR (n:Step) REQUIRE (n.run, n.step) IS UNIQUE",
-    "CREATE CONSTRAINT pyagent_attempt IF NOT EXISTS FOR (n:Attempt) REQUIRE (n.run, n.step, n.number) IS UNIQUE",
     "CREATE CONSTRAINT pyagent_event IF NOT EXISTS FOR (n:Event) REQUIRE n.cursor IS UNIQUE",
     "CREATE CONSTRAINT pyagent_message IF NOT EXISTS FOR (n:Message) REQUIRE n.id IS UNIQUE",
     "CREATE CONSTRAINT pyagent_posted IF NOT EXISTS FOR (n:Posted) REQUIRE (n.run, n.once) IS UNIQUE",
@@ -67,6 +66,7 @@ _RETENTION = ("CREATE INDEX pyagent_key_until IF NOT EXISTS FOR (n:StartKey) ON 
 
 _LINE = (
     "CREATE CONSTRAINT pyagent_group IF NOT EXISTS FOR (n:Group) REQUIRE (n.priority, n.fairness) IS UNIQUE",
+    "CREATE INDEX pyagent_group_line IF NOT EXISTS FOR (n:Group) ON (n.rank, n.place)",
     "CREATE INDEX pyagent_run_queued IF NOT EXISTS FOR (n:Run) ON (n.status, n.priority, n.fairness, n.number)",
     "CREATE INDEX pyagent_run_wake IF NOT EXISTS FOR (n:Run) ON (n.status, n.wake_at)",
     "CREATE INDEX pyagent_run_busy IF NOT EXISTS FOR (n:Run) ON (n.status, n.slot)",
@@ -76,10 +76,13 @@ _LINE = (
     " MERGE (c:Counter {name: 'line'}) ON CREATE SET c.value = value",
     "MATCH (r:Run {status: 'queued'})-[:HAS_LEASE]->(l:Lease) WHERE l.owner IS NULL"
     " WITH r.priority AS priority, r.fairness AS fairness, min(r.number) AS place"
-    " MERGE (g:Group {priority: priority, fairness: fairness}) ON CREATE SET g.place = place, g.begun = 0",
+    " MERGE (g:Group {priority: priority, fairness: fairness}) ON CREATE SET g.rank = -priority, g.place = place, g.begun = 0",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _RETENTION, _LINE)
+_ATTEMPTS = ("DROP CONSTRAINT pyagent_attempt IF EXISTS",)
+"""Attempts are found by their steps."""
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _RETENTION, _LINE, _ATTEMPTS)
 """Script n takes the schema from version n to n + 1; each statement may be run again after a crash in between."""
 COUNTERS = ("event", "forgotten", "line", "message", "run", "version")
 

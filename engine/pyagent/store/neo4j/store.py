@@ -81,7 +81,7 @@ class Neo4jStore:
         await self.connection.open()
         try:
             await schema.migrate(self.connection)
-            self._seen = await self.connection.read(streams.counters)
+            self._seen = await streams.counters(self.connection)
         except BaseException:
             await self.connection.close()
             raise
@@ -292,7 +292,7 @@ class Neo4jStore:
 
     async def messages(self, run_id: str, signals: Sequence[tuple[str, str]] = ()) -> list[Message]:
         """What no commit has consumed, oldest first. Raises `NotFound`."""
-        return await self.connection.read(lambda of: streams.messages(of, run_id, signals))
+        return await streams.messages(self.connection, run_id, signals)
 
     # events
 
@@ -312,7 +312,7 @@ class Neo4jStore:
 
     async def last_cursor(self) -> int:
         """The cursor of the newest event; 0 when there is none."""
-        return (await self.connection.read(streams.counters)).get("event", 0)
+        return (await streams.counters(self.connection))["event"]
 
     async def follow(self, after: int = 0, run_id: str | None = None) -> AsyncIterator[Sequence[Event]]:
         """Batches of events after the cursor, for ever; other processes' within about `POLL_INTERVAL`."""
@@ -353,7 +353,7 @@ class Neo4jStore:
             await asyncio.sleep(self._next_look - loop.time())
             self._next_look = loop.time() + POLL_INTERVAL
             try:
-                seen = await self.connection.read(streams.counters)
+                seen = await streams.counters(self.connection)
             except StoreError:
                 self._changes.notify()  # who waits will read, and get the error
                 return

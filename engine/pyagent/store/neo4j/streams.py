@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyagent.store import codec
 from pyagent.store.base import Event, Message, MessageKind, NewEvent, events_forgotten
-from pyagent.store.neo4j.connection import do, row, rows
+from pyagent.store.neo4j.connection import Connection, do, row, rows
 from pyagent.store.neo4j.values import moment, no_run
 
 if TYPE_CHECKING:
@@ -66,10 +66,14 @@ RETURN p.message AS message
 """
 _KEEP_POSTED = "CREATE (:Posted {run: $run, once: $once, message: $message})"
 _MESSAGES = """
-MATCH (m:Message) WHERE m.run = $run AND m.id > 0 RETURN m {.*} AS message
-UNION
-UNWIND $signals AS signal
-MATCH (m:Message) WHERE m.name = signal[0] AND m.key = signal[1] AND m.run IS NULL RETURN m {.*} AS message
+MATCH (r:Run {id: $run})
+RETURN COLLECT { MATCH (m:Message) WHERE m.run = $run AND m.id > 0 RETURN m {.*} } + COLLECT {
+    UNWIND $signals AS signal
+    MATCH (m:Message) WHERE m.name = signal[0] AND m.key = signal[1] AND m.run IS NULL RETURN m {.*}
+} AS messages
+"""
+_COUNTERS = """
+MATCH (c:Counter) WHERE c.name IN ['event', 'message', 'version'] RETURN c.name AS name, c.value AS value
 """
 
 
@@ -140,10 +144,9 @@ async def forgotten(of: AsyncManagedTransaction) -> int:
     return 0 if found is None else int(found["value"])
 
 
-async def counters(of: AsyncManagedTransaction) -> dict[str, int]:
+async def counters(of: Connection) -> dict[str, int]:
     """How many events, messages and versions of graphs there have ever been: what a follower looks at."""
-    query = "MATCH (c:Counter) WHERE c.name IN ['event', 'message', 'version'] RETURN c.name AS name, c.value AS value"
-    return {one["name"]: one["value"] for one in await rows(of, query)}
+    return {one["name"]: one["value"] for one in await of.read_at_once(_COUNTERS, {})}
 
 
 async def post(
@@ -178,10 +181,13 @@ async def post(
     return int(made["id"])
 
 
-async def messages(of: AsyncManagedTransaction, run_id: str, signals: Sequence[tuple[str, str]]) -> list[Message]:
-    """What the run has been sent and no commit has consumed, and unaddressed signals by name and key."""
-    await exists(of, run_id)
-    found = await rows(of, _MESSAGES, run=run_id, signals=[list(signal) for signal in dict.fromkeys(signals)])
+async def messages(of: Connection, run_id: str, signals: Sequence[tuple[str, str]]) -> list[Message]:
+    """What the run has been sent and no commit has consumed, and unaddressed signals by name and key. Raises
+    `NotFound`."""
+    asked = {"run": run_id, "signals": [list(signal) for signal in dict.fromkeys(signals)]}
+    found = await of.read_at_once(_MESSAGES, asked)
+    if not found:
+        raise no_run(run_id)
     return sorted(
         (
             Message(
@@ -195,7 +201,7 @@ async def messages(of: AsyncManagedTransaction, run_id: str, signals: Sequence[t
                 actor=message["actor"],
                 at=moment(message["at"]),
             )
-            for message in (one["message"] for one in found)
+            for message in found[0]["messages"]
         ),
         key=lambda message: message.id,
     )
