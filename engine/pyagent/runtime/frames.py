@@ -17,14 +17,15 @@ from pyagent.runtime.rules import Frame, StepId
 from pyagent.sdk.items import Item, Items, ItemSource
 
 NO_ITEMS = Items.of(())
-_new: Callable[[type[StepKey], tuple[object, ...]], object] = tuple[object, ...].__new__
+new_key = cast("Callable[[type[StepKey], tuple[object, ...]], StepKey]", tuple[object, ...].__new__)
+"""Makes a step's key of its parts in half the time that `StepKey(...)` takes."""
 _FEW = 16
 """Items of one element's result that are taken out of their pages at once."""
 
 
 def key_in(frame: str, step: StepId) -> StepKey:
-    """The key of a frame's step, made in half the time that `StepKey(...)` takes."""
-    return cast(StepKey, _new(StepKey, (frame, *step)))
+    """The key of a frame's step."""
+    return new_key(StepKey, (frame, *step))
 
 
 @dataclass(slots=True)
@@ -88,6 +89,8 @@ class Expansion:
     ended: int = 0
     opening: bool = False
     """Frames are being opened. One that ends at once leaves it to who opened it to open the next."""
+    prefix: str = ""
+    """Of the names of a map's frames."""
     kept: dict[int, str] = field(default_factory=lambda: {})
     """Names of the frames that the state holds, by element."""
     results: dict[int, Item | list[Item] | Items] = field(default_factory=lambda: {})
@@ -97,7 +100,11 @@ class Expansion:
 
     def frame(self, element: int) -> str:
         """The name of the frame of one element, or of the called graph."""
-        return self.step.called_frame if self.kind == "call" else self.step.element_frame(element)
+        if self.kind == "call":
+            return self.step.called_frame
+        if not self.prefix:
+            self.prefix = self.step.element_frame(0)[:-2]
+        return f"{self.prefix}{element}]"
 
     def entry(self, element: int) -> Items:
         """What the frame of an element without a result begins with."""
@@ -106,11 +113,15 @@ class Expansion:
 
     def keep(self, element: int, result: Items) -> None:
         """Keep what an element has put out."""
-        if len(result) > _FEW:
+        size = len(result)
+        if size > _FEW:
             self.results[element] = result
             return
-        made = list(self._derived(element, result))
-        self.results[element] = made[0] if len(made) == 1 else made
+        if size == 1:
+            item = result[0]
+            self.results[element] = Item(item.json, item.binary, self._sources(element))
+        else:
+            self.results[element] = list(self._derived(element, result))
         self.elements[element] = NO_ITEMS
 
     def all_results(self) -> Iterable[Item]:
@@ -124,10 +135,14 @@ class Expansion:
                 case Items() as items:
                     yield from self._derived(element, items)
 
-    def _derived(self, element: int, result: Items) -> Iterable[Item]:
+    def _sources(self, element: int) -> tuple[ItemSource, ...]:
         found, start = self.elements[element], self.starts[element]
-        size = 1 if isinstance(found, Item) else len(found)
-        sources = tuple([ItemSource(start + number) for number in range(size)])
+        if isinstance(found, Item):
+            return (ItemSource(start),)
+        return tuple([ItemSource(start + number) for number in range(len(found))])
+
+    def _derived(self, element: int, result: Items) -> Iterable[Item]:
+        sources = self._sources(element)
         for item in result:
             yield Item(item.json, item.binary, sources)
 
@@ -170,13 +185,11 @@ def writes_inside(body: Body | None) -> bool:
 
 def leaf_items(frame: FrameState, outcomes: Mapping[StepKey, Outcome]) -> Items:
     """What a body's last nodes put out, in the order of the file (SEMANTICS 15)."""
-    parts = [
-        items
-        for node in frame.nodes.leaves
-        for key in sorted(frame.steps.get(node, ()))
-        for port, items in outcomes[key].outputs.items()
-        if port != "error"
-    ]
+    parts: list[Items] = []
+    for node in frame.nodes.leaves:
+        steps = frame.steps.get(node, ())
+        for key in sorted(steps) if len(steps) > 1 else steps:
+            parts += [items for port, items in outcomes[key].outputs.items() if port != "error"]
     return Items.concat(parts) if parts else NO_ITEMS
 
 

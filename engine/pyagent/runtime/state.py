@@ -23,6 +23,7 @@ from pyagent.runtime.frames import (
     expansion_outputs,
     key_in,
     leaf_items,
+    new_key,
     writes_inside,
 )
 from pyagent.runtime.log import Entry, Outputs, StepKey, one_item
@@ -157,7 +158,7 @@ class RunState(RunBook):
 
     def _begin(self, frame: FrameState, found: Sequence[Ready], changes: Changes) -> None:
         """Steps of the frame have become ready."""
-        before = self.steps
+        before, name = self.steps, frame.name
         self.steps = before + len(found)
         if self.steps > self._max_steps and self.failure is None:
             many = TooManySteps(f"the run has more than {self._max_steps} steps, those of its maps and calls included")
@@ -165,7 +166,7 @@ class RunState(RunBook):
             changes.cancel.extend((key, "failed") for key in self.startable)
         for ready in found:
             before += 1
-            key = key_in(frame.name, ready.step)
+            key = new_key(StepKey, (name, *ready.step))
             self.startable[key] = before
             self.deliveries[key] = ready.deliveries
             changes.ready.append(key)
@@ -179,14 +180,14 @@ class RunState(RunBook):
 
     def _end_in(self, frame: FrameState, key: StepKey, outputs: Outputs, changes: Changes, more: bool = False) -> None:
         """Ask the rules what follows from a step's end with these outputs, none of them empty."""
-        rules, step = frame.rules, key.id
-        ready = None if more else rules.end_straight(step, outputs)
+        rules = frame.rules
+        ready = None if more else rules.end_straight(key[1:], outputs)
         if ready is None:
             counts = {port: len(items) for port, items in outputs.items()}
-            self._decide(frame, rules.end_branching(step, counts, more), changes)
-            return
-        self._begin(frame, ready, changes)
-        if rules.ended:
+            self._decide(frame, rules.end_branching(key.id, counts, more), changes)
+        elif ready:
+            self._begin(frame, ready, changes)
+        elif rules.ended:
             self._close(frame, changes)
 
     def _decide(self, frame: FrameState, decisions: Decisions, changes: Changes) -> None:

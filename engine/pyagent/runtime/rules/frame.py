@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence, Sized
 from pyagent.errors import RunError, Where
 from pyagent.runtime.rules.ancestry import Ancestry
 from pyagent.runtime.rules.losers import is_doomed, losers
-from pyagent.runtime.rules.plan import NOWHERE, Plan, PlanEdge, Straight
+from pyagent.runtime.rules.plan import NOWHERE, Plan, PlanEdge
 from pyagent.runtime.rules.state import ENDED, RUNNING, SKIPPED, Iteration, LoopRun, Waiting, copied
 from pyagent.runtime.rules.types import INPUT, Decisions, Delivery, Ready, RuleFailure, StepId
 
@@ -101,16 +101,21 @@ class Frame:
         starts = self.plan.starts
         if not starts or len(starts) > self._max_steps:
             return None
-        return self._go(starts)
+        root, running = self._root, self._running
+        for start in starts:
+            running[start.ready.step] = root
+            root.status[start.target] = RUNNING
+        self._started = len(starts)
+        return [start.ready for start in starts]
 
-    def end_straight(self, step: StepId, outputs: Mapping[str, Sized]) -> Sequence[Ready] | None:
+    def end_straight(self, step: tuple[str, tuple[int, ...]], outputs: Mapping[str, Sized]) -> Sequence[Ready] | None:
         """What `end_step` makes ready, if that is all that it decides; else None, and nothing has changed.
 
         `outputs` are items by port, none of them empty. So it is where a step outside loops delivers on all its
         edges, and their targets have no other: by far the most frequent case. `ended` tells the rest.
         """
         plan = self.plan
-        node = plan.index.get(step.node)
+        node = plan.index.get(step[0])
         edges = plan.straight[node] if node is not None else None
         if (
             node is None
@@ -120,21 +125,20 @@ class Frame:
             or self._started + len(edges) > self._max_steps
         ):
             return None
-        for edge in edges:
-            if edge.port not in outputs:
+        for port, _, _ in edges:
+            if port not in outputs:
                 return None
-        if self._running.pop(step, None) is None:
+        own, running = plan.steps[node], self._running
+        root = running.pop(own, None) if step == own else None
+        if root is None:
             return None
-        self._ended.append(plan.steps[node])
-        self._root.status[node] = ENDED
-        return self._go(edges)
-
-    def _go(self, edges: Sequence[Straight]) -> list[Ready]:
-        root = self._root
+        self._ended.append(own)
+        status = root.status
+        status[node] = ENDED
         found: list[Ready] = []
         for _, target, ready in edges:
-            self._running[ready.step] = root
-            root.status[target] = RUNNING
+            running[ready.step] = root
+            status[target] = RUNNING
             found.append(ready)
         self._started += len(found)
         return found
@@ -252,11 +256,11 @@ class Frame:
             else:
                 self._skip(scope, node, decisions)
             return
+        need = self.plan.need[node]
         join = scope.joins.get(node)
         if join is None:
-            join = scope.await_edges(node, len(self.plan.incoming[node]))
+            join = scope.await_edges(node, len(self.plan.incoming[node]), need > 0)
         join.open -= closes
-        need = self.plan.need[node]
         if need:
             self._arrive_at_partial(scope, edge, join, need, deliveries, closes, decisions)
             return
@@ -305,7 +309,7 @@ class Frame:
     def _give_up(self, scope: Iteration, home: int, decisions: Decisions) -> None:
         """Skip what can never run in a new scope."""
         for node in self.plan.hopeless.get(home, ()):
-            join = scope.await_edges(node, len(self.plan.incoming[node]))
+            join = scope.await_edges(node, len(self.plan.incoming[node]), True)
             join.met_at = len(self._ended)
             self._skip(scope, node, decisions)
 

@@ -30,7 +30,8 @@ class Waiting:
 
     __slots__ = ("closed", "dead", "delivered", "deliveries", "met_at", "open", "ran")
 
-    def __init__(self, edges: int) -> None:
+    def __init__(self, edges: int, early: bool) -> None:
+        """`early`: it may be met before all edges are closed (`any`, `N of M`)."""
         self.open = edges
         """Edges that are not closed yet."""
         self.deliveries: list[Delivery] = []
@@ -41,19 +42,20 @@ class Waiting:
         """It was met by deliveries: what comes now is recorded as ignored."""
         self.dead = 0
         """For `any` and `N of M`: edges that closed without a delivery."""
-        self.delivered: set[int] = set()
+        self.delivered: set[int] = set() if early else _NOBODY
         """For `any` and `N of M`: edges that delivered."""
-        self.closed: set[int] = set()
+        self.closed: set[int] = set() if early else _NOBODY
         """For `any` and `N of M`: edges that were closed when it was decided; ancestors are read from it."""
 
     def copy(self) -> Waiting:
         """An independent copy."""
-        twin = Waiting(self.open)
+        twin = Waiting(self.open, self.delivered is not _NOBODY)
         twin.deliveries = list(self.deliveries)
         twin.met_at, twin.ran = self.met_at, self.ran
         twin.dead = self.dead
-        twin.delivered = set(self.delivered)
-        twin.closed = set(self.closed)
+        if self.delivered is not _NOBODY:
+            twin.delivered = set(self.delivered)
+            twin.closed = set(self.closed)
         return twin
 
 
@@ -80,11 +82,11 @@ class Iteration:
         self.doomed: set[int] = _NOBODY
         """Nodes, here or in inner loops, that can only feed what is ignored (`losers: cancel`). `doom` adds to it."""
 
-    def await_edges(self, node: int, edges: int) -> Waiting:
-        """Begin the join of a node."""
+    def await_edges(self, node: int, edges: int, early: bool) -> Waiting:
+        """Begin the join of a node; `early` as for `Waiting`."""
         if self.joins is _NONE:
             self.joins = {}
-        join = self.joins[node] = Waiting(edges)
+        join = self.joins[node] = Waiting(edges, early)
         return join
 
     def enter(self, header: int) -> LoopRun:
