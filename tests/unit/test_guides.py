@@ -38,7 +38,7 @@ async def test_the_nodes_of_write_a_node_are_found_and_pass_their_tests(tmp_path
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"], cwd=tmp_path, timeout=60
     )
     assert result.ok, result.text + result.error_text
-    assert "5 passed" in result.text
+    assert "6 passed" in result.text
 
     monkeypatch.syspath_prepend(str(tmp_path))
     registry = Registry({"text": "text"})
@@ -47,7 +47,7 @@ async def test_the_nodes_of_write_a_node_are_found_and_pass_their_tests(tmp_path
         node_type = registry.get(used["use"])
         assert node_type is not None
         node_type.validate_params(used["with"])
-    assert [found.name for found in registry.all()] == ["text.longest", "text.words"]
+    assert [found.name for found in registry.all()] == ["text.lines", "text.longest", "text.words"]
 
 
 @pytest.mark.integration
