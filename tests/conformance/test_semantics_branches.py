@@ -55,8 +55,8 @@ async def test_settings_parallel_limits_steps_that_run_at_once(lab: Lab) -> None
             nonlocal running, most
             running += 1
             most = max(most, running)
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
+            for _ in range(50):
+                await asyncio.sleep(0)
             running -= 1
             return items
 

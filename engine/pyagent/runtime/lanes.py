@@ -39,18 +39,20 @@ class Lanes:
         self._context = copy_context()
         self._idle: deque[asyncio.Future[StepKey | None]] = deque()
         self._queue: deque[StepKey] = deque()
-        self.busy = 0
-        """Tasks that execute steps or wait for one."""
+        """Claimed steps with effects, for which there was no turn: `settings.parallel`."""
         self.carry_on = live.recorded is None
         """A task may execute one step after another."""
 
     async def start(self, key: StepKey) -> None:
-        """Have a claimed step executed: by a lane that has nothing to do, or else by a new one if there may be more."""
+        """Have a claimed step executed: by a lane that has nothing to do, or else by a new one. A step that would only
+        wait there for its turn is left to the lanes that there are."""
+        live = self._live
         if self._idle:
             self._idle.popleft().set_result(key)
             return
-        if self.carry_on and self._live.parallel is not None and self.busy >= self._live.parallel:
+        if self.carry_on and live.limit is not None and live.limit.locked() and live.state.node(key).effects != "none":
             self._queue.append(key)
+            live.crowded = True
             return
         begun = asyncio.Event()
         # The future is LangGraph's: its superstep waits for the task. Once begun, the task is in its books.
@@ -62,7 +64,7 @@ class Lanes:
         if not self.carry_on:
             return None
         if self._queue:
-            return self._queue.popleft()
+            return self._next()
         if not self._live.running:
             while self._idle:
                 self._idle.popleft().set_result(None)
@@ -74,6 +76,24 @@ class Lanes:
         finally:
             if not waiting.done() or waiting.cancelled():
                 self._idle.remove(waiting)
+
+    async def take_turns(self, key: StepKey | None) -> StepKey | None:
+        """What a task goes on with whose step has ended, where others wait for their turn: with the one that has waited
+        longest, and `key`, what it would have gone on with, is the last of them, if it needs a turn itself."""
+        if not self._queue:
+            return key
+        if key is None:
+            return self._next()
+        if self._live.state.node(key).effects == "none":
+            await self.start(self._next())
+            return key
+        self._queue.append(key)
+        return self._next()
+
+    def _next(self) -> StepKey:
+        key = self._queue.popleft()
+        self._live.crowded = bool(self._queue)
+        return key
 
     async def listen(self) -> None:
         """Have a task start the steps that messages and timers make ready while others run."""
@@ -87,14 +107,10 @@ class Lanes:
 async def run_lane(live: LiveRun, key: StepKey, lanes: Lanes) -> None:
     """Execute a step and what follows it, and then what other lanes pass on. Raises `StoreError`."""
     following: StepKey | None = key
-    lanes.busy += 1
-    try:
-        while following is not None:
-            await run_step(live, following, lanes)
-            await lanes.listen()
-            following = await lanes.more()
-    finally:
-        lanes.busy -= 1
+    while following is not None:
+        await run_step(live, following, lanes)
+        await lanes.listen()
+        following = await lanes.more()
 
 
 async def run_step(live: LiveRun, key: StepKey, lanes: Lanes | None) -> None:
@@ -115,7 +131,10 @@ async def run_step(live: LiveRun, key: StepKey, lanes: Lanes | None) -> None:
         except StepInterrupted:
             return
         following = await _follow(live, changes, lanes)
-        if live.journal.owes and not (following is not None and _settles(live, following)):
+        if live.crowded and lanes is not None:
+            following = await lanes.take_turns(following)
+        # At the end of a run the driver commits it, with how the run stands.
+        if live.journal.owes and live.state.ended is None and not (following and _settles(live, following)):
             await live.journal.flush()
         if following is None:
             return
@@ -144,7 +163,7 @@ async def _follow(live: LiveRun, changes: Changes, lanes: Lanes | None) -> StepK
             if key in live.running or key not in state.startable or state.ending:
                 continue
             live.claim(key)
-            if lanes.carry_on and not pure and following is None:
+            if lanes.carry_on and not pure and key == ready[-1]:
                 following = key
             else:
                 await lanes.start(key)

@@ -121,7 +121,7 @@ async def run_light(live: LiveRun, key: StepKey) -> Changes | None:
             outcome = _given(cast(Command, found)) if isinstance(raised, _Commanded) else _raised(raised)
             return await Step(live, key, node=node, ports=ports).settle(began, outcome)
         ready = changes.ready
-        if len(ready) != 1 or changes.finished or state.ending or state.paused:
+        if len(ready) != 1 or changes.finished or state.ending or state.paused or live.crowded:
             live.leave(key)
             return changes
         following = ready[0]

@@ -118,15 +118,15 @@ class LiveRun:
     """Steps that are ready and can only feed what will be ignored."""
     cut_short: list[Speech] = field(default_factory=list[Speech])
     """What tries said that was too much; told of when their steps have ended."""
-    parallel: int | None = field(init=False, default=None)
-    """Steps with effects that run at once; None: as many as there are."""
+    crowded: bool = False
+    """Steps wait for a turn that no lane has begun (`runtime.lanes`)."""
     _limit: asyncio.Semaphore | None = None
     _work_dir: Path | None = None
 
     def __post_init__(self) -> None:
-        self.parallel = self.state.program.graph.settings.parallel or self.default_parallel
-        if self.parallel is not None:
-            self._limit = asyncio.Semaphore(self.parallel)
+        parallel = self.state.program.graph.settings.parallel or self.default_parallel
+        if parallel is not None:
+            self._limit = asyncio.Semaphore(parallel)
 
     @property
     def limit(self) -> asyncio.Semaphore | None:
