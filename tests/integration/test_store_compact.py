@@ -49,8 +49,8 @@ async def test_a_process_that_is_killed_while_it_compacts_loses_nothing(tmp_path
     log = path.with_name("store.db-wal")
     for size in (2_000_000, 10_000_000):
         process = await compacting(path)
-        while process.returncode is None and not (log.exists() and log.stat().st_size > size):
-            await asyncio.sleep(0.002)  # noqa: ASYNC110 - another process's file
+        while process.returncode is None and not (log.exists() and log.stat().st_size > size):  # noqa: ASYNC110
+            await asyncio.sleep(0.002)
         if process.returncode is None:
             process.kill()
         await process.communicate()

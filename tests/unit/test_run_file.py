@@ -18,6 +18,8 @@ from engine_lab import graph
 from pyagent.errors import NotFound, RunError
 from pyagent.runtime.engine import Engine
 from pyagent.runtime.imported import ImportedRun, is_imported
+from pyagent.runtime.inspect import step_data
+from pyagent.runtime.run_cleaning import Cleaner, forms_of
 from pyagent.runtime.run_export import Exported, export_run
 from pyagent.runtime.run_file import BadRunFile
 from pyagent.runtime.run_import import DecidesOtherwise, RunExists, import_run
@@ -169,6 +171,26 @@ class TestRoundTrip:
         await export_run(engine, run.id, tmp_path / "run.zip")
         await import_run(Engine(target), tmp_path / "run.zip")
         assert (await target.get_run(run.id)).error == run.error
+
+    async def test_long_lists_keep_their_pages(self, source: SqliteStore, target: Store, tmp_path: Path) -> None:
+        many = graph(
+            {
+                "split": {"use": "data.split", "with": {"field": "numbers", "into": "n"}},
+                "even": {"use": "flow.filter", "with": {"when": "{{ $json.n % 2 == 0 }}"}},
+            },
+            ["split -> even"],
+            id="many",
+        )
+        run = await Engine(source).run(many, {"numbers": list(range(4_200))})
+        assert run.status == "completed"
+        await export_run(Engine(source), run.id, tmp_path / "run.zip")
+        assert (await import_run(Engine(target), tmp_path / "run.zip")).replayed
+        assert await target.read_log(run.id) == await source.read_log(run.id)
+        there = await step_data(Engine(target), run.id, "even")
+        assert [item.json["n"] for item in there.outputs["out"]][-1] == 4198
+        assert (await check_store(target))[1] == []
+        await export_run(Engine(source), run.id, tmp_path / "shapes.zip", without_data=True)
+        assert (await import_run(Engine(target), tmp_path / "shapes.zip", as_new=True)).replayed
 
 
 class TestNeverExecuted:
@@ -396,6 +418,7 @@ class TestBadFiles:
         newer = good.replace(b"pyagent-run 1 ", b"pyagent-run 2 ")
         assert await self.code(tmp_path / "bad.zip", newer) == "run_file.version"
 
+    @pytest.mark.filterwarnings("ignore:Duplicate name")
     async def test_a_part_with_a_path_for_a_name_is_refused(self, good: bytes, tmp_path: Path) -> None:
         for name in ("../../etc/passwd", "/etc/passwd", "runs/x/run.json", "blobs/../x", "manifest.json"):
             made = remade(good, tmp_path, more={name: b"{}"})
@@ -531,3 +554,52 @@ async def test_whatever_a_run_was_given_comes_out_again(tmp_path: Path, data: ob
     without.unlink(missing_ok=True)
     await export_run(Engine(one), run.id, without, without_data=True)
     assert (await import_run(Engine(other), without, as_new=True)).replayed
+
+
+JSON = st.recursive(
+    st.none() | st.integers() | st.text(max_size=6) | st.just("SECRET"),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4) | st.just("SECRET"), inner),
+    max_leaves=20,
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(value=JSON, before=st.text(max_size=5), after=st.text(max_size=5), without_data=st.booleans())
+def test_no_secret_is_left_wherever_it_stands(value: object, before: str, after: str, without_data: bool) -> None:
+    def hidden(part: object) -> object:
+        if isinstance(part, dict):
+            return {hidden(name): hidden(inner) for name, inner in part.items()}
+        if isinstance(part, list):
+            return [hidden(inner) for inner in part]
+        return part.replace("SECRET", before + SECRET + after) if isinstance(part, str) else part
+
+    cleaner = Cleaner(forms_of([SECRET]), without_data=without_data)
+    given_value = hidden(value)
+    for cleaned in (cleaner.value(given_value), cleaner.data({"message": given_value}), cleaner.whole(given_value)):
+        assert SECRET not in repr(cleaned)
+    text = json.dumps(given_value).encode()
+    assert SECRET.encode() not in cleaner.content(text, "application/json")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0abcdef.sig_nature",
+        "Authorization header: Bearer abcdefgh12345678",
+        "DB_PASSWORD=hunter2hunter2",
+        "xoxb-1234567890-abcdef",
+        "postgresql://ada:hunter22@db.example/x",
+    ],
+)
+def test_what_looks_like_a_secret_is_masked(text: str) -> None:
+    cleaned = Cleaner((), without_data=False).value(f"before {text} after")
+    assert "••••" in cleaned
+    assert cleaned.startswith("before ")
+    assert not any(word in cleaned for word in ("MIIE", "sig_nature", "12345678", "hunter2", "abcdef"))
+
+
+def test_other_forms_of_a_secret_are_known() -> None:
+    cleaner = Cleaner(forms_of(['p"w & ü/1']), without_data=False)
+    for text in ("p%22w%20%26%20%C3%BC%2F1", "p%22w+%26+%C3%BC%2F1", 'p\\"w & ü/1', "cCJ3ICYgw7wvMQ=="):
+        assert cleaner.value(f"x {text} y") == "x •••• y"

@@ -13,6 +13,15 @@ from pyagent.runtime.redact import MASK, redact
 
 SHORTEST = 4
 """Characters of the shortest value that is looked for; shorter ones stand in every text."""
+_SHAPES = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
+    r"|\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*"
+    r"|(?P<keep>\b(?:bearer|basic)\s+|\b[A-Za-z0-9_]*(?:password|secret|token|api_?key)\s*=\s*)"
+    r"[A-Za-z0-9+/_=.~-]{8,}"
+    r"|\b(?:xox[abeprs]-|github_pat_|glpat-|AIza)[A-Za-z0-9_-]{10,}",
+    re.IGNORECASE | re.DOTALL,
+)
+"""What looks like a secret beside what logs are cleaned of: better too much is taken out of a file than too little."""
 _NAMED = re.compile(
     r"(?:proxy-)?authorization|(?:set-)?cookie|(?:x[_-])?api[_-]?key|(?:access|refresh|id|auth|bearer|session|csrf)?"
     r"[_-]?token|(?:client[_-]?|shared[_-]?)?secret|pass(?:word|wd|phrase)|private[_-]?key|access[_-]?key",
@@ -122,9 +131,13 @@ class Cleaner:
     def _text(self, text: str) -> str:
         if (renamed := self.renamed.get(text)) is not None:
             return renamed
-        found = redact(text, self.secrets)
+        found = self.redacted(text)
         self.masked += found != text
         return found
+
+    def redacted(self, text: str) -> str:
+        """A text without secrets."""
+        return _SHAPES.sub(lambda found: (found["keep"] or "") + MASK, redact(text, self.secrets))
 
     def _object(self, value: Mapping[str, Any]) -> dict[str, Any]:
         found: dict[str, Any] = {}

@@ -17,7 +17,7 @@ from pyagent.graph.spec import GraphSpec
 from pyagent.graph.yaml import dump, load_text
 from pyagent.runtime.journal import encoded_entry, read_entries
 from pyagent.runtime.log import Entry, decode, encode
-from pyagent.runtime.redact import MASK, redact
+from pyagent.runtime.redact import MASK
 from pyagent.runtime.run_cleaning import Cleaner, forms_of, shape_of
 from pyagent.runtime.run_decisions import Decided, decisions, state_of
 from pyagent.runtime.run_file import FORMAT, RunFileWriter, remove
@@ -168,7 +168,7 @@ class _Export:
             bodies.append(encoded_entry(entry, made))
             blobs |= {self.writer.write_blob(content) for content in made.values()}
         records = [self._cleaned_step(record, cleaner) for record in steps]
-        found = self._replayed(run, entries, cleaned)
+        found = self._replayed(run, entries, cleaned, cleaner)
         if found is not None:
             with suppress(PyAgentError):
                 state = self._state(run)
@@ -198,13 +198,16 @@ class _Export:
         if found is not None:
             self.writer.write_lines(f"{place}/decisions.jsonl", found)
 
-    def _replayed(self, run: Run, entries: Sequence[Entry], cleaned: Sequence[Entry]) -> list[Decided] | None:
+    def _replayed(
+        self, run: Run, entries: Sequence[Entry], cleaned: Sequence[Entry], cleaner: Cleaner
+    ) -> list[Decided] | None:
         """What the log decides, as it is exported; None, and a note, if that cannot be told."""
         try:
             before = list(decisions(self._state(run, exported=False), entries))
             after = list(decisions(self._state(run), cleaned))
         except PyAgentError as error:
-            self.done.notes.append(f"The log of run {run.id} could not be replayed here: {error}")
+            said = error.code if self._without_data else cleaner.redacted(str(error))
+            self.done.notes.append(f"The log of run {run.id} could not be replayed here: {said}")
             return None
         if before != after:
             self.done.notes.append(f"Without what was taken out, the log of run {run.id} decides otherwise.")
@@ -353,7 +356,7 @@ def _clean_graph(graph: _Graph, cleaner: Cleaner) -> None:
             changed["pins"] = shape_of(data["pins"])
         else:
             del changed["pins"]
-    if changed != data or redact(graph.text, cleaner.secrets) != graph.text:
+    if changed != data or cleaner.redacted(graph.text) != graph.text:
         try:
             graph.spec = GraphSpec.model_validate(changed)
         except ValueError as error:

@@ -202,12 +202,13 @@ def _json(value: Any) -> bytes:
     try:
         return orjson.dumps(value)
     except TypeError:
-        # Integers beyond 64 bits and halves of characters, which events may hold.
-        return json.dumps(value, separators=(",", ":")).encode()
+        # Integers beyond 64 bits and halves of characters, which events may hold; the latter no other program can read.
+        return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
 
 
 def _object(text: bytes, name: str) -> dict[str, Any]:
     try:
+        orjson.loads(text)  # refuses halves of characters and what is no number, too
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise BadRunFile(f"{name} in the file of the run is no JSON: {error}") from error
