@@ -88,7 +88,7 @@ class Neo4jServer:
 
     def __init__(self) -> None:
         self.port = free_port()
-        self.password = secrets.token_urlsafe(12)
+        self.password = secrets.token_hex(12)
         self.home = Path(tempfile.mkdtemp(prefix="pyagent-neo4j-"))
         self._process: subprocess.Popen[str] | None = None
 
