@@ -176,6 +176,19 @@ async def test_one_failing_item_of_many_is_treated_as_its_policy_says(lab: Lab, 
     assert outputs["out"][-1].json == {"m": COUNT - 1, "key": str(COUNT - 1)}
 
 
+async def test_a_list_that_no_expression_or_script_can_hold_is_refused_before_it_is_read(
+    lab: Lab, made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pyagent.runtime.expression_context.MOST_ITEMS", 8000)
+    run = await lab.run(graph({"many": MANY}, outputs={"all": "{{ $('many').all() }}", "n": 1}))
+    assert (run.status, (run.error or {})["code"]) == ("failed", "expr.memory")
+    code = {"use": "code.javascript", "with": {"code": "return items", "memory": "1 MiB"}}
+    monkeypatch.setattr("pyagent.runtime.context._SMALLEST", 200)
+    run = await lab.run(graph({"many": MANY, "code": code}, ["many -> code"]))
+    assert (run.error or {})["code"] == "node.code_memory"
+    assert "8,292 items" in (run.error or {})["message"]
+
+
 async def test_a_node_that_yields_is_closed_when_its_run_is_cancelled(lab: Lab, made: Made) -> None:
     made.held = asyncio.Event()
     run = await lab.engine.start(graph({"many": MANY}))

@@ -26,10 +26,12 @@ from pyagent.sdk.context import Level
 from pyagent.sdk.items import BlobRef, Item, Items
 from pyagent.sdk.outcome import loop_view
 from pyagent.sdk.params import NodeParams
-from pyagent.sdk.script import ScriptLimits, ScriptMode
+from pyagent.sdk.script import ScriptFailed, ScriptLimits, ScriptMode
 from pyagent.store.blobs import CHUNK
 
 P = TypeVar("P", bound=NodeParams)
+_SMALLEST = 100
+"""Bytes that an item takes in a script at least."""
 
 
 class RunBlobs:
@@ -232,6 +234,13 @@ class StepContext:
         from pyagent.runtime.script import run_script
 
         values = self._live.values
+        limits = limits or ScriptLimits()
+        if mode == "all" and len(items) * _SMALLEST > limits.memory:
+            raise ScriptFailed(
+                f"{len(items):,} items do not fit into the script's memory",
+                code="node.code_memory",
+                hint="Raise `memory`, or work on fewer items (mode `each`).",
+            )
 
         def context(index: int, item: Item | None) -> EvaluationContext:
             return values.script_context(self._key, index, self.ports, item, self.now)
@@ -246,7 +255,7 @@ class StepContext:
             given,
             mode=mode,
             timezone=self.timezone,
-            limits=limits or ScriptLimits(),
+            limits=limits,
             cancel=self.cancel,
             log=self.log,
         )

@@ -14,6 +14,11 @@ Item: TypeAlias = Mapping[str, Any]
 """`{"json": …, "binary": …}`; other keys are left alone."""
 
 
+MOST_ITEMS = 500_000
+"""Items that `.all()` gives at most. The smallest take more than a hundred bytes each of an engine's 64 MiB; a longer
+list would fill this process's memory before it fills the engine's."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NodeView:
     """What `$('Node')` may read: the step of that node which the reader sees (SEMANTICS 27)."""
@@ -77,6 +82,12 @@ class EvaluationContext:
                 return _paired(name, view)
             items = view.items
         if which == "all":
+            if len(items) > MOST_ITEMS:
+                raise ExpressionError(
+                    f"{len(items):,} items do not fit into an expression's memory",
+                    code="expr.memory",
+                    hint="Filter, limit or aggregate them before, or read one: .first(), .last(), .item.",
+                )
             return items
         if not items:
             return None
