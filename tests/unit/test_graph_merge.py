@@ -78,6 +78,13 @@ def test_a_conflict_is_named_down_to_the_field_and_marked_on_its_lines_alone() -
     assert result.text.count("<<<<<<<") == 1
 
 
+def test_an_edge_that_both_sides_replaced_is_told_where_the_markers_begin() -> None:
+    result = merged([("read -> decide", "read -> each")], [("read -> decide", "decide.two -> each")])
+
+    assert paths(result) == ["changed edges[read -> decide]"]
+    assert result.text.split("\n")[(result.conflicts[0].line or 0) - 1].startswith("<<<<<<< ")
+
+
 def test_both_versions_of_a_conflict_can_be_had_whole() -> None:
     result = merged([("a: 1", "a: 5")], [("a: 1", "a: 6"), ("id: demo", "id: demo\nname: Demo")])
     for text, value in ((result.with_ours, 5), (result.with_theirs, 6)):

@@ -87,7 +87,9 @@ def merge(base: str, ours: str, theirs: str, *, names: tuple[str, str] = ("ours"
         return Merge(text=text, conflicts=[], with_ours=text, with_theirs=text)
     right = _written([left], pair.theirs, [other, mine])
     text, lines = _marked(left, right, names, found)
-    first = min(lines.values(), default=None)
+    # A value that neither side has any more stands nowhere: it is told at the first marker.
+    marks = (number for number, line in enumerate(text.splitlines(), 1) if line.startswith("<<<<<<< "))
+    first = min(lines.values(), default=next(marks, None))
     conflicts = [
         Conflict(
             path=dotted(item.path),
