@@ -227,6 +227,8 @@ CASES = {
     "  c: {type: number, migrate: \"{{ $('a').first() }}\"}   #! graph.state.migrate\n"
     '  d: {type: number, migrate: "{{ BAD }}"}   #! graph.expr.syntax\n'
     '  e: {type: object, migrate: {a: "{{ 1 }}"}}\n' + nodes("{id: a, use: t.do@1}"),
+    "a fairness key that does not parse": 'settings:\n  fairness: {key: "{{ BAD }}"}   #! graph.expr.syntax\n'
+    + nodes("{id: a, use: t.do@1}"),
     "an output of no node": nodes("{id: a, use: t.do@1}")
     + "outputs:\n  x: \"{{ $('a') }}\"\n  y: \"{{ $('b') }}\"   #! graph.output.unknown_node\n",
     "a loop that is entered twice": nodes("{id: s, use: t.do@1}", "{id: a, use: t.do@1}", "{id: b, use: t.do@1}")

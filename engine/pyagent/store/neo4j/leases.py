@@ -7,6 +7,7 @@ which goes on within a transaction).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
@@ -71,7 +72,7 @@ MATCH (r:Run {id: $run})-[:HAS_LEASE]->(l:Lease) WHERE r.status = 'queued' AND l
 MATCH (c:Counter {name: 'line'})
 SET c.value = c.value + 1
 MERGE (g:Group {priority: r.priority, fairness: r.fairness})
-ON CREATE SET g.place = c.value, g.begun = 0
+ON CREATE SET g.rank = -r.priority, g.place = c.value, g.begun = 0
 """
 _WOKEN = """
 CALL {
@@ -79,10 +80,14 @@ CALL {
     MATCH (r:Run {id: l.run}) WHERE r.status IN ['queued', 'running']
     RETURN r
   UNION
-    MATCH (r:Run {status: 'running'})-[:HAS_LEASE]->(l:Lease) WHERE l.owner IS NULL
+    MATCH (r:Run)
+    USING INDEX r:Run(status, number)
+    WHERE r.status = 'running' AND r.number > 0
+    MATCH (r)-[:HAS_LEASE]->(l:Lease) WHERE l.owner IS NULL
     RETURN r
   UNION
     MATCH (r:Run)
+    USING INDEX r:Run(status, wake_at)
     WHERE r.status IN ['running', 'waiting', 'paused'] AND r.wake_at <= datetime.realtime()
     RETURN r
   UNION
@@ -91,7 +96,9 @@ CALL {
     RETURN r
   UNION
     MATCH (m:Message) WHERE m.run IS NULL
-    MATCH (s:Step) WHERE s.signal_name = m.name AND s.signal_key = m.key
+    MATCH (s:Step)
+    USING INDEX s:Step(signal_name, signal_key)
+    WHERE s.signal_name = m.name AND s.signal_key = m.key
     MATCH (r:Run)-[:HAS_STEP]->(s)
     RETURN r
 }
@@ -108,29 +115,37 @@ RETURN r.id AS run, r.priority AS priority ORDER BY r.priority DESC, r.number LI
 """
 _BUSY = """
 CALL {
-    MATCH (r:Run) WHERE r.status IN ['running', 'waiting', 'paused'] AND r.slot IS NOT NULL
-    RETURN r.slot AS slot
+    MATCH (r:Run)
+    USING INDEX r:Run(status, slot)
+    WHERE r.status IN ['running', 'waiting', 'paused'] AND r.slot IS NOT NULL
+    RETURN r.slot AS slot, count(*) AS busy, null AS held
   UNION ALL
     MATCH (l:Lease) WHERE l.owner IS NOT NULL
-    MATCH (r:Run {id: l.run}) WHERE r.status = 'queued' AND r.slot IS NOT NULL
-    RETURN r.slot AS slot
+    MATCH (r:Run {id: l.run}) WHERE r.status = 'queued'
+    RETURN r.slot AS slot, 1 AS busy, r.id AS held
 }
-RETURN slot, count(*) AS busy
+RETURN slot, busy, held
 """
+"""How many runs have each slot, and which queued runs somebody holds."""
 _GROUPS = """
 MATCH (g:Group)
-WITH g ORDER BY g.priority DESC, g.place SKIP $skip LIMIT $page
+USING INDEX g:Group(rank, place)
+WHERE g.rank > -10000000 AND g.place >= 0
+WITH g ORDER BY g.rank, g.place SKIP $skip LIMIT $page
 CALL (g) {
-    MATCH (r:Run {status: 'queued', priority: g.priority, fairness: g.fairness})-[:HAS_LEASE]->(l:Lease)
-    WHERE r.number > 0 AND l.owner IS NULL AND (r.slot IS NULL OR coalesce($busy[r.slot], 0) < r.slots)
-    WITH r ORDER BY r.number LIMIT $limit
+    MATCH (r:Run {status: 'queued', priority: g.priority, fairness: g.fairness})
+    USING INDEX r:Run(status, priority, fairness, number)
+    WHERE r.number > 0 AND (r.slot IS NULL OR coalesce($busy[r.slot], 0) < r.slots)
+      AND NOT r.id IN $held
+    WITH r ORDER BY r.status, r.priority, r.fairness, r.number LIMIT $limit
     RETURN collect([r.id, r.slot, r.slots, r.weight]) AS queued
 }
 RETURN g.priority AS priority, g.fairness AS name, g.place AS place, g.begun AS begun, queued,
     EXISTS {
-        MATCH (r:Run {status: 'queued', priority: g.priority, fairness: g.fairness})-[:HAS_LEASE]->(l:Lease)
-        WHERE r.number > 0 AND l.owner IS NULL AND NOT r.id IN [one IN queued | one[0]] } AS more
-ORDER BY g.priority DESC, g.place
+        MATCH (r:Run {status: 'queued', priority: g.priority, fairness: g.fairness})
+        USING INDEX r:Run(status, priority, fairness, number)
+        WHERE r.number > 0 AND NOT r.id IN $held AND NOT r.id IN [one IN queued | one[0]] } AS more
+ORDER BY g.rank, g.place
 """
 _LOCK_LINE = "MATCH (c:Counter {name: 'line'}) SET c.locked = true"
 _LOCK_RUNS = """
@@ -277,11 +292,17 @@ async def _first(of: AsyncManagedTransaction, limit: int, excluding: Collection[
     """The runs that go first, and what becomes of the line when they are taken."""
     limit = max(limit, 0)
     woken = await rows(of, _WOKEN, limit=limit + len(excluding))
-    busy = {found["slot"]: found["busy"] for found in await rows(of, _BUSY)}
+    busy: dict[str, int] = Counter()
+    held: list[str] = []
+    for found in await rows(of, _BUSY):
+        if found["slot"] is not None:
+            busy[found["slot"]] += found["busy"]
+        if found["held"] is not None:
+            held.append(found["held"])
     queued: dict[Group, list[Queued[str]]] = {}
     read, able, page = 0, 0, limit + 1
     while able <= limit:
-        given = {"skip": read, "page": page, "limit": limit + len(excluding) + 1, "busy": busy}
+        given = {"skip": read, "page": page, "limit": limit + len(excluding) + 1, "busy": busy, "held": held}
         groups = await rows(of, _GROUPS, **given)
         for one in groups:
             group = Group(one["priority"], one["name"], one["place"], one["begun"])

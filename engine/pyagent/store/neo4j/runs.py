@@ -37,7 +37,7 @@ CALL (r) {
     MATCH (c:Counter {name: 'line'})
     SET c.value = c.value + 1
     MERGE (g:Group {priority: r.priority, fairness: r.fairness})
-    ON CREATE SET g.place = c.value, g.begun = 0
+    ON CREATE SET g.rank = -r.priority, g.place = c.value, g.begun = 0
 }
 CALL (r) {
     MATCH (v:Version {hash: r.graph_hash}) CREATE (r)-[:OF]->(v)

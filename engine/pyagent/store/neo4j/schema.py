@@ -76,7 +76,8 @@ _LINE = (
     " MERGE (c:Counter {name: 'line'}) ON CREATE SET c.value = value",
     "MATCH (r:Run {status: 'queued'})-[:HAS_LEASE]->(l:Lease) WHERE l.owner IS NULL"
     " WITH r.priority AS priority, r.fairness AS fairness, min(r.number) AS place"
-    " MERGE (g:Group {priority: priority, fairness: fairness}) ON CREATE SET g.rank = -priority, g.place = place, g.begun = 0",
+    " MERGE (g:Group {priority: priority, fairness: fairness})"
+    " ON CREATE SET g.rank = -priority, g.place = place, g.begun = 0",
 )
 
 _ATTEMPTS = ("DROP CONSTRAINT pyagent_attempt IF EXISTS",)
