@@ -79,9 +79,11 @@ def test_a_conflict_is_named_down_to_the_field_and_marked_on_its_lines_alone() -
 
 
 def test_an_edge_that_both_sides_replaced_is_told_where_the_markers_begin() -> None:
-    result = merged([("read -> decide", "read -> each")], [("read -> decide", "decide.two -> each")])
+    begin = "pyagent: 1\nid: demo\nnodes:\n  - {id: a, use: flow.noop@1}\n  - {id: b, use: flow.noop@1}\nedges:\n"
 
-    assert paths(result) == ["changed edges[read -> decide]"]
+    result = merge(begin + "  - a -> b\n", begin + "  - b -> b\n", begin + "  - a -> a\n")
+
+    assert paths(result) == ["changed edges[a -> b]"]
     assert result.text.split("\n")[(result.conflicts[0].line or 0) - 1].startswith("<<<<<<< ")
 
 
