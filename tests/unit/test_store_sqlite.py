@@ -352,3 +352,30 @@ async def test_deleted_data_is_not_left_in_the_file(store: SqliteStore) -> None:
     for path in store.path.parent.iterdir():
         if path.is_file():
             assert secret not in path.read_bytes(), path
+
+
+async def test_what_is_active_is_known_and_seen_again_when_another_connection_changes_it(tmp_path: Path) -> None:
+    mine, others = SqliteStore(tmp_path / "pyagent.db"), SqliteStore(tmp_path / "pyagent.db")
+    await mine.open()
+    await others.open()
+    await mine.put_graph("hook", "one", "id: hook")
+    assert await mine.activations() == []
+    await others.activate("hook", "one")
+    assert [found.graph_hash for found in await mine.activations()] == ["one"]
+    assert await mine.activations() is await mine.activations()
+    await mine.set_problem("hook", "node", {"code": "x"})
+    assert (await mine.activations())[0].problems == {"node": {"code": "x"}}
+    await others.deactivate("hook")
+    assert await mine.activations() == []
+    await mine.close()
+    await others.close()
+
+
+async def test_the_latest_version_of_a_graph_is_not_put_again(store: SqliteStore) -> None:
+    await store.put_graph("one", "a", "text a")
+    await store.put_graph("one", "b", "text b")
+    before = store.database.write_now(lambda to: to.total_changes)
+    await store.put_graph("one", "b", "text b")
+    assert store.database.write_now(lambda to: to.total_changes) == before
+    await store.put_graph("one", "a", "text a")
+    assert (await store.latest_graph("one")).hash == "a"
