@@ -62,11 +62,12 @@ def resolve(state: RunState, reader: StepKey, node: str) -> tuple[StepKey, Items
 
 def _read(state: RunState, frame: FrameState, key: StepKey, reader: str) -> Items:
     outputs = state.outcomes[key].outputs
-    for port in frame.nodes.ports_towards(key.node, reader):
+    ports = frame.program.nodes[key.node].ports_out
+    # Of several ports it is one that leads to the reader; which those are takes a look at all that is in between.
+    for port in frame.nodes.ports_towards(key.node, reader) if len(ports) > 1 else ():
         if port in outputs:
             return outputs[port]
-    first = frame.program.nodes[key.node].ports_out[:1]
-    return outputs.get(first[0], Items.of(())) if first else Items.of(())
+    return outputs.get(ports[0], Items.of(())) if ports else Items.of(())
 
 
 def latest(frame: FrameState, node: str) -> StepKey | None:

@@ -83,6 +83,9 @@ class FrameProgram:
         return self._ports[key]
 
     def _leads(self, start: str, end: str) -> bool:
+        plan = self.plan
+        if not plan.children and start in plan.index and end in plan.index:
+            return start == end or plan.reach.leads(plan.index[start], plan.index[end])
         seen, open_ = {start}, [start]
         while open_:
             node = open_.pop()
