@@ -232,10 +232,10 @@ class Requests(ABC):
                 labels=dict(source.labels),
                 slot=source.slot,
                 slots=source.slots,
-            ),
-            [event("run.forked", source=source.id, step=step, actor=actor)],
                 priority=source.priority,
                 fairness=source.fairness,
                 weight=source.weight,
+            ),
+            [event("run.forked", source=source.id, step=step, actor=actor)],
             first_commit(kept, sorted(blobs_of(kept))),
         )
