@@ -135,7 +135,8 @@ _CONSUME = """
 UNWIND $ids AS id
 MATCH (m:Message {id: id})
 SET m.locked = true
-WITH m WHERE m.run IS NULL OR m.run = $run
+WITH DISTINCT id
+MATCH (m:Message {id: id}) WHERE m.run IS NULL OR m.run = $run
 DELETE m
 RETURN count(*) AS gone
 """
