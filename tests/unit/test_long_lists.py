@@ -75,6 +75,8 @@ def made(lab: Lab) -> Made:
 
 
 MANY = {"use": "lab.many"}
+FEW = {"use": "data.limit", "with": {"count": 5000, "keep": "last"}}
+LAST = "{{ $('few').last().json.n }}"
 EVEN = {"use": "flow.filter", "with": {"when": "{{ $json.n % 2 == 0 }}"}}
 
 
@@ -211,6 +213,22 @@ async def test_another_worker_goes_on_from_pages_that_are_committed(lab: Lab, ma
     assert made.given == 9, "the list was made once"
     found = await step_data(other, run.id, "even")
     assert [item.json["n"] for item in found.outputs["out"]] == list(range(0, COUNT, 2))
+
+
+async def test_pages_of_a_try_that_was_cut_short_count_for_nothing_and_go_with_the_run(lab: Lab, made: Made) -> None:
+    made.held = asyncio.Event()
+    run = await lab.engine.start(graph({"many": MANY, "few": FEW}, ["many -> few"], outputs={"n": LAST}))
+    task = lab.driving(run)
+    await asyncio.wait_for(made.reached.wait(), 20)
+    left = await lab.store.blobs_of(run.id)
+    assert len(left) == 1, "a full page is kept before the step has ended"
+    await lab.crash(task, run)
+    made.held = None
+    assert (await lab.drive(run, lab.another_engine())).status == "completed"
+    assert await lab.outputs(run) == {"n": COUNT - 1}
+    assert await lab.store.blobs_of(run.id) != left
+    await lab.store.delete_run(run.id)
+    assert (await lab.store.stats()).blobs == 0
 
 
 async def test_a_fork_keeps_the_pages_when_its_source_is_deleted(lab: Lab, made: Made) -> None:
