@@ -264,6 +264,20 @@ class StoreConformance(UpkeepConformance, RetentionConformance, EventConformance
             await store.commit(second, Commit(consumed=[signal], entries=[entry(1)]))
         assert await store.read_log(second.run_id) == []
 
+    async def test_a_signal_that_several_runs_take_at_once_reaches_one_of_them(self, store: Store, peer: Store) -> None:
+        leases = [(await started(store))[1] for _ in range(4)]
+        for number in range(1, 9):
+            signal = await store.post(None, "signal", name="paid")
+            made = [
+                Commit(consumed=[signal], entries=[entry(1 + len(await store.read_log(of.run_id)))]) for of in leases
+            ]
+            taken = await asyncio.gather(
+                *(of.commit(lease, commit) for of, lease, commit in zip((store, peer) * 2, leases, made, strict=True)),
+                return_exceptions=True,
+            )
+            assert sorted(type(found).__name__ for found in taken) == ["MessageTaken"] * 3 + ["NoneType"], taken
+            assert sum([len(await store.read_log(lease.run_id)) for lease in leases]) == number
+
     async def test_a_message_is_not_consumed_by_another_run(self, store: Store) -> None:
         run, _ = await started(store)
         _, other = await started(store)
