@@ -10,7 +10,8 @@ from langgraph.checkpoint.conformance import checkpointer_test, validate
 from neo4j_server import Neo4jServer
 from pyagent.store.checkpoints import StoreSaver, langgraph_saver
 from pyagent.store.neo4j import Neo4jStore
-from pyagent.testing.store import StoreConformance
+from pyagent.testing.store import StoreConformance, new_run
+from pyagent.testing.store_parts import MINUTE
 
 pytestmark = pytest.mark.integration
 
@@ -62,3 +63,25 @@ async def test_langgraphs_suite_passes_with_every_capability_it_knows(server: Ne
     failures = {name: result.failures for name, result in report.results.items() if not result.passed}
     assert failures == {}
     assert sum(result.tests_passed for result in report.results.values()) >= 81
+
+
+async def test_runs_that_an_older_program_queued_stand_in_line(server: Neo4jServer) -> None:
+    from neo4j import AsyncGraphDatabase
+
+    store = await emptied(server)
+    runs = [await store.create_run(new_run(graph_id=graph)) for graph in "aab"]
+    await store.close()
+    async with AsyncGraphDatabase.driver(server.address, auth=("neo4j", server.password)) as driver:
+        await driver.execute_query("MATCH (n:Group|Counter) WHERE n:Group OR n.name = 'line' DELETE n")
+        await driver.execute_query("MATCH (r:Run) REMOVE r.priority, r.fairness, r.weight")
+        await driver.execute_query("MATCH (s:Schema) SET s.version = 2")
+
+    store = Neo4jStore(server.url)
+    await store.open()
+    try:
+        assert [run.fairness for run in reversed(await store.list_runs())] == ["a", "a", "b"]
+        late = await store.create_run(new_run(graph_id="c"))
+        taken = await store.take("worker", MINUTE, 9)
+        assert [lease.run_id for lease in taken] == [runs[0].id, runs[2].id, late.id, runs[1].id]
+    finally:
+        await store.close()

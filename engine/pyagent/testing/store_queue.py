@@ -133,6 +133,17 @@ class QueueConformance:
         await store.commit(taken[0], Commit(status="completed", release=True))
         assert [lease.run_id for lease in await store.take("worker", MINUTE)] == [second.id]
 
+    async def test_those_behind_many_that_wait_for_a_slot_begin_all_the_same(self, store: Store) -> None:
+        crowd = await queued(store, "a" * 80, slot="s")
+        [other] = await queued(store, "a", slot="t", slots=2)
+        [free] = await queued(store, "a")
+        [second] = await queued(store, "a", slot="t", slots=2)
+        taken = await store.take("worker", MINUTE, 9)
+        assert [lease.run_id for lease in taken] == [crowd[0].id, other.id, free.id, second.id]
+        assert await store.take("worker", MINUTE, 9) == []
+        await store.commit(taken[0], Commit(status="completed", release=True))
+        assert [lease.run_id for lease in await store.take("worker", MINUTE, 9)] == [crowd[1].id]
+
     async def test_of_runs_with_the_same_slot_the_higher_priority_goes_first_and_groups_take_turns(
         self, store: Store
     ) -> None:
