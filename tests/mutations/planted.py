@@ -124,6 +124,12 @@ MUTATIONS = [
         "if need > len(self.incoming[node]):",
         "if False:",
     ),
+    Mutation("straight on with nothing", FRAME, "            if port not in outputs:\n", "            if False:\n"),
+    Mutation("straight steps are not counted", FRAME, "self._started += len(found)", "self._started += 0"),
+    Mutation("straight on where steps may lose", FRAME, "            or self._losing\n", ""),
+    Mutation("straight into a loop", PLAN, " or self.is_header[target] or not", " or not"),
+    Mutation("straight into a join", PLAN, " or not self.simple[target]:", ":"),
+    Mutation("straight past losers", PLAN, "if self.rules[target].cancel_losers or", "if"),
     Mutation("losers are not told", FRAME, "if self.plan.rules[node].cancel_losers and", "if False and"),
     Mutation("each early join makes losers", FRAME, "if self.plan.rules[node].cancel_losers and", "if True and"),
     Mutation(

@@ -155,3 +155,16 @@ def test_steps_that_could_only_have_fed_a_join_without_losers_cancel_go_on() -> 
     end(frame, "t")
 
     assert losers(end(frame, "fast")) == set()
+
+
+def test_a_node_of_one_edge_may_make_losers_of_what_an_early_join_before_it_left_behind() -> None:
+    first, last = NodeRule(id="first", join=ANY), NodeRule(id="last", cancel_losers=True)
+    edges = ["t -> a", "t -> b", "a -> first", "b -> first", "first -> last"]
+    frame = frame_of(edges, first=first, last=last)
+    assert ready(end(frame, "t")) == ["a", "b"]
+    assert end(frame, "a").losers == []
+
+    decisions = end(frame, "first")
+
+    assert ready(decisions) == ["last"]
+    assert list(map(str, decisions.losers)) == ["b"]

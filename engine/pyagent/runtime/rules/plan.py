@@ -115,11 +115,11 @@ class Plan:
         """What starts with a frame, if that is the same in each frame."""
 
     def _straight(self, edges: Sequence[PlanEdge]) -> tuple[Straight, ...] | None:
+        """These edges, whose sources are in no loop, if all of them are straight."""
         found: list[Straight] = []
         for edge in edges:
             target = edge.target
-            bound = edge.back or edge.done or edge.closed_by != NOWHERE or self.rules[target].cancel_losers
-            if bound or self.is_header[target] or not self.simple[target]:
+            if self.rules[target].cancel_losers or self.is_header[target] or not self.simple[target]:
                 return None
             source = StepId("") if edge.source == NOWHERE else self.steps[edge.source]
             found.append(Straight(edge.port, target, Ready(self.steps[target], (Delivery(edge.index, source),))))
