@@ -16,7 +16,7 @@ from asyncio.subprocess import PIPE
 from collections import Counter
 from pathlib import Path
 
-from chaos.cases import make_case
+from chaos.cases import Case, make_case
 from chaos.invariants import check, check_stream
 from chaos.world import Effect, Stage, Told, Worlds
 from neo4j_server import Neo4jServer
@@ -121,10 +121,14 @@ class Killing:
                 self.found["lost"] += "lost" in str(error) or "not ended" in str(error)
                 print(f"killed, seed {seed}: {str(error)[:400] or traceback.format_exc()[-600:]}", flush=True)
 
-    async def _play(self, seed: int) -> None:
-        case = make_case(seed, calm=True, pace=PACE)
+    def _world(self, case: Case) -> KilledWorlds:
         world = KilledWorlds(case)
         world.path = self.ledger
+        return world
+
+    async def _play(self, seed: int) -> None:
+        case = make_case(seed, calm=True, pace=PACE)
+        world = self._world(case)
         stage = Stage(case, self.store, world=world, sure=2 * LEASE)
         called = case.called_spec
         await self.store.put_graph(called.id, called.hash(), dump(called))
@@ -149,7 +153,7 @@ class Killing:
         while not self.followed or self.followed[-1].cursor < last:  # noqa: ASYNC110  the follower has no word for it
             await asyncio.sleep(0.02)
         told.followed = [event for event in self.followed if event.run_id in ids]
-        self.found["cases under kills"] += 1
+        self.found["cases"] += 1
         self.found["stale commits tried"] += told.stale
         self.found["stale commits accepted"] += told.accepted
         self.found["unknown settled"] += sum(event.kind == "step.resolved" for event in told.followed)

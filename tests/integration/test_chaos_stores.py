@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from chaos.calm import play_on
 from chaos.kills import kill_on
 from chaos.memory import play_case
 from neo4j_server import Neo4jServer
@@ -18,6 +19,8 @@ from neo4j_server import Neo4jServer
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 KILLS = 12
 KILLS_ON_NEO4J = 6
+CALM = 150
+CALM_ON_NEO4J = 40
 SEED = random.SystemRandom().randrange(10**6)
 
 
@@ -31,10 +34,22 @@ async def test_workers_killed_on_sqlite_lose_and_double_nothing(tmp_path: Path) 
     assert not found["stale commits accepted"]
 
 
-async def test_workers_killed_on_neo4j_lose_and_double_nothing() -> None:
+async def test_random_cases_hold_on_sqlite(tmp_path: Path) -> None:
+    found = await play_on(f"sqlite:///{tmp_path}/chaos.db", CALM, SEED, 20)
+
+    assert found["cases"] > CALM // 5
+    assert not found["adoptions"]
+    assert not found["stale commits accepted"]
+
+
+async def test_on_neo4j_random_cases_hold_and_workers_killed_lose_and_double_nothing() -> None:
     print(f"first seed {SEED}")
     with Neo4jServer() as server:
+        calm = await play_on(server.url, CALM_ON_NEO4J, SEED, 20)
         found = await kill_on(server.url, KILLS_ON_NEO4J, SEED, time.monotonic() + 60)
+
+    assert calm["cases"] > 3
+    assert not calm["stale commits accepted"]
 
     assert not found["broken runs"]
     assert found["kill -9"] == KILLS_ON_NEO4J
