@@ -13,6 +13,7 @@ from engine_lab import SPLIT, Lab, graph, numbers, opened
 from pyagent.errors import NotFound
 from pyagent.runtime.inspect import Origin, step_data
 from pyagent.runtime.log import decode
+from pyagent.runtime.paging import pages_of
 from pyagent.sdk import Context, Item, Items, NodeError, NodeParams, NoParams, node
 from pyagent.sdk.pages import PAGE_ITEMS, PagedItems
 
