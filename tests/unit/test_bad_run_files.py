@@ -102,6 +102,8 @@ class TestBadFiles:
             (r".*/steps\.jsonl", '"status":"completed"', '"status":7', "run_file.invalid"),
             (r".*/events\.jsonl", '"kind":"', '"kind":"<b>', "run_file.invalid"),
             (r".*/events\.jsonl", "{", "[", "run_file.invalid"),
+            (r".*/events\.jsonl", '"at":"20', '"at":"00', "run_file.invalid"),
+            (r".*/steps\.jsonl", '"started_at":"20', '"started_at":"99', "run_file.invalid"),
             (r"manifest\.json", '"format":1', '"format":3', "run_file.invalid"),
         ],
     )

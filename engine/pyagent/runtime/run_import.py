@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast, get_args
 
@@ -52,6 +53,9 @@ RunId = Annotated[str, Field(pattern="^[0-9a-z]{6,40}$")]
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Word = Annotated[str, Field(max_length=1000)]
 Kind = Annotated[str, Field(pattern=r"^[a-z_]{1,40}\.[a-z_]{1,40}$")]
+Time = Annotated[
+    AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(2200, 1, 1, tzinfo=UTC))
+]  # others some stores cannot keep
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Fields = dict[str, Any]
 M = TypeVar("M", bound="_Part")
@@ -113,10 +117,10 @@ class _Row(_Part):
     graph_hash: Digest
     trigger: Word
     status: RunStatus
-    created_at: AwareDatetime
-    started_at: AwareDatetime | None
-    ended_at: AwareDatetime | None
-    updated_at: AwareDatetime
+    created_at: Time
+    started_at: Time | None
+    ended_at: Time | None
+    updated_at: Time
     inputs: Fields
     outputs: Any
     error: Fields | None
@@ -141,7 +145,7 @@ class _EntryLine(_Part):
 class _EventLine(_Part):
     kind: Kind
     step: Word
-    at: AwareDatetime
+    at: Time
     data: Fields
 
 
@@ -158,8 +162,8 @@ class _StepLine(_Part):
     scope: Word
     status: StepStatus
     attempt: Count
-    started_at: AwareDatetime | None
-    ended_at: AwareDatetime | None
+    started_at: Time | None
+    ended_at: Time | None
     items_in: Count
     items_out: dict[str, Count]
     error: Fields | None
