@@ -452,8 +452,8 @@ class Store(Upkeep, Protocol):
     async def take(
         self, owner: str, ttl: timedelta, limit: int = 1, excluding: Collection[str] = ()
     ) -> Sequence[Lease]:
-        """Claim the first of `claimable`, at most `limit`, without those named: choice and claim are one transaction,
-        so that the order holds between any number of workers."""
+        """Claim the first of `claimable`, without those named, at most `limit`, and at least one if there is one: choice
+        and claim are one transaction, so that the order holds between any number of workers."""
         ...
 
     # log and commit

@@ -147,6 +147,7 @@ RETURN g.priority AS priority, g.fairness AS name, g.place AS place, g.begun AS 
         WHERE r.number > 0 AND NOT r.id IN $held AND NOT r.id IN [one IN queued | one[0]] } AS more
 ORDER BY g.rank, g.place
 """
+_FAR = 2**62
 _LOCK_LINE = "MATCH (c:Counter {name: 'line'}) SET c.locked = true"
 _LOCK_RUNS = """
 UNWIND $runs AS run
@@ -301,6 +302,7 @@ async def _first(of: AsyncManagedTransaction, limit: int, excluding: Collection[
             held.append(found["held"])
     queued: dict[Group, list[Queued[str]]] = {}
     read, able, page = 0, 0, limit + 1
+    lowest = -_FAR  # of a group with more to begin than was read, nothing of less priority goes before that
     while able <= limit:
         given = {"skip": read, "page": page, "limit": limit + len(excluding) + 1, "busy": busy, "held": held}
         groups = await rows(of, _GROUPS, **given)
@@ -308,12 +310,14 @@ async def _first(of: AsyncManagedTransaction, limit: int, excluding: Collection[
             group = Group(one["priority"], one["name"], one["place"], one["begun"])
             queued[group] = [Queued(*run) for run in one["queued"]] + ([BLOCKED] if one["more"] else [])
             able += bool(one["queued"])
+            if len(one["queued"]) == given["limit"] and any(slot for _, slot, _, _ in one["queued"]):
+                lowest = max(lowest, group.priority)
         read += len(groups)
         if len(groups) < page:
             break
     line = Line(
-        [Begun(found["run"], found["priority"]) for found in woken],
-        queued,
+        [Begun(found["run"], found["priority"]) for found in woken if found["priority"] >= lowest],
+        [group for group in queued if group.priority >= lowest],
         lambda group: iter(queued[group]),
         lambda slot: busy.get(slot, 0),
         set(excluding),
