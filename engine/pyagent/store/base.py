@@ -452,7 +452,7 @@ class Store(Upkeep, Protocol):
     async def take(
         self, owner: str, ttl: timedelta, limit: int = 1, excluding: Collection[str] = ()
     ) -> Sequence[Lease]:
-        """Claim the first of `claimable`, without those named, at most `limit`, and at least one if there is one: choice
+        """Claim the first of `claimable`, without those named, at most `limit` and at least one if there is one: choice
         and claim are one transaction, so that the order holds between any number of workers."""
         ...
 
