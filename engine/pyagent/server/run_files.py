@@ -27,7 +27,7 @@ Server = Annotated[ServerContext, Depends(context_of)]
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "content": {MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}},
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
         "description": "The file, as `GET /api/v1/runs/{run_id}/file` or `pyagent export` gave it",
     }
 }
