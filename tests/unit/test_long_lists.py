@@ -96,7 +96,7 @@ async def test_a_long_list_is_filtered_and_cut_with_its_lineage(lab: Lab, made: 
     # The log holds tables, and what is passed on is not written again.
     assert sum(len(record.body) for record in await lab.store.read_log(run.id)) < 8000
     blobs = await lab.store.blobs_of(run.id)
-    pages = {piece.digest for found in (filtered.inputs["in"], *filtered.outputs.values()) for piece in found.pieces}  # type: ignore[attr-defined]
+    pages = {digest for found in (filtered.inputs["in"], *filtered.outputs.values()) for digest in pages_of(found)}
     assert pages <= set(blobs)
     assert len(blobs) == len(pages)
 
