@@ -66,6 +66,7 @@ RETURN p.message AS message
 """
 _KEEP_POSTED = "CREATE (:Posted {run: $run, once: $once, message: $message})"
 _MESSAGES = """
+CYPHER replan=skip
 MATCH (r:Run {id: $run})
 RETURN COLLECT { MATCH (m:Message) WHERE m.run = $run AND m.id > 0 RETURN m {.*} } + COLLECT {
     UNWIND $signals AS signal
@@ -73,6 +74,7 @@ RETURN COLLECT { MATCH (m:Message) WHERE m.run = $run AND m.id > 0 RETURN m {.*}
 } AS messages
 """
 _COUNTERS = """
+CYPHER replan=skip
 MATCH (c:Counter) WHERE c.name IN ['event', 'message', 'version'] RETURN c.name AS name, c.value AS value
 """
 
