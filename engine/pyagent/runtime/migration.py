@@ -6,7 +6,7 @@ reads it there and evaluates nothing. What the old version had declared tells wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -117,15 +117,14 @@ def migrated_entries(
             data = {name: value for name, value in entry.data.items() if name != "writes"}
             entry = Entry(entry.kind, entry.step, {**data, **({"writes": left} if left else {})}, entry.outputs)
         found.append(entry)
-    for frame in state.frames.values():
-        wrote = [name for name, _ in frame.channels.writes if name in changed]
-        if wrote and frame.parent is not None and _is_own(state, frame.name):
-            why = f"elements of {frame.parent}, which still runs, have written it, and it is another one now"
+    for step, wrote in _written_in_open_maps(state):
+        if wrote in changed:
+            why = f"elements of {step}, which still runs, have written it, and it is another one now"
             raise InputError(
-                f"the state channel {wrote[0]} cannot go on in this version: {why}",
+                f"the state channel {wrote} cannot go on in this version: {why}",
                 code="run.state_migration",
-                hint=f"Fork at {frame.parent}, so that its elements begin anew.",
-                where=Where(field=f"state.{wrote[0]}"),
+                hint=f"Fork at {step}, so that its elements begin anew.",
+                where=Where(field=f"state.{wrote}"),
             )
     channels = state.frames[""].channels
     given = channels.given()
@@ -137,6 +136,15 @@ def migrated_entries(
     data = {name: value for name, value in found[0].data.items() if name != "state"}
     found[0] = Entry(found[0].kind, None, {**data, **({"state": begun} if begun else {})}, found[0].outputs)
     return found
+
+
+def _written_in_open_maps(state: RunState) -> Iterator[tuple[StepKey, str]]:
+    """Channels of the run that elements of maps have written which have not ended."""
+    for step, expansion in state.expansions.items():
+        if not expansion.calls and _is_own(state, step.frame):
+            frames = [frame.channels.writes for frame in state.frames.values() if frame.parent == step]
+            for writes in (*expansion.writes.values(), *frames):
+                yield from ((step, name) for name, _ in writes)
 
 
 def _is_own(state: RunState, name: str) -> bool:
