@@ -82,14 +82,25 @@ def _timeless(value: Any) -> Any:
     return [_timeless(found) for found in value] if isinstance(value, list) else value  # type: ignore[misc]
 
 
-async def never(live: LiveRun, key: StepKey) -> Changes | None:
+async def never(live: LiveRun, key: StepKey, aside: object = None) -> Changes | None:
     return None
 
 
+async def breathless(live: LiveRun) -> None:
+    """When the event loop gets its turn depends on the clock, and with it which of two branches goes on."""
+
+
+async def one_by_one(live: LiveRun, keys: Sequence[StepKey], among: lanes.Lanes | None) -> None:
+    """When the next of several begins depends on whether the one before may wait."""
+    for key in keys:
+        await lanes.run_step(live, key, among)
+
+
 def both(graph: GraphSpec, registry: Registry, inputs: dict[str, Any] | None = None) -> Sequence[dict[str, Any]]:
-    light = asyncio.run(records(graph, registry, inputs or {}))
-    with patch.object(lanes, "run_light", never):
-        return light, asyncio.run(records(graph, registry, inputs or {}))
+    with patch.object(LiveRun, "breathe", breathless), patch.object(lanes, "_beside", one_by_one):
+        light = asyncio.run(records(graph, registry, inputs or {}))
+        with patch.object(lanes, "run_light", never):
+            return light, asyncio.run(records(graph, registry, inputs or {}))
 
 
 @settings(agreed, max_examples=EXAMPLES)

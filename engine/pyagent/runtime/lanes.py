@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable, Sequence
 from contextvars import copy_context
 from typing import Any
 
-from langgraph.func import task
+from langgraph.func import task as langgraph_task
 
 from pyagent.runtime.finish import finish_frames
 from pyagent.runtime.frames import Changes
@@ -113,16 +114,23 @@ async def run_lane(live: LiveRun, key: StepKey, lanes: Lanes) -> None:
         following = await lanes.more()
 
 
-async def run_step(live: LiveRun, key: StepKey, lanes: Lanes | None) -> None:
+async def run_step(live: LiveRun, key: StepKey, lanes: Lanes | None, aside: Callable[[], None] | None = None) -> None:
     """Execute a step and whatever may follow it in the same task. Raises `StoreError`.
 
     `lanes` is None where each step must wait for the next superstep: a checkpointer of LangGraph's can only keep
-    what a superstep's own tasks wrote.
+    what a superstep's own tasks wrote. `aside` is called before the task waits for anything.
     """
     while True:
         try:
-            changes = await run_light(live, key) if lanes is not None else None
+            await live.breathe()
+        except BaseException:
+            live.leave(key)
+            raise
+        try:
+            changes = await run_light(live, key, aside) if lanes is not None else None
             if changes is None:
+                if aside is not None:
+                    aside()
                 if key not in live.state.startable:
                     # What it was part of ended while it was on its way to a lane.
                     live.leave(key)
@@ -130,11 +138,13 @@ async def run_step(live: LiveRun, key: StepKey, lanes: Lanes | None) -> None:
                 changes = await Step(live, key).execute()
         except StepInterrupted:
             return
-        following = await _follow(live, changes, lanes)
+        following = await _follow(live, changes, lanes, aside)
         if live.crowded and lanes is not None:
             following = await lanes.take_turns(following)
         # At the end of a run the driver commits it, with how the run stands.
         if live.journal.owes and live.state.ended is None and not (following and _settles(live, following)):
+            if aside is not None:
+                aside()
             await live.journal.flush()
         if following is None:
             return
@@ -146,7 +156,9 @@ def _settles(live: LiveRun, key: StepKey) -> bool:
     return key in live.state.startable and settles(live, live.state.node(key))
 
 
-async def _follow(live: LiveRun, changes: Changes, lanes: Lanes | None) -> StepKey | None:
+async def _follow(
+    live: LiveRun, changes: Changes, lanes: Lanes | None, aside: Callable[[], None] | None
+) -> StepKey | None:
     """Deal with what an entry brought about; returns a step that the caller should run next in its own task."""
     await finish_frames(live, changes)
     state = live.state
@@ -166,12 +178,45 @@ async def _follow(live: LiveRun, changes: Changes, lanes: Lanes | None) -> StepK
             if lanes.carry_on and not pure and key == ready[-1]:
                 following = key
             else:
+                if aside is not None:
+                    aside()
                 await lanes.start(key)
     if len(pure) == 1:
         return pure[0]
     if pure:
-        await asyncio.gather(*(run_step(live, key, lanes) for key in pure))
+        if aside is not None:
+            aside()
+        await _beside(live, pure, lanes)
     return following
+
+
+async def _beside(live: LiveRun, keys: Sequence[StepKey], lanes: Lanes | None) -> None:
+    """Execute pure steps side by side. Most of them never wait, and need no task of their own: where one does wait, the
+    next task goes on with those that have not begun. Raises `StoreError`."""
+    left = deque(keys)
+    tasks: list[asyncio.Task[None]] = []
+
+    async def run() -> None:
+        while left:
+            passed = False
+
+            def aside() -> None:
+                nonlocal passed
+                if left and not passed:
+                    passed = True
+                    tasks.append(asyncio.create_task(run()))
+
+            await run_step(live, left.popleft(), lanes, aside)
+            if passed:
+                return
+
+    try:
+        await run()
+        while tasks:
+            await tasks.pop(0)
+    finally:
+        for task in tasks:
+            task.cancel()
 
 
 async def _step(live: LiveRun, key: StepKey, begun: asyncio.Event, lanes: Lanes) -> None:
@@ -199,5 +244,5 @@ async def _listen(live: LiveRun, begun: asyncio.Event, lanes: Lanes) -> None:
 
 
 # LangGraph looks at a task's signature once if it finds the plain function under its name, else at each call.
-_LISTEN: Any = task(name="listen")(_listen)
-_STEP: Any = task(name="step")(_step)
+_LISTEN: Any = langgraph_task(name="listen")(_listen)
+_STEP: Any = langgraph_task(name="step")(_step)

@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import asyncio
 import types
-from collections.abc import Awaitable, Generator, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, cast
 
 from pyagent.runtime.context import StepContext
 from pyagent.runtime.frames import Changes
-from pyagent.runtime.journal import LINGER
 from pyagent.runtime.limits import bounded, unbounded
 from pyagent.runtime.live import LiveRun, Token, step_row
 from pyagent.runtime.log import Entry, Outputs, StepKey, timestamp
@@ -31,18 +30,16 @@ from pyagent.sdk.pages import PAGE_ITEMS
 from pyagent.sdk.params import NodeParams
 from pyagent.store.base import NewEvent, StepRecord
 
-_TURN = timedelta(seconds=LINGER)
-"""How long steps may follow one another before the event loop gets its turn: to commit, and to hear of a stop."""
-
 
 class _Commanded(Exception):
     """The node returned a command."""
 
 
-async def run_light(live: LiveRun, key: StepKey) -> Changes | None:
+async def run_light(live: LiveRun, key: StepKey, aside: Callable[[], None] | None = None) -> Changes | None:
     """Execute the step, which is claimed, and those that follow one by one; what follows from the last of them.
 
-    None, and nothing is done, if the step is not light. Raises as `Step.execute` does.
+    None, and nothing is done, if the step is not light. `aside` is called before this task waits for anything. Raises
+    as `Step.execute` does.
     """
     state = live.state
     node = _light(live, key)
@@ -51,8 +48,7 @@ async def run_light(live: LiveRun, key: StepKey) -> Changes | None:
         return None
     now = datetime.now(UTC)
     said = timestamp(now)
-    pause_at = now + _TURN
-    journal = live.journal
+    journal, time = live.journal, asyncio.get_running_loop().time
     sync = state.program.graph.settings.durability == "sync"
     while True:
         began, began_said = now, said
@@ -73,9 +69,13 @@ async def run_light(live: LiveRun, key: StepKey) -> Changes | None:
                 except StopIteration as stopped:
                     returned = stopped.value
                 else:
+                    if aside is not None:
+                        aside()
                     journal.show(step_row(key, "running", started_at=began, items_in=items_in))
                     returned = await unbounded(_resumed(call, waits_for), token, grace=live.grace)
             else:
+                if aside is not None:
+                    aside()
                 try:
                     turn = await _turn(live, key, node, began_said, token)
                 except BaseException:
@@ -118,6 +118,8 @@ async def run_light(live: LiveRun, key: StepKey) -> Changes | None:
             )
             changes = live.record(Entry("step.ended", key, data, outputs), (told,), (row,))
         except (Exception, asyncio.CancelledError) as raised:
+            if aside is not None:
+                aside()
             outcome = _given(cast(Command, found)) if isinstance(raised, _Commanded) else _raised(raised)
             return await Step(live, key, node=node, ports=ports).settle(began, outcome)
         ready = changes.ready
@@ -135,20 +137,22 @@ async def run_light(live: LiveRun, key: StepKey) -> Changes | None:
         else:
             live.running[following] = token
         key, token = following, live.running[following]
-        if now >= pause_at or journal.owes:
+        if journal.owes or time() >= live.breathe_at:
+            if aside is not None:
+                # It may be long before this task waits by itself.
+                aside()
             try:
                 if journal.owes and not settles(live, node):
                     await journal.flush()
-                if now >= pause_at:
-                    await asyncio.sleep(0)
+                await live.breathe()
             except BaseException:
                 live.leave(key)
                 raise
             now = datetime.now(UTC)
             said = timestamp(now)
-            if now >= pause_at:
-                pause_at = now + _TURN
         if token.reason or key not in state.startable:
+            if aside is not None:
+                aside()
             return await Step(live, key).execute()
 
 

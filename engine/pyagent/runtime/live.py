@@ -12,7 +12,7 @@ from typing import Any
 
 from pyagent.errors import NodeCancelled, RunError
 from pyagent.runtime.frames import Changes
-from pyagent.runtime.journal import Journal
+from pyagent.runtime.journal import LINGER, Journal
 from pyagent.runtime.lineage import told_lineage
 from pyagent.runtime.log import Entry, StepKey
 from pyagent.runtime.scratch import remove_scratch, scratch_directory
@@ -118,6 +118,8 @@ class LiveRun:
     """Steps that are ready and can only feed what will be ignored."""
     cut_short: list[Speech] = field(default_factory=list[Speech])
     """What tries said that was too much; told of when their steps have ended."""
+    breathe_at: float = 0.0
+    """Time of the event loop from which on it is to get its turn between two steps; see `breathe`."""
     crowded: bool = False
     """Steps wait for a turn that no lane has begun (`runtime.lanes`)."""
     _limit: asyncio.Semaphore | None = None
@@ -212,6 +214,14 @@ class LiveRun:
         entry = Entry("step.ended", key, {"status": "cancelled", "reason": "loser"}, {})
         told = NewEvent(kind="step.cancelled", step=str(key), at=now, data={"reason": "loser", "unknown": False})
         return self.record(entry, [told], [step_row(key, "cancelled", ended_at=now)])
+
+    async def breathe(self) -> None:
+        """Let the event loop have its turn where steps have followed one another for some time, so that what was
+        gathered is committed and a stop is heard."""
+        time = asyncio.get_running_loop().time
+        if time() >= self.breathe_at:
+            await asyncio.sleep(0)
+            self.breathe_at = time() + LINGER
 
     def claim(self, key: StepKey) -> Token:
         """Count a step as running, from before its task begins. One that can only lose is cancelled as it begins."""

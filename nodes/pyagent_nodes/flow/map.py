@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Literal
 
 from pydantic import Field
@@ -29,5 +30,6 @@ def ports(params: MapParams) -> Sequence[str]:
 @node("flow.map", title="Map", icon="layers", kind="map", ports_out=ports, effects="none")
 async def map_(items: Items, params: MapParams, ctx: Context) -> Map:
     """Run the node's body, or a graph, for each item (or batch of items); results come in item order."""
-    elements = [items[start : start + params.batch] for start in range(0, len(items), params.batch)]
+    every = iter(items)
+    elements = [list(islice(every, params.batch)) for _ in range(0, len(items), params.batch)]
     return Map(elements=elements, parallel=params.parallel, on_error=params.on_error, graph=params.graph)
