@@ -56,8 +56,7 @@ class Lanes:
             live.crowded = True
             return
         begun = asyncio.Event()
-        # The future is LangGraph's: its superstep waits for the task. Once begun, the task is in its books.
-        self._context.run(_STEP, self._live, key, begun, self)
+        self._begin(_STEP, self._live, key, begun, self)
         await begun.wait()
 
     async def more(self) -> StepKey | None:
@@ -101,8 +100,14 @@ class Lanes:
         if self._live.awaits and self._live.running and not self._live.listening:
             begun = asyncio.Event()
             self._live.listening = True
-            self._context.run(_LISTEN, self._live, begun, self)
+            self._begin(_LISTEN, self._live, begun, self)
             await begun.wait()
+
+    def _begin(self, body: Any, *arguments: Any) -> None:
+        # The future is LangGraph's: its superstep waits for the task, once begun, and is told of its error. What nobody
+        # asks the future for would be printed at its end.
+        future: asyncio.Future[Any] = self._context.run(body, *arguments)
+        future.add_done_callback(lambda done: done.cancelled() or done.exception())
 
 
 async def run_lane(live: LiveRun, key: StepKey, lanes: Lanes) -> None:
