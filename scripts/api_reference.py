@@ -33,12 +33,14 @@ def document() -> dict[str, Any]:
     from pyagent.server.context import ServerContext
     from pyagent.server.guard import Guard
     from pyagent.server.security import Keys
+    from pyagent.server.webhooks import Door
     from pyagent.testing import MemoryStore
 
     made = create_app(ServerContext(engine=Engine(MemoryStore()), keys=Keys("-" * 43)))
     assert isinstance(made, Guard)
-    assert isinstance(made.app, FastAPI)
-    return made.app.openapi()
+    assert isinstance(made.app, Door)
+    assert isinstance(made.app.app, FastAPI)
+    return made.app.app.openapi()
 
 
 def render() -> str:
