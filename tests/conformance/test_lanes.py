@@ -6,8 +6,8 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from engine_lab import Lab, graph
 
+from engine_lab import Lab, graph
 from pyagent.runtime import lanes
 from pyagent.store.base import Commit, Lease
 

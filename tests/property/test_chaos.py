@@ -28,3 +28,11 @@ def test_nothing_is_lost_and_nothing_happens_twice(first: int, tmp_path: Path, m
             raise AssertionError(f"seed {seed}: {error}") from error
         assert not list(tmp_path.iterdir()), f"seed {seed} leaves scratch folders behind"
     assert stale
+
+
+@pytest.mark.parametrize("seed", [106133, 106146, 107162])
+def test_cases_that_once_did_not_hold_do(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run was taken again while the hand that had driven it was still busy, and then belonged to nobody."""
+    monkeypatch.setenv("PYAGENT_WORK", str(tmp_path))
+
+    play_case(seed)

@@ -160,10 +160,10 @@ class CompiledGraph(Pregel[Any, Any, Any, Any]):
         """`make` builds a run for each thread; None where the engine hands its runs to `driving`."""
         self.program = program
         program.root(trigger)
-        if make is None:
-            nodes = {LANE: _node(None)}
-        else:
-            nodes = {name: _node(name) for name in (*program.nodes, FINISH)} | {START: _start(trigger)}
+        nodes: dict[str, PregelNode | NodeBuilder] = {LANE: _node(None)}
+        if make is not None:
+            nodes = {name: _node(name) for name in (*program.nodes, FINISH)}
+            nodes[START] = _start(trigger)
         super().__init__(
             nodes=nodes,
             channels={

@@ -301,8 +301,8 @@ class Engine(Requests):
         try:
             while True:
                 mark = self.store.mark()
-                for taken in await self._take(hands.free):
-                    if hands.full:  # with what began here meanwhile
+                for taken in await self._take(hands):
+                    if hands.full or taken.lease.run_id in hands.runs:  # with what began here meanwhile
                         with suppress(PyAgentError):
                             await self.store.release(taken.lease)
                     else:
@@ -317,12 +317,14 @@ class Engine(Requests):
                     driver.drain()
             await hands.finish(10)
 
-    async def _take(self, limit: int) -> list[Taken]:
+    async def _take(self, hands: Hands) -> list[Taken]:
         """Take the runs whose turn it is; none while the store cannot be reached: it may be back the next time."""
-        if limit < 1:
+        if hands.full:
             return []
         asked = _moment()
-        taking = asyncio.ensure_future(self.store.take(self.peer, self.lease, limit, set(self._driving)))
+        # A hand may have to do with a run for a while after it was driven.
+        busy = {*self._driving, *hands.runs}
+        taking = asyncio.ensure_future(self.store.take(self.peer, self.lease, hands.free, busy))
         try:
             leases = await asyncio.shield(taking)
         except StoreUnavailable:

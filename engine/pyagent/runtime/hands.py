@@ -45,7 +45,7 @@ class Hands:
             self._coming -= 1
 
     def take(self, run_id: str, driving: Coroutine[Any, Any, Run | None]) -> None:
-        """Have the run driven."""
+        """Have the run driven; it must not be among `runs`."""
         task = self._tasks[run_id] = asyncio.create_task(driving)
         task.add_done_callback(lambda _: self._tasks.pop(run_id, None))
 

@@ -33,10 +33,13 @@ class Journal(Protocol):
     """Entries are committed by `flush`, so that steps may follow one another inside a superstep."""
     keeps_lineage: bool
     """Steps that end are to be told with their lineage."""
-    pages: PageReader | None
-    """Reads pages of items; None where all items are in memory."""
     owes: bool
     """A step with effects has ended, and nobody has committed that yet: whoever goes on from it has to."""
+
+    @property
+    def pages(self) -> PageReader | None:
+        """Reads pages of items; None where all items are in memory."""
+        ...
 
     def encoded(self, entry: Entry) -> bytes:
         """The entry as it will be kept. Raises `NodeError` (`node.returned`) for what cannot be: it is not JSON."""
