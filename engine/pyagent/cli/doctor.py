@@ -129,6 +129,23 @@ async def _disk() -> Finding:
     return Finding(name="disk", status="missing" if poor else "ok", detail=", ".join(shown), hint=hint)
 
 
+async def _file_system() -> Finding:
+    from pyagent.settings import STORE, is_neo4j, store_file
+    from pyagent.store.mounts import NETWORK_HINT, mount_here
+
+    name = "file system"
+    if is_neo4j(STORE.text()):
+        return Finding(name=name, status="ok", detail="the store is on a server")
+    mount = mount_here(store_file())
+    if mount is None:
+        return Finding(name=name, status="ok", detail="this system does not tell which one the store is on")
+    detail = f"{mount.type} at {mount.point}"
+    if mount.is_network:
+        detail += f", over the network ({mount.source}): SQLite's file may be damaged there"
+        return Finding(name=name, status="optional", detail=detail, hint=NETWORK_HINT)
+    return Finding(name=name, status="ok", detail=f"{detail} has the store")
+
+
 async def _scratch() -> Finding:
     from pyagent.runtime.scratch import scratch_root
 
@@ -245,6 +262,7 @@ _LOOKS: tuple[Callable[[], Awaitable[Finding]], ...] = (
     _nodes,
     _packages,
     _graphs,
+    _file_system,
     _store,
     _scratch,
     _disk,

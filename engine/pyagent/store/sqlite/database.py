@@ -23,6 +23,7 @@ from pyagent.errors import SetupError, StoreError
 from pyagent.settings import SQLITE_SYNCHRONOUS
 from pyagent.store.base import StoreFull, StoreUnavailable
 from pyagent.store.files import private_file, private_folder
+from pyagent.store.mounts import warn_of_network
 from pyagent.store.sqlite import schema
 
 T = TypeVar("T")
@@ -98,6 +99,7 @@ class Database:
         with self._translated():
             private_folder(self.path.parent)
             private_file(self.path)  # here for its mode; SQLite gives the same one to the files that it puts beside
+            warn_of_network(self.path)
             writer = self._connect()
             try:
                 if not schema.check(writer, str(self.path)):
