@@ -292,7 +292,7 @@ async def take(
 async def _first(of: AsyncManagedTransaction, limit: int, excluding: Collection[str]) -> tuple[Line[str], list[str]]:
     """The runs that go first, and what becomes of the line when they are taken."""
     limit = max(limit, 0)
-    woken = await rows(of, _WOKEN, limit=limit + len(excluding))
+    woken = [found for found in await rows(of, _WOKEN, limit=limit + len(excluding)) if found["run"] is not None]
     busy: dict[str, int] = Counter()
     held: list[str] = []
     for found in await rows(of, _BUSY):
@@ -307,6 +307,8 @@ async def _first(of: AsyncManagedTransaction, limit: int, excluding: Collection[
         given = {"skip": read, "page": page, "limit": limit + len(excluding) + 1, "busy": busy, "held": held}
         groups = await rows(of, _GROUPS, **given)
         for one in groups:
+            if one["priority"] is None:  # another transaction has deleted it since this query found it
+                continue
             group = Group(one["priority"], one["name"], one["place"], one["begun"])
             queued[group] = [Queued(*run) for run in one["queued"]] + ([BLOCKED] if one["more"] else [])
             able += bool(one["queued"])
