@@ -22,6 +22,8 @@ from pyagent.errors import PyAgentError
 
 _ROOM = 1 << 30
 """Bytes of disk below which a run may well fail."""
+_SOON_READ = 200_000_000
+"""Bytes of a store that is read whole to find what is damaged: a second or two."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,19 +96,30 @@ async def _dates() -> Finding:
 
 async def _store() -> Finding:
     from pyagent.settings import STORE, is_neo4j, shown_address
+    from pyagent.store.base import RunFilter
     from pyagent.store.location import open_store, sqlite_path
 
-    store = open_store()
+    store, path = open_store(), None if is_neo4j(STORE.text()) else sqlite_path()
     await store.open()
     try:
         await store.last_cursor()
+        await store.list_runs(RunFilter(limit=1))
+        small = path is not None and path.stat().st_size <= _SOON_READ
+        faults = await store.faults() if small else []
     finally:
         await store.close()
-    if is_neo4j(STORE.text()):
+    if path is None:
         return Finding(name="store", status="ok", detail=f"{shown_address(STORE.text())} answers")
-    path = sqlite_path()
-    size = path.stat().st_size
-    return Finding(name="store", status="ok", detail=f"{path}, {size / 1048576:.1f} MiB")
+    if faults:
+        hint = (
+            f"`pyagent store check` tells all. Restore a backup, or save what can be read: `sqlite3 {path} .recover`."
+        )
+        detail = f"{path} is damaged: {' '.join(faults[0].split())}"
+        return Finding(name="store", status="missing", detail=detail, hint=hint)
+    detail = f"{path}, {path.stat().st_size / 1048576:.1f} MiB"
+    return Finding(
+        name="store", status="ok", detail=detail if small else f"{detail}; `pyagent store check` reads all of it"
+    )
 
 
 async def _disk() -> Finding:
