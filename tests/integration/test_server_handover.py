@@ -17,11 +17,12 @@ from server_process import ServerProcess
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(30)]
 
 STEPS = 6
+# A step's program has a process above it that guards it; the one above that is the server.
 NODE = """\
   - id: s{number}
     use: code.shell@1
     with:
-      script: 'sleep "$WAIT"; echo s{number} >> "$FILE"'
+      script: 'sleep "$WAIT"; echo s{number} >> "$FILE"; ps -o ppid= $PPID >> "$FILE.by"'
       env: {{WAIT: "{{{{ $inputs.seconds }}}}", FILE: "{{{{ $inputs.file }}}}"}}
 """
 CHAIN = (
@@ -59,9 +60,9 @@ def events(server: ServerProcess, run_id: str, until: str, step: str = "") -> li
 
 def test_a_run_goes_on_in_another_server_within_two_seconds(first: ServerProcess, folder: Path) -> None:
     file = folder / "effects.txt"
-    run_id = first.post("/runs", {"graph": "chain", "inputs": {"file": str(file)}})["id"]
-    events(first, run_id, "step.started", "s1")
-    with ServerProcess(folder) as second:
+    with ServerProcess(folder) as second:  # before the run, which is short: a server takes a while to start
+        run_id = first.post("/runs", {"graph": "chain", "inputs": {"file": str(file)}})["id"]
+        events(second, run_id, "step.started", "s1")
         stopped = datetime.now().astimezone()
         first.process.send_signal(signal.SIGTERM)
         told = events(second, run_id, "run.completed")
@@ -71,6 +72,8 @@ def test_a_run_goes_on_in_another_server_within_two_seconds(first: ServerProcess
     after = [moment for moment in started if moment > stopped]
     assert run["status"] == "completed"
     assert file.read_text().split() == [f"s{number}" for number in range(STEPS)]
+    by = (folder / "effects.txt.by").read_text().split()
+    assert (by[0], by[-1]) == (str(first.process.pid), str(second.process.pid))
     assert not [event for event in told if event["kind"] in ("run.adopted", "step.unknown")]
     assert (after[0] - stopped).total_seconds() < 2
 
