@@ -91,15 +91,19 @@ async def test_a_migrated_value_is_not_migrated_again_by_a_later_version(lab: La
 
 
 @pytest.mark.parametrize(
-    ("seen", "why"),
+    ("seen", "why", "do"),
     [
-        ({"type": "object"}, "no `migrate`"),
-        ({"type": "object", "migrate": "{{ $state.seen.map(1) }}"}, "failed"),
-        ({"type": "object", "migrate": "{{ $state.seen.length }}"}, "declared object"),
+        ({"type": "object"}, "no `migrate`", "Write state.seen.migrate"),
+        ({"type": "object", "migrate": "{{ $state.seen.map(1) }}"}, "failed", "Correct state.seen.migrate"),
+        (
+            {"type": "object", "migrate": "{{ $state.seen.length }}"},
+            "gave integer, the channel is declared object",
+            "Correct state.seen.migrate",
+        ),
     ],
 )
 async def test_state_that_cannot_be_migrated_fails_the_step_and_the_run_goes_on_when_it_can(
-    lab: Lab, seen: Any, why: str
+    lab: Lab, seen: Any, why: str, do: str
 ) -> None:
     lab.file(old())
     run = await lab.run("service", {"n": 1})
@@ -109,6 +113,7 @@ async def test_state_that_cannot_be_migrated_fails_the_step_and_the_run_goes_on_
 
     assert (failed.status, failed.continued_as, error["code"]) == ("failed", None, "run.state_migration")
     assert why in error["message"]
+    assert do in error["hint"]
     assert error["where"]["field"].startswith("state.seen")
     lab.file(new())
     await lab.engine.resume(run.id)

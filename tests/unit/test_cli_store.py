@@ -47,3 +47,10 @@ def test_compact_says_how_much_it_gave_back(command: Command, failed: str) -> No
     assert "given back" in out
     assert json.loads(command("store", "compact", "--json")[1])["notes"] == []
     assert "on the disk" in command("store", "stats")[1]
+
+
+@pytest.mark.parametrize("what", [["stats"], ["check"], ["compact"], ["prune", "--keep", "1"]])
+def test_a_store_that_was_named_and_is_not_there_is_not_made(command: Command, folder: Path, what: list[str]) -> None:
+    code, _, error = command("store", *what, "--store", str(folder / "mistyped.db"))
+    assert (code, "there is no store" in error, "mistyped.db" in error) == (Exit.USAGE, True, True)
+    assert not list(folder.glob("mistyped*"))

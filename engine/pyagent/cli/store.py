@@ -35,6 +35,15 @@ def _place(address: str | None) -> str:
     return shown_address(given) if is_neo4j(given) else str(store_file(address))
 
 
+def _must_be_there(address: str | None) -> None:
+    """Raise `InputError` (`input.store`) for a file that was named and is not there: opening it would make it.
+
+    That of `PYAGENT_STORE` may be made, as by every other command.
+    """
+    if address and not is_neo4j(address) and not (file := store_file(address)).exists():
+        raise InputError(f"there is no store {file}", code="input.store", hint="Look whether its name is right.")
+
+
 @asynccontextmanager
 async def _opened(address: str | None) -> AsyncGenerator[Store]:
     from pyagent.store import open_store
@@ -62,6 +71,7 @@ async def check(address: str | None, *, as_json: bool) -> Exit:
     from pyagent.runtime.store_check import check_store
 
     console = _console()
+    _must_be_there(address)
     async with _opened(address) as store:
         with Console(stderr=True).status("Looking the store over …") as status:
             runs, faults = await check_store(store, _telling(status))
@@ -87,8 +97,7 @@ async def copy(source: str, target: str, *, as_json: bool) -> Exit:
 
     if source == target or _place(source) == _place(target):
         raise InputError("FROM and TO are the same store", code="input.store", hint="Give two addresses.")
-    if not is_neo4j(source) and not store_file(source).exists():
-        raise InputError(f"there is no store {store_file(source)}", code="input.store", hint="Give an existing one.")
+    _must_be_there(source)
     console = _console()
     async with open_engine(store=source) as engine, _opened(target) as to:
         with Console(stderr=True).status("Copying …") as status:
@@ -145,6 +154,7 @@ async def prune(
         statuses=cast("Sequence[RunStatus]", statuses),
         graph_id=graph,
     )
+    _must_be_there(address)
     async with _opened(address) as store:
         done = await prune_store(store, policy, dry_run=dry_run)
         compacted = await store.compact() if and_compact else None
@@ -165,6 +175,7 @@ async def prune(
 
 async def compact(address: str | None, *, as_json: bool) -> Exit:
     """Give what deleted data took back to the disk, and print how much. Raises `StoreError`."""
+    _must_be_there(address)
     async with _opened(address) as store:
         with Console(stderr=True).status("Compacting …"):
             done = await store.compact()
@@ -188,6 +199,7 @@ def _print_compacted(console: Console, done: Compacted) -> None:
 
 async def stats(address: str | None, *, as_json: bool) -> Exit:
     """Print how much there is."""
+    _must_be_there(address)
     async with _opened(address) as store:
         found = await store.stats()
     if as_json:

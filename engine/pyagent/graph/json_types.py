@@ -28,3 +28,11 @@ def fits(json_type: JsonType, value: Any) -> bool:
     if json_type == "integer" and isinstance(value, float):
         return value.is_integer()
     return isinstance(value, _TYPES[json_type])
+
+
+def type_of(value: Any) -> JsonType:
+    """The narrowest type that a JSON value is of, as it is declared: 1.0 is a number."""
+    if value is None:
+        return "null"
+    found: tuple[JsonType, ...] = ("string", "boolean", "integer", "number", "array", "object")
+    return next((name for name in found if type(value) in _TYPES[name]), "any")

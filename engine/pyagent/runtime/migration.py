@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pyagent.errors import ExpressionError, InputError, Where
-from pyagent.graph.json_types import fits
+from pyagent.graph.json_types import fits, type_of
 from pyagent.graph.migration import reads_alike, takes
 from pyagent.graph.spec import GraphSpec, StateChannel
 from pyagent.runtime.expressions import EvaluationContext, Expressions
@@ -41,7 +41,8 @@ def migration_of(
         try:
             return expressions.evaluate(template, context, field=f"state.{name}.migrate")
         except ExpressionError as error:
-            raise _refused(name, f"its migration failed: {error.message}", details=error.as_dict()) from error
+            why = f"its migration failed: {error.message}"
+            raise _refused(name, why, has_one=True, details=error.as_dict()) from error
 
     return migrate
 
@@ -65,21 +66,24 @@ def carried(old: GraphSpec, new: GraphSpec, given: Mapping[str, Any], migrate: M
             continue
         if channel.migrate is None:
             if before is not None and given[name] is not None:
-                raise _refused(name, f"it was {before.type} and is {channel.type} now, and has no `migrate`")
+                why = f"it was {before.type} and is {channel.type} now, and has no `migrate`"
+                raise _refused(name, why, has_one=False)
             continue
         value = migrate(name, channel.migrate)
         if not fits(channel.type, value):
-            raise _refused(name, f"its migration gave {type(value).__name__}, the channel is declared {channel.type}")
+            why = f"its migration gave {type_of(value)}, the channel is declared {channel.type}"
+            raise _refused(name, why, has_one=True)
         if value is not None:
             begin[name] = value
     return begin
 
 
-def _refused(name: str, why: str, details: Mapping[str, Any] | None = None) -> InputError:
+def _refused(name: str, why: str, *, has_one: bool, details: Mapping[str, Any] | None = None) -> InputError:
     return InputError(
         f"the state channel {name} cannot go on in this version: {why}",
         code="run.state_migration",
-        hint=f"Say in the graph what it begins with: state.{name}.migrate, a template that reads the old $state.",
+        hint=f"{'Correct' if has_one else 'Write'} state.{name}.migrate in the graph: it says what the channel begins "
+        "with, a template that reads the old $state.",
         where=Where(field=f"state.{name}.migrate"),
         details=dict(details or {}),
     )
