@@ -34,5 +34,8 @@ def type_of(value: Any) -> JsonType:
     """The narrowest type that a JSON value is of, as it is declared: 1.0 is a number."""
     if value is None:
         return "null"
-    found: tuple[JsonType, ...] = ("string", "boolean", "integer", "number", "array", "object")
-    return next((name for name in found if type(value) in _TYPES[name]), "any")
+    names: tuple[JsonType, ...] = ("string", "boolean", "integer", "number", "array", "object")
+    for name in names:
+        if type(value) in _TYPES[name]:
+            return name
+    return "any"
