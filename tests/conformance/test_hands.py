@@ -66,6 +66,18 @@ async def test_runs_that_found_no_free_hand_go_before_those_that_begin_later(lab
     assert len(began) == 3
 
 
+async def test_a_hand_that_is_free_again_takes_the_next_run_without_waiting_for_news(lab: Lab) -> None:
+    lab.gate("act").set()
+    runs = [await lab.engine.start(ONE, {}) for _ in range(12)]
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    async with working(lab.engine, limit=1):
+        for run in runs:
+            assert (await asyncio.wait_for(lab.engine.wait(run.id), PATIENCE)).status == "completed"
+    # Where nothing is new the store is looked at once a second: with that alone, eleven seconds.
+    assert loop.time() - began < 5
+
+
 async def test_an_engine_that_stops_leaves_what_it_has_in_hand_to_the_next(lab: Lab) -> None:
     gate = lab.gate("act")
     async with working(lab.engine):

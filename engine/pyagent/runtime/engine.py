@@ -309,7 +309,7 @@ class Engine(Requests):
                         run_id = taken.lease.run_id
                         hands.take(run_id, self._drive_quietly(run_id, taken=taken))
                 hands.others_wait = hands.full and bool(await self._claimable(1))
-                await self.store.changed(1.0, mark)
+                await hands.freed_or(self.store.changed(1.0, mark))
         finally:
             self._hands = None
             for run_id in hands.runs:

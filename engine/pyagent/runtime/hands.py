@@ -19,6 +19,7 @@ class Hands:
         """Whether runs of the store wait for a free hand: they go before those that begin now."""
         self._tasks: dict[str, asyncio.Task[Run | None]] = {}
         self._coming = 0
+        self._freed = asyncio.Event()
 
     @property
     def full(self) -> bool:
@@ -47,7 +48,28 @@ class Hands:
     def take(self, run_id: str, driving: Coroutine[Any, Any, Run | None]) -> None:
         """Have the run driven; it must not be among `runs`."""
         task = self._tasks[run_id] = asyncio.create_task(driving)
-        task.add_done_callback(lambda _: self._tasks.pop(run_id, None))
+        task.add_done_callback(lambda _: self._let_go(run_id))
+
+    def _let_go(self, run_id: str) -> None:
+        self._tasks.pop(run_id, None)
+        self._freed.set()
+
+    async def freed_or(self, news: Coroutine[Any, Any, bool]) -> None:
+        """Wait for news of the store, or until a hand is free again, or was since this was last asked.
+
+        A hand is free only a moment after its run's last commit, which is the last news of it. Raises what `news` does.
+        """
+        waiting = asyncio.create_task(news)
+        freed = asyncio.create_task(self._freed.wait())
+        try:
+            await asyncio.wait({waiting, freed}, return_when=asyncio.FIRST_COMPLETED)
+            if waiting.done():
+                waiting.result()
+            self._freed.clear()
+        finally:
+            waiting.cancel()
+            freed.cancel()
+            await asyncio.gather(waiting, freed, return_exceptions=True)
 
     def under_way(self, run_id: str) -> asyncio.Task[Run | None] | None:
         """What drives the run, if it is under way here; its result is how the run stands then."""
