@@ -101,6 +101,7 @@ class StoreJournal:
 
     def _clear(self) -> None:
         self.owes = False
+        self._durable = False
         self._aged = False
         self._entries: list[tuple[Entry, bytes]] = []
         self._events: list[NewEvent] = []
@@ -143,6 +144,8 @@ class StoreJournal:
         self._linger()
 
     async def flush(self, *, durable: bool = False) -> None:
+        # Whoever commits what is gathered now must do it so: it may be one who has waited for the lock before.
+        self._durable = self._durable or durable
         while self._gathered or self._lock.locked():
             async with self._lock:
                 if self.failure is not None:
@@ -156,7 +159,7 @@ class StoreJournal:
                     steps=list(self._steps.values()),
                     blobs=list(self._blobs.items()),
                     consumed=self._consumed,
-                    durable=durable,
+                    durable=self._durable,
                     **self._change,
                 )
                 self._clear()

@@ -51,7 +51,7 @@ class Lanes:
         if self._idle:
             self._idle.popleft().set_result(key)
             return
-        if self.carry_on and live.limit is not None and live.limit.locked() and live.state.node(key).effects != "none":
+        if self.carry_on and live.limit is not None and live.limit.locked() and self._acts(key):
             self._queue.append(key)
             live.crowded = True
             return
@@ -84,11 +84,16 @@ class Lanes:
             return key
         if key is None:
             return self._next()
-        if self._live.state.node(key).effects == "none":
+        if not self._acts(key):
             await self.start(self._next())
             return key
         self._queue.append(key)
         return self._next()
+
+    def _acts(self, key: StepKey) -> bool:
+        """Whether the step needs a turn: what it was part of, and with it the step, may have ended meanwhile."""
+        state = self._live.state
+        return key in state.startable and state.node(key).effects != "none"
 
     def _next(self) -> StepKey:
         key = self._queue.popleft()
@@ -115,7 +120,6 @@ async def run_lane(live: LiveRun, key: StepKey, lanes: Lanes) -> None:
     following: StepKey | None = key
     while following is not None:
         await run_step(live, following, lanes)
-        await lanes.listen()
         following = await lanes.more()
 
 
@@ -136,16 +140,19 @@ async def run_step(live: LiveRun, key: StepKey, lanes: Lanes | None, aside: Call
             if changes is None:
                 if aside is not None:
                     aside()
-                if key not in live.state.startable:
+                if key in live.state.startable:
+                    changes = await Step(live, key).execute()
+                else:
                     # What it was part of ended while it was on its way to a lane.
                     live.leave(key)
-                    return
-                changes = await Step(live, key).execute()
+                    changes = Changes()
         except StepInterrupted:
-            return
+            changes = Changes()
         following = await _follow(live, changes, lanes, aside)
         if live.crowded and lanes is not None:
             following = await lanes.take_turns(following)
+        if lanes is not None:
+            await lanes.listen()
         # At the end of a run the driver commits it, with how the run stands.
         if live.journal.owes and live.state.ended is None and not (following and _settles(live, following)):
             if aside is not None:
@@ -191,6 +198,12 @@ async def _follow(
     if pure:
         if aside is not None:
             aside()
+        if lanes is not None:
+            # Others need not wait for what may take long: not those in the queue, not the answers, not the commit.
+            await lanes.take_turns(pure[0])
+            await lanes.listen()
+        if live.journal.owes:
+            await live.journal.flush()
         await _beside(live, pure, lanes)
     return following
 

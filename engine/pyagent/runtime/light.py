@@ -196,6 +196,8 @@ async def _turn(live: LiveRun, key: StepKey, node: NodeProgram, said: str, token
         await limit.acquire()
     try:
         # A stop may have been asked for meanwhile: then it must not act.
+        if limit is not None:
+            live.await_resume(token)
         token.check()
         if once:
             live.session_begun.add(key)

@@ -38,14 +38,16 @@ async def unbounded(call: Awaitable[T], token: Token, *, grace: float) -> T:
     try:
         return await call
     except asyncio.CancelledError:
-        if not cancelled or task is None:
+        if not cancelled:
             raise
-        task.uncancel()
         raise NodeCancelled(f"the step was stopped: {token.reason}") from None
     finally:
         token.stop = None
         if timer is not None:
             timer.cancel()
+        if cancelled and task is not None:
+            # Whether the call heeded it or not: other steps follow in this task.
+            task.uncancel()
 
 
 async def bounded(

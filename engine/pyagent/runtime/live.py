@@ -34,6 +34,9 @@ Resolve = Callable[[str], Awaitable[str]]
 """The hash of the version of a graph that this run is pinned to, by the graph's id."""
 
 
+TIME_LIMITS = frozenset({"timeout", "idle_timeout"})
+
+
 class Token:
     """A step's cancel token; see `pyagent.sdk.CancelToken`."""
 
@@ -50,8 +53,8 @@ class Token:
         return bool(self.reason)
 
     def set(self, reason: str) -> None:
-        """Ask for a stop; the first reason stays."""
-        if not self.reason:
+        """Ask for a stop; the first reason stays, but for a time limit, after which the step may be tried again."""
+        if not self.reason or (self.reason in TIME_LIMITS and reason not in TIME_LIMITS):
             self.reason = reason
             if self._event is not None:
                 self._event.set()
@@ -120,6 +123,8 @@ class LiveRun:
     """What tries said that was too much; told of when their steps have ended."""
     breathe_at: float = 0.0
     """Time of the event loop from which on it is to get its turn between two steps; see `breathe`."""
+    timed: bool = False
+    """A map or call was expanded that may take only so long."""
     crowded: bool = False
     """Steps wait for a turn that no lane has begun (`runtime.lanes`)."""
     _limit: asyncio.Semaphore | None = None
@@ -129,6 +134,7 @@ class LiveRun:
         parallel = self.state.program.graph.settings.parallel or self.default_parallel
         if parallel is not None:
             self._limit = asyncio.Semaphore(parallel)
+        self.timed = any(expansion.until is not None for expansion in self.state.expansions.values())
 
     @property
     def limit(self) -> asyncio.Semaphore | None:
@@ -142,8 +148,9 @@ class LiveRun:
 
     @property
     def awaits(self) -> bool:
-        """Whether something from outside, an answer or the end of a pause, may make steps ready."""
-        return bool(self.state.parked) or self.state.paused
+        """Whether something from outside may make steps ready: an answer, the end of a pause, a map that takes too
+        long."""
+        return self.timed or bool(self.state.parked) or self.state.paused
 
     @property
     def work_dir(self) -> Path:
@@ -252,6 +259,11 @@ class LiveRun:
         for speech in ended:
             self.cut_short.remove(speech)
             self.tell(speech.last())
+
+    def await_resume(self, token: Token) -> None:
+        """A step's turn to act has come: in a run that was paused meanwhile, it is to begin when the run is resumed."""
+        if self.state.paused:
+            token.set("drain")
 
     def cancel_all(self, reason: str, but: StepKey | None = None) -> None:
         """Ask every running step to stop."""

@@ -19,7 +19,7 @@ from pyagent.runtime.frames import Changes
 from pyagent.runtime.inputs import checked_inputs
 from pyagent.runtime.journal import event
 from pyagent.runtime.limits import bounded, unbounded
-from pyagent.runtime.live import LiveRun, Token
+from pyagent.runtime.live import TIME_LIMITS, LiveRun, Token
 from pyagent.runtime.log import Entry, Outputs, StepKey, timestamp
 from pyagent.runtime.program import NodeProgram, Program
 from pyagent.runtime.records import Records, Said
@@ -127,7 +127,7 @@ class Step:
                     NodeError("the node cancelled itself", code="node.crashed", hint=_CANCELLED_ITSELF)
                 )
             except Exception as raised:
-                if self.token.cancelled and self.token.reason not in ("timeout", "idle_timeout"):
+                if self.token.cancelled and self.token.reason not in TIME_LIMITS:
                     return await self._stopped()
                 if self._outcome_unknown(raised):
                     return await self._unknown(_words(raised))
@@ -157,6 +157,7 @@ class Step:
         if limit is None:
             return await self._act()
         async with limit:
+            live.await_resume(self.token)
             return await self._act()
 
     async def _settle(self) -> None:
@@ -256,9 +257,10 @@ class Step:
             Entry("step.tried", self.key, data),
             [event("step.retrying", str(self.key), error=error, attempt=self.attempt, delay=delay.total_seconds())],
         )
-        await self.live.journal.flush()
         self.attempt += 1
+        # Before anything is waited for: a stop that is asked for from now on must not be lost.
         self.token = self.live.running[self.key] = Token()
+        await self.live.journal.flush()
         self._params.clear()
         try:
             await asyncio.wait_for(self.token.wait(), delay.total_seconds())
@@ -423,9 +425,9 @@ class Step:
 
     async def _anew(self) -> Changes:
         """One more try after one whose outcome is unknown."""
-        await self.live.journal.flush()
         self.attempt = self.live.state.tries.get(self.key, 0) + 1
         self.token = self.live.running[self.key] = Token()
+        await self.live.journal.flush()
         return await self._tries()
 
     async def _stopped(self) -> Changes:
@@ -484,6 +486,7 @@ class Step:
     def _expanded(self, data: dict[str, Any], elements: Outputs) -> Changes:
         if (limit := self.node.spec.timeout) is not None:
             data = {**data, "until": timestamp(self.started_at + self.live.ahead + limit)}
+            self.live.timed = True
         self._tell_started()
         entry = Entry("step.expanded", self.key, data, elements)
         told = event("step.expanded", str(self.key), into=data["kind"], elements=len(elements))
