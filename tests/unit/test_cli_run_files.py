@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,15 @@ def test_what_is_no_exported_run_is_told_with_what_to_do(command: Command, tmp_p
         assert (exit_code, code in error) == (Exit.USAGE, True)
         assert re.search("pyagent export", error)
     assert command("import", str(tmp_path / "some.zip"), "--max-size", "much")[0] == Exit.USAGE
+
+
+def test_what_is_no_run_file_is_told_apart(command: Command, run: str, tmp_path: Path) -> None:
+    file = tmp_path / "out.zip"
+    assert command("export", run, "-o", str(file))[0] == Exit.DONE
+    again = tmp_path / "again.zip"
+    with zipfile.ZipFile(file) as old, zipfile.ZipFile(again, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+    for path, says in ((tmp_path, "is a folder"), (tmp_path / "none.zip", "no file"), (again, "packed again")):
+        code, _, error = command("import", str(path))
+        assert (code, says in " ".join(error.split())) == (Exit.USAGE, True), error

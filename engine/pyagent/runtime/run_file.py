@@ -229,7 +229,9 @@ def _digest(path: Path, size: int) -> str:
 def _check_mark(path: Path) -> None:
     if not path.is_file():
         raise BadRunFile(
-            f"there is no file {path}", code="run_file.no_file", hint="Give a file that `pyagent export RUN` wrote."
+            f"{path} is a folder" if path.is_dir() else f"there is no file {path}",
+            code="run_file.no_file",
+            hint="Give a file that `pyagent export RUN` wrote.",
         )
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -238,7 +240,7 @@ def _check_mark(path: Path) -> None:
         found = re.search(_MARK.pattern + rb"$", file.read())
     if found is None:
         if begins == b"PK\x03\x04":
-            raise damaged("its end is missing, or it is another kind of zip")
+            raise damaged("its end is missing, or it was packed again, or is another zip")
         raise BadRunFile(
             f"{path.name} is no exported run",
             code="run_file.no_run",
