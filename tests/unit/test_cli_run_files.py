@@ -44,7 +44,8 @@ def test_a_run_goes_from_one_store_into_another(
     code, out, _ = command("show", run)
     assert code == Exit.CANCELLED
     assert "it was waiting when it was exported" in out
-    assert "pyagent fork" in out
+    assert f"pyagent fork {run} STEP" in out
+    assert "pyagent resume" not in out
     code, _, error = command("resume", run)
     assert (code, "run.imported" in error) == (Exit.FAILED, True)
     code, _, error = command("import", str(tmp_path / "out.zip"))

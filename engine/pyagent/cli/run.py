@@ -196,6 +196,8 @@ def sum_up(run: Run, console: Console) -> None:
     """How the run stands, what it gave, and what can be done next."""
     from datetime import UTC, datetime
 
+    from pyagent.runtime.imported import is_imported
+
     started = run.started_at or run.created_at
     took = duration(((run.ended_at or datetime.now(UTC)) - started).total_seconds())
     sign, style = MARKS.get(run.status, ("·", "default"))
@@ -209,6 +211,8 @@ def sum_up(run: Run, console: Console) -> None:
     if run.continues:
         console.print(f"[dim]It goes on for the run {run.continues}[/]", soft_wrap=True)
     match run.status:
+        case _ if is_imported(run):
+            console.print(f"[dim]It came from a file; execute a part:[/] pyagent fork {run.id} STEP", soft_wrap=True)
         case "failed":
             console.print(
                 f"[dim]Try again from where it failed:[/] pyagent resume {run.id}"

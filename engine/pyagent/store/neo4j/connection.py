@@ -165,7 +165,7 @@ class Connection:
             raise self._of_server(error) from error
         except (DriverError, OSError) as error:
             raise StoreUnavailable(
-                f"{self.address} cannot be reached: {_first_line(error)}",
+                f"{self.address} cannot be reached: {_first_line(error).rstrip(':')}",
                 hint="Start the Neo4j server, or correct the address in PYAGENT_STORE.",
             ) from error
 
