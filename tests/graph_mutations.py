@@ -333,6 +333,13 @@ def a_default_that_does_not_fit(data: Data, chance: random.Random) -> Marks:
     return ("default: ", "zzq:")
 
 
+@breaks("graph.state.migrate")
+def a_migration_that_does_not_fit(data: Data, chance: random.Random) -> Marks:
+    kind, value = chance.choice([("array", "zzq"), ("string", 7777), ("integer", True), ("object", [1])])
+    data.setdefault("state", {})["zzq"] = {"type": kind, "migrate": value}
+    return ("migrate: ", "zzq:")
+
+
 @breaks("graph.state.concurrent_write")
 def writes_that_meet(data: Data, chance: random.Random) -> Marks:
     data.setdefault("state", {})["zzq"] = {"type": "any"}

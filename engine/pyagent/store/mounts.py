@@ -45,7 +45,7 @@ def mount_of(path: str, mounts: str) -> Mount | None:
     one with the longest mount point that leads to it, of several at one point the last."""
     found: Mount | None = None
     for line in mounts.splitlines():
-        # 36 35 98:0 /root /point rw,noatime shared:1 - type source options; there may be no or many `shared:1`
+        # 36 35 98:0 /top /point rw,noatime shared:1 - type source options; there may be no or many `shared:1`
         place, parted, kind = line.partition(" - ")
         before, after = place.split(" "), kind.split(" ")
         if not parted or len(before) < 5 or len(after) < 2:
