@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pyagent.errors import ExpressionError, Where
-from pyagent.runtime._core import ScriptError, analyse, parse_template, plain_path
+from pyagent.native import ScriptError, analyse, parse_template, plain_path
 
 ROOTS = {
     "$json": "json",

@@ -17,8 +17,8 @@ from typing import Any, cast
 import orjson
 
 from pyagent.errors import ExpressionError
+from pyagent.native import Engine, ScriptError, walk
 from pyagent.runtime import _luxon
-from pyagent.runtime._core import Engine, ScriptError, walk
 from pyagent.runtime.expression_context import EvaluationContext, Item, JsonValue, NodeView
 from pyagent.runtime.expression_template import (
     ROOTS,

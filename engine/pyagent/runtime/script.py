@@ -12,8 +12,8 @@ from functools import partial
 from itertools import islice
 from typing import Any, cast
 
+from pyagent.native import Engine, ScriptError
 from pyagent.runtime import _luxon
-from pyagent.runtime._core import Engine, ScriptError
 from pyagent.runtime.expression_context import EvaluationContext
 from pyagent.runtime.expression_template import Expression
 from pyagent.runtime.expressions import decoded, encoded
