@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 import xml.etree.ElementTree as ElementTree
 from itertools import combinations
 
@@ -11,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from counting import calls
 from pyagent.graph.show import mermaid, svg, text
 from pyagent.graph.show.layers import Link, layered
 from pyagent.graph.show.layout import Direction, arrange
@@ -107,12 +107,13 @@ def test_text_that_does_not_fit_a_card_is_cut_and_told_in_full_by_the_tip() -> N
     assert re.search(r'class="title"[^>]*>A name that…?[^<]*…<', drawn)
 
 
-def test_a_small_chain_runs_to_the_right_and_a_long_one_down() -> None:
-    def chain(length: int) -> str:
-        nodes = "".join(f"  - {{id: n{number}, use: a.b@1}}\n" for number in range(length))
-        edges = "".join(f"  - n{number} -> n{number + 1}\n" for number in range(length - 1))
-        return f"pyagent: 1\nid: a\nnodes:\n{nodes}edges:\n{edges}"
+def chain(length: int) -> str:
+    nodes = "".join(f"  - {{id: n{number}, use: a.b@1}}\n" for number in range(length))
+    edges = "".join(f"  - n{number} -> n{number + 1}\n" for number in range(length - 1))
+    return f"pyagent: 1\nid: a\nnodes:\n{nodes}edges:\n{edges}"
 
+
+def test_a_small_chain_runs_to_the_right_and_a_long_one_down() -> None:
     def size(drawn: str) -> tuple[int, int]:
         found = re.search(r'viewBox="0 0 (\d+) (\d+)"', drawn)
         assert found is not None
@@ -122,11 +123,14 @@ def test_a_small_chain_runs_to_the_right_and_a_long_one_down() -> None:
     assert height < width <= 1400
     width, height = size(svg(load_text(chain(12)).spec))
     assert width < height
-    began = time.process_time()
-    text_of_many = load_text(chain(1000)).spec
-    svg(text_of_many)
-    text(text_of_many)
-    assert time.process_time() - began < 10
+
+
+def test_the_work_of_a_picture_grows_with_the_nodes_and_not_with_their_square() -> None:
+    def drawn(count: int) -> int:
+        many = load_text(chain(count)).spec
+        return calls(lambda: (svg(many), text(many)))[1]
+
+    assert drawn(800) < 5 * drawn(200)
 
 
 def test_a_graph_with_wrong_edges_and_an_empty_one_can_be_drawn() -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import time
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
+from counting import calls
 from pyagent.errors import GraphError
 from pyagent.graph.parts import Join, Use, parse_edge
 from pyagent.graph.spec import GraphSpec, NodeSpec
@@ -93,10 +93,9 @@ def test_what_is_no_yaml_is_refused_with_line_column_and_hint(text: str, line: i
 def test_aliases_that_multiply_are_refused_before_they_take_memory() -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
-    began = time.process_time()
-    error = refused("\n".join(lines))
+    error, work = calls(lambda: refused("\n".join(lines)))
     assert "values" in error.message
-    assert time.process_time() - began < 5
+    assert work < 5_000_000  # all of them are 10 ** 12 values
 
 
 def test_a_text_beyond_the_limit_is_refused_unread() -> None:
@@ -323,10 +322,13 @@ def test_a_graph_built_in_python_is_written_and_read_back() -> None:
     assert load_text(dump(graph)).spec == graph
 
 
-def test_a_file_of_a_thousand_nodes_is_read_in_less_than_a_second() -> None:
-    node = "  - id: n{0}\n    use: data.set@1\n    name: Node {0}\n    with: {{fields: {{a: 1, b: '{{{{ 2 }}}}'}}}}\n"
-    text = "pyagent: 1\nid: big\nnodes:\n" + "".join(node.format(n) for n in range(1000))
-    text += "edges:\n" + "".join(f"  - n{n} -> n{n + 1}\n" for n in range(999))
-    began = time.process_time()
-    assert len(load_text(text).spec.nodes) == 1000
-    assert time.process_time() - began < 1
+def test_the_work_of_reading_a_file_grows_with_the_nodes_and_not_with_their_square() -> None:
+    def read(count: int) -> int:
+        node = "  - id: n{0}\n    use: data.set@1\n    name: N {0}\n    with: {{fields: {{a: 1, b: '{{{{ 2 }}}}'}}}}\n"
+        text = "pyagent: 1\nid: big\nnodes:\n" + "".join(node.format(n) for n in range(count))
+        text += "edges:\n" + "".join(f"  - n{n} -> n{n + 1}\n" for n in range(count - 1))
+        graph, work = calls(lambda: load_text(text))
+        assert len(graph.spec.nodes) == count
+        return work
+
+    assert read(1000) < 5 * read(250)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from time import perf_counter
-
 import pytest
 
 from pyagent.runtime.redact import MASK, redact
@@ -24,7 +22,5 @@ def test_logins_in_addresses_and_headers_are_masked(said: str, shown: str) -> No
 
 @pytest.mark.parametrize("word", ["x", "a.", "x://", "token ", "://a", "://a:", "api_key="])
 def test_a_long_text_takes_no_longer_for_each_of_its_letters(word: str) -> None:
-    long = word * (200_000 // len(word))
-    before = perf_counter()
-    redact(long)
-    assert perf_counter() - before < 2
+    long = word * (600_000 // len(word))
+    redact(long)  # each letter read for each letter: minutes, and the test runs out of its time

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -65,11 +64,9 @@ BEFORE_THE_DEED = {"node.address_blocked", "node.http_redirect", "node.http_serv
 async def test_each_way_to_be_hostile_is_an_error_with_a_code_within_the_limits(
     server: HostileServer, path: str, code: str
 ) -> None:
-    started = time.monotonic()
     with pytest.raises(NodeError) as caught:
         await run_node(http, [{}], {"url": f"{server.url}/{path}", **LIMITS})
     assert (caught.value.code, bool(caught.value.hint)) == (code, True)
-    assert time.monotonic() - started < 5
     assert server.sent < 32 << 20
 
 

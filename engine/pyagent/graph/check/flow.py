@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import combinations, product
+from dataclasses import dataclass
+from itertools import product
 from typing import cast
 
 from pyagent.errors import GraphError
@@ -259,20 +260,26 @@ def _writes(
         above = writers.setdefault(id(level.parent), {})
         for name, nodes in found.items():
             above.setdefault(name, []).extend((level.owner, node) for _, node in nodes)
-    follows: dict[str, set[str]] = {
-        node: _reached(level, node, backs) for node in {here for nodes in found.values() for here, _ in nodes}
-    }
+    if not found:
+        return
+    order = _order(check, level, backs)
     for name, nodes in found.items():
         nodes.sort(key=lambda writer: check.rank[writer[1].id])
+        writers_here = 0
+        for here, _ in nodes:
+            writers_here |= order.bit[here]
         reported: set[str] = set()
-        for (one, first), (other, second) in combinations(nodes, 2):
-            if second.id in reported or one == other or other in follows[one] or one in follows[other]:
-                continue
-            if any(shape.reaches(one) and shape.reaches(other) for shape in shapes):
-                reported.add(second.id)
-                _concurrent(check, name, second, f"`{first.id}` and `{second.id}` may write `{name}` at the same time")
+        for number, (one, first) in enumerate(nodes):
+            unordered = writers_here & ~order.related(one)
+            for other, second in nodes[number + 1 :] if unordered else ():
+                if second.id in reported or not unordered & order.bit[other]:
+                    continue
+                if any(shape.reaches(one) and shape.reaches(other) for shape in shapes):
+                    reported.add(second.id)
+                    message = f"`{first.id}` and `{second.id}` may write `{name}` at the same time"
+                    _concurrent(check, name, second, message)
         for here, node in nodes:
-            if node.id not in reported and _overlaps(level, here, shapes, follows[here]):
+            if node.id not in reported and _overlaps(level, here, shapes, order):
                 message = f"iterations of the loop around `{here}` may write `{name}` at the same time"
                 _concurrent(check, name, node, message)
 
@@ -290,29 +297,54 @@ def _concurrent(check: Check, channel: str, node: NodeSpec, message: str) -> Non
     )
 
 
-def _reached(level: Level, start: str, backs: set[int]) -> set[str]:
-    """The nodes that a chain of edges, back edges left out, leads to from `start`."""
-    forward: dict[str, list[str]] = {}
-    for position in level.known_edges:
-        if position not in backs:
-            forward.setdefault(level.edges[position].source, []).append(level.edges[position].target)
-    found: set[str] = set()
-    rest = [start]
-    while rest:
-        for target in forward.get(rest.pop(), ()):
-            if target not in found:
-                found.add(target)
-                rest.append(target)
-    return found
+@dataclass(frozen=True, kw_only=True)
+class _Order:
+    """Which nodes of a level come before which: sets of nodes as bits, since many nodes have many others behind."""
+
+    bit: dict[str, int]
+    before: dict[str, int]
+    after: dict[str, int]
+
+    def related(self, node: str) -> int:
+        """The node itself, and those that come before or after it."""
+        return self.bit[node] | self.before[node] | self.after[node]
 
 
-def _overlaps(level: Level, node: str, shapes: list[Topology], follows: set[str]) -> bool:
+def _order(check: Check, level: Level, backs: set[int]) -> _Order:
+    """What chains of edges, back edges left out, lead to."""
+    bit = {node.id: 1 << number for number, node in enumerate(level.nodes)}
+    edges = [
+        (level.edges[position].source, level.edges[position].target)
+        for position in level.known_edges
+        if position not in backs
+    ]
+    edges.sort(key=lambda edge: check.rank[edge[0]])
+    before, after = dict.fromkeys(bit, 0), dict.fromkeys(bit, 0)
+    _spread(edges, bit, before)
+    _spread([(target, source) for source, target in reversed(edges)], bit, after)
+    return _Order(bit=bit, before=before, after=after)
+
+
+def _spread(edges: Sequence[tuple[str, str]], bit: dict[str, int], found: dict[str, int]) -> None:
+    """Hand what each edge's first node has found, and the node itself, to its second, until that changes nothing:
+    once over the edges and once more to see it, where they are in order."""
+    changed = True
+    while changed:
+        changed = False
+        for here, there in edges:
+            with_it = found[there] | bit[here] | found[here]
+            if with_it != found[there]:
+                found[there] = with_it
+                changed = True
+
+
+def _overlaps(level: Level, node: str, shapes: list[Topology], order: _Order) -> bool:
     """Whether the node is a side branch of a loop: the next iteration does not wait for it (SEMANTICS 10)."""
     known = level.known_edges
     for shape in shapes:
         if not shape.reaches(node) or not (around := shape.loops_around(node)):
             continue
         sources = {level.edges[known[edge]].source for edge in shape.loops[around[-1]].back_edges}
-        if node not in sources and not sources & follows:
+        if not any((order.bit[node] | order.after[node]) & order.bit[source] for source in sources):
             return True
     return False
