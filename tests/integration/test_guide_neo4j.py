@@ -7,7 +7,6 @@ import json
 import os
 import re
 import sys
-from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,20 +48,6 @@ def papers(title: str) -> Any:
 BROKEN = graph({"fail": {"use": "flow.fail", "with": {"message": "no"}}}, [], id="broken")
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Neo4jServer]:
-    with Neo4jServer() as server:
-        yield server
-
-
-@pytest.fixture
-async def store(server: Neo4jServer) -> AsyncIterator[Neo4jStore]:
-    store = Neo4jStore(server.url)
-    await store.open()
-    yield store
-    await store.close()
-
-
 @dataclass
 class Asked:
     """Runs of the engine, and Cypher as a person would ask it."""
@@ -91,12 +76,12 @@ async def approved(engine: Engine, run: Run, actor: str) -> Run:
 
 
 @pytest.fixture
-async def asked(server: Neo4jServer, store: Neo4jStore, tmp_path: Path) -> Asked:
-    for run in await store.list_runs():
-        await store.delete_run(run.id)
+async def asked(neo4j: Neo4jServer, neo4j_store: Neo4jStore, tmp_path: Path) -> Asked:
+    for run in await neo4j_store.list_runs():
+        await neo4j_store.delete_run(run.id)
     (tmp_path / "paper.pdf").write_bytes(b"%PDF one")
     (tmp_path / "other.pdf").write_bytes(b"%PDF two")
-    engine = Engine(store)
+    engine = Engine(neo4j_store)
     paper = str(tmp_path / "paper.pdf")
     first = await approved(engine, await engine.run(papers("Old?"), {"path": paper, "n": 1}), "ada")
     second = await approved(engine, await engine.run(papers("Old?"), {"path": paper, "n": 2}), "bob")
@@ -112,7 +97,7 @@ async def asked(server: Neo4jServer, store: Neo4jStore, tmp_path: Path) -> Asked
         "type": "flow.approve",
     }
     assert (first.status, second.status, third.status) == ("completed", "completed", "waiting")
-    return Asked(server.address, server.password, {**parameters, "third": third.id}, first, second)
+    return Asked(neo4j.address, neo4j.password, {**parameters, "third": third.id}, first, second)
 
 
 def test_the_guide_has_ten_questions() -> None:
@@ -163,87 +148,87 @@ async def test_the_ten_questions_are_answered(asked: Asked) -> None:
 
 
 async def test_a_store_is_copied_to_neo4j_with_its_lineage_and_back(
-    server: Neo4jServer, store: Neo4jStore, asked: Asked, tmp_path: Path
+    neo4j: Neo4jServer, neo4j_store: Neo4jStore, asked: Asked, tmp_path: Path
 ) -> None:
     there, back = SqliteStore(tmp_path / "there.db"), SqliteStore(tmp_path / "back.db")
     await there.open()
     await back.open()
     try:
-        source = Engine(store)
+        source = Engine(neo4j_store)
         large = random_bytes(2_000_000, 1)
-        await store.put_blob(asked.first.id, digest_of(large), large)
-        runs = len(await store.list_runs())
+        await neo4j_store.put_blob(asked.first.id, digest_of(large), large)
+        runs = len(await neo4j_store.list_runs())
         before = await asked.ask("Where does this output come from?")
         assert len((await copy_store(source, there)).runs) == runs
-        for run in await store.list_runs():
-            await store.delete_run(run.id)
-        done = await copy_store(Engine(there), store)
+        for run in await neo4j_store.list_runs():
+            await neo4j_store.delete_run(run.id)
+        done = await copy_store(Engine(there), neo4j_store)
         assert (len(done.runs), done.without_lineage) == (runs, [])
         assert await asked.ask("Where does this output come from?") == before
         again = await copy_store(source, back)
         assert len(again.runs) == runs
-        assert await store.get_blob(digest_of(large)) == large
-        for each in (store, there, back):
+        assert await neo4j_store.get_blob(digest_of(large)) == large
+        for each in (neo4j_store, there, back):
             assert (await check_store(each))[1] == []
         # A copy is not only read: what waited there goes on here.
         waiting = asked.parameters["third"]
-        assert (await approved(source, await store.get_run(waiting), "eve")).status == "completed"
+        assert (await approved(source, await neo4j_store.get_run(waiting), "eve")).status == "completed"
     finally:
         await there.close()
         await back.close()
 
 
-async def test_pruned_runs_leave_nothing_but_what_kept_runs_have(store: Neo4jStore, asked: Asked) -> None:
-    done = await prune_store(store, Policy(keep=0, graph_id="papers"))
+async def test_pruned_runs_leave_nothing_but_what_kept_runs_have(neo4j_store: Neo4jStore, asked: Asked) -> None:
+    done = await prune_store(neo4j_store, Policy(keep=0, graph_id="papers"))
     assert len(done.runs) == 2
     assert await asked.ask("Which runs used this document?") == []
-    assert (await check_store(store))[1] == []
-    assert {run.status for run in await store.list_runs()} == {"waiting", "failed"}
+    assert (await check_store(neo4j_store))[1] == []
+    assert {run.status for run in await neo4j_store.list_runs()} == {"waiting", "failed"}
 
 
-async def test_faults_of_the_database_are_told(store: Neo4jStore, asked: Asked) -> None:
+async def test_faults_of_the_database_are_told(neo4j_store: Neo4jStore, asked: Asked) -> None:
     from pyagent.store.neo4j.connection import do
 
     run = asked.parameters["third"]
-    await store.connection.write(lambda to: do(to, "MATCH (e:Entry {run: $run, seq: 2}) DELETE e", run=run))
-    await store.connection.write(lambda to: do(to, "MATCH (c:Counter {name: 'event'}) SET c.value = 1"))
-    _, faults = await check_store(store)
+    await neo4j_store.connection.write(lambda to: do(to, "MATCH (e:Entry {run: $run, seq: 2}) DELETE e", run=run))
+    await neo4j_store.connection.write(lambda to: do(to, "MATCH (c:Counter {name: 'event'}) SET c.value = 1"))
+    _, faults = await check_store(neo4j_store)
     assert {(fault.run, fault.what) for fault in faults} == {
         ("", "Events have cursors that the counter 1 has not handed out."),
         (run, "Its log has gaps."),
     }
     query = "MATCH (c:Counter {name: 'event'}) MATCH (e:Event) WITH c, max(e.cursor) AS last SET c.value = last"
-    await store.connection.write(lambda to: do(to, query))
-    await store.delete_run(run)
+    await neo4j_store.connection.write(lambda to: do(to, query))
+    await neo4j_store.delete_run(run)
 
 
-async def test_the_commands_work_on_the_server(server: Neo4jServer, asked: Asked, tmp_path: Path) -> None:
+async def test_the_commands_work_on_the_server(neo4j: Neo4jServer, asked: Asked, tmp_path: Path) -> None:
     async def command(*arguments: str) -> Any:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "pyagent.cli", "store", *arguments, "--json"),
-            env={**os.environ, "PYAGENT_STORE": server.url},
+            env={**os.environ, "PYAGENT_STORE": neo4j.url},
             stdout=asyncio.subprocess.PIPE,
         )
         out, _ = await process.communicate()
         assert process.returncode == 0, out.decode()
-        assert server.password not in out.decode()
+        assert neo4j.password not in out.decode()
         return json.loads(out)
 
     assert (await command("migrate"))["store"].startswith("neo4j://neo4j:***@")
     assert (await command("check"))["faults"] == []
     assert (await command("stats"))["runs"] == {"completed": 2, "waiting": 1, "failed": 1}
     assert len((await command("prune", "--keep", "1", "--dry-run"))["runs"]) == 2
-    assert len((await command("copy", server.url, str(tmp_path / "copy.db")))["runs"]) == 4
-    assert (await command("copy", server.url, str(tmp_path / "copy.db")))["there"] == 4
+    assert len((await command("copy", neo4j.url, str(tmp_path / "copy.db")))["runs"]) == 4
+    assert (await command("copy", neo4j.url, str(tmp_path / "copy.db")))["there"] == 4
 
 
-async def test_an_ordinary_state_graph_runs_on_the_saver(server: Neo4jServer, tmp_path: Path) -> None:
+async def test_an_ordinary_state_graph_runs_on_the_saver(neo4j: Neo4jServer, tmp_path: Path) -> None:
     text = (ROOT / "docs/guides/langgraph.md").read_text(encoding="utf-8")
     [block] = re.findall(r"```py\n(.*?)```", text, re.DOTALL)
     address = "neo4j://neo4j:PASSWORD@localhost:7687"
     assert address in block
     script = tmp_path / "letter.py"
-    script.write_text(block.replace(address, server.url), encoding="utf-8")
+    script.write_text(block.replace(address, neo4j.url), encoding="utf-8")
     process = await asyncio.create_subprocess_exec(
         sys.executable, str(script), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )

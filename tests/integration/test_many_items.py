@@ -60,14 +60,8 @@ async def test_an_item_of_50_mebibytes_goes_through(tmp_path: Path) -> None:
         await _large_item(lab)
 
 
-@pytest.fixture(scope="module")
-def server() -> Any:
-    with Neo4jServer() as server:
-        yield server
-
-
-async def test_neo4j_keeps_long_lists_and_large_items(tmp_path: Path, server: Neo4jServer) -> None:
-    store = Neo4jStore(server.url)
+async def test_neo4j_keeps_long_lists_and_large_items(tmp_path: Path, neo4j: Neo4jServer) -> None:
+    store = Neo4jStore(neo4j.url)
     await store.open()
     lab = Lab(store, tmp_path)
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,6 @@ import pytest
 from ruamel.yaml import YAML
 
 from engine_case import run_case
-from neo4j_server import Neo4jServer
 from pyagent.graph.yaml import load_file
 from pyagent.runtime.engine import Engine
 from pyagent.store.neo4j import Neo4jStore
@@ -22,37 +20,25 @@ CASES: list[dict[str, Any]] = YAML(typ="safe").load(ROOT / "tests/conformance/se
 RUN = [case for case in CASES if not case["gives"]["end"].startswith("graph.")]
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Neo4jServer]:
-    with Neo4jServer() as server:
-        yield server
-
-
-@pytest.fixture
-async def store(server: Neo4jServer) -> AsyncIterator[Neo4jStore]:
-    store = Neo4jStore(server.url)
-    await store.open()
-    yield store
-    await store.close()
-
-
 @pytest.mark.parametrize("effects", ["idempotent", "once"])
 @pytest.mark.parametrize("case", RUN, ids=lambda case: case["case"])
-async def test_the_engine_gives_the_steps_of_the_case(case: dict[str, Any], effects: str, store: Neo4jStore) -> None:
-    seen = await run_case(case, store, gated=True, effects=effects)
+async def test_the_engine_gives_the_steps_of_the_case(
+    case: dict[str, Any], effects: str, neo4j_store: Neo4jStore
+) -> None:
+    seen = await run_case(case, neo4j_store, gated=True, effects=effects)
 
     gives = case["gives"]
     assert seen.end == gives["end"]
     assert seen.steps == sorted(gives["steps"])
 
 
-async def test_a_run_stands_in_the_database_as_a_graph(store: Neo4jStore) -> None:
+async def test_a_run_stands_in_the_database_as_a_graph(neo4j_store: Neo4jStore) -> None:
     from neo4j import AsyncManagedTransaction
 
     from pyagent.store.neo4j.connection import rows
 
     example = load_file(ROOT / "nodes/pyagent_nodes/flow/examples/if.yaml")
-    run = await Engine(store).run(example, {"people": [{"name": "Ada", "born": 1815}]})
+    run = await Engine(neo4j_store).run(example, {"people": [{"name": "Ada", "born": 1815}]})
 
     async def ask(of: AsyncManagedTransaction) -> list[dict[str, Any]]:
         return await rows(
@@ -64,7 +50,7 @@ async def test_a_run_stands_in_the_database_as_a_graph(store: Neo4jStore) -> Non
         )
 
     assert run.status == "completed"
-    assert [tuple(one.values()) for one in await store.connection.read(ask)] == [
+    assert [tuple(one.values()) for one in await neo4j_store.connection.read(ask)] == [
         ("century", "flow.if@1", "completed"),
         ("old", "flow.noop@1", "completed"),
         ("split", "data.split@1", "completed"),

@@ -8,7 +8,7 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -33,12 +33,6 @@ from tcp_proxy import TcpProxy
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Neo4jServer]:
-    with Neo4jServer() as server:
-        yield server
-
-
 @asynccontextmanager
 async def opened(url: str) -> AsyncIterator[Neo4jStore]:
     store = Neo4jStore(url)
@@ -50,20 +44,20 @@ async def opened(url: str) -> AsyncIterator[Neo4jStore]:
 
 
 @pytest.fixture
-async def store(server: Neo4jServer) -> AsyncIterator[Neo4jStore]:
-    async with opened(server.url) as store:
+async def store(neo4j: Neo4jServer) -> AsyncIterator[Neo4jStore]:
+    async with opened(neo4j.url) as store:
         yield store
 
 
 @pytest.fixture
-async def proxy(server: Neo4jServer) -> AsyncIterator[TcpProxy]:
-    async with TcpProxy(server.port) as proxy:
+async def proxy(neo4j: Neo4jServer) -> AsyncIterator[TcpProxy]:
+    async with TcpProxy(neo4j.port) as proxy:
         yield proxy
 
 
-def by_proxy(server: Neo4jServer, proxy: TcpProxy) -> str:
+def by_proxy(neo4j: Neo4jServer, proxy: TcpProxy) -> str:
     """The server's address by the proxy; `bolt`, because `neo4j` asks the server for its own address."""
-    return server.url.replace("neo4j://", "bolt://").replace(f":{server.port}", f":{proxy.port}")
+    return neo4j.url.replace("neo4j://", "bolt://").replace(f":{neo4j.port}", f":{proxy.port}")
 
 
 async def command(url: str, *arguments: str) -> tuple[int, str]:
@@ -82,34 +76,34 @@ async def command(url: str, *arguments: str) -> tuple[int, str]:
 # -- at the start -------------------------------------------------------------------------------------------------
 
 
-async def test_a_server_that_is_down_is_told_with_what_to_do(server: Neo4jServer) -> None:
-    url = server.url.replace(str(server.port), str(free_port()))
+async def test_a_server_that_is_down_is_told_with_what_to_do(neo4j: Neo4jServer) -> None:
+    url = neo4j.url.replace(str(neo4j.port), str(free_port()))
     code, said = await command(url, "runs")
     assert code == 5
     assert "store.unavailable" in said
     assert "Start the Neo4j server" in said
-    assert server.password not in said
+    assert neo4j.password not in said
     assert "Traceback" not in said
 
 
-async def test_a_wrong_password_is_told_and_not_shown(server: Neo4jServer) -> None:
-    code, said = await command(server.url.replace(server.password, "not-the-password"), "runs")
+async def test_a_wrong_password_is_told_and_not_shown(neo4j: Neo4jServer) -> None:
+    code, said = await command(neo4j.url.replace(neo4j.password, "not-the-password"), "runs")
     assert code == 5
     assert "refuses the user neo4j" in said
     assert "PYAGENT_STORE" in said
     assert "not-the-password" not in said
 
 
-async def test_doctor_and_settings_know_the_server_and_show_no_password(server: Neo4jServer) -> None:
+async def test_doctor_and_settings_know_the_server_and_show_no_password(neo4j: Neo4jServer) -> None:
     for arguments in (("doctor",), ("doctor", "--json"), ("settings",), ("settings", "--json"), ("runs", "--json")):
-        code, said = await command(server.url, *arguments)
+        code, said = await command(neo4j.url, *arguments)
         assert code == 0, said
-        assert server.password not in said
-    _, said = await command(server.url, "doctor")
-    assert f"neo4j:***@127.0.0.1:{server.port} answers" in said
+        assert neo4j.password not in said
+    _, said = await command(neo4j.url, "doctor")
+    assert f"neo4j:***@127.0.0.1:{neo4j.port} answers" in said
 
 
-async def test_a_newer_schema_is_left_alone(server: Neo4jServer, store: Neo4jStore) -> None:
+async def test_a_newer_schema_is_left_alone(neo4j: Neo4jServer, store: Neo4jStore) -> None:
     async def to_version(number: int) -> None:
         query = "MATCH (s:Schema {name: 'pyagent'}) SET s.version = $version"
         await store.connection.write(lambda to: do(to, query, version=number))
@@ -118,7 +112,7 @@ async def test_a_newer_schema_is_left_alone(server: Neo4jServer, store: Neo4jSto
     await to_version(999)
     try:
         with pytest.raises(StoreError, match=r"schema 999") as raised:
-            async with opened(server.url):
+            async with opened(neo4j.url):
                 pass
         assert raised.value.code == "store.schema_newer"
         assert "upgrade" in (raised.value.hint or "")
@@ -215,8 +209,8 @@ async def after(engine: Engine, run_id: str, count: int) -> None:
             return
 
 
-async def test_a_run_goes_on_when_the_server_was_away_for_a_while(server: Neo4jServer, proxy: TcpProxy) -> None:
-    async with opened(by_proxy(server, proxy)) as store, opened(server.url) as watching:
+async def test_a_run_goes_on_when_the_server_was_away_for_a_while(neo4j: Neo4jServer, proxy: TcpProxy) -> None:
+    async with opened(by_proxy(neo4j, proxy)) as store, opened(neo4j.url) as watching:
         engine = Engine(store, registry=registry())
         run = await engine.start(CHAIN, {"n": 0})
         work = asyncio.create_task(carried(engine, run.id))
@@ -230,23 +224,23 @@ async def test_a_run_goes_on_when_the_server_was_away_for_a_while(server: Neo4jS
         await assert_whole(engine, run.id)
 
 
-async def test_a_run_goes_on_when_the_server_is_killed_and_started_again(server: Neo4jServer) -> None:
-    async with opened(server.url) as store:
+async def test_a_run_goes_on_when_the_server_is_killed_and_started_again(neo4j: Neo4jServer) -> None:
+    async with opened(neo4j.url) as store:
         engine = Engine(store, registry=registry())
         run = await engine.start(CHAIN, {"n": 0})
         work = asyncio.create_task(carried(engine, run.id))
         await after(engine, run.id, 8)
-        await asyncio.to_thread(server.kill)
-        await asyncio.to_thread(server.start)
+        await asyncio.to_thread(neo4j.kill)
+        await asyncio.to_thread(neo4j.start)
         await work
         await assert_whole(engine, run.id)
 
 
 async def test_a_run_that_gave_up_on_the_server_is_resumed(
-    server: Neo4jServer, proxy: TcpProxy, monkeypatch: pytest.MonkeyPatch
+    neo4j: Neo4jServer, proxy: TcpProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "RETRY_SECONDS", 0.5)
-    async with opened(by_proxy(server, proxy)) as store, opened(server.url) as watching:
+    async with opened(by_proxy(neo4j, proxy)) as store, opened(neo4j.url) as watching:
         engine = Engine(store, registry=registry(), lease=timedelta(seconds=1))
         run = await engine.start(CHAIN, {"n": 0})
         work = asyncio.create_task(engine.drive(run.id))
@@ -259,8 +253,8 @@ async def test_a_run_that_gave_up_on_the_server_is_resumed(
         await assert_whole(other, run.id)
 
 
-async def test_nothing_that_was_acknowledged_is_missing_after_a_kill_under_eight_writers(server: Neo4jServer) -> None:
-    async with opened(server.url) as store:
+async def test_nothing_that_was_acknowledged_is_missing_after_a_kill_under_eight_writers(neo4j: Neo4jServer) -> None:
+    async with opened(neo4j.url) as store:
         leases = [(await started(store))[1] for _ in range(8)]
         acknowledged: dict[str, int] = {}
         killed = asyncio.Event()
@@ -275,8 +269,8 @@ async def test_nothing_that_was_acknowledged_is_missing_after_a_kill_under_eight
         writers = [asyncio.create_task(write(lease)) for lease in leases]
         while sum(acknowledged.values()) < 100:
             await store.changed(1.0)
-        await asyncio.to_thread(server.kill)
-        starting = asyncio.to_thread(server.start)
+        await asyncio.to_thread(neo4j.kill)
+        starting = asyncio.to_thread(neo4j.start)
         killed.set()
         await asyncio.gather(starting, *writers)
         for lease in leases:
@@ -291,9 +285,9 @@ async def test_nothing_that_was_acknowledged_is_missing_after_a_kill_under_eight
 
 @pytest.mark.parametrize("blobs", [False, True], ids=["in one query", "in a transaction"])
 async def test_a_commit_whose_answer_is_lost_is_applied_once(
-    server: Neo4jServer, proxy: TcpProxy, store: Neo4jStore, blobs: bool
+    neo4j: Neo4jServer, proxy: TcpProxy, store: Neo4jStore, blobs: bool
 ) -> None:
-    async with opened(by_proxy(server, proxy)) as cut:
+    async with opened(by_proxy(neo4j, proxy)) as cut:
         run, lease = await started(store)
         for seq in range(1, 6):
             data = random_bytes(100, seq)
@@ -321,9 +315,9 @@ def _is_commit(sent: bytes) -> bool:
 
 
 async def test_a_run_whose_creation_is_not_answered_is_created_once(
-    server: Neo4jServer, proxy: TcpProxy, store: Neo4jStore
+    neo4j: Neo4jServer, proxy: TcpProxy, store: Neo4jStore
 ) -> None:
-    async with opened(by_proxy(server, proxy)) as cut:
+    async with opened(by_proxy(neo4j, proxy)) as cut:
         proxy.cut_answers(lambda sent: sent.endswith(b"\x00\x02\xb0\x12\x00\x00"))
         run = await cut.create_run(new_run(key=f"k{datetime.now(UTC)}"), [event("run.queued")])
         assert proxy.cuts == 1
@@ -334,8 +328,8 @@ async def test_a_run_whose_creation_is_not_answered_is_created_once(
 # -- others at the same time ----------------------------------------------------------------------------------------
 
 
-async def test_transactions_that_lock_one_another_out_are_tried_again(server: Neo4jServer) -> None:
-    async with opened(server.url) as store:
+async def test_transactions_that_lock_one_another_out_are_tried_again(neo4j: Neo4jServer) -> None:
+    async with opened(neo4j.url) as store:
         first, second = [(await started(store))[0] for _ in range(2)]
         tries = Counter[int]()
         inside = asyncio.Barrier(2)
@@ -355,13 +349,13 @@ async def test_transactions_that_lock_one_another_out_are_tried_again(server: Ne
 
 
 async def test_a_server_that_changes_its_leader_is_asked_again(
-    server: Neo4jServer, monkeypatch: pytest.MonkeyPatch
+    neo4j: Neo4jServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A single server has no leader to change: the driver's error for it is raised in its place."""
     from neo4j import AsyncManagedTransaction
     from neo4j.exceptions import Neo4jError
 
-    async with opened(server.url) as store:
+    async with opened(neo4j.url) as store:
         run, lease = await started(store)
         left = 2
 
@@ -382,10 +376,10 @@ async def test_a_server_that_changes_its_leader_is_asked_again(
         assert len(await store.read_log(run.id)) == 1
 
 
-async def test_a_server_that_takes_no_writes_is_told(server: Neo4jServer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_server_that_takes_no_writes_is_told(neo4j: Neo4jServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """The Community edition has no users with fewer rights; a database can be made read-only while it runs."""
     monkeypatch.setattr(connection, "RETRY_SECONDS", 0.5)
-    async with opened(server.url) as store:
+    async with opened(neo4j.url) as store:
         _, lease = await started(store)
 
         async def setting(value: str) -> None:
@@ -408,8 +402,8 @@ async def test_a_server_that_takes_no_writes_is_told(server: Neo4jServer, monkey
 # -- stale tokens and clocks ----------------------------------------------------------------------------------------
 
 
-async def test_of_thousands_of_stale_commits_none_is_accepted(server: Neo4jServer) -> None:
-    async with opened(server.url) as mine, opened(server.url) as theirs:
+async def test_of_thousands_of_stale_commits_none_is_accepted(neo4j: Neo4jServer) -> None:
+    async with opened(neo4j.url) as mine, opened(neo4j.url) as theirs:
         run = await mine.create_run(new_run())
         accepted: list[tuple[int, int]] = []
         refused = 0

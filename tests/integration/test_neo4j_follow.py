@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
@@ -18,16 +18,10 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 COMMITS = 40
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Neo4jServer]:
-    with Neo4jServer() as server:
-        yield server
-
-
 @pytest.fixture
-async def stores(server: Neo4jServer) -> AsyncIterator[tuple[Neo4jStore, Neo4jStore]]:
+async def stores(neo4j: Neo4jServer) -> AsyncIterator[tuple[Neo4jStore, Neo4jStore]]:
     """Two objects, as two processes have them."""
-    one, other = Neo4jStore(server.url), Neo4jStore(server.url)
+    one, other = Neo4jStore(neo4j.url), Neo4jStore(neo4j.url)
     await one.open()
     await other.open()
     yield one, other

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -37,27 +36,15 @@ CHAIN = graph(
 )
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Neo4jServer]:
-    with Neo4jServer() as server:
-        yield server
-
-
-@pytest.fixture
-async def store(server: Neo4jServer) -> AsyncIterator[Neo4jStore]:
-    store = Neo4jStore(server.url)
-    await store.open()
-    yield store
-    await store.close()
-
-
-async def lineage(store: Neo4jStore, run_id: str) -> list[tuple[str, ...]]:
-    found = await store.connection.read(lambda of: rows(of, LINEAGE, run=run_id))
+async def lineage(neo4j_store: Neo4jStore, run_id: str) -> list[tuple[str, ...]]:
+    found = await neo4j_store.connection.read(lambda of: rows(of, LINEAGE, run=run_id))
     return [(one["step"], one["edge"], one["other"]) for one in found]
 
 
-async def test_a_run_goes_from_neo4j_to_sqlite_and_back_with_its_lineage(store: Neo4jStore, tmp_path: Path) -> None:
-    engine = Engine(store)
+async def test_a_run_goes_from_neo4j_to_sqlite_and_back_with_its_lineage(
+    neo4j_store: Neo4jStore, tmp_path: Path
+) -> None:
+    engine = Engine(neo4j_store)
     run = await engine.run(CHAIN, {"n": 1})
     await export_run(engine, run.id, tmp_path / "one.zip")
     sqlite = SqliteStore(tmp_path / "other.db")
@@ -68,31 +55,31 @@ async def test_a_run_goes_from_neo4j_to_sqlite_and_back_with_its_lineage(store: 
     finally:
         await sqlite.close()
     done = await import_run(engine, tmp_path / "two.zip", as_new=True)
-    there = await store.get_run(done.runs[0])
+    there = await neo4j_store.get_run(done.runs[0])
     assert (there.status, is_imported(there), done.replayed) == ("cancelled", True, True)
-    assert await store.read_log(there.id) == await store.read_log(run.id)
-    assert len(await lineage(store, run.id)) > 3
-    assert await lineage(store, there.id) == await lineage(store, run.id)
-    assert there.id not in await store.claimable()
-    assert (await check_store(store))[1] == []
+    assert await neo4j_store.read_log(there.id) == await neo4j_store.read_log(run.id)
+    assert len(await lineage(neo4j_store, run.id)) > 3
+    assert await lineage(neo4j_store, there.id) == await lineage(neo4j_store, run.id)
+    assert there.id not in await neo4j_store.claimable()
+    assert (await check_store(neo4j_store))[1] == []
 
 
-async def test_the_size_of_the_database_is_reckoned_about_right(server: Neo4jServer, store: Neo4jStore) -> None:
+async def test_the_size_of_the_database_is_reckoned_about_right(neo4j: Neo4jServer, neo4j_store: Neo4jStore) -> None:
     chain = graph(
         {f"n{number}": {"use": "data.set", "with": {"fields": {"n": number}}} for number in range(50)},
         [f"n{number} -> n{number + 1}" for number in range(49)],
         id="long",
     )
     for number in range(40):
-        await Engine(store).run(chain, {"n": number})
-    stats = await store.stats()
+        await Engine(neo4j_store).run(chain, {"n": number})
+    stats = await neo4j_store.stats()
     assert not stats.bytes_exact
     assert stats.bytes is not None
-    done = await store.compact()
+    done = await neo4j_store.compact()
     assert done.after is not None
     assert "store copy" in done.notes[1]
-    await store.close()
-    await asyncio.to_thread(server.stop)  # so that all is in its files
-    taken = sum(path.stat().st_size for path in (server.home / "data/databases/neo4j").rglob("*") if path.is_file())
-    await asyncio.to_thread(server.start)
+    await neo4j_store.close()
+    await asyncio.to_thread(neo4j.stop)  # so that all is in its files
+    taken = sum(path.stat().st_size for path in (neo4j.home / "data/databases/neo4j").rglob("*") if path.is_file())
+    await asyncio.to_thread(neo4j.start)
     assert taken / 2 < stats.bytes < taken * 2

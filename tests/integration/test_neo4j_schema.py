@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -41,17 +41,11 @@ AGED = (
 CONTENT = "MATCH (n) RETURN labels(n) AS labels, properties(n) AS values ORDER BY elementId(n)"
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Neo4jServer]:
-    with Neo4jServer() as server:
-        yield server
-
-
 @pytest.fixture
-async def driver(server: Neo4jServer) -> AsyncIterator[Any]:
+async def driver(neo4j: Neo4jServer) -> AsyncIterator[Any]:
     from neo4j import AsyncGraphDatabase
 
-    async with AsyncGraphDatabase.driver(server.address, auth=("neo4j", server.password)) as driver:
+    async with AsyncGraphDatabase.driver(neo4j.address, auth=("neo4j", neo4j.password)) as driver:
         await driver.execute_query("MATCH (n) DETACH DELETE n")
         yield driver
 
@@ -62,9 +56,9 @@ async def content(driver: Any) -> list[Any]:
 
 
 async def test_a_database_of_the_first_schema_is_brought_up_to_date_and_its_runs_go_on(
-    server: Neo4jServer, driver: Any
+    neo4j: Neo4jServer, driver: Any
 ) -> None:
-    async with Engine.open(server.url) as engine:
+    async with Engine.open(neo4j.url) as engine:
         ended, waiting = await engine.run(GRAPH), await engine.run(GRAPH)
         queued = await engine.start(GRAPH)
         await engine.answer(ended.id, "", {"approved": True})
@@ -73,7 +67,7 @@ async def test_a_database_of_the_first_schema_is_brought_up_to_date_and_its_runs
     for statement in AGED:
         await driver.execute_query(statement)
 
-    async with Engine.open(server.url) as engine:
+    async with Engine.open(neo4j.url) as engine:
         assert [run.status for run in await engine.store.list_runs()] == ["queued", "waiting", "completed"]
         assert await engine.store.read_events(0) == events
         assert await engine.store.claimable() == [queued.id]
@@ -89,11 +83,11 @@ async def test_a_database_of_the_first_schema_is_brought_up_to_date_and_its_runs
 
 @pytest.mark.parametrize("died_after", range(1, 4))
 async def test_a_migration_that_died_halfway_is_done_again(
-    server: Neo4jServer, driver: Any, died_after: int, monkeypatch: pytest.MonkeyPatch
+    neo4j: Neo4jServer, driver: Any, died_after: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from pyagent.store.neo4j import schema
 
-    async with Engine.open(server.url) as engine:
+    async with Engine.open(neo4j.url) as engine:
         run = await engine.start(GRAPH)
     for statement in AGED:
         await driver.execute_query(statement)
@@ -103,20 +97,20 @@ async def test_a_migration_that_died_halfway_is_done_again(
     with monkeypatch.context() as half:
         half.setattr(schema, "MIGRATIONS", (MIGRATIONS[0], (*statements[:place], dies)))
         with pytest.raises(StoreError):
-            await Neo4jStore(server.url).open()
+            await Neo4jStore(neo4j.url).open()
 
-    async with Engine.open(server.url) as engine:
+    async with Engine.open(neo4j.url) as engine:
         assert (await engine.drive(run.id)).status == "waiting"
         assert await engine.store.faults() == []
 
 
-async def test_a_schema_of_a_newer_program_is_refused_and_nothing_is_changed(server: Neo4jServer, driver: Any) -> None:
-    async with Engine.open(server.url) as engine:
+async def test_a_schema_of_a_newer_program_is_refused_and_nothing_is_changed(neo4j: Neo4jServer, driver: Any) -> None:
+    async with Engine.open(neo4j.url) as engine:
         await engine.start(GRAPH)
     await driver.execute_query("MATCH (s:Schema) SET s.version = 1000")
     before = await content(driver)
     with pytest.raises(StoreError) as refused:
-        await Neo4jStore(server.url).open()
+        await Neo4jStore(neo4j.url).open()
 
     assert (refused.value.code, refused.value.details["schema"]) == ("store.schema_newer", 1000)
     assert refused.value.hint

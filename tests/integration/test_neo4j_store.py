@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 from langgraph.checkpoint.conformance import checkpointer_test, validate
@@ -16,43 +16,37 @@ from pyagent.testing.store_parts import MINUTE
 pytestmark = pytest.mark.integration
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Neo4jServer]:
-    with Neo4jServer() as server:
-        yield server
-
-
-async def emptied(server: Neo4jServer) -> Neo4jStore:
+async def emptied(neo4j: Neo4jServer) -> Neo4jStore:
     """A store without anything in it."""
     from neo4j import AsyncGraphDatabase
 
-    async with AsyncGraphDatabase.driver(server.address, auth=("neo4j", server.password)) as driver:
+    async with AsyncGraphDatabase.driver(neo4j.address, auth=("neo4j", neo4j.password)) as driver:
         await driver.execute_query("MATCH (n) DETACH DELETE n")
-    store = Neo4jStore(server.url)
+    store = Neo4jStore(neo4j.url)
     await store.open()
     return store
 
 
 class TestNeo4jStore(StoreConformance):
     @pytest.fixture
-    async def store(self, server: Neo4jServer) -> AsyncIterator[Neo4jStore]:
-        store = await emptied(server)
+    async def store(self, neo4j: Neo4jServer) -> AsyncIterator[Neo4jStore]:
+        store = await emptied(neo4j)
         yield store
         await store.close()
 
     @pytest.fixture
-    async def peer(self, store: Neo4jStore, server: Neo4jServer) -> AsyncIterator[Neo4jStore]:
-        peer = Neo4jStore(server.url)
+    async def peer(self, store: Neo4jStore, neo4j: Neo4jServer) -> AsyncIterator[Neo4jStore]:
+        peer = Neo4jStore(neo4j.url)
         await peer.open()
         yield peer
         await peer.close()
 
 
-async def test_langgraphs_suite_passes_with_every_capability_it_knows(server: Neo4jServer) -> None:
+async def test_langgraphs_suite_passes_with_every_capability_it_knows(neo4j: Neo4jServer) -> None:
     @checkpointer_test(name="StoreSaver on Neo4j")
     async def fresh_saver() -> AsyncIterator[StoreSaver]:
-        await (await emptied(server)).close()
-        async with langgraph_saver(server.url) as saver:
+        await (await emptied(neo4j)).close()
+        async with langgraph_saver(neo4j.url) as saver:
             yield saver
 
     report = await validate(fresh_saver)
@@ -65,18 +59,18 @@ async def test_langgraphs_suite_passes_with_every_capability_it_knows(server: Ne
     assert sum(result.tests_passed for result in report.results.values()) >= 81
 
 
-async def test_runs_that_an_older_program_queued_stand_in_line(server: Neo4jServer) -> None:
+async def test_runs_that_an_older_program_queued_stand_in_line(neo4j: Neo4jServer) -> None:
     from neo4j import AsyncGraphDatabase
 
-    store = await emptied(server)
+    store = await emptied(neo4j)
     runs = [await store.create_run(new_run(graph_id=graph)) for graph in "aab"]
     await store.close()
-    async with AsyncGraphDatabase.driver(server.address, auth=("neo4j", server.password)) as driver:
+    async with AsyncGraphDatabase.driver(neo4j.address, auth=("neo4j", neo4j.password)) as driver:
         await driver.execute_query("MATCH (n:Group|Counter) WHERE n:Group OR n.name = 'line' DELETE n")
         await driver.execute_query("MATCH (r:Run) REMOVE r.priority, r.fairness, r.weight")
         await driver.execute_query("MATCH (s:Schema) SET s.version = 2")
 
-    store = Neo4jStore(server.url)
+    store = Neo4jStore(neo4j.url)
     await store.open()
     try:
         assert [run.fairness for run in reversed(await store.list_runs())] == ["a", "a", "b"]

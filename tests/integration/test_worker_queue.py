@@ -8,14 +8,13 @@ import os
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from engine_lab import graph
-from neo4j_server import Neo4jServer
 from pyagent.runtime.engine import Engine
 from pyagent.runtime.library import GraphLibrary
 from pyagent.store import open_store
@@ -45,12 +44,6 @@ LIMITED = graph(
     inputs={"n": {"type": "integer"}, "folder": {"type": "string"}},
     settings={"concurrency": {"key": "{{ $inputs.folder }}", "limit": 2}, "fairness": {"key": "{{ $inputs.n % 3 }}"}},
 )
-
-
-@pytest.fixture(scope="module")
-def neo4j() -> Iterator[Neo4jServer]:
-    with Neo4jServer() as server:
-        yield server
 
 
 @pytest.fixture(params=["sqlite", "neo4j"])

@@ -1,12 +1,16 @@
-"""The command line on an empty store."""
+"""The command line on an empty store; two stores between which runs go."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from command_line import Command, command_line
+from pyagent.store.base import Store
+from pyagent.store.sqlite import SqliteStore
+from pyagent.testing import MemoryStore
 
 
 @pytest.fixture
@@ -24,3 +28,21 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def command(folder: Path, capsys: pytest.CaptureFixture[str]) -> Command:
     """Runs a command line and gives its exit code, output and errors."""
     return command_line(capsys)
+
+
+@pytest.fixture
+async def source(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+    """Where runs come from."""
+    store = SqliteStore(tmp_path / "source.db")
+    await store.open()
+    yield store
+    await store.close()
+
+
+@pytest.fixture(params=["sqlite", "memory"])
+async def target(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    """Where they go to."""
+    store: Store = SqliteStore(tmp_path / "target.db") if request.param == "sqlite" else MemoryStore()
+    await store.open()
+    yield store
+    await store.close()

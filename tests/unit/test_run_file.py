@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -77,22 +76,6 @@ async def leak(items: Items, params: _Note, ctx: Context) -> Items:
             )
         ]
     )
-
-
-@pytest.fixture
-async def source(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    store = SqliteStore(tmp_path / "source.db")
-    await store.open()
-    yield store
-    await store.close()
-
-
-@pytest.fixture(params=["sqlite", "memory"])
-async def target(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    store: Store = SqliteStore(tmp_path / "target.db") if request.param == "sqlite" else MemoryStore()
-    await store.open()
-    yield store
-    await store.close()
 
 
 def leaky() -> Registry:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -21,7 +19,6 @@ from pyagent.store.base import Commit, NewRun, Run, RunFilter, Store, StoreFull
 from pyagent.store.blobs import digest_of
 from pyagent.store.sqlite import SqliteStore
 from pyagent.store.sqlite.compact import RunsAtWork
-from pyagent.testing import MemoryStore
 from pyagent.testing.store_parts import entry, event, new_run, random_bytes, started
 
 CHAIN = graph(
@@ -33,22 +30,6 @@ CHAIN = graph(
     ["make -> each", "each -> ask"],
     id="chain",
 )
-
-
-@pytest.fixture
-async def source(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    store = SqliteStore(tmp_path / "source.db")
-    await store.open()
-    yield store
-    await store.close()
-
-
-@pytest.fixture(params=["sqlite", "memory"])
-async def target(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    store: Store = SqliteStore(tmp_path / "target.db") if request.param == "sqlite" else MemoryStore()
-    await store.open()
-    yield store
-    await store.close()
 
 
 async def kept(store: Store) -> set[str]:
