@@ -5,7 +5,19 @@ from __future__ import annotations
 from pyagent.errors import SetupError
 
 try:
-    from pyagent_core import Engine, ScriptError, analyse, parse_template, plain_path, walk
+    from pyagent_core import (
+        Engine,
+        ScriptError,
+        Vault,
+        VaultError,
+        analyse,
+        attenuate_token,
+        is_signed,
+        parse_template,
+        plain_path,
+        seal_to,
+        walk,
+    )
 except ImportError as error:
     raise SetupError(
         "the compiled part of PyAgent, pyagent_core, is not installed",
@@ -13,4 +25,16 @@ except ImportError as error:
         hint="Run `make setup`; it needs cargo (https://rustup.rs).",
     ) from error
 
-__all__ = ["Engine", "ScriptError", "analyse", "parse_template", "plain_path", "walk"]
+__all__ = [
+    "Engine",
+    "ScriptError",
+    "Vault",
+    "VaultError",
+    "analyse",
+    "attenuate_token",
+    "is_signed",
+    "parse_template",
+    "plain_path",
+    "seal_to",
+    "walk",
+]

@@ -4,6 +4,7 @@
 #![allow(unsafe_code, reason = "PyO3's macros expand to it")]
 
 mod expressions;
+mod vault;
 
 use pyo3::prelude::*;
 
@@ -12,4 +13,6 @@ use pyo3::prelude::*;
 mod _native {
     #[pymodule_export]
     use crate::expressions::{Engine, ScriptError, analyse, parse_template, plain_path, walk};
+    #[pymodule_export]
+    use crate::vault::{Vault, VaultError, attenuate_token, is_signed, seal_to};
 }

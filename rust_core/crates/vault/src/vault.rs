@@ -1,0 +1,565 @@
+//! A vault: one file of sealed secrets that many processes read and one at a time writes.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use zeroize::Zeroizing;
+
+use crate::aead::{Key, open, seal};
+use crate::error::{Kind, Result, VaultError};
+use crate::files::{Stamp, lock, read, read_keys, stamp, write, write_keys};
+use crate::identity::Identity;
+use crate::index::{Entry, Fields, Index, Issued, Version, check_name, check_word, decode_fields, encode_fields};
+use crate::kdf::{Cost, derive, random};
+use crate::keyring::{Header, Keyring, Parts, Protection, index_context};
+use crate::token::{Grant, Limits, issue, verify};
+
+/// Bytes of the largest vault.
+const LARGEST: u64 = 64 * 1024 * 1024;
+/// Values of a secret that are kept: the present one, and those before it, so that they are still recognized.
+const KEPT: usize = 4;
+/// Seconds between two notes that a secret was used: each is a write.
+const USE_NOTED: i64 = 600;
+/// Seconds after its end that a token is still listed.
+const TOKEN_LISTED: i64 = 30 * 24 * 3600;
+
+/// What opens a vault.
+#[derive(Clone)]
+pub enum Unlock {
+    /// A passphrase.
+    Passphrase(Zeroizing<Vec<u8>>),
+    /// A file with a random key.
+    KeyFile(PathBuf),
+}
+
+/// What shall protect a vault from now on.
+pub enum Protect {
+    /// A passphrase, and what guessing it costs.
+    Passphrase(Zeroizing<Vec<u8>>, Cost),
+    /// A new random key, in this file.
+    KeyFile(PathBuf),
+}
+
+/// An open vault. Threads may share it; other processes' changes are seen at each call.
+pub struct Vault {
+    path: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Clone)]
+struct State {
+    unlock: Unlock,
+    stamp: Option<Stamp>,
+    header: Header,
+    master: Key,
+    keyring: Keyring,
+    index: Index,
+}
+
+impl Vault {
+    /// Make a vault, with an owner's identity in it.
+    ///
+    /// # Errors
+    /// `Exists` where there is one, or a key file; `Invalid`, `Files`, `Busy`.
+    pub fn create(path: &Path, protect: Protect, now: i64) -> Result<Self> {
+        let _writer = lock(path)?;
+        if stamp(path).is_some() {
+            return Err(VaultError::new(Kind::Exists, format!("there is a vault at {}", path.display())));
+        }
+        if let Protect::KeyFile(file) = &protect
+            && stamp(file).is_some()
+        {
+            return Err(VaultError::new(Kind::Exists, format!("there is a key file at {}", file.display())));
+        }
+        let (protection, master, unlock) = protected(protect)?;
+        if let Unlock::KeyFile(file) = &unlock {
+            write_keys(file, &[&master])?;
+        }
+        let mut state = State {
+            unlock,
+            stamp: None,
+            header: Header { id: random()?, protection },
+            master,
+            keyring: Keyring::new(now)?,
+            index: Index::default(),
+        };
+        state.new_identity()?;
+        state.save(path)?;
+        Ok(Self { path: path.to_owned(), state: Mutex::new(state) })
+    }
+
+    /// Open a vault.
+    ///
+    /// # Errors
+    /// `Missing`, `Locked`, `Exposed`, `Damaged`, `Newer`, `Files`.
+    pub fn open(path: &Path, unlock: Unlock) -> Result<Self> {
+        let state = State::load(path, unlock, None)?;
+        Ok(Self { path: path.to_owned(), state: Mutex::new(state) })
+    }
+
+    /// Whether the vault at a path is opened by a passphrase, found out without opening it.
+    ///
+    /// # Errors
+    /// `Missing`, `Damaged`, `Newer`, `Files`.
+    pub fn needs_passphrase(path: &Path) -> Result<bool> {
+        let (bytes, _) = read(path, LARGEST)?;
+        let parts = Parts::decode(&bytes, usize::try_from(LARGEST).unwrap_or(usize::MAX))?;
+        Ok(parts.header.protection != Protection::KeyFile)
+    }
+
+    /// Set a secret: a new one, or a new version of one. Times here and below are seconds since 1970.
+    ///
+    /// # Errors
+    /// `Invalid`, and those of `open`; `Busy`.
+    pub fn put(&self, name: &str, kind: &str, fields: &Fields, now: i64) -> Result<u32> {
+        check_name(name)?;
+        check_word("kind", kind, 64)?;
+        let plain = encode_fields(fields)?;
+        self.change(|state| {
+            let number = state.index.find(name).map_or(0, Entry::version) + 1;
+            let generation = state.keyring.current();
+            let sealed = seal(&state.key(generation, VALUES)?, &state.bound(name, number), &plain)?;
+            let names = fields.iter().map(|(name, _)| name.clone()).collect();
+            let place = match state.index.position(name) {
+                Ok(place) => place,
+                Err(place) => {
+                    let (kind, name) = (String::new(), name.to_owned());
+                    let entry =
+                        Entry { name, kind, fields: vec![], made: now, changed: now, used: 0, versions: vec![] };
+                    state.index.entries.insert(place, entry);
+                    place
+                }
+            };
+            if let Some(entry) = state.index.entries.get_mut(place) {
+                kind.clone_into(&mut entry.kind);
+                entry.fields = names;
+                entry.changed = now;
+                entry.versions.push(Version { number, generation, made: now, sealed });
+                let old = entry.versions.len().saturating_sub(KEPT);
+                entry.versions.drain(..old);
+            }
+            Ok(number)
+        })
+    }
+
+    /// A secret's fields, as they were given last.
+    ///
+    /// # Errors
+    /// `Missing`, and those of `open`.
+    pub fn get(&self, name: &str) -> Result<Fields> {
+        let state = self.read()?;
+        let entry = state.index.find(name).ok_or_else(|| missing(name))?;
+        entry.versions.last().map_or_else(|| Err(missing(name)), |version| state.opened(entry, version))
+    }
+
+    /// What is known of all secrets, by their names.
+    ///
+    /// # Errors
+    /// Those of `open`.
+    pub fn list(&self) -> Result<Vec<Entry>> {
+        Ok(self.read()?.index.entries.clone())
+    }
+
+    /// Every value that is kept, older ones too: what must not be said anywhere.
+    ///
+    /// # Errors
+    /// Those of `open`.
+    pub fn values(&self) -> Result<Vec<(String, Fields)>> {
+        let state = self.read()?;
+        let kept = state.index.entries.iter().flat_map(|entry| entry.versions.iter().map(move |one| (entry, one)));
+        kept.map(|(entry, version)| Ok((entry.name.clone(), state.opened(entry, version)?))).collect()
+    }
+
+    /// Take a secret out, with all its versions. Whether it was there.
+    ///
+    /// # Errors
+    /// Those of `open`; `Busy`.
+    pub fn remove(&self, name: &str) -> Result<bool> {
+        if self.read()?.index.find(name).is_none() {
+            return Ok(false);
+        }
+        self.change(|state| match state.index.position(name) {
+            Ok(place) => {
+                state.index.entries.remove(place);
+                Ok(true)
+            }
+            Err(_) => Ok(false),
+        })
+    }
+
+    /// Note that a secret was used. It is written at most every ten minutes.
+    ///
+    /// # Errors
+    /// Those of `open`; `Busy`.
+    pub fn touch(&self, name: &str, now: i64) -> Result<()> {
+        if self.read()?.index.find(name).is_none_or(|entry| now - entry.used < USE_NOTED) {
+            return Ok(());
+        }
+        self.change(|state| {
+            if let Ok(place) = state.index.position(name)
+                && let Some(entry) = state.index.entries.get_mut(place)
+            {
+                entry.used = entry.used.max(now);
+            }
+            Ok(())
+        })
+    }
+
+    /// A new data key, under which everything here is sealed anew; and what protects the vault changes: to `protect`, or
+    /// to a new key in the same key file, or it stays the same passphrase. The generation of the new key.
+    ///
+    /// # Errors
+    /// `Exists` where a key file to be made is there; those of `open`; `Busy`.
+    pub fn rotate(&self, protect: Option<Protect>, now: i64) -> Result<u32> {
+        let _writer = lock(&self.path)?;
+        let mut guard = self.guard();
+        let old = State::load(&self.path, guard.unlock.clone(), Some(&guard))?;
+        let mut next = old.clone();
+        let generation = next.keyring.add(now)?;
+        next.reseal(generation)?;
+        let protect = protect.or_else(|| match &old.unlock {
+            Unlock::KeyFile(file) => Some(Protect::KeyFile(file.clone())),
+            Unlock::Passphrase(_) => None,
+        });
+        if let Some(protect) = protect {
+            (next.header.protection, next.master, next.unlock) = protected(protect)?;
+        }
+        let file = |unlock: &Unlock| if let Unlock::KeyFile(file) = unlock { Some(file.clone()) } else { None };
+        let (before, now) = (file(&old.unlock), file(&next.unlock));
+        if let Some(now) = &now {
+            let same = before.as_ref() == Some(now);
+            if !same && stamp(now).is_some() {
+                return Err(VaultError::new(Kind::Exists, format!("there is a key file at {}", now.display())));
+            }
+            // Until the vault is in place, the file holds both keys: whenever the machine stops, one of them opens it.
+            let keys = [&next.master, &old.master];
+            write_keys(now, if same { &keys } else { &keys[..1] })?;
+        }
+        next.save(&self.path)?;
+        if let Some(now) = &now {
+            write_keys(now, &[&next.master])?;
+        }
+        if let Some(before) = before.filter(|before| now.as_ref() != Some(before)) {
+            // It opens nothing any more.
+            std::fs::remove_file(&before).map_err(|error| VaultError::file(&before, &error))?;
+        }
+        *guard = next;
+        Ok(generation)
+    }
+
+    /// The generation of the data key, and when it was made.
+    ///
+    /// # Errors
+    /// Those of `open`.
+    pub fn generation(&self) -> Result<(u32, i64)> {
+        let state = self.read()?;
+        Ok((state.keyring.current(), state.keyring.made()))
+    }
+
+    /// The data key of a generation for one purpose outside of the vault; what it has sealed stays readable after a
+    /// rotation, by the same generation.
+    ///
+    /// # Errors
+    /// `Damaged` for a generation that there is not; those of `open`.
+    pub fn data_key(&self, generation: u32, purpose: &str) -> Result<Key> {
+        self.read()?.key(generation, &format!("outside {purpose}"))
+    }
+
+    /// Whether a passphrase protects it.
+    ///
+    /// # Errors
+    /// Those of `open`.
+    pub fn has_passphrase(&self) -> Result<bool> {
+        Ok(self.read()?.header.protection != Protection::KeyFile)
+    }
+
+    /// The owner's keys.
+    ///
+    /// # Errors
+    /// Those of `open`.
+    pub fn identity(&self) -> Result<Identity> {
+        self.read()?.identity()
+    }
+
+    /// New keys for the owner. All tokens end, and what was sealed to the old keys cannot be opened any more.
+    ///
+    /// # Errors
+    /// Those of `open`; `Busy`.
+    pub fn renew_identity(&self) -> Result<()> {
+        self.change(|state| {
+            state.index.tokens.clear();
+            state.new_identity()
+        })
+    }
+
+    /// Hand out a token. It is noted, not kept.
+    ///
+    /// # Errors
+    /// `Invalid`; those of `open`; `Busy`.
+    pub fn issue(&self, limits: &Limits, now: i64) -> Result<(Zeroizing<String>, [u8; 16])> {
+        self.change(|state| {
+            let (text, id) = issue(&state.identity()?, limits)?;
+            state.index.tokens.retain(|token| token.expires + TOKEN_LISTED > now);
+            state.index.tokens.push(Issued {
+                id,
+                label: limits.label.clone(),
+                capabilities: limits.capabilities.iter().flatten().cloned().collect(),
+                made: now,
+                expires: limits.expires.unwrap_or(now),
+                revoked: 0,
+            });
+            Ok((text, id))
+        })
+    }
+
+    /// The tokens that were handed out or revoked, the oldest first.
+    ///
+    /// # Errors
+    /// Those of `open`.
+    pub fn tokens(&self) -> Result<Vec<Issued>> {
+        Ok(self.read()?.index.tokens.clone())
+    }
+
+    /// Let a token, and all that were made from it, open nothing more. Whether its id was known; an unknown one, as that
+    /// of a narrowed token, is refused from now on, too.
+    ///
+    /// # Errors
+    /// Those of `open`; `Busy`.
+    pub fn revoke(&self, id: &[u8; 16], now: i64) -> Result<bool> {
+        self.change(|state| {
+            if let Some(token) = state.index.tokens.iter_mut().find(|token| token.id == *id) {
+                token.revoked = if token.revoked == 0 { now } else { token.revoked };
+                return Ok(true);
+            }
+            let (label, capabilities) = (String::new(), vec![]);
+            // Nothing is known of its end: it stays listed, until the owner's keys are renewed.
+            let expires = i64::MAX - TOKEN_LISTED;
+            state.index.tokens.push(Issued { id: *id, label, capabilities, made: now, expires, revoked: now });
+            Ok(false)
+        })
+    }
+
+    /// What a token allows now.
+    ///
+    /// # Errors
+    /// `Token`, `Expired`, `Revoked`; those of `open`.
+    pub fn verify(&self, text: &str, now: i64) -> Result<Grant> {
+        let state = self.read()?;
+        let grant = verify(text, &state.identity()?.public(), now)?;
+        let revoked: BTreeSet<_> =
+            state.index.tokens.iter().filter(|token| token.revoked != 0).map(|token| token.id).collect();
+        if grant.ids.iter().any(|id| revoked.contains(id)) {
+            return Err(VaultError::new(Kind::Revoked, "the token was revoked"));
+        }
+        Ok(grant)
+    }
+
+    fn guard(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The state as the file has it now.
+    fn read(&self) -> Result<MutexGuard<'_, State>> {
+        let mut guard = self.guard();
+        if guard.stamp.is_none() || guard.stamp != stamp(&self.path) {
+            *guard = State::load(&self.path, guard.unlock.clone(), Some(&guard))?;
+        }
+        Ok(guard)
+    }
+
+    /// Change the file; nothing has changed where the work fails.
+    fn change<T>(&self, work: impl FnOnce(&mut State) -> Result<T>) -> Result<T> {
+        let _writer = lock(&self.path)?;
+        let mut guard = self.guard();
+        let mut next = State::load(&self.path, guard.unlock.clone(), Some(&guard))?;
+        let found = work(&mut next)?;
+        next.save(&self.path)?;
+        *guard = next;
+        Ok(found)
+    }
+}
+
+const VALUES: &str = "values";
+
+impl State {
+    fn load(path: &Path, unlock: Unlock, before: Option<&Self>) -> Result<Self> {
+        let (bytes, stamp) = read(path, LARGEST)?;
+        let parts = Parts::decode(&bytes, usize::try_from(LARGEST).unwrap_or(usize::MAX))?;
+        let mut found = None;
+        // Argon2 is dear: a key that was derived before is tried first.
+        let known = before.filter(|before| before.header.protection == parts.header.protection);
+        if let Some(known) = known
+            && let Ok(keyring) = Keyring::open(&known.master, &parts.head, parts.keyring)
+        {
+            found = Some((known.master.clone(), keyring));
+        }
+        if found.is_none() {
+            for master in masters(&unlock, &parts.header.protection)? {
+                if let Ok(keyring) = Keyring::open(&master, &parts.head, parts.keyring) {
+                    found = Some((master, keyring));
+                    break;
+                }
+            }
+        }
+        let words = match unlock {
+            Unlock::Passphrase(_) => "the passphrase does not open the vault, or its file was changed",
+            Unlock::KeyFile(_) => "the key file does not open the vault, or its file was changed",
+        };
+        let (master, keyring) = found.ok_or_else(|| VaultError::new(Kind::Locked, words))?;
+        let key = keyring.key(keyring.current(), "index")?;
+        let plain = open(&key, &index_context(&parts.head, parts.keyring), parts.index)
+            .map_err(|_| VaultError::damaged("the vault was changed by something else than PyAgent"))?;
+        Ok(Self { unlock, stamp, index: Index::decode(&plain)?, header: parts.header, master, keyring })
+    }
+
+    fn save(&mut self, path: &Path) -> Result<()> {
+        self.index.revision += 1;
+        let head = self.header.encode();
+        let keyring = self.keyring.seal(&self.master, &head)?;
+        let key = self.key(self.keyring.current(), "index")?;
+        let index = seal(&key, &index_context(&head, &keyring), &self.index.encode()?)?;
+        let file = Parts::encode(&head, &keyring, &index);
+        if u64::try_from(file.len()).unwrap_or(u64::MAX) > LARGEST {
+            return Err(VaultError::new(Kind::Invalid, "the vault is full: 64 MiB"));
+        }
+        write(path, &file)?;
+        self.stamp = stamp(path);
+        Ok(())
+    }
+
+    fn key(&self, generation: u32, purpose: &str) -> Result<Key> {
+        self.keyring.key(generation, purpose)
+    }
+
+    /// What a value is bound to: this vault, its name and its number.
+    fn bound(&self, name: &str, number: u32) -> Vec<u8> {
+        [b"pyagent vault value 1\0".as_slice(), &self.header.id, &number.to_le_bytes(), name.as_bytes()].concat()
+    }
+
+    fn opened(&self, entry: &Entry, version: &Version) -> Result<Fields> {
+        let key = self.key(version.generation, VALUES)?;
+        decode_fields(&open(&key, &self.bound(&entry.name, version.number), &version.sealed)?)
+    }
+
+    fn identity(&self) -> Result<Identity> {
+        let (generation, sealed) =
+            self.index.identity.as_ref().ok_or_else(|| VaultError::damaged("the vault has no owner"))?;
+        let seed = open(&self.key(*generation, "identity")?, &self.header.id, sealed)?;
+        let mut bytes = Zeroizing::new([0; 32]);
+        if seed.len() != bytes.len() {
+            return Err(VaultError::damaged("the owner's seed is no seed"));
+        }
+        bytes.copy_from_slice(&seed);
+        Ok(Identity::of_seed(&Key::new(*bytes)))
+    }
+
+    fn new_identity(&mut self) -> Result<()> {
+        let generation = self.keyring.current();
+        let seed = Key::random()?;
+        let sealed = seal(&self.key(generation, "identity")?, &self.header.id, seed.as_bytes())?;
+        self.index.identity = Some((generation, sealed));
+        Ok(())
+    }
+
+    fn reseal(&mut self, generation: u32) -> Result<()> {
+        let mut index = self.index.clone();
+        let key = self.key(generation, VALUES)?;
+        for entry in &mut index.entries {
+            let name = entry.name.clone();
+            for version in &mut entry.versions {
+                let bound = self.bound(&name, version.number);
+                let plain = open(&self.key(version.generation, VALUES)?, &bound, &version.sealed)?;
+                version.sealed = seal(&key, &bound, &plain)?;
+                version.generation = generation;
+            }
+        }
+        if let Some((before, sealed)) = &mut index.identity {
+            let plain = open(&self.key(*before, "identity")?, &self.header.id, sealed)?;
+            *sealed = seal(&self.key(generation, "identity")?, &self.header.id, &plain)?;
+            *before = generation;
+        }
+        self.index = index;
+        Ok(())
+    }
+}
+
+fn missing(name: &str) -> VaultError {
+    VaultError::new(Kind::Missing, format!("the vault has no secret {name:?}"))
+}
+
+fn protected(protect: Protect) -> Result<(Protection, Key, Unlock)> {
+    match protect {
+        Protect::KeyFile(file) => Ok((Protection::KeyFile, Key::random()?, Unlock::KeyFile(file))),
+        Protect::Passphrase(passphrase, cost) => {
+            if passphrase.len() < 8 {
+                return Err(VaultError::new(Kind::Invalid, "a passphrase has at least 8 bytes"));
+            }
+            if !cost.is_sane() {
+                return Err(VaultError::new(Kind::Invalid, "that cost protects nothing, or takes the machine"));
+            }
+            let salt = random()?;
+            let master = derive(&passphrase, &salt, cost)?;
+            Ok((Protection::Passphrase { salt, cost }, master, Unlock::Passphrase(passphrase)))
+        }
+    }
+}
+
+/// The keys that may open a vault of this protection.
+fn masters(unlock: &Unlock, protection: &Protection) -> Result<Vec<Key>> {
+    match (unlock, protection) {
+        (Unlock::Passphrase(passphrase), Protection::Passphrase { salt, cost }) => {
+            Ok(vec![derive(passphrase, salt, *cost)?])
+        }
+        (Unlock::KeyFile(file), Protection::KeyFile) => read_keys(file),
+        (Unlock::KeyFile(_), Protection::Passphrase { .. }) => {
+            Err(VaultError::new(Kind::Locked, "the vault is opened by its passphrase"))
+        }
+        (Unlock::Passphrase(_), Protection::KeyFile) => {
+            Err(VaultError::new(Kind::Locked, "the vault is opened by its key file, not by a passphrase"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use zeroize::Zeroizing;
+
+    use super::{Protect, Vault};
+    use crate::error::{Kind, Result};
+    use crate::index::Fields;
+
+    fn fields(value: &str) -> Fields {
+        vec![("token".to_owned(), Zeroizing::new(value.to_owned()))]
+    }
+
+    #[test]
+    fn a_sealed_value_put_under_another_name_or_version_does_not_open() -> Result<()> {
+        let name = u64::from_le_bytes(crate::kdf::random()?);
+        let folder = std::env::temp_dir().join(format!("pyagent-vault-unit-{name}"));
+        let path = folder.join("vault");
+        let vault = Vault::create(&path, Protect::KeyFile(folder.join("key")), 1)?;
+        vault.put("a", "generic", &fields("of a"), 1)?;
+        vault.put("a", "generic", &fields("of a, newer"), 1)?;
+        vault.put("b", "generic", &fields("of b"), 1)?;
+        let whole = vault.read()?.clone();
+        let kind = |change: fn(&mut super::State)| {
+            *vault.guard() = whole.clone();
+            change(&mut vault.guard());
+            vault.get("a").err().map(|error| error.kind)
+        };
+        assert_eq!(kind(|_| ()), None);
+        // Of another name, of the same name's older version, of another vault.
+        assert_eq!(
+            kind(|state| state.index.entries[0].versions[1].sealed = state.index.entries[1].versions[0].sealed.clone()),
+            Some(Kind::Locked)
+        );
+        assert_eq!(
+            kind(|state| state.index.entries[0].versions[1].sealed = state.index.entries[0].versions[0].sealed.clone()),
+            Some(Kind::Locked)
+        );
+        assert_eq!(kind(|state| state.header.id[0] ^= 1), Some(Kind::Locked));
+        let _ = std::fs::remove_dir_all(folder);
+        Ok(())
+    }
+}
