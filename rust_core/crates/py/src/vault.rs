@@ -30,10 +30,11 @@ fn unlock(passphrase: Option<Vec<u8>>, key_file: PathBuf) -> vault::Unlock {
     }
 }
 
-fn protect(passphrase: Option<Vec<u8>>, key_file: PathBuf, memory: u32) -> vault::Protect {
+fn protect(passphrase: Option<Vec<u8>>, key_file: PathBuf, memory: Option<u32>) -> vault::Protect {
     match passphrase {
         Some(passphrase) => {
-            let cost = vault::Cost { memory, ..vault::Cost::RECOMMENDED };
+            let usual = vault::Cost::RECOMMENDED;
+            let cost = vault::Cost { memory: memory.unwrap_or(usual.memory), ..usual };
             vault::Protect::Passphrase(Zeroizing::new(passphrase), cost)
         }
         None => vault::Protect::KeyFile(key_file),
@@ -84,16 +85,17 @@ impl Vault {
 
 #[pymethods]
 impl Vault {
-    /// Make a vault: opened by a passphrase, or without one by a new key file. `memory`: KiB that a guess costs.
+    /// Make a vault: opened by a passphrase, or without one by a new key file. `memory`: KiB that a guess costs; None is
+    /// what RFC 9106 recommends.
     #[staticmethod]
-    #[pyo3(signature = (path, passphrase, key_file, now, memory=vault::Cost::RECOMMENDED.memory, /))]
+    #[pyo3(signature = (path, passphrase, key_file, now, memory=None, /))]
     fn create(
         py: Python<'_>,
         path: PathBuf,
         passphrase: Option<Vec<u8>>,
         key_file: PathBuf,
         now: i64,
-        memory: u32,
+        memory: Option<u32>,
     ) -> PyResult<Self> {
         let made = py.detach(|| vault::Vault::create(&path, protect(passphrase, key_file, memory), now));
         made.map(Self).map_err(|error| refused(&error))
@@ -132,7 +134,7 @@ impl Vault {
 
     /// All secrets: name, kind, names of fields, version, and when they were made, changed, and used (0: never).
     #[pyo3(signature = ())]
-    fn list(&self, py: Python<'_>) -> PyResult<Vec<Entry>> {
+    fn entries(&self, py: Python<'_>) -> PyResult<Vec<Entry>> {
         let found = self.with(py, vault::Vault::list)?;
         let row = |one: vault::Entry| {
             let version = one.version();
@@ -167,14 +169,14 @@ impl Vault {
     }
 
     /// The same, opened by another passphrase, or without one by a key file, from now on.
-    #[pyo3(signature = (passphrase, key_file, now, memory=vault::Cost::RECOMMENDED.memory, /))]
+    #[pyo3(signature = (passphrase, key_file, now, memory=None, /))]
     fn protect(
         &self,
         py: Python<'_>,
         passphrase: Option<Vec<u8>>,
         key_file: PathBuf,
         now: i64,
-        memory: u32,
+        memory: Option<u32>,
     ) -> PyResult<u32> {
         self.with(py, |vault| vault.rotate(Some(protect(passphrase, key_file, memory)), now))
     }
