@@ -6,12 +6,20 @@ from pyagent.errors import SetupError
 
 try:
     from pyagent_core import (
+        Blake3,
+        CodecError,
         Engine,
         ScriptError,
         Vault,
         VaultError,
         analyse,
         attenuate_token,
+        blake3_hex,
+        codec_describe,
+        codec_pack,
+        codec_pack_with,
+        codec_unpack,
+        codec_unpack_with,
         is_signed,
         parse_template,
         plain_path,
@@ -26,12 +34,20 @@ except ImportError as error:
     ) from error
 
 __all__ = [
+    "Blake3",
+    "CodecError",
     "Engine",
     "ScriptError",
     "Vault",
     "VaultError",
     "analyse",
     "attenuate_token",
+    "blake3_hex",
+    "codec_describe",
+    "codec_pack",
+    "codec_pack_with",
+    "codec_unpack",
+    "codec_unpack_with",
     "is_signed",
     "parse_template",
     "plain_path",

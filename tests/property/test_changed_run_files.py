@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from blake3 import blake3
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine_lab import graph
 from pyagent.errors import PyAgentError
+from pyagent.native import blake3_hex
 from pyagent.runtime.engine import Engine
 from pyagent.runtime.run_export import export_run
 from pyagent.runtime.run_import import import_run
@@ -98,7 +98,7 @@ def changed_file(good: Path, path: Path, chance: random.Random) -> None:
             new.writestr(name, part)
         new.comment = b"pyagent-run 1 blake3:" + b"0" * 64
     whole = path.read_bytes()[:-64]
-    path.write_bytes(whole + blake3(whole).hexdigest().encode())
+    path.write_bytes(whole + blake3_hex(whole).encode())
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -7,12 +7,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from blake3 import blake3
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine_lab import graph
 from pyagent.errors import RunError
+from pyagent.native import blake3_hex
 from pyagent.runtime.engine import Engine
 from pyagent.runtime.run_export import export_run
 from pyagent.runtime.run_file import BadRunFile
@@ -71,13 +71,13 @@ class TestBadFiles:
 
     async def test_a_bomb_is_refused_before_it_is_unpacked(self, good: bytes, tmp_path: Path) -> None:
         bomb = b"\0" * 3_000_000
-        made = remade(good, tmp_path, more={f"blobs/{blake3(bomb).hexdigest()}": bomb})
+        made = remade(good, tmp_path, more={f"blobs/{blake3_hex(bomb)}": bomb})
         assert len(made) < 30_000
         assert await self.code(tmp_path / "bad.zip", made, limit=1_000_000) == "run_file.too_large"
 
     async def test_a_part_that_lies_about_its_size_is_refused(self, good: bytes, tmp_path: Path) -> None:
         bomb = b"\0" * 3_000_000
-        name = f"blobs/{blake3(bomb).hexdigest()}"
+        name = f"blobs/{blake3_hex(bomb)}"
         made = remade(good, tmp_path, more={name: bomb}, sizes={name: 10})
         assert (await self.code(tmp_path / "bad.zip", made)) == "run_file.damaged"
 
@@ -153,4 +153,4 @@ def remade(
         new.comment = b"pyagent-run 1 blake3:" + b"0" * 64
     assert found or change is None
     whole = path.read_bytes()[:-64]
-    return whole + blake3(whole).hexdigest().encode()
+    return whole + blake3_hex(whole).encode()

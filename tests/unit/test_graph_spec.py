@@ -143,7 +143,7 @@ def test_the_schema_for_editors_accepts_templates_in_place_of_values() -> None:
 def test_importing_the_model_brings_neither_networkx_nor_rich_nor_langgraph() -> None:
     code = (
         "import sys; import pyagent.graph.spec, pyagent.graph.yaml, pyagent.graph.check; "
-        "print([name for name in ('networkx', 'rich', 'langgraph', 'blake3', 'ruamel') if name in sys.modules])"
+        "print([name for name in ('networkx', 'rich', 'langgraph', 'pyagent_core', 'ruamel') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

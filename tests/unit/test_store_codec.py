@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import secrets
 import threading
 from types import MappingProxyType
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pyagent import native
 from pyagent.errors import StoreError
 from pyagent.store import codec
 
@@ -20,22 +23,50 @@ def test_every_payload_comes_back(payload: bytes, times: int) -> None:
     assert codec.decode(codec.encode(payload * times)) == payload * times
 
 
-def test_small_and_incompressible_payloads_stay_plain() -> None:
-    noise = bytes(range(256)) * 2
-    assert codec.encode(b"x" * 511)[:1] == codec.PLAIN
-    assert codec.encode(noise[:300] + bytes(reversed(noise)))[:1] == codec.ZSTD
-    import secrets
+def test_tiny_and_incompressible_payloads_take_one_byte_more() -> None:
+    for payload in (b"{}", secrets.token_bytes(5000)):
+        assert codec.encode(payload) == b"\x00" + payload
 
-    assert codec.encode(secrets.token_bytes(5000))[:1] == codec.PLAIN
+
+def test_small_payloads_like_those_of_runs_shrink_by_the_dictionary() -> None:
+    payload = b'{"data":{"status":"completed","attempt":1},"outputs":{"out":[{"json":{"name":"Ada","age":36}}]}}'
+    stored = codec.encode(payload)
+    assert len(stored) < len(payload) / 2
+    assert native.codec_describe(stored) == ("dictionary", 1, len(payload), None, False)
 
 
 def test_large_payloads_are_compressed() -> None:
-    stored = codec.encode(b'{"json": "text"}' * 500)
-    assert stored[:1] == codec.ZSTD
+    stored = codec.encode(b'{"json": "text"}' * 5000)
+    assert native.codec_describe(stored)[0] == "zstd"
     assert len(stored) < 200
 
 
-@pytest.mark.parametrize("stored", [b"", b"\x7fpayload"])
+def test_what_repeats_its_parent_is_kept_as_the_difference() -> None:
+    parent = b"".join(b'{"role":"user","text":"%d and %d"}' % (number, number**3) for number in range(1000))
+    payload = parent + b'{"role":"tool","text":"new"}'
+    stored = codec.encode(payload, parent=parent)
+    assert len(stored) < 100
+    assert codec.decode(stored, parent=parent) == payload
+    for other in (None, payload):
+        with pytest.raises(StoreError) as caught:
+            codec.decode(stored, parent=other)
+        assert caught.value.code == "store.codec"
+
+
+def test_what_expands_beyond_the_limit_is_refused() -> None:
+    stored = codec.encode(bytes(1 << 22))
+    with pytest.raises(StoreError) as caught:
+        codec.decode(stored, limit=1 << 20)
+    assert caught.value.code == "store.too_large"
+
+
+@given(st.binary(max_size=200), st.integers(0, 5))
+def test_bytes_of_anybody_are_a_payload_or_an_error_of_ours(rest: bytes, form: int) -> None:
+    with contextlib.suppress(StoreError):
+        assert len(codec.decode(bytes([form]) + rest, limit=100_000)) <= 100_000
+
+
+@pytest.mark.parametrize("stored", [b"\x02", b"\x7fpayload"])
 def test_an_unknown_tag_is_an_error_that_says_what_to_do(stored: bytes) -> None:
     with pytest.raises(StoreError) as caught:
         codec.decode(stored)
@@ -44,7 +75,7 @@ def test_an_unknown_tag_is_an_error_that_says_what_to_do(stored: bytes) -> None:
 
 
 def test_a_damaged_payload_is_an_error() -> None:
-    stored = codec.encode(b"x" * 5000)
+    stored = codec.encode(bytes(range(256)) * 50 + b"x" * 5000)
     with pytest.raises(StoreError) as caught:
         codec.decode(stored[:-3])
     assert caught.value.code == "store.codec"

@@ -274,13 +274,13 @@ class GraphSpec(_Model):
 
     def hash(self) -> str:
         """BLAKE3 of the canonical form without comments, layout and pins (SEMANTICS 23), as 64 hex digits."""
-        from blake3 import blake3
+        from pyagent.native import blake3_hex
 
         data = self.to_data()
         data.pop("layout", None)
         data.pop("pins", None)
         text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-        return blake3(text.encode("utf-8", "surrogatepass")).hexdigest()
+        return blake3_hex(text.encode("utf-8", "surrogatepass"))
 
 
 _ALWAYS = ("pyagent", "id", "nodes")

@@ -8,9 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from blake3 import blake3
-
 from pyagent.errors import NodeError
+from pyagent.native import blake3_hex
 from pyagent.runtime.expressions import EvaluationContext
 from pyagent.runtime.frames import FrameState
 from pyagent.runtime.lineage import loop_inputs
@@ -44,7 +43,7 @@ class RunBlobs:
         if isinstance(data, Path):
             digest, size = await self._journal.keep_file(data)
         else:
-            digest, size = blake3(data).hexdigest(), len(data)
+            digest, size = blake3_hex(data), len(data)
             await self._journal.keep(digest, data)
         label = name or (data.name if isinstance(data, Path) else "")
         return BlobRef(digest, size, label, media_type or "application/octet-stream")
@@ -123,7 +122,7 @@ class StepContext:
     @property
     def idempotency_key(self) -> str:
         text = f"{self._live.state.program.hash}/{self._live.run_id}/{self._key}"
-        return blake3(text.encode()).hexdigest()[:32]
+        return blake3_hex(text.encode())[:32]
 
     @property
     def blobs(self) -> RunBlobs:
@@ -264,7 +263,7 @@ class StepContext:
         self, name: str, value: Any = None, *, key: str = "", run: str | None = None, once: str = ""
     ) -> None:
         sent = encode([self.idempotency_key, once or [name, value, key, run]])
-        await self._live.send_signal(name, value, key, run, blake3(sent).hexdigest()[:32])
+        await self._live.send_signal(name, value, key, run, blake3_hex(sent)[:32])
 
     async def run_graph(self, graph: str, inputs: Mapping[str, Any]) -> str:
         options = {"parent_run": self._live.run_id, "parent_step": str(self._key)}

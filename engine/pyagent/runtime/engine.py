@@ -13,12 +13,11 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, NamedTuple, cast
 
-from blake3 import blake3
-
 from pyagent.errors import InputError, LeaseHeld, LeaseLost, NotFound, PyAgentError
 from pyagent.graph.source import GraphLike, read_graph
 from pyagent.graph.spec import GraphSpec
 from pyagent.graph.yaml import Document, dump
+from pyagent.native import blake3_hex
 from pyagent.runtime.drive import DEFAULT_PARALLEL, Driven, Driver
 from pyagent.runtime.expressions import Expressions
 from pyagent.runtime.hands import Hands
@@ -533,7 +532,7 @@ def _version(spec: GraphSpec, *, production: bool) -> str | None:
     the hash leaves out."""
     if production or not spec.pins:
         return None
-    return blake3(encode({"graph": spec.hash(), "pins": spec.to_data().get("pins", {})})).hexdigest()
+    return blake3_hex(encode({"graph": spec.hash(), "pins": spec.to_data().get("pins", {})}))
 
 
 async def read_credential(name: str) -> dict[str, str]:

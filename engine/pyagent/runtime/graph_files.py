@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from blake3 import blake3
-
 from pyagent.errors import GraphError, NotFound, Where
 from pyagent.graph.yaml import Document, decode, load_text, read_file
+from pyagent.native import blake3_hex
 from pyagent.runtime.library import GraphLibrary
 
 _TRIES = 5
@@ -73,7 +72,7 @@ class Saved:
 
 def text_hash(text: str) -> str:
     """BLAKE3 of a file's text, to the byte: unlike the hash that runs are pinned to, comments and layout count."""
-    return blake3(text.encode()).hexdigest()
+    return blake3_hex(text.encode())
 
 
 def read_text(library: GraphLibrary, graph_id: str) -> GraphText:

@@ -12,9 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from blake3 import blake3
-
 from pyagent.errors import NotFound, PyAgentError
+from pyagent.native import blake3_hex
 from pyagent.runtime.log import Entry, EntryKind, Outputs, StepKey, decode, encode
 from pyagent.runtime.paging import PageReader, from_table, is_table, not_json, paged, table
 from pyagent.sdk.items import Item, Items
@@ -265,7 +264,7 @@ def encoded_entry(entry: Entry, blobs: dict[str, bytes], pages: PageReader | Non
                     if isinstance(made, list) and len(encode(made)) > PAGE_BYTES:
                         body["outputs"][port] = _in_pages(entry, port, blobs, pages)
             outputs = encode(body.pop("outputs"))
-            digest = blake3(outputs).hexdigest()
+            digest = blake3_hex(outputs)
             blobs[digest] = outputs
             encoded = encode({**body, "blob": digest})
     except TypeError as error:
@@ -361,7 +360,7 @@ class NoJournal:
 
     async def keep_file(self, path: Path) -> tuple[str, int]:
         content = await asyncio.to_thread(path.read_bytes)
-        digest = blake3(content).hexdigest()
+        digest = blake3_hex(content)
         self._blobs[digest] = content
         return digest, len(content)
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from blake3 import blake3
-
+from pyagent.native import blake3_hex
 from pyagent.runtime.frames import FrameState
 from pyagent.runtime.log import Outputs, StepKey, encode
 from pyagent.runtime.paging import binaries_of, pages_of, table
@@ -97,7 +96,7 @@ def told_lineage(state: RunState, key: StepKey, outputs: Outputs, body: bytes) -
         else [item.as_dict() for item in items]
         for port, items in outputs.items()
     }
-    outcome = blake3(encode(made)).hexdigest()
+    outcome = blake3_hex(encode(made))
     if outcome.encode() in body:  # they are in a blob: no other way for its digest to get there
         produced[outcome] = ""
     return StepLineage(used=list(used), read=read, produced=produced, outcome=outcome)

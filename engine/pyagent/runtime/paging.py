@@ -11,9 +11,8 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeGuard
 
-from blake3 import blake3
-
 from pyagent.errors import NodeError, PyAgentError
+from pyagent.native import blake3_hex
 from pyagent.runtime.log import Outputs, decode, encode
 from pyagent.sdk.items import BlobRef, Item, Items
 from pyagent.sdk.pages import PAGE_ITEMS, Page, PagedItems, PageText, pieces_of, read_page
@@ -108,7 +107,7 @@ class PageWriter:
 
     async def _write(self, text: PageText, pages: list[Page]) -> None:
         page = text.take()
-        digest = blake3(page.data).hexdigest()
+        digest = blake3_hex(page.data)
         await self._keep(digest, page.data)
         pages.append(Page(digest=digest, count=page.count, binaries=page.binaries))
 
@@ -144,7 +143,7 @@ def paged(items: Items, kept: dict[str, bytes]) -> list[Page]:
 
     def write() -> None:
         page = text.take()
-        digest = blake3(page.data).hexdigest()
+        digest = blake3_hex(page.data)
         kept[digest] = page.data
         pages.append(Page(digest=digest, count=page.count, binaries=page.binaries))
 

@@ -10,11 +10,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from blake3 import blake3
-
 from pyagent.errors import GraphError, NotFound, PyAgentError
 from pyagent.graph.spec import GraphSpec
 from pyagent.graph.yaml import dump, load_text
+from pyagent.native import blake3_hex
 from pyagent.runtime.journal import encoded_entry, read_entries
 from pyagent.runtime.log import Entry, decode, encode
 from pyagent.runtime.redact import MASK
@@ -376,7 +375,7 @@ def _clean_graph(graph: _Graph, cleaner: Cleaner) -> None:
 def pinned_version(spec: GraphSpec) -> str | None:
     """The version that test runs of a graph with pins are pinned to; None for a graph without."""
     pins = spec.to_data().get("pins", {})
-    return blake3(encode({"graph": spec.hash(), "pins": pins})).hexdigest() if pins else None
+    return blake3_hex(encode({"graph": spec.hash(), "pins": pins})) if pins else None
 
 
 def step_as_json(record: StepRecord) -> dict[str, Any]:

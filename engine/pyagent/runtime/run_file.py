@@ -30,9 +30,9 @@ from pathlib import Path
 from typing import Any, Self, cast
 
 import orjson
-from blake3 import blake3
 
 from pyagent.errors import InputError
+from pyagent.native import Blake3, blake3_hex
 
 FORMAT = 1
 MEDIA_TYPE = "application/zip"
@@ -111,7 +111,7 @@ class RunFileWriter:
 
     def write_blob(self, content: bytes) -> str:
         """Add a payload, unless it is there, and return its digest."""
-        digest = blake3(content).hexdigest()
+        digest = blake3_hex(content)
         if digest not in self._blobs:
             self._blobs.add(digest)
             self.write(f"blobs/{digest}", content)
@@ -183,14 +183,14 @@ class RunFileReader:
     def blob(self, digest: str) -> bytes:
         """A payload. Raises `BadRunFile` if it is not there or is something else."""
         content = self.read(f"blobs/{digest}")
-        if blake3(content).hexdigest() != digest:
+        if blake3_hex(content) != digest:
             raise damaged(f"its payload {digest[:12]}… is something else")
         return content
 
     def check_blobs(self) -> None:
         """Read every payload, one piece at a time. Raises `BadRunFile` for one that is not what its name says."""
         for digest in self.blobs:
-            whole = blake3()
+            whole = Blake3()
             with self._zip.open(self._parts[f"blobs/{digest}"]) as part:
                 while piece := part.read(_PIECE):
                     whole.update(piece)
@@ -218,7 +218,7 @@ def _object(text: bytes, name: str) -> dict[str, Any]:
 
 
 def _digest(path: Path, size: int) -> str:
-    whole = blake3()
+    whole = Blake3()
     with path.open("rb") as file:
         while size > 0 and (piece := file.read(min(size, _PIECE))):
             whole.update(piece)

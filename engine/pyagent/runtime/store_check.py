@@ -6,9 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from blake3 import blake3
-
 from pyagent.errors import NotFound, PyAgentError, StoreError
+from pyagent.native import Blake3
 from pyagent.runtime.log import decode
 from pyagent.runtime.paging import blobs_in
 from pyagent.runtime.store_runs import all_runs
@@ -81,7 +80,7 @@ async def _faults(store: Store, run: Run, now: datetime, fitting: dict[str, str]
 
 async def _fault_of(store: Store, digest: str, size: int) -> str:
     """What is wrong with a blob, or nothing; a piece at a time is in memory."""
-    whole = blake3()
+    whole = Blake3()
     length = 0
     try:
         for start in range(0, size, _PIECE):

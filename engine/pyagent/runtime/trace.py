@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from blake3 import blake3
+from pyagent.native import blake3_hex
 
 TRACEPARENT, TRACESTATE = "traceparent", "tracestate"
 """Names of headers, and of the labels that a run keeps their values in."""
@@ -66,12 +66,12 @@ def read_labels(given: Mapping[str, str]) -> dict[str, str]:
 def trace_of(run_id: str, labels: Mapping[str, str]) -> str:
     """The id of the run's trace: the one that it was started in, else its own."""
     context = TraceContext.read(labels)
-    return context.trace_id if context is not None else blake3(f"trace {run_id}".encode()).hexdigest(16)
+    return context.trace_id if context is not None else blake3_hex(f"trace {run_id}".encode())[:32]
 
 
 def span_of(run_id: str, step: str = "", attempt: int = 0, *, answered: bool = False) -> str:
     """The id of the span of a run, of its step, or of the step's try; one that was `answered` begins another time."""
-    return blake3(f"span {run_id} {step} {attempt}{' answered' if answered else ''}".encode()).hexdigest(8)
+    return blake3_hex(f"span {run_id} {step} {attempt}{' answered' if answered else ''}".encode())[:16]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from blake3 import blake3
-
 from pyagent.graph.spec import GraphSpec
+from pyagent.native import blake3_hex
 from pyagent.runtime.expressions import EvaluationContext, Expressions
 from pyagent.runtime.log import encode
 
@@ -46,7 +45,7 @@ def turn_of(
 
     def named(of: str, template: str | None, *scope: str) -> str | None:
         key = None if template is None else expressions.evaluate(template, context, field=f"settings.{of}.key")
-        return None if key is None else blake3(encode([owner, *scope, key])).hexdigest()[:32]
+        return None if key is None else blake3_hex(encode([owner, *scope, key]))[:32]
 
     slot = None if concurrency is None else named("concurrency", concurrency.key, graph.id)
     return Turn(

@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast, overload
 
-from blake3 import blake3
-
 from pyagent.errors import ExpressionError
+from pyagent.native import Blake3
 from pyagent.runtime.expressions import EvaluationContext, Expressions, NodeView
 from pyagent.runtime.frames import FrameState
 from pyagent.runtime.lineage import latest, origin_of, resolve
@@ -243,4 +242,4 @@ class Values:
         return NodeView(items=ItemViews(items), item=None)
 
     def _seed(self, text: str) -> int:
-        return int.from_bytes(blake3(f"{self._run_id}/{text}".encode()).digest(length=8), "big")
+        return int.from_bytes(Blake3(f"{self._run_id}/{text}".encode()).digest(length=8), "big")

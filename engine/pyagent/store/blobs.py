@@ -16,9 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from blake3 import blake3
-
 from pyagent.errors import StoreError
+from pyagent.native import Blake3, blake3_hex
 from pyagent.store import codec
 from pyagent.store.files import flush_folder, private_folder
 
@@ -35,7 +34,7 @@ _FOOTER = struct.Struct("<QII")
 
 def digest_of(data: bytes) -> str:
     """The name of a blob: BLAKE3 of its content, 64 hexadecimal digits."""
-    return blake3(data).hexdigest()
+    return blake3_hex(data)
 
 
 def check_digest(digest: str, data: bytes) -> None:
@@ -133,7 +132,7 @@ class BlobFiles:
 
 
 def _write_chunks(source: BinaryIO, file: BinaryIO) -> tuple[str, int]:
-    whole = blake3()
+    whole = Blake3()
     index: list[bytes] = []
     size = 0
     file.write(_CHUNKED)
@@ -142,7 +141,7 @@ def _write_chunks(source: BinaryIO, file: BinaryIO) -> tuple[str, int]:
         size += len(chunk)
         stored = codec.encode(chunk)
         file.write(stored)
-        index.append(_ENTRY.pack(len(stored), blake3(chunk).digest(16)))
+        index.append(_ENTRY.pack(len(stored), Blake3(chunk).digest(16)))
     file.writelines(index)
     file.write(_FOOTER.pack(size, CHUNK, len(index)))
     return whole.hexdigest(), size
@@ -171,8 +170,8 @@ def _read_chunks(file: BinaryIO, start: int, end: int | None) -> bytes:
     file.seek(1 + sum(stored for stored, _ in index[:first]))
     found: list[bytes] = []
     for stored, expected in index[first : last + 1]:
-        chunk = codec.decode(file.read(stored))
-        if blake3(chunk).digest(16) != expected:
+        chunk = codec.decode(file.read(stored), limit=chunk_size)
+        if Blake3(chunk).digest(16) != expected:
             raise ValueError("chunk")
         found.append(chunk)
     joined = found[0] if len(found) == 1 else b"".join(found)

@@ -1,68 +1,67 @@
-"""How payloads lie in a store: one tag byte that names the encoding, then the encoded bytes.
+"""How payloads lie in a store: values as JSON, then whatever the compiled codec makes of the bytes.
 
-Compression is here today; encryption will be another tag. Every payload column passes through, so that a new encoding
-needs no change of schema and old payloads stay readable.
+The envelope (`rust_core/crates/codec`) names its version, so that a new one needs no change of schema and old payloads
+stay readable for ever.
 """
 
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import orjson
-import zstandard
 
 from pyagent.errors import StoreError
+from pyagent.native import CodecError, codec_pack, codec_pack_with, codec_unpack, codec_unpack_with
 
-PLAIN = b"\x00"
-ZSTD = b"\x01"
-LEVEL = 3
-THRESHOLD = 512
-"""Bytes below which compressing costs more than it saves."""
+LARGEST = 1 << 30
+"""Bytes that a payload may have; what says to be larger is refused before it takes memory."""
 _SLOW = b" "
 """Begins JSON that orjson would read wrongly: it makes a float of a large integer."""
 
 
-class _Compressors(threading.local):
-    """Reused contexts (half the cost of fresh ones); they must not be shared between threads."""
+def encode(payload: bytes, *, parent: bytes | None = None) -> bytes:
+    """The payload in its envelope, compressed if it gets smaller by it.
 
-    def __init__(self) -> None:
-        self.compress = zstandard.ZstdCompressor(level=LEVEL).compress
-        self.decompress = zstandard.ZstdDecompressor().decompress
-
-
-_zstd = _Compressors()
-
-
-def encode(payload: bytes) -> bytes:
-    """The payload with its tag; compressed if it is large and gets smaller by it."""
-    if len(payload) >= THRESHOLD:
-        packed = _zstd.compress(payload)
-        if len(packed) < len(payload):
-            return ZSTD + packed
-    return PLAIN + payload
+    `parent`: a payload that this one repeats in large part; `decode` needs it, too. Raises `StoreError`
+    `store.too_large`.
+    """
+    try:
+        return codec_pack(payload) if parent is None else codec_pack_with(payload, parent, None)
+    except CodecError as error:
+        raise _of(error) from error
 
 
-def decode(stored: bytes) -> bytes:
-    """What `encode` was given. Raises `StoreError` `store.codec` for an unknown tag or damaged bytes."""
-    tag = stored[:1]
-    if tag == PLAIN:
-        return stored[1:]
-    if tag == ZSTD:
-        try:
-            return _zstd.decompress(stored[1:])
-        except zstandard.ZstdError as error:
-            raise StoreError(
-                f"A payload in the store is damaged: {error}.",
-                code="store.codec",
-                hint="Restore the store from a backup; `pyagent doctor` checks the whole of it.",
-            ) from error
-    raise StoreError(
-        f"A payload in the store has the unknown encoding {tag.hex() or 'nothing'}.",
+def decode(stored: bytes, *, parent: bytes | None = None, limit: int = LARGEST) -> bytes:
+    """What `encode` was given, of at most `limit` bytes.
+
+    Raises `StoreError`: `store.codec` for an unknown version or damaged bytes, `store.too_large`.
+    """
+    try:
+        return codec_unpack(stored, limit) if parent is None else codec_unpack_with(stored, limit, parent, None)
+    except CodecError as error:
+        raise _of(error) from error
+
+
+def _of(error: CodecError) -> StoreError:
+    kind, message = error.args
+    if kind == "too_large":
+        return StoreError(
+            f"A payload is too large for the store: {message}.",
+            code="store.too_large",
+            hint="Keep large data as files (blobs), and lists in parts; a stored payload of this kind is damaged.",
+        )
+    if kind == "unknown":
+        return StoreError(
+            f"A payload in the store cannot be read: {message}.",
+            code="store.codec",
+            hint="A newer PyAgent has written it: upgrade this one.",
+        )
+    return StoreError(
+        f"A payload in the store is damaged: {message}.",
         code="store.codec",
-        hint="A newer PyAgent has written it: upgrade this one.",
+        hint="Restore the store from a backup; `pyagent doctor` checks the whole of it.",
     )
 
 

@@ -10,9 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar, cast
 
-from blake3 import blake3
-
 from pyagent.errors import NodeCancelled, NodeError, NotFound
+from pyagent.native import blake3_hex
 from pyagent.sdk.commands import Answer, Command, LoopView
 from pyagent.sdk.context import Level
 from pyagent.sdk.each import run_each
@@ -75,7 +74,7 @@ class TestBlobs:
     async def put(self, data: bytes | Path, *, name: str = "", media_type: str = "") -> BlobRef:
         """Keep the bytes, or the file's content."""
         content = data if isinstance(data, bytes) else await asyncio.to_thread(data.read_bytes)
-        digest = blake3(content).hexdigest()
+        digest = blake3_hex(content)
         self.contents[digest] = content
         label = name or (data.name if isinstance(data, Path) else "")
         return BlobRef(digest, len(content), label, media_type or "application/octet-stream")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
-from blake3 import blake3
 
 from pyagent.sdk import Context, Item
 from pyagent.sdk.fields import read_field
@@ -179,10 +179,10 @@ def _next_link(values: list[str]) -> str | None:
 
 def _mark(request: Request) -> bytes:
     content = request.content if isinstance(request.content, bytes) else b""
-    return blake3(str(request.url).encode() + b"\n" + content).digest()
+    return hashlib.sha256(str(request.url).encode() + b"\n" + content).digest()
 
 
 def _content_mark(value: Any) -> bytes:
     import orjson
 
-    return blake3(orjson.dumps(value)).digest()
+    return hashlib.sha256(orjson.dumps(value)).digest()

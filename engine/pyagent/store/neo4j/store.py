@@ -11,9 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from blake3 import blake3
-
 from pyagent.errors import NotFound, StoreError
+from pyagent.native import Blake3
 from pyagent.store.base import (
     Activation,
     Commit,
@@ -480,7 +479,7 @@ class Neo4jStore:
 
 def _measured(path: Path) -> tuple[str, int]:
     """Digest and size of a file, of which only a piece is in memory."""
-    whole = blake3()
+    whole = Blake3()
     size = 0
     with path.open("rb") as source:
         while chunk := source.read(CHUNK):

@@ -3,6 +3,7 @@
 // PyO3's macros write the unsafe parts themselves.
 #![allow(unsafe_code, reason = "PyO3's macros expand to it")]
 
+mod codec;
 mod expressions;
 mod vault;
 
@@ -11,6 +12,10 @@ use pyo3::prelude::*;
 /// PyAgent's compiled parts.
 #[pymodule]
 mod _native {
+    #[pymodule_export]
+    use crate::codec::{
+        Blake3, CodecError, blake3_hex, codec_describe, codec_pack, codec_pack_with, codec_unpack, codec_unpack_with,
+    };
     #[pymodule_export]
     use crate::expressions::{Engine, ScriptError, analyse, parse_template, plain_path, walk};
     #[pymodule_export]

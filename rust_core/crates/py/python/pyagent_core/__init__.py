@@ -1,12 +1,20 @@
 """PyAgent's compiled parts; `_native` is private to PyAgent's own runtime."""
 
 from pyagent_core._native import (
+    Blake3,
+    CodecError,
     Engine,
     ScriptError,
     Vault,
     VaultError,
     analyse,
     attenuate_token,
+    blake3_hex,
+    codec_describe,
+    codec_pack,
+    codec_pack_with,
+    codec_unpack,
+    codec_unpack_with,
     is_signed,
     parse_template,
     plain_path,
@@ -15,12 +23,20 @@ from pyagent_core._native import (
 )
 
 __all__ = [
+    "Blake3",
+    "CodecError",
     "Engine",
     "ScriptError",
     "Vault",
     "VaultError",
     "analyse",
     "attenuate_token",
+    "blake3_hex",
+    "codec_describe",
+    "codec_pack",
+    "codec_pack_with",
+    "codec_unpack",
+    "codec_unpack_with",
     "is_signed",
     "parse_template",
     "plain_path",

@@ -1,0 +1,194 @@
+//! What is packed comes back, and nothing else does.
+
+use std::borrow::Cow;
+
+use proptest::prelude::*;
+use pyagent_codec::{Error, Key, MAX_CONTENT, Options, describe, digest, pack, pack_with, unpack, unpack_with};
+
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+fn key() -> Key {
+    Key::new([7; 32])
+}
+
+fn entry(number: usize) -> String {
+    format!(
+        r#"{{"data":{{"status":"completed","attempt":1,"number":{number}}},"outputs":{{"out":[{{"json":{{"n":{number}}}}}]}}}}"#
+    )
+}
+
+fn noise(length: usize) -> Vec<u8> {
+    let mut found = vec![0; length];
+    let mut hasher = pyagent_codec::Hasher::new();
+    hasher.update(b"noise");
+    hasher.finalize_xof().fill(&mut found);
+    found
+}
+
+#[test]
+fn small_payloads_like_those_of_runs_are_a_third_or_less_by_the_dictionary() -> Outcome {
+    let content = entry(4711);
+    let packed = pack(content.as_bytes())?;
+    assert_eq!(describe(&packed)?.method, "dictionary");
+    assert!(packed.len() * 3 <= content.len() * 2, "{} of {}", packed.len(), content.len());
+    assert_eq!(unpack(&packed, 1000)?, content.as_bytes());
+    Ok(())
+}
+
+#[test]
+fn tiny_and_incompressible_payloads_take_one_byte_more() -> Outcome {
+    for content in [b"".to_vec(), b"{}".to_vec(), noise(5000), noise(100_000)] {
+        let packed = pack(&content)?;
+        assert_eq!(packed.len(), content.len() + 1);
+        assert!(matches!(unpack(&packed, MAX_CONTENT)?, Cow::Borrowed(found) if found == content));
+    }
+    Ok(())
+}
+
+#[test]
+fn a_frame_of_an_older_version_is_read() -> Outcome {
+    // zstd at level 3 of 600 times `a`, as a library of 2025 wrote it.
+    let old = [
+        0x01, 0x28, 0xb5, 0x2f, 0xfd, 0x60, 0x58, 0x01, 0x45, 0x00, 0x00, 0x10, 0x61, 0x61, 0x01, 0x00, 0x54, 0x02,
+        0x12,
+    ];
+    if let Ok(found) = unpack(&old, MAX_CONTENT) {
+        assert_eq!(found, vec![b'a'; 600]);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_growing_list_is_kept_as_what_is_new() -> Outcome {
+    let parent: String = (0..500).map(entry).collect();
+    let content = format!("{parent}{}", entry(500));
+    let options = Options { parent: Some(parent.as_bytes()), key: None };
+    let packed = pack_with(content.as_bytes(), options)?;
+    assert!(packed.len() < 80, "{}", packed.len());
+    assert_eq!(unpack_with(&packed, MAX_CONTENT, options)?, content.as_bytes());
+    assert!(matches!(unpack(&packed, MAX_CONTENT), Err(Error::Parent(_))));
+    let other = Options { parent: Some(b"another"), key: None };
+    assert!(matches!(unpack_with(&packed, MAX_CONTENT, other), Err(Error::Parent(_))));
+    Ok(())
+}
+
+#[test]
+fn a_parent_that_does_not_help_is_not_needed() -> Outcome {
+    let options = Options { parent: Some(b"nothing in common"), key: None };
+    let packed = pack_with(entry(1).as_bytes(), options)?;
+    assert_eq!(unpack(&packed, MAX_CONTENT)?, entry(1).as_bytes());
+    Ok(())
+}
+
+#[test]
+fn what_is_sealed_opens_by_its_key_alone_and_unchanged_alone() -> Outcome {
+    for content in [entry(1).into_bytes(), Vec::new(), noise(70_000)] {
+        let key = key();
+        let options = Options { parent: None, key: Some(&key) };
+        let packed = pack_with(&content, options)?;
+        assert!(describe(&packed)?.sealed);
+        assert_ne!(packed, pack_with(&content, options)?, "nonces differ");
+        assert_eq!(unpack_with(&packed, MAX_CONTENT, options)?, content);
+        assert!(matches!(unpack(&packed, MAX_CONTENT), Err(Error::Key(_))));
+        let another = Key::new([8; 32]);
+        let other = Options { parent: None, key: Some(&another) };
+        assert!(matches!(unpack_with(&packed, MAX_CONTENT, other), Err(Error::Key(_))));
+        for at in (1..packed.len()).step_by(packed.len() / 50 + 1) {
+            let mut changed = packed.clone();
+            changed[at] ^= 1;
+            assert!(unpack_with(&changed, MAX_CONTENT, options).is_err(), "byte {at}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_limit_is_kept_before_anything_is_expanded() -> Outcome {
+    let bomb = pack(&vec![0; 1 << 24])?;
+    assert!(bomb.len() < 2000);
+    assert_eq!(unpack(&bomb, 1 << 20), Err(Error::TooLarge { size: 1 << 24, limit: 1 << 20 }));
+    assert_eq!(unpack(&pack(&noise(100))?, 99), Err(Error::TooLarge { size: 100, limit: 99 }));
+    Ok(())
+}
+
+#[test]
+fn a_size_that_the_bytes_cannot_have_is_refused_without_taking_memory() {
+    // An envelope that says 1 GiB and has a body of 4 bytes.
+    let liar = [0x03, 0x01, 0x80, 0x80, 0x80, 0x80, 0x04, 0, 0, 0, 0];
+    assert!(matches!(unpack(&liar, MAX_CONTENT), Err(Error::Damaged(_))));
+    // One that says 2^62 bytes.
+    let liar = [0x03, 0x01, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x40, 0];
+    assert!(matches!(unpack(&liar, MAX_CONTENT), Err(Error::TooLarge { .. })));
+}
+
+#[test]
+fn what_a_newer_version_wrote_is_said_to_be_that() {
+    for newer in [&[0x02][..], &[0x04, 1, 2], &[0xff], &[0x03, 0x03, 0], &[0x03, 0x10, 0], &[0x03, 0x02, 99, 1, 0]] {
+        assert!(matches!(unpack(newer, MAX_CONTENT), Err(Error::Unknown(_))), "{newer:?}");
+    }
+}
+
+#[test]
+fn digests_are_those_of_blake3() {
+    // From the official test vectors: the empty input.
+    let expected = "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262";
+    let found: String = digest(b"").iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(found, expected);
+}
+
+fn payload() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        prop::collection::vec(any::<u8>(), 0..600),
+        (prop::collection::vec(any::<u8>(), 1..40), 1_usize..2000).prop_map(|(part, times)| part.repeat(times)),
+        (0_usize..60).prop_map(|count| (0..count).map(entry).collect::<String>().into_bytes()),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn every_payload_comes_back(content in payload(), parent in payload(), given in any::<[bool; 2]>()) {
+        let key = key();
+        let options = Options {
+            parent: given[0].then_some(parent.as_slice()),
+            key: given[1].then_some(&key),
+        };
+        let packed = pack_with(&content, options).map_err(|error| TestCaseError::fail(error.to_string()))?;
+        let found = unpack_with(&packed, content.len(), options).map_err(|error| TestCaseError::fail(error.to_string()))?;
+        prop_assert_eq!(found.as_ref(), content.as_slice());
+        prop_assert_eq!(describe(&packed).map(|said| said.size), Ok(content.len() as u64));
+    }
+
+    #[test]
+    fn bytes_of_anybody_give_a_content_within_the_limit_or_an_error(
+        mut bytes in prop::collection::vec(any::<u8>(), 0..200), form in 0_u8..6, sealed in any::<bool>(),
+    ) {
+        if let Some(first) = bytes.first_mut() {
+            *first = form;
+        }
+        let key = key();
+        let options = Options { parent: Some(b"parent"), key: sealed.then_some(&key) };
+        if let Ok(content) = unpack_with(&bytes, 100_000, options) {
+            prop_assert!(content.len() <= 100_000);
+        }
+        let _ = describe(&bytes);
+    }
+
+    #[test]
+    fn changed_bytes_give_a_content_within_the_limit_or_an_error(
+        content in payload(), parent in payload(), changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        cut in any::<prop::sample::Index>(), cuts in any::<bool>(), is_delta in any::<bool>(),
+    ) {
+        let options = Options { parent: is_delta.then_some(parent.as_slice()), key: None };
+        let mut packed = pack_with(&content, options).map_err(|error| TestCaseError::fail(error.to_string()))?;
+        for (at, byte) in changes {
+            let at = at.index(packed.len());
+            packed[at] = byte;
+        }
+        if cuts {
+            packed.truncate(cut.index(packed.len()));
+        }
+        if let Ok(found) = unpack_with(&packed, 100_000, options) {
+            prop_assert!(found.len() <= 100_000);
+        }
+    }
+}

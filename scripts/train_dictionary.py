@@ -1,0 +1,205 @@
+"""Train the codec's dictionary on what PyAgent's own runs keep, and write it where the codec is built from.
+
+    .venv/bin/python scripts/train_dictionary.py NUMBER [--samples FOLDER]
+
+The runs are those of the example graphs beside the nodes that need no server, the graphs of the benchmark's kind, and
+LangGraph graphs with a checkpointer. Times, identities and durations differ from run to run: they are replaced by
+others that do not, so that the same sources give the same file. A number that is in use is refused: what was packed
+with a dictionary is read with that one for ever.
+"""
+
+import argparse
+import asyncio
+import hashlib
+import json
+import os
+import random
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+DICTIONARIES = ROOT / "rust_core" / "crates" / "codec" / "dictionaries"
+SIZE = 32 * 1024
+LARGEST_SAMPLE = 32 * 1024
+
+_ISO = re.compile(rb"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?")
+_STAMP = re.compile(rb"(?<!\d)1[78]\d{14}(?!\d)")
+_SECONDS = re.compile(rb'"(seconds|duration|took)":\d+\.\d+')
+_HEX = re.compile(rb"\b[0-9a-f]{32,64}\b")
+_ID = re.compile(rb"\b01[0-9A-HJKMNP-TV-Z]{24}\b|\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
+
+
+@contextmanager
+def captured() -> Iterator[list[bytes]]:
+    """Everything that goes through the codec."""
+    from pyagent.store import codec
+
+    found: list[bytes] = []
+    encode = codec.encode
+
+    def keeping(payload: bytes) -> bytes:
+        found.append(payload)
+        return encode(payload)
+
+    codec.encode = keeping
+    try:
+        yield found
+    finally:
+        codec.encode = encode
+
+
+async def samples() -> list[bytes]:
+    """What the runs keep, as SQLite's store (a commit in three payloads) and Neo4j's (each by itself) pass it on."""
+    from pyagent.store import codec
+    from pyagent.store.sqlite import SqliteStore
+
+    singles: list[bytes] = []
+    commit = SqliteStore.commit
+
+    async def keeping(self: Any, lease: Any, change: Any) -> Any:
+        singles.extend(entry.body for entry in change.entries)
+        singles.extend(codec._text(event.data) for event in change.events)
+        return await commit(self, lease, change)
+
+    SqliteStore.commit = keeping
+    with captured() as found:
+        try:
+            await run_examples()
+        finally:
+            SqliteStore.commit = commit
+        await run_langgraph()
+    return [*found, *singles]
+
+
+async def run_examples() -> None:
+    """Every example graph beside a node that needs no server."""
+    from pyagent.graph.yaml import load_file
+    from pyagent.runtime.engine import Engine
+    from pyagent.runtime.library import GraphLibrary
+    from pyagent.store.sqlite import SqliteStore
+    from pyagent.testing.node_examples import filled
+
+    for example in sorted((ROOT / "nodes" / "pyagent_nodes").glob("*/examples/*.yaml")):
+        said = json.loads(example.with_suffix(".json").read_text())
+        if said.get("needs"):
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            os.environ["PYAGENT_WORK"] = folder
+            given = {"folder": folder}
+            store = SqliteStore(Path(folder) / "runs.db")
+            await store.open()
+            try:
+                engine = Engine(store, library=GraphLibrary([example.parent, ROOT / "graphs"]))
+                run = await engine.run(load_file(example), filled(said.get("inputs", {}), given))
+                for sent in filled(said.get("sends", []), given):
+                    if "signal" in sent:
+                        await engine.signal(sent["signal"], sent.get("value"), key=sent.get("key", ""))
+                    else:
+                        await engine.answer(run.id, sent.get("step", ""), sent["answer"])
+                    run = await engine.drive(run.id)
+            finally:
+                await store.close()
+
+
+async def run_langgraph() -> None:
+    """A conversation with tools, interrupted and resumed."""
+    import operator
+    from typing import Annotated, TypedDict
+
+    from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+    from langgraph.graph import END, START, StateGraph
+    from langgraph.types import Command, interrupt
+
+    from pyagent.store.checkpoints import langgraph_saver
+
+    class State(TypedDict):
+        messages: Annotated[list[Any], operator.add]
+        step: int
+
+    def ask(state: State) -> dict[str, Any]:
+        number = state.get("step", 0)
+        call = {"name": "search", "args": {"query": f"weather in town {number}"}, "id": f"call_{number}"}
+        return {"messages": [AIMessage("", id=f"ask-{number}", tool_calls=[call])], "step": number + 1}
+
+    def tool(state: State) -> dict[str, Any]:
+        number = state["step"] - 1
+        answer = ToolMessage(f"It is {number} degrees.", tool_call_id=f"call_{number}", id=f"tool-{number}")
+        return {"messages": [answer, SystemMessage("Go on.", id=f"system-{number}")]}
+
+    def confirm(state: State) -> dict[str, Any]:
+        return {"messages": [HumanMessage(str(interrupt({"question": "Go on?"})), id=f"human-{state['step']}")]}
+
+    builder = StateGraph(State)
+    for name, node in (("ask", ask), ("tool", tool), ("confirm", confirm)):
+        builder.add_node(name, node)
+    for source, target in ((START, "ask"), ("ask", "tool"), ("tool", "confirm"), ("confirm", END)):
+        builder.add_edge(source, target)
+    with tempfile.TemporaryDirectory() as folder:
+        async with langgraph_saver(f"{folder}/talk.db") as saver:
+            graph = builder.compile(checkpointer=saver)
+            config: Any = {"configurable": {"thread_id": "talk"}}
+            for number in range(4):
+                await graph.ainvoke({"messages": [HumanMessage("How is it?", id=f"first-{number}")]}, config)
+                await graph.ainvoke(Command(resume="yes"), config)
+
+
+def settled(payloads: list[bytes]) -> list[bytes]:
+    """The payloads without what differs from run to run, each once, in an order of their own."""
+    chance = random.Random(1)  # noqa: S311
+
+    def iso(match: re.Match[bytes]) -> bytes:
+        return b"2026-%02d-%02dT%02d:%02d:%02d.%06d" % (
+            *(chance.randrange(1, 13), chance.randrange(1, 29), chance.randrange(24), chance.randrange(60)),
+            *(chance.randrange(60), chance.randrange(10**6)),
+        )
+
+    def digits(match: re.Match[bytes]) -> bytes:
+        return b"".join(b"%x" % chance.randrange(16) for _ in match[0])
+
+    def plain(text: bytes) -> bytes:
+        for pattern in (_ISO, _STAMP, _HEX, _ID):
+            text = pattern.sub(b"0", text)
+        return _SECONDS.sub(rb'"\1":0', text)
+
+    def replaced(text: bytes) -> bytes:
+        text = _ISO.sub(iso, text)
+        text = _STAMP.sub(lambda _: b"1795%012d" % chance.randrange(10**12), text)
+        text = _SECONDS.sub(lambda match: b'"%s":%.6f' % (match[1], chance.random() / 100), text)
+        return _ID.sub(digits, _HEX.sub(digits, text))
+
+    found = {plain(payload): payload for payload in payloads if 32 <= len(payload) <= LARGEST_SAMPLE}
+    return [replaced(found[key]) for key in sorted(found)]
+
+
+def main() -> int:
+    """0 when the dictionary was written."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("number", type=int, help="the new dictionary's number")
+    parser.add_argument("--samples", type=Path, help="also write the samples into this folder")
+    asked = parser.parse_args()
+    target = DICTIONARIES / f"{asked.number}.zdict"
+    if target.exists():
+        print(f"{target} is there already: give the new dictionary a new number.", file=sys.stderr)
+        return 1
+    import zstandard
+
+    found = settled(asyncio.run(samples()))
+    if asked.samples:
+        asked.samples.mkdir(parents=True, exist_ok=True)
+        for number, sample in enumerate(found):
+            (asked.samples / f"{number:05d}").write_bytes(sample)
+    trained = zstandard.train_dictionary(SIZE, found, level=1, dict_id=asked.number).as_bytes()
+    target.write_bytes(trained)
+    print(f"{target}: {len(trained)} bytes from {len(found)} samples, {sum(map(len, found))} bytes")
+    print(f"sha256 {hashlib.sha256(trained).hexdigest()}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
