@@ -23,7 +23,7 @@ from pyagent.errors import LeaseHeld, LeaseLost, StoreError
 from pyagent.runtime.engine import Engine
 from pyagent.runtime.store_check import check_store
 from pyagent.sdk import Context, Item, NodeParams, Registry, node
-from pyagent.store.base import Commit, Lease, StepRecord, StoreUnavailable
+from pyagent.store.base import Commit, Lease, StepRecord, StoreUnavailable, Successor
 from pyagent.store.blobs import digest_of
 from pyagent.store.neo4j import Neo4jStore, connection
 from pyagent.store.neo4j.connection import do, rows
@@ -346,6 +346,42 @@ async def test_transactions_that_lock_one_another_out_are_tried_again(neo4j: Neo
 
         await asyncio.gather(cross(0, [first.id, second.id]), cross(1, [second.id, first.id]))
         assert sum(tries.values()) >= 3
+
+
+async def test_transactions_of_the_store_wait_for_one_another_and_never_in_a_circle(
+    neo4j: Neo4jServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused: list[str] = []
+    tried = connection._again_if_gone
+
+    def noted(work: Any) -> Any:
+        async def noting(transaction: Any) -> Any:
+            try:
+                return await tried(work)(transaction)
+            except Exception as error:
+                refused.append(str(error))
+                raise
+
+        return noting
+
+    monkeypatch.setattr(connection, "_again_if_gone", noted)
+    async with opened(neo4j.url) as store:
+
+        async def work(number: int) -> None:
+            for _ in range(6):
+                handed = new_run(fairness=str(number))
+                await store.create_run(handed, [event()], first=Commit(status="queued", events=[event()]))
+                for lease in await store.take(f"worker-{number}", MINUTE, limit=3):
+                    if number % 2:
+                        await store.release(lease)
+                    else:
+                        await store.commit(lease, Commit(events=[event()], release=True))
+                _, lease = await started(store)
+                successor = Successor(run=new_run(), events=[event()], first=Commit(status="queued", events=[event()]))
+                await store.commit(lease, Commit(status="completed", successor=successor, release=True))
+
+        await asyncio.gather(*map(work, range(6)))
+    assert [error for error in refused if "deadlock" in error.lower()] == []
 
 
 async def test_a_server_that_changes_its_leader_is_asked_again(

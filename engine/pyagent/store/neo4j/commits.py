@@ -121,6 +121,7 @@ CALL (l) {
 _TOLD = """
 WITH r
 MATCH (c:Counter {name: 'event'})
+SET c.locked = true
 SET c.value = c.value + size($events)
 WITH c.value - size($events) AS base
 FOREACH (place IN range(0, size($events) - 1) |
@@ -169,6 +170,10 @@ async def apply(to: AsyncManagedTransaction, lease: Lease, commit: Commit, ident
     to followers; None if it has none, or nobody knows any more."""
     given = parameters(lease, commit, identity)
     if not is_one_query(commit):
+        if commit.successor is not None:
+            await runs.lock(to, lease.run_id)
+        if commit.successor is not None or _may_queue(commit):
+            await leases.lock_line(to)
         if await _has_landed(to, lease, identity):
             return None
         await _consume(to, lease.run_id, commit.consumed)
@@ -182,6 +187,8 @@ async def apply(to: AsyncManagedTransaction, lease: Lease, commit: Commit, ident
     applied = await row(to, query(given), **given)
     if applied is not None and _may_queue(commit):
         await leases.join(to, lease.run_id)
+    if applied is not None and commit.successor is not None:
+        await _tell(to, commit.successor.run.id, commit.successor.first, commit.successor.events)
     if applied is None:
         if not await _has_landed(to, lease, identity):
             held = await row(to, "MATCH (r:Run {id: $run}) RETURN r.log_length AS length", run=lease.run_id)
@@ -273,19 +280,30 @@ async def create(
     to: AsyncManagedTransaction, run: NewRun, events: Sequence[NewEvent], first: Commit | None, identity: str
 ) -> Run:
     """Create a run, with its first commit, or answer by the start key's policy."""
-    created = await runs.create(to, run)
+    created = await _create(to, run, first, identity)
     if created.id != run.id:
         return created
-    if first is not None:
-        lease = await leases.claim(to, run.id, run.actor, _INSTANT, in_turn=False)
-        await apply(to, lease, replace(first, release=True), identity)
-    await streams.append_events(to, run.id, events)
+    await _tell(to, run.id, first, events)
     return await runs.get(to, run.id)
 
 
+async def _create(to: AsyncManagedTransaction, run: NewRun, first: Commit | None, identity: str) -> Run:
+    """All of it but the events: the lock of their counter comes last."""
+    created = await runs.create(to, run)
+    if created.id == run.id and first is not None:
+        lease = await leases.claim(to, run.id, run.actor, _INSTANT, in_turn=False)
+        await apply(to, lease, replace(first, release=True, events=()), identity)
+    return created
+
+
+async def _tell(to: AsyncManagedTransaction, run_id: str, first: Commit | None, events: Sequence[NewEvent]) -> None:
+    await streams.append_events(to, run_id, [*(first.events if first is not None else ()), *events])
+
+
 async def _succeed(to: AsyncManagedTransaction, run_id: str, successor: Successor, identity: str) -> None:
+    """Put the successor in the run's place; its events follow those of the commit."""
     run = replace(successor.run, key=None, continues=run_id)
-    await create(to, run, successor.events, successor.first, identity)
+    await _create(to, run, successor.first, identity)
     await do(to, _TAKE_OVER, old=run_id, new=run.id, separator=runs.SEPARATOR)
 
 

@@ -3,6 +3,11 @@
 The database reads what is committed, it does not lock what it reads: every transaction that decides by a lease writes
 the lease's node first, so that it holds its lock, and compares then. The server's clock decides (`datetime.realtime()`,
 which goes on within a transaction).
+
+Transactions that lock several things do so in one order, so that they wait for one another and never in a circle:
+start keys, the counter of runs, the line, leases, slots, peers, steps, blobs, the counter of events. Whatever may be
+changed twice in a transaction is locked by a property that stays as it is (`locked`) before it is changed: the server
+takes more than one lock for a change, one of them only for a moment, and who waits for the second holds the first.
 """
 
 from __future__ import annotations
@@ -70,6 +75,7 @@ RETURN r.slots <= COUNT {
 _JOIN = """
 MATCH (r:Run {id: $run})-[:HAS_LEASE]->(l:Lease) WHERE r.status = 'queued' AND l.owner IS NULL
 MATCH (c:Counter {name: 'line'})
+SET c.locked = true
 SET c.value = c.value + 1
 MERGE (g:Group {priority: r.priority, fairness: r.fairness})
 ON CREATE SET g.rank = -r.priority, g.place = c.value, g.begun = 0
@@ -174,6 +180,7 @@ RETURN l.run AS run, l.token AS token, l.expires_at AS expires_at, adopted, l.ad
 """
 _SETTLE = """
 MATCH (c:Counter {name: 'line'})
+SET c.locked = true
 SET c.value = c.value + size($moved)
 WITH c.value - size($moved) AS last
 CALL (last) {
@@ -235,8 +242,14 @@ async def renew(to: AsyncManagedTransaction, lease: Lease, ttl: timedelta) -> Le
 
 async def release(to: AsyncManagedTransaction, lease: Lease) -> None:
     """Give the lease back, if it is still the run's."""
+    await lock_line(to)
     await do(to, _RELEASE, run=lease.run_id, token=lease.token)
     await join(to, lease.run_id)
+
+
+async def lock_line(to: AsyncManagedTransaction) -> None:
+    """Keep others from queueing and taking runs up to the end of the transaction."""
+    await do(to, _LOCK_LINE)
 
 
 async def join(to: AsyncManagedTransaction, run_id: str) -> None:
@@ -263,7 +276,7 @@ async def take(
 ) -> list[Lease]:
     """Claim the first of the runs that somebody should take."""
     # Whoever queues a run or takes one waits here for the others.
-    await do(to, _LOCK_LINE)
+    await lock_line(to)
     _, found = await _first(to, limit, excluding)
     await do(to, _LOCK_RUNS, runs=sorted(found))
     # Runs are also claimed by their names: what was chosen holds only if it still does under its locks.

@@ -23,6 +23,7 @@ SEPARATOR = "\x00"
 _NO_END = 2**62
 _CREATE = """
 MATCH (c:Counter {name: 'run'})
+SET c.locked = true
 SET c.value = c.value + 1
 WITH c.value AS number, datetime.truncate('microsecond', datetime.realtime()) AS now
 CREATE (r:Run {id: $run})
@@ -35,6 +36,7 @@ WITH r
 CALL (r) {
     WITH r WHERE $reserved IS NULL
     MATCH (c:Counter {name: 'line'})
+    SET c.locked = true
     SET c.value = c.value + 1
     MERGE (g:Group {priority: r.priority, fairness: r.fairness})
     ON CREATE SET g.rank = -r.priority, g.place = c.value, g.begun = 0
@@ -56,6 +58,13 @@ WITH k
 OPTIONAL MATCH (r:Run)-[:HOLDS_KEY]->(k)
 WHERE r.ended_at IS NULL OR r.ended_at + duration({microseconds: r.key_window}) > datetime.realtime()
 RETURN r.id AS id, CASE WHEN k.until > datetime.realtime() THEN k.spent_by END AS spent
+"""
+_LOCK = """
+OPTIONAL MATCH (:Run {id: $run})-[:HOLDS_KEY]->(k:StartKey)
+SET k.locked = true
+WITH count(*) AS keys
+MATCH (c:Counter {name: 'run'})
+SET c.locked = true
 """
 _HOLDER = """
 MATCH (k:StartKey {owner: $owner, graph_id: $graph, key: $key})
@@ -141,6 +150,11 @@ async def create(to: AsyncManagedTransaction, run: NewRun) -> Run:
     if run.key is not None:
         await do(to, _HOLD_KEY, run=run.id, **key)
     return await get(to, run.id)
+
+
+async def lock(to: AsyncManagedTransaction, run_id: str) -> None:
+    """Lock what the creation of another run in this one's place changes: the start key, the counter of runs."""
+    await do(to, _LOCK, run=run_id)
 
 
 def _values(run: NewRun) -> dict[str, Any]:

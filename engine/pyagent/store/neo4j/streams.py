@@ -22,6 +22,7 @@ PackedEvents = Sequence[tuple[str, str, datetime, bytes]]
 
 _APPEND = """
 MATCH (c:Counter {name: 'event'})
+SET c.locked = true
 SET c.value = c.value + size($events)
 WITH c.value - size($events) AS base
 UNWIND range(0, size($events) - 1) AS place
