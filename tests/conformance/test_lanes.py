@@ -65,7 +65,7 @@ async def test_a_run_has_as_many_tasks_as_it_is_wide(lab: Lab) -> None:
     started: list[str] = []
 
     def counted(*args: Any) -> Any:
-        started.append(str(args[1]))
+        started.append(str(args[-1]))
         return start(*args)
 
     start = lanes._STEP  # pyright: ignore[reportPrivateUsage]

@@ -22,12 +22,13 @@ async def test_steps_that_compute_side_by_side_leave_their_turn_to_others(lab: L
     nodes: dict[str, Any] = dict.fromkeys(names, NONE) | {"a": {}, "b": {}, "c": {}}
     edges = ["start -> a", "start -> x", "x -> b", "x -> c", "a -> p", "a -> q", "c -> r", "c -> s"]
     settings = {"parallel": 1, "durability": "exit"}
-    driving = lab.driving(await lab.engine.start(graph(nodes, edges, settings=settings)))
+    run = await lab.engine.start(graph(nodes, edges, settings=settings))
+    driving = lab.driving(run)
 
     await lab.called("a")
     begin.set()
-    await lab.called("x")
-    await asyncio.sleep(0.1)
+    # What is told is told after what it brought about: by now `b` and `c` wait for their turn.
+    await lab.until(run, "step.completed", "x")
     gates[0].set()
     await asyncio.wait_for(lab.called("b"), 3)
     for gate in gates:
@@ -54,7 +55,7 @@ async def test_a_step_in_the_queue_whose_element_failed_is_forgotten(lab: Lab) -
     driving = lab.driving(run)
     await lab.called("h")
     begin.set()
-    await asyncio.sleep(0.3)
+    await lab.until(run, "step.completed", "m")
     hold.set()
     assert (await driving).status == "completed"
     assert "y" not in str(lab.calls), lab.calls
@@ -141,7 +142,7 @@ async def test_steps_that_wait_for_a_turn_begin_after_a_pause_and_not_in_it(lab:
     driving = lab.driving(run)
     await lab.called("a")
     await lab.engine.pause(run.id)
-    await asyncio.sleep(0.3)
+    await lab.until(run, "run.pausing")
     gate.set()
     assert (await driving).status == "paused"
     assert set(lab.calls) == {"start", "a"}
@@ -170,13 +171,13 @@ async def test_a_task_whose_step_did_not_heed_its_cancellation_is_not_left_cance
     token = Token()
 
     async def swallow() -> int:
+        token.set("loser")
         try:
-            await asyncio.sleep(10)
+            await asyncio.Event().wait()
         except asyncio.CancelledError:
             return 1
         return 2
 
-    asyncio.get_running_loop().call_later(0.01, token.set, "loser")
     assert await unbounded(swallow(), token, grace=0.05) == 1
     task = asyncio.current_task()
     assert task is not None

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import pytest
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import StateGraph
 from langgraph.types import Command
 
 import pyagent
+
+PATIENCE = 20
 
 GRAPH = """
 pyagent: 1
@@ -246,3 +250,78 @@ nodes: [{id: double, use: data.set@1, with: {fields: {n: "{{ $json.n * 2 }}"}}}]
     )
 
     assert [(await graph.ainvoke({"n": n}, thread()))["n"] for n in (1, 2, 3)] == [2, 4, 6]
+
+
+@pytest.mark.parametrize("most", [1, 2, 3])
+async def test_branches_share_the_places_that_max_concurrency_leaves(most: int) -> None:
+    graph = pyagent.compile(
+        """
+pyagent: 1
+id: branches
+outputs: {a: "{{ $('a2').first().json.x }}", b: "{{ $('b3').first().json.x }}", c: "{{ $('c2').first().json.x }}"}
+nodes:
+  - {id: start, use: flow.manual@1}
+  - {id: a1, use: flow.wait@1, with: {for: 10ms}}
+  - {id: a2, use: data.set@1, with: {fields: {x: 1}}, effects: idempotent}
+  - {id: b1, use: data.set@1, with: {fields: {x: 2}}, effects: idempotent}
+  - {id: b2, use: data.set@1, with: {fields: {x: 3}}, effects: idempotent}
+  - {id: b3, use: data.set@1, with: {fields: {x: 4}}, effects: once}
+  - {id: c1, use: data.set@1, with: {fields: {x: 5}}, effects: once}
+  - {id: c2, use: data.set@1, with: {fields: {x: 6}}, effects: once}
+edges: [start -> a1, a1 -> a2, start -> b1, b1 -> b2, b1 -> b3, start -> c1, c1 -> c2]
+"""
+    )
+
+    running = graph.ainvoke({}, {"max_concurrency": most})
+    assert await asyncio.wait_for(running, PATIENCE) == {"a": 1, "b": 4, "c": 6}
+
+
+async def test_steps_that_ask_side_by_side_need_no_places_side_by_side() -> None:
+    graph = pyagent.compile(
+        """
+pyagent: 1
+id: two
+outputs: {a: "{{ $('ask_a').first().json }}", b: "{{ $('ask_b').first().json }}"}
+nodes:
+  - {id: start, use: flow.manual@1}
+  - {id: ask_a, use: flow.approve@1, with: {title: A}}
+  - {id: ask_b, use: flow.approve@1, with: {title: B}}
+edges: [start -> ask_a, start -> ask_b]
+""",
+        checkpointer=InMemorySaver(),
+    )
+    config = {**thread(), "max_concurrency": 1}
+
+    asked = await asyncio.wait_for(graph.ainvoke({}, config), PATIENCE)
+    answers = {found.id: {"approved": True} for found in asked["__interrupt__"]}
+    ended = await asyncio.wait_for(graph.ainvoke(Command(resume=answers), config), PATIENCE)
+
+    assert len(answers) == 2
+    assert set(ended) == {"a", "b"}
+
+
+async def test_a_run_of_the_engine_inside_a_langgraph_node_is_no_subgraph_of_that_graph(tmp_path: Path) -> None:
+    class State(TypedDict):
+        status: str
+
+    branches = """
+pyagent: 1
+id: branches
+nodes:
+  - {id: start, use: flow.manual@1}
+  - {id: a1, use: data.set@1, with: {fields: {x: 1}}, effects: idempotent}
+  - {id: b1, use: data.set@1, with: {fields: {x: 2}}, effects: once}
+edges: [start -> a1, start -> b1]
+"""
+    saver = InMemorySaver()
+    async with pyagent.Engine.open(f"sqlite:///{tmp_path}/runs.db") as engine:
+
+        async def run(state: State) -> State:
+            return {"status": (await engine.run(branches)).status}
+
+        outer = StateGraph(State).add_node("run", run).set_entry_point("run").compile(checkpointer=saver)
+        running = outer.ainvoke({"status": ""}, {**thread(), "max_concurrency": 1})
+        assert await asyncio.wait_for(running, PATIENCE) == {"status": "completed"}
+
+    namespaces = {found.config["configurable"]["checkpoint_ns"] async for found in saver.alist(thread())}
+    assert namespaces == {""}

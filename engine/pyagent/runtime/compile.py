@@ -20,7 +20,7 @@ from typing import Any, cast
 
 from langgraph.channels import LastValue, Topic
 from langgraph.checkpoint.base import BaseCheckpointSaver
-from langgraph.config import get_stream_writer
+from langgraph.config import get_config, get_stream_writer
 from langgraph.constants import TAG_HIDDEN, TASKS
 from langgraph.errors import GraphInterrupt
 from langgraph.pregel import NodeBuilder, Pregel
@@ -37,7 +37,7 @@ from pyagent.runtime.expressions import Expressions
 from pyagent.runtime.finish import finish_frames, finish_run
 from pyagent.runtime.frames import Changes
 from pyagent.runtime.journal import NoJournal
-from pyagent.runtime.lanes import Lanes, run_lane, run_step
+from pyagent.runtime.lanes import Lanes, run_step
 from pyagent.runtime.live import LiveRun
 from pyagent.runtime.log import Entry, StepKey, timestamp
 from pyagent.runtime.program import Program
@@ -264,7 +264,7 @@ async def _perform(live: LiveRun, todo: StepTask) -> None:
         return
     if lanes is not None:
         await lanes.listen()
-        await run_lane(live, key, lanes)
+        await lanes.run(key)
     elif not await _begin_first(live, key):
         await run_step(live, key, None)
 
@@ -323,8 +323,12 @@ async def _ask(live: LiveRun, key: StepKey, wait: dict[str, Any]) -> Any:
 
 
 async def _all_asked(live: LiveRun) -> None:
+    """Wait until every step was asked that LangGraph's `max_concurrency` lets be asked at once."""
     live.waits_tried += 1
-    if live.waits_tried >= live.waits_open:
+    most = get_config().get("max_concurrency")
+    # A step that waits for a time has a place meanwhile.
+    places = live.waits_open if most is None else most - (len(live.state.parked) - live.waits_open)
+    if live.waits_tried >= min(live.waits_open, places):
         live.asked.set()
         live.asked = asyncio.Event()
         return

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
+from langchain_core.runnables.config import var_child_runnable_config
+
 from pyagent.errors import LeaseLost, NodeTimeout, PyAgentError
 from pyagent.runtime.compile import CompiledGraph
 from pyagent.runtime.endings import CrashLoop, RunStopped, RunStuck, RunTimeout
@@ -146,6 +148,9 @@ class Driver:
 
     async def _invoke(self) -> None:
         """One pass of LangGraph's loop: it ends when no step can start."""
+        # Where a node of somebody's LangGraph graph drives the run, this is no subgraph of that: it has its own limits,
+        # and is not in its checkpoints.
+        var_child_runnable_config.set(None)
         async for _ in self.graph.astream({}, stream_mode="custom"):
             pass
 

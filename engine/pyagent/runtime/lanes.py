@@ -15,13 +15,14 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextvars import copy_context
-from typing import Any
+from typing import Any, NamedTuple
 
+from langgraph.config import get_config
 from langgraph.func import task as langgraph_task
 
 from pyagent.runtime.finish import finish_frames
 from pyagent.runtime.frames import Changes
-from pyagent.runtime.light import run_light, settles
+from pyagent.runtime.light import nobody, run_light, settles
 from pyagent.runtime.live import LiveRun
 from pyagent.runtime.log import StepKey
 from pyagent.runtime.step import Step, StepInterrupted
@@ -39,32 +40,44 @@ class Lanes:
         self._live = live
         self._context = copy_context()
         self._idle: deque[asyncio.Future[StepKey | None]] = deque()
-        self._queue: deque[StepKey] = deque()
-        """Claimed steps with effects, for which there was no turn: `settings.parallel`."""
+        self._tasks = 0
+        """LangGraph's tasks that execute steps, or are about to."""
+        self._most: int | None = get_config().get("max_concurrency")
         self.carry_on = live.recorded is None
         """A task may execute one step after another."""
 
     async def start(self, key: StepKey) -> None:
         """Have a claimed step executed: by a lane that has nothing to do, or else by a new one. A step that would only
         wait there for its turn is left to the lanes that there are."""
-        live = self._live
         if self._idle:
             self._idle.popleft().set_result(key)
-            return
-        if self.carry_on and live.limit is not None and live.limit.locked() and self._acts(key):
-            self._queue.append(key)
-            live.crowded = True
-            return
-        begun = asyncio.Event()
-        self._begin(_STEP, self._live, key, begun, self)
-        await begun.wait()
+        elif self._must_wait(key):
+            self._live.queued.append(key)
+        else:
+            await self._begin(_STEP, key)
 
-    async def more(self) -> StepKey | None:
-        """The next step for a lane that has nothing left to do; None when the superstep is to end."""
-        if not self.carry_on:
-            return None
-        if self._queue:
-            return self._next()
+    def _must_wait(self, key: StepKey) -> bool:
+        # LangGraph keeps a task beyond its `max_concurrency` from beginning, and who waits for that has a place itself.
+        if self._most and self._tasks >= self._most:
+            return True
+        limit = self._live.limit
+        return self.carry_on and limit is not None and limit.locked() and self._acts(key)
+
+    async def run(self, key: StepKey) -> None:
+        """Be a lane: execute a claimed step and what follows it, and then what others pass on. Raises `StoreError`."""
+        self._tasks += 1
+        try:
+            following: StepKey | None = key
+            while following is not None:
+                await run_step(self._live, following, self)
+                following = await self._more()
+        finally:
+            self._tasks -= 1
+
+    async def _more(self) -> StepKey | None:
+        """The next step for a lane that has nothing left to do; None when it is to end."""
+        if (key := self._next()) is not None or not self.carry_on:
+            return key
         if not self._live.running:
             while self._idle:
                 self._idle.popleft().set_result(None)
@@ -77,135 +90,168 @@ class Lanes:
             if not waiting.done() or waiting.cancelled():
                 self._idle.remove(waiting)
 
-    async def take_turns(self, key: StepKey | None) -> StepKey | None:
+    async def take_turns(self, here: list[StepKey]) -> list[StepKey]:
         """What a task goes on with whose step has ended, where others wait for their turn: with the one that has waited
-        longest, and `key`, what it would have gone on with, is the last of them, if it needs a turn itself."""
-        if not self._queue:
-            return key
-        if key is None:
-            return self._next()
-        if not self._acts(key):
-            await self.start(self._next())
-            return key
-        self._queue.append(key)
-        return self._next()
+        longest, and what it would have gone on `here` with is the last of them, if it needs a turn itself."""
+        live = self._live
+        if not live.queued:
+            return here
+        if here and not self._acts(here[0]):
+            if (longest := self._next()) is not None:
+                await self.start(longest)
+            return here
+        live.queued.extend(here)
+        longest = self._next()
+        return [] if longest is None else [longest]
 
     def _acts(self, key: StepKey) -> bool:
-        """Whether the step needs a turn: what it was part of, and with it the step, may have ended meanwhile."""
-        state = self._live.state
-        return key in state.startable and state.node(key).effects != "none"
+        """Whether the step needs a turn."""
+        return stands(self._live, key) and self._live.state.node(key).effects != "none"
 
-    def _next(self) -> StepKey:
-        key = self._queue.popleft()
-        self._live.crowded = bool(self._queue)
-        return key
+    def _next(self) -> StepKey | None:
+        """The step that has waited longest."""
+        live = self._live
+        while live.queued:
+            key = live.queued.popleft()
+            if stands(live, key):
+                return key
+            live.leave(key)
+        return None
 
     async def listen(self) -> None:
-        """Have a task start the steps that messages and timers make ready while others run."""
-        if self._live.awaits and self._live.running and not self._live.listening:
-            begun = asyncio.Event()
-            self._live.listening = True
-            self._begin(_LISTEN, self._live, begun, self)
-            await begun.wait()
+        """Have a task start the steps that messages and timers, which the engine looks for, make ready while others
+        run."""
+        live = self._live
+        if self.carry_on and live.awaits and live.running and not live.listening:
+            live.listening = True
+            await self._begin(_LISTEN)
 
-    def _begin(self, body: Any, *arguments: Any) -> None:
+    async def _begin(self, body: Any, *arguments: Any) -> None:
+        """Start a task inside the superstep, and wait until it has begun: a superstep whose other tasks have ended does
+        not wait for it before."""
+        begun = asyncio.Event()
         # The future is LangGraph's: its superstep waits for the task, once begun, and is told of its error. What nobody
         # asks the future for would be printed at its end.
-        future: asyncio.Future[Any] = self._context.run(body, *arguments)
+        future: asyncio.Future[Any] = self._context.run(body, begun, self, *arguments)
         future.add_done_callback(lambda done: done.cancelled() or done.exception())
+        await begun.wait()
+
+    async def listened(self) -> None:
+        """Start steps that became ready from outside, until nothing else runs in this superstep."""
+        live = self._live
+        try:
+            while live.running or live.outside:
+                while live.outside:
+                    key, state = live.outside.pop(0), live.state
+                    # It may have been started meanwhile, and wait or have been expanded since: once is enough.
+                    waits = key in state.parked or key in state.expansions
+                    if key in state.startable and not waits and key not in live.running and not state.ending:
+                        live.claim(key)
+                        await self.start(key)
+                if live.running:
+                    live.woken.clear()
+                    await live.woken.wait()
+        finally:
+            live.listening = False
 
 
-async def run_lane(live: LiveRun, key: StepKey, lanes: Lanes) -> None:
-    """Execute a step and what follows it, and then what other lanes pass on. Raises `StoreError`."""
-    following: StepKey | None = key
-    while following is not None:
-        await run_step(live, following, lanes)
-        following = await lanes.more()
-
-
-async def run_step(live: LiveRun, key: StepKey, lanes: Lanes | None, aside: Callable[[], None] | None = None) -> None:
+async def run_step(live: LiveRun, key: StepKey, lanes: Lanes | None, aside: Callable[[], None] = nobody) -> None:
     """Execute a step and whatever may follow it in the same task. Raises `StoreError`.
 
     `lanes` is None where each step must wait for the next superstep: a checkpointer of LangGraph's can only keep
     what a superstep's own tasks wrote. `aside` is called before the task waits for anything.
     """
     while True:
-        try:
-            await live.breathe()
-        except BaseException:
-            live.leave(key)
-            raise
-        try:
-            changes = await run_light(live, key, aside) if lanes is not None else None
-            if changes is None:
-                if aside is not None:
-                    aside()
-                if key in live.state.startable:
-                    changes = await Step(live, key).execute()
-                else:
-                    # What it was part of ended while it was on its way to a lane.
-                    live.leave(key)
-                    changes = Changes()
-        except StepInterrupted:
-            changes = Changes()
-        following = await _follow(live, changes, lanes, aside)
-        if live.crowded and lanes is not None:
-            following = await lanes.take_turns(following)
+        changes = await _executed(live, key, lanes, aside)
+        await finish_frames(live, changes)
+        here, beside = _follow(live, changes, lanes)
         if lanes is not None:
+            if beside or live.queued:
+                aside()
+            for each in beside:
+                if _goes_on(live, each):
+                    await lanes.start(each)
+            if beside:
+                here = [each for each in here if _goes_on(live, each)]
+            here = await lanes.take_turns(here)
             await lanes.listen()
         # At the end of a run the driver commits it, with how the run stands.
-        if live.journal.owes and live.state.ended is None and not (following and _settles(live, following)):
-            if aside is not None:
-                aside()
+        if live.journal.owes and live.state.ended is None and not (here and _settles(live, here[0])):
+            aside()
             await live.journal.flush()
-        if following is None:
+        if len(here) > 1:
+            # Last of all: those in the queue, the answers and the commit need not wait for what may take long.
+            aside()
+            await _beside(live, here, lanes)
+        if len(here) != 1:
             return
-        key = following
+        (key,) = here
+
+
+async def _executed(live: LiveRun, key: StepKey, lanes: Lanes | None, aside: Callable[[], None]) -> Changes:
+    """Execute a claimed step, and those that follow it on the short path: what follows from the last of them."""
+    try:
+        await live.breathe()
+    except BaseException:
+        live.leave(key)
+        raise
+    try:
+        changes = await run_light(live, key, aside) if lanes is not None else None
+        if changes is not None:
+            return changes
+        aside()
+        if stands(live, key):
+            return await Step(live, key).execute()
+        live.leave(key)
+    except StepInterrupted:
+        pass
+    return Changes()
+
+
+def stands(live: LiveRun, key: StepKey) -> bool:
+    """Whether a claimed step may begin still: what it was part of may have ended while it was on its way to a lane."""
+    return key in live.state.startable
+
+
+def _goes_on(live: LiveRun, key: StepKey) -> bool:
+    """Whether a claimed step is to begin, although others were begun meanwhile; if not, it is left."""
+    if stands(live, key) and not live.state.ending:
+        return True
+    live.leave(key)
+    return False
 
 
 def _settles(live: LiveRun, key: StepKey) -> bool:
     """Whether a step commits what was gathered before it acts."""
-    return key in live.state.startable and settles(live, live.state.node(key))
+    return stands(live, key) and settles(live, live.state.node(key))
 
 
-async def _follow(
-    live: LiveRun, changes: Changes, lanes: Lanes | None, aside: Callable[[], None] | None
-) -> StepKey | None:
-    """Deal with what an entry brought about; returns a step that the caller should run next in its own task."""
-    await finish_frames(live, changes)
+class _Following(NamedTuple):
+    """Claimed steps that are to begin now."""
+
+    here: list[StepKey]
+    """The one that the task goes on with, or several that only compute."""
+    beside: list[StepKey]
+    """Those that other lanes begin with."""
+
+
+def _follow(live: LiveRun, changes: Changes, lanes: Lanes | None) -> _Following:
+    """Claim what an entry made ready, as far as this superstep executes it."""
     state = live.state
-    if state.ending or state.paused:
-        return None
-    ready = [key for key in changes.ready if key in state.startable and key not in live.running]
-    pure = [key for key in ready if live.fuse and state.node(key).pure]
-    for key in pure:
+    if not changes.ready or state.ending or state.paused:
+        return _Following([], [])
+    ready = [key for key in changes.ready if stands(live, key) and key not in live.running]
+    here = [key for key in ready if live.fuse and state.node(key).pure]
+    for key in here:
         live.claim(key)
-    following: StepKey | None = None
-    if lanes is not None and (lanes.carry_on or live.running):
-        for key in ready:
-            # One that was started before may have ended meanwhile, and with it what this one is part of.
-            if key in live.running or key not in state.startable or state.ending:
-                continue
-            live.claim(key)
-            if lanes.carry_on and not pure and key == ready[-1]:
-                following = key
-            else:
-                if aside is not None:
-                    aside()
-                await lanes.start(key)
-    if len(pure) == 1:
-        return pure[0]
-    if pure:
-        if aside is not None:
-            aside()
-        if lanes is not None:
-            # Others need not wait for what may take long: not those in the queue, not the answers, not the commit.
-            await lanes.take_turns(pure[0])
-            await lanes.listen()
-        if live.journal.owes:
-            await live.journal.flush()
-        await _beside(live, pure, lanes)
-    return following
+    if lanes is None or not (lanes.carry_on or live.running):
+        return _Following(here, [])
+    beside = [key for key in ready if key not in live.running]
+    for key in beside:
+        live.claim(key)
+    if lanes.carry_on and not here and beside:
+        here.append(beside.pop())
+    return _Following(here, beside)
 
 
 async def _beside(live: LiveRun, keys: Sequence[StepKey], lanes: Lanes | None) -> None:
@@ -237,28 +283,14 @@ async def _beside(live: LiveRun, keys: Sequence[StepKey], lanes: Lanes | None) -
             task.cancel()
 
 
-async def _step(live: LiveRun, key: StepKey, begun: asyncio.Event, lanes: Lanes) -> None:
+async def _step(begun: asyncio.Event, lanes: Lanes, key: StepKey) -> None:
     begun.set()
-    await run_lane(live, key, lanes)
+    await lanes.run(key)
 
 
-async def _listen(live: LiveRun, begun: asyncio.Event, lanes: Lanes) -> None:
-    """Start steps that became ready from outside, until nothing else runs in this superstep."""
+async def _listen(begun: asyncio.Event, lanes: Lanes) -> None:
     begun.set()
-    try:
-        while live.running or live.outside:
-            while live.outside:
-                key, state = live.outside.pop(0), live.state
-                # It may have been started meanwhile, and wait or have been expanded since: once is enough.
-                waits = key in state.parked or key in state.expansions
-                if key in state.startable and not waits and key not in live.running and not state.ending:
-                    live.claim(key)
-                    await lanes.start(key)
-            if live.running:
-                live.woken.clear()
-                await live.woken.wait()
-    finally:
-        live.listening = False
+    await lanes.listened()
 
 
 # LangGraph looks at a task's signature once if it finds the plain function under its name, else at each call.

@@ -35,7 +35,11 @@ class _Commanded(Exception):
     """The node returned a command."""
 
 
-async def run_light(live: LiveRun, key: StepKey, aside: Callable[[], None] | None = None) -> Changes | None:
+def nobody() -> None:
+    """For a task that nobody waits beside."""
+
+
+async def run_light(live: LiveRun, key: StepKey, aside: Callable[[], None] = nobody) -> Changes | None:
     """Execute the step, which is claimed, and those that follow one by one; what follows from the last of them.
 
     None, and nothing is done, if the step is not light. `aside` is called before this task waits for anything. Raises
@@ -69,13 +73,11 @@ async def run_light(live: LiveRun, key: StepKey, aside: Callable[[], None] | Non
                 except StopIteration as stopped:
                     returned = stopped.value
                 else:
-                    if aside is not None:
-                        aside()
+                    aside()
                     journal.show(step_row(key, "running", started_at=began, items_in=items_in))
                     returned = await unbounded(_resumed(call, waits_for), token, grace=live.grace)
             else:
-                if aside is not None:
-                    aside()
+                aside()
                 try:
                     turn = await _turn(live, key, node, began_said, token)
                 except BaseException:
@@ -118,12 +120,11 @@ async def run_light(live: LiveRun, key: StepKey, aside: Callable[[], None] | Non
             )
             changes = live.record(Entry("step.ended", key, data, outputs), (told,), (row,))
         except (Exception, asyncio.CancelledError) as raised:
-            if aside is not None:
-                aside()
+            aside()
             outcome = _given(cast(Command, found)) if isinstance(raised, _Commanded) else _raised(raised)
             return await Step(live, key, node=node, ports=ports).settle(began, outcome)
         ready = changes.ready
-        if len(ready) != 1 or changes.finished or state.ending or state.paused or live.crowded:
+        if len(ready) != 1 or changes.finished or state.ending or state.paused or live.queued:
             live.leave(key)
             return changes
         following = ready[0]
@@ -138,9 +139,8 @@ async def run_light(live: LiveRun, key: StepKey, aside: Callable[[], None] | Non
             live.running[following] = token
         key, token = following, live.running[following]
         if journal.owes or time() >= live.breathe_at:
-            if aside is not None:
-                # It may be long before this task waits by itself.
-                aside()
+            # It may be long before this task waits by itself.
+            aside()
             try:
                 if journal.owes and not settles(live, node):
                     await journal.flush()
@@ -151,8 +151,7 @@ async def run_light(live: LiveRun, key: StepKey, aside: Callable[[], None] | Non
             now = datetime.now(UTC)
             said = timestamp(now)
         if token.reason or key not in state.startable:
-            if aside is not None:
-                aside()
+            aside()
             return await Step(live, key).execute()
 
 

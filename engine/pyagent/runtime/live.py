@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -125,8 +126,8 @@ class LiveRun:
     """Time of the event loop from which on it is to get its turn between two steps; see `breathe`."""
     timed: bool = False
     """A map or call was expanded that may take only so long."""
-    crowded: bool = False
-    """Steps wait for a turn that no lane has begun (`runtime.lanes`)."""
+    queued: deque[StepKey] = field(default_factory=deque[StepKey])
+    """Claimed steps that wait for a turn, or for a place, and that no lane has begun (`runtime.lanes`)."""
     _limit: asyncio.Semaphore | None = None
     _work_dir: Path | None = None
 
