@@ -509,3 +509,13 @@ async def test_a_map_may_be_the_last_node_of_a_maps_body(lab: Lab) -> None:
 
     assert run.status == "completed"
     assert await numbers_out(lab, run) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("use", ["flow.map", "flow.graph"])
+async def test_the_beginning_of_a_step_that_is_expanded_is_told_once(lab: Lab, use: str) -> None:
+    lab.file(graph({"inner": {}}, id="called"))
+    into: dict[str, Any] = {"body": {"inner": {}}} if use == "flow.map" else {"with": {"graph": "called"}}
+    run = await lab.run(graph({"start": {}, "outer": {"use": use, **into}}, ["start -> outer"]))
+
+    assert run.status == "completed"
+    assert [event.step for event in await lab.events(run, "step.started") if event.step == "outer"] == ["outer"]

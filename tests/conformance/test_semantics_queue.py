@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from engine_lab import Lab, graph
-from pyagent.errors import GraphError
+from pyagent.errors import GraphError, InputError
 from pyagent.graph.yaml import load_text
 
 
@@ -35,6 +35,15 @@ async def test_a_worker_begins_runs_by_priority_and_the_one_given_goes_before_th
     lowered = await lab.engine.start(made("important", priority=10), priority=-1)
     assert [run.priority for run in (plain, important, urgent, lowered)] == [0, 10, 11, -1]
     assert await begun(lab) == [urgent.id, important.id, plain.id, lowered.id]
+
+
+@pytest.mark.parametrize("priority", [-1001, 1001])
+async def test_a_priority_beyond_the_range_is_refused_and_begins_nothing(lab: Lab, priority: int) -> None:
+    with pytest.raises(InputError) as refused:
+        await lab.engine.start(made(), priority=priority)
+    assert refused.value.code == "run.priority"
+    assert "-1000 to 1000" in refused.value.hint
+    assert await lab.store.list_runs() == []
 
 
 async def test_graphs_take_turns(lab: Lab) -> None:

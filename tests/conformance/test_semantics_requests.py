@@ -17,6 +17,29 @@ from pyagent.store.base import KeyTaken
 TWO = graph({"first": {}, "second": {}}, ["first -> second"])
 
 
+async def test_a_loop_that_went_too_far_fails_of_the_same_when_it_is_resumed(lab: Lab) -> None:
+    nodes: dict[str, Any] = {"start": {}, "head": {"loop": {"max": 2}}, "again": {}}
+    run = await lab.run(graph(nodes, ["start -> head", "head -> again", "again -> head"]))
+    await lab.engine.resume(run.id)
+    resumed = await lab.drive(run)
+
+    assert [(found.status, (found.error or {})["code"]) for found in (run, resumed)] == [
+        ("failed", "run.loop_limit"),
+        ("failed", "run.loop_limit"),
+    ]
+    assert lab.tries()["head@2"] == 1
+
+
+async def test_writes_that_cannot_meet_fail_of_the_same_when_the_run_is_resumed(lab: Lab) -> None:
+    nodes = {name: {"write": {"total": "{{ 1 }}"}} for name in ("a", "b")}
+    run = await lab.run(graph({"start": {}, **nodes}, ["start -> a", "start -> b"], state={"total": {"type": "number"}}))
+    await lab.engine.resume(run.id)
+    resumed = await lab.drive(run)
+
+    assert (run.status, resumed.status) == ("failed", "failed")
+    assert (run.error or {})["code"] == (resumed.error or {})["code"] == "run.concurrent_write"
+
+
 @pytest.mark.parametrize("effects", ["none", "idempotent"])
 async def test_cancel_stops_running_steps_and_ends_the_run(lab: Lab, effects: str) -> None:
     lab.gate("first")

@@ -59,6 +59,9 @@ class RunBook:
         self.called: list[tuple[str, str]] = []
         """Runs started by calls that were not waited for, and what becomes of them when this run is cancelled."""
         self.failure: ErrorData | None = None
+        self.beyond_mending: ErrorData | None = None
+        """What failed the run where that is no step that could be tried again, but what follows from those that have
+        ended: a loop without end, writes that cannot meet."""
         self.cancelled: dict[str, Any] | None = None
         self.paused = False
         self.stopped: dict[str, Any] | None = None

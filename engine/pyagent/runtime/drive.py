@@ -23,6 +23,7 @@ from pyagent.runtime.live import LiveRun, step_row
 from pyagent.runtime.log import Entry, Outputs, StepKey, decode, encode, timestamp
 from pyagent.runtime.messages import Understood, answered_row, due, next_timer, overdue, understand
 from pyagent.runtime.restart import successor
+from pyagent.runtime.versions import SEMANTICS
 from pyagent.sdk.items import Items
 from pyagent.store.base import Lease, Message, Run, RunStatus, Store
 
@@ -73,11 +74,13 @@ class Driver:
 
     async def drive(self) -> None:
         """Execute the run as far as it goes now. Raises `StoreError`, `LeaseLost` among them."""
-        watchers = [asyncio.create_task(self._keep_lease()), asyncio.create_task(self._listen())]
+        watchers = [asyncio.create_task(self._keep_lease())]
         try:
             self._begin()
             await self.journal.flush()
+            mark = self.means.store.mark()
             await self._read_messages()
+            watchers.append(asyncio.create_task(self._listen(mark)))
             await self._execute()
             async with self._reading:
                 await self._close()
@@ -104,7 +107,7 @@ class Driver:
         now = datetime.now(UTC)
         if state.started is None:
             inputs = decode_inputs(self.run)
-            data = {"inputs": inputs, "trigger": self.run.trigger, "at": timestamp(now), "semantics": 1}
+            data = {"inputs": inputs, "trigger": self.run.trigger, "at": timestamp(now), "semantics": SEMANTICS}
             if self.means.graphs:
                 data["graphs"] = dict(self.means.graphs)
             self.live.record(Entry("run.started", None, data), [event("run.started", graph=self.run.graph_id)])
@@ -124,6 +127,8 @@ class Driver:
             if self.journal.failure is not None:
                 raise self.journal.failure
             if not state.runnable() and not self.live.unfinished:
+                if not state.parked and not state.paused:
+                    return
                 # A signal that came before its wait is looked at again now that the step waits.
                 await self._read_messages()
                 if not state.runnable() and not self.live.unfinished:
@@ -251,13 +256,10 @@ class Driver:
         self.live.state.paused = True
         self.live.cancel_all("lease_lost")
 
-    async def _listen(self) -> None:
-        """Messages and timers, while the run is driven."""
+    async def _listen(self, mark: int) -> None:
+        """Messages and timers, while the run is driven; `mark` is from before messages were read last."""
         store, state = self.means.store, self.live.state
         while True:
-            mark = store.mark()
-            with contextlib.suppress(PyAgentError):
-                await self._read_messages()
             self._wake_due()
             timer = next_timer(state)
             limit = self._deadline()
@@ -266,6 +268,9 @@ class Driver:
             await store.changed(min(5.0, max(0.001, left)), mark)
             # The run's own commits wake this too; looking for messages after each of them would slow the run.
             await asyncio.sleep(MESSAGE_PAUSE)
+            mark = store.mark()
+            with contextlib.suppress(PyAgentError):
+                await self._read_messages()
 
     def _deadline(self) -> datetime | None:
         started = self.live.state.started

@@ -158,7 +158,8 @@ class Engine(Requests):
         `reserve`: this engine is about to drive it, and no other worker of the store is to take it first.
         `priority`, -1000 to 1000, goes before the graph's own; `inherited_priority` is for a graph that has none.
 
-        Raises `GraphError` if the graph does not hold together, `InputError` if the inputs do not fit, `KeyTaken`.
+        Raises `GraphError` if the graph does not hold together, `InputError` if the inputs do not fit or there is no
+        such priority, `KeyTaken`.
         """
         spec, text = await self._read(graph)
         program = self._versions.program(spec, _version(spec, production=production))

@@ -145,32 +145,37 @@ class StoreJournal:
     async def flush(self, *, durable: bool = False) -> None:
         # Whoever commits what is gathered now must do it so: it may be one who has waited for the lock before.
         self._durable = self._durable or durable
-        while self._gathered or self._lock.locked():
+        if self._gathered or self._lock.locked():
             async with self._lock:
-                if self.failure is not None:
-                    raise self.failure
-                if not self._gathered:
-                    continue
-                records = [self._record(*found, place) for place, found in enumerate(self._entries, 1)]
-                commit = Commit(
-                    entries=records,
-                    events=self._events,
-                    steps=list(self._steps.values()),
-                    blobs=list(self._blobs.items()),
-                    consumed=self._consumed,
-                    durable=self._durable,
-                    **self._change,
-                )
-                self._clear()
-                try:
-                    await self.store.commit(self.lease, commit)
-                except PyAgentError as error:
-                    self.failure = error
-                    self.failed.set()
-                    raise
-                self._length += len(records)
-                if self.pages.uncommitted:
-                    self.pages.committed(commit.blobs)
+                await self._commit()
+
+    async def _commit(self) -> None:
+        """Commit what is gathered; who calls it holds the lock. All that was gathered before the lock was asked for is
+        in this commit or in those that were waited for; what has come since then is another caller's concern."""
+        if self.failure is not None:
+            raise self.failure
+        if not self._gathered:
+            return
+        records = [self._record(*found, place) for place, found in enumerate(self._entries, 1)]
+        commit = Commit(
+            entries=records,
+            events=self._events,
+            steps=list(self._steps.values()),
+            blobs=list(self._blobs.items()),
+            consumed=self._consumed,
+            durable=self._durable,
+            **self._change,
+        )
+        self._clear()
+        try:
+            await self.store.commit(self.lease, commit)
+        except PyAgentError as error:
+            self.failure = error
+            self.failed.set()
+            raise
+        self._length += len(records)
+        if self.pages.uncommitted:
+            self.pages.committed(commit.blobs)
 
     def _record(self, entry: Entry, body: bytes, place: int) -> LogRecord:
         step = str(entry.step) if entry.step is not None else ""
@@ -183,8 +188,8 @@ class StoreJournal:
 
         The caller applies the entry to the state only then. Raises `StoreError`.
         """
-        await self.flush()
         async with self._lock:
+            await self._commit()
             record = self._record(entry, self.encoded(entry), 1)
             commit = Commit(entries=[record], events=events, steps=steps, consumed=[message])
             try:

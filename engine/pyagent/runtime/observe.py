@@ -13,6 +13,7 @@ from time import perf_counter
 from typing import Any, Protocol, cast
 
 from pyagent.runtime.log import Entry, StepKey, decode
+from pyagent.runtime.program import Program
 from pyagent.runtime.state import RunState
 from pyagent.store.base import Commit, Lease, Run, StepRecord, Store
 
@@ -25,7 +26,6 @@ class NodeTypes:
     def __init__(self, state: RunState, entries: Iterable[Entry]) -> None:
         """`entries`: what the log held when the run was taken up."""
         self._state = state
-        self._names = {name: node.type.name for name, node in state.program.nodes.items()}
         self._called: dict[str, str] = {}
         """Hashes of graphs that steps call, by the step without the numbers of elements and iterations."""
         for entry in entries:
@@ -41,7 +41,7 @@ class NodeTypes:
     def of(self, step: str) -> str:
         """The name of the step's node type, `domain.name`; empty for a step that the run has not got."""
         if "/" not in step:
-            return self._names.get(step.partition("@")[0], "")
+            return _type_of(self._state.program, step.partition("@")[0])
         frame, _, own = step.rpartition("/")
         node = own.partition("@")[0]
         graph = None
@@ -49,14 +49,16 @@ class NodeTypes:
             owner = owner_of(frame)
             graph = self._called.get(_ELEMENT.sub("", str(StepKey.parse(owner)._replace(scope=()))))
             frame = owner.rpartition("/")[0]
-        if graph is None:
-            return self._names.get(node, "")
-        found = self._state.called_program(graph).nodes.get(node)
-        return "" if found is None else found.type.name
+        return _type_of(self._state.program if graph is None else self._state.called_program(graph), node)
 
     def _learn(self, step: str, data: dict[str, Any]) -> None:
         if (graph := data.get("graph")) is not None:
             self._called[_ELEMENT.sub("", str(StepKey.parse(step)._replace(scope=())))] = graph
+
+
+def _type_of(program: Program, node: str) -> str:
+    found = program.nodes.get(node)
+    return "" if found is None else found.type.name
 
 
 def owner_of(frame: str) -> str:

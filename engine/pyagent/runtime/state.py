@@ -150,7 +150,7 @@ class RunState(RunBook):
         if data.get("retry"):
             # Its time begins anew: one that ran out of it would fail again at once.
             self.started = {**(self.started or {}), "at": data["at"]}
-            self.failure = self.cancelled = self.ended = None
+            self.failure, self.cancelled, self.ended = self.beyond_mending, None, None
             if "" in self.frames and self.frames[""].closed:
                 self.awaiting[""] = None
             for key in list(self.startable):
@@ -418,6 +418,8 @@ class RunState(RunBook):
         handler = self._handler(frame)
         if handler is None:
             self.failure = error
+            if (step := error.get("step")) is None or StepKey.parse(step) not in self.startable:
+                self.beyond_mending = error
             changes.cancel.extend((key, "failed") for key in self.startable)
             return
         frame, element_only = handler

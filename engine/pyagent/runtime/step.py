@@ -487,7 +487,8 @@ class Step:
         if (limit := self.node.spec.timeout) is not None:
             data = {**data, "until": timestamp(self.started_at + self.live.ahead + limit)}
             self.live.timed = True
-        self._tell_started()
+        # Its beginning has been told; the short path shows no row of what ends at once.
+        self.live.journal.show(self.records.running(self.attempt)[1])
         entry = Entry("step.expanded", self.key, data, elements)
         told = event("step.expanded", str(self.key), into=data["kind"], elements=len(elements))
         return self.live.record(entry, [told])

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from pyagent.errors import InputError
 from pyagent.graph.spec import GraphSpec
 from pyagent.native import blake3_hex
 from pyagent.runtime.expressions import EvaluationContext, Expressions
 from pyagent.runtime.log import encode
+
+MAX_PRIORITY = 1000
 
 
 class Turn(NamedTuple):
@@ -34,7 +37,13 @@ def turn_of(
     inherited: int = 0,
 ) -> Turn:
     """The turn of a run with these inputs. A key that is null is none. `priority` goes before what the graph says, and
-    that before the `inherited` one. Raises `ExpressionError`."""
+    that before the `inherited` one. Raises `ExpressionError`, `InputError` (`run.priority`)."""
+    if priority is not None and not -MAX_PRIORITY <= priority <= MAX_PRIORITY:
+        raise InputError(
+            f"a run cannot have the priority {priority}",
+            code="run.priority",
+            hint=f"Give one from -{MAX_PRIORITY} to {MAX_PRIORITY}; those with a higher one begin first.",
+        )
     settings = graph.settings
     if priority is None:
         priority = inherited if settings.priority is None else settings.priority

@@ -137,7 +137,8 @@ class Lease:
     run_id: str
     owner: str
     token: int
-    """Greater than every token handed out before for this run."""
+    """A run's first lease has 1, and each has a greater one than every lease of the run before: tokens only grow, also
+    over releases and adoptions. A renewed lease keeps its own."""
     expires_at: datetime
     adopted: bool = False
     """The last owner's lease had expired without a release: it may have died in the middle of steps."""

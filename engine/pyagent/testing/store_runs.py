@@ -214,6 +214,17 @@ class RunConformance(QueueConformance, SuccessionConformance):
         assert second.token > lease.token
         assert not second.adopted
 
+    async def test_tokens_begin_with_one_and_only_grow_however_a_lease_ended(self, store: Store) -> None:
+        run, other = await store.create_run(new_run()), await store.create_run(new_run())
+        first = await store.claim(run.id, "one", MINUTE)
+        assert (await store.renew(first, MINUTE)).token == first.token == 1
+        await store.release(first)
+        tokens = [first.token]
+        for owner, ttl in (("two", OVER), ("three", MINUTE), ("three", MINUTE)):
+            tokens.append((await store.claim(run.id, owner, ttl)).token)
+        assert sorted(set(tokens)) == tokens
+        assert (await store.claim(other.id, "one", MINUTE)).token == 1
+
     async def test_an_expired_lease_is_adopted_and_its_old_owner_can_do_nothing(self, store: Store) -> None:
         run = await store.create_run(new_run())
         old = await store.claim(run.id, "one", OVER)
