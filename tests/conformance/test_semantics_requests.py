@@ -32,7 +32,9 @@ async def test_a_loop_that_went_too_far_fails_of_the_same_when_it_is_resumed(lab
 
 async def test_writes_that_cannot_meet_fail_of_the_same_when_the_run_is_resumed(lab: Lab) -> None:
     nodes = {name: {"write": {"total": "{{ 1 }}"}} for name in ("a", "b")}
-    run = await lab.run(graph({"start": {}, **nodes}, ["start -> a", "start -> b"], state={"total": {"type": "number"}}))
+    run = await lab.run(
+        graph({"start": {}, **nodes}, ["start -> a", "start -> b"], state={"total": {"type": "number"}})
+    )
     await lab.engine.resume(run.id)
     resumed = await lab.drive(run)
 

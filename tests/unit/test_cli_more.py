@@ -186,6 +186,15 @@ def test_requests_give_the_run_as_json(command: Command) -> None:
     assert json.loads(command("fork", run, "before", "--detach", "--json")[1])["forked_from"] == run
 
 
+def test_what_is_left_to_others_names_all_who_execute_it(command: Command) -> None:
+    command("run", "ask")
+    run = newest(command)
+    for line in (("fork", run, "before", "--detach"), ("approve", run)):
+        out = command(*line)[1]
+        assert "`pyagent serve`" in out
+        assert "`pyagent worker`" in out
+
+
 def test_a_run_is_deleted_when_it_has_ended_and_somebody_agrees(command: Command) -> None:
     command("run", "ask")
     run = newest(command)

@@ -257,6 +257,30 @@ def test_a_signal_wakes_the_run_that_waits_for_its_name_and_key(command: Command
     assert command("resume", run["id"])[0] == Exit.DONE
 
 
+def test_a_signal_to_a_run_that_has_ended_is_refused_and_says_so(command: Command) -> None:
+    command("run", "wait")
+    run = only_run(command)
+    command("cancel", run["id"])
+    code, out, err = command("signal", "go", "--key", "k", "--run", run["id"])
+    assert (code, out) == (Exit.USAGE, "")
+    assert "run.not_waiting" in err
+    assert "has ended (cancelled): nothing in it waits for a signal" in err
+    assert f"pyagent resume {run['id']}" in err
+
+
+def test_a_run_with_a_priority_shows_it(command: Command) -> None:
+    command("run", "greet")
+    assert "priority" not in command("runs")[1]
+    assert "priority" not in command("show", only_run(command)["id"])[1]
+    command("run", "greet", "--priority", "7")
+    run = json.loads(command("runs", "--json")[1])[0]
+    assert run["priority"] == 7
+    table = command("runs")[1].splitlines()
+    assert "priority" in table[0]
+    assert [line.split()[-1] for line in table[1:]] == ["7", "0"]
+    assert "priority 7" in command("show", run["id"])[1]
+
+
 def test_a_signal_whose_value_is_no_json_is_refused(command: Command) -> None:
     code, _, err = command("signal", "go", "--value", "{")
     assert code == Exit.USAGE

@@ -74,6 +74,13 @@ def test_a_file_that_is_there_is_replaced_only_on_demand(command: Command, run: 
     assert not list(tmp_path.rglob(".*.new"))
 
 
+@pytest.mark.parametrize("place", ["/proc/out.zip", f"{'long' * 80}.zip"])
+def test_a_place_that_cannot_be_written_is_told(command: Command, run: str, place: str) -> None:
+    code, _, error = command("export", run, "-o", place)
+    assert (code, "run_file.target" in error) == (Exit.USAGE, True), error
+    assert "-o FILE" in error
+
+
 def test_what_is_no_exported_run_is_told_with_what_to_do(command: Command, tmp_path: Path, folder: Path) -> None:
     (tmp_path / "some.zip").write_text("some")
     for file, code in ((str(tmp_path / "some.zip"), "run_file.no_run"), ("nowhere.zip", "run_file.no_file")):

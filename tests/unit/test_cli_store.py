@@ -33,6 +33,13 @@ def test_runs_are_pruned_by_status_and_the_space_is_given_back(command: Command,
     assert done["compacted"]["after"] <= done["compacted"]["before"]
 
 
+def test_prune_warns_of_a_graph_that_nobody_knows(command: Command, failed: str) -> None:
+    code, out, error = command("store", "prune", "--status", "failed", "--graph", "fial", "--json")
+    assert (code, json.loads(out)["runs"]) == (Exit.DONE, [])
+    assert "knows no graph fial" in error
+    assert "knows no graph" not in command("store", "prune", "--status", "failed", "--graph", "fail")[2]
+
+
 def test_prune_wants_to_know_which_runs(command: Command, failed: str) -> None:
     code, _, error = command("store", "prune")
     assert (code, "--status failed" in error) == (Exit.USAGE, True)

@@ -426,6 +426,7 @@ def test_a_mistyped_name_is_answered_with_the_nearest_one() -> None:
 
 def test_a_type_of_another_domain_is_proposed_before_one_that_only_looks_alike() -> None:
     assert nearest("data.filter", ["data.file@1", "flow.filter@1", "data.set@1"]) == "Did you mean `flow.filter@1`?"
+    assert nearest("http.request@1", ["io.file@1", "io.http@1", "data.set@1"]) == "Did you mean `io.http@1`?"
 
 
 def test_a_type_without_a_version_is_proposed_with_one() -> None:

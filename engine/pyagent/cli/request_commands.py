@@ -50,7 +50,7 @@ def delete_command(
 def resume_command(
     run: RunId,
     as_json: AsJsonLines = False,
-    detach: Annotated[bool, typer.Option("--detach", help="Only ask: `pyagent serve` executes it.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Only ask: a server or worker executes it.")] = False,
 ) -> None:
     """Go on with a run that was paused, failed, was cancelled, or whose worker died.
 
@@ -77,7 +77,9 @@ def fork_command(
     graph: Annotated[str | None, typer.Option(metavar="GRAPH", help="Go on with this version of the graph.")] = None,
     once: Annotated[Once, typer.Option(help="Steps `once` below it that were done: repeat or reuse.")] = "ask",
     as_json: AsJsonLines = False,
-    detach: Annotated[bool, typer.Option("--detach", help="Only make the run: `pyagent serve` executes it.")] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Only make the run: a server or worker executes it.")
+    ] = False,
 ) -> None:
     """Run again from a step: a new run that keeps all that does not descend from it."""
     from pyagent.cli.requests import fork

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _PATIENCE = 15.0
 """Seconds that a request waits for the run to do as it was asked."""
-_SERVED = "[dim]`pyagent serve` executes it; `pyagent resume {run}` does so here.[/]"
+_SERVED = "[dim]`pyagent serve` or `pyagent worker` executes it; `pyagent resume {run}` does so here.[/]"
 
 
 def _console() -> Console:

@@ -184,6 +184,7 @@ def run_json(run: Run) -> dict[str, Any]:
         "started_at": run.started_at.isoformat() if run.started_at else None,
         "ended_at": run.ended_at.isoformat() if run.ended_at else None,
         "key": run.key,
+        "priority": run.priority,
         "forked_from": run.forked_from,
         "continues": run.continues,
         "continued_as": run.continued_as,
@@ -201,7 +202,8 @@ def sum_up(run: Run, console: Console) -> None:
     started = run.started_at or run.created_at
     took = duration(((run.ended_at or datetime.now(UTC)) - started).total_seconds())
     sign, style = MARKS.get(run.status, ("·", "default"))
-    console.print(f"\n[{style}]{sign} {run.status}[/] in {took}  [dim]run {run.id}[/]", soft_wrap=True)
+    priority = f", priority {run.priority}" if run.priority else ""
+    console.print(f"\n[{style}]{sign} {run.status}[/] in {took}  [dim]run {run.id}{priority}[/]", soft_wrap=True)
     if run.outputs:
         print_value(json.loads(run.outputs), console)
     if run.error:

@@ -26,16 +26,18 @@ async def export(
     async with open_engine() as engine:
         run = await engine.store.get_run(run_id)
         path = Path(output or file_name(run.id))
-        _require_place(path, force=force)
-        new = path.with_name(f".{path.name}.new")
-        new.unlink(missing_ok=True)
-        tokens: list[str] = []
-        with suppress(SetupError):
-            tokens.append(server_token())
-        done = await export_run(
-            engine, run.id, new, with_children=with_children, without_data=without_data, secrets=tokens
-        )
-        new.replace(path)
+        new = _beside(path, force=force)
+        try:
+            tokens: list[str] = []
+            with suppress(SetupError):
+                tokens.append(server_token())
+            done = await export_run(
+                engine, run.id, new, with_children=with_children, without_data=without_data, secrets=tokens
+            )
+            new.replace(path)
+        except BaseException:
+            new.unlink(missing_ok=True)
+            raise
         done.path = path
     if as_json:
         print_json({**asdict(done), "path": str(path)})
@@ -50,6 +52,23 @@ async def export(
     for note in done.notes:
         console.print(f"  [yellow]{escape(note)}[/]")
     return Exit.DONE
+
+
+def _beside(path: Path, *, force: bool) -> Path:
+    """Where to write what is to be put in the place of the file that is asked for. Raises `InputError`
+    (`run_file.target`) where nothing can be written."""
+    new = path.with_name(f".{path.name}.new")
+    try:
+        _require_place(path, force=force)
+        new.write_bytes(b"")
+        new.unlink()
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be written: {error.strerror or error}",
+            code="run_file.target",
+            hint="Give another place: -o FILE",
+        ) from error
+    return new
 
 
 def _require_place(path: Path, *, force: bool) -> None:

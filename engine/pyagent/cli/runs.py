@@ -83,14 +83,17 @@ async def _watch_runs(engine: Engine, filter: RunFilter, console: Console) -> Ex
 
 def _runs_table(runs: Sequence[Run]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for name in ("run", "graph", "status", "started", "took"):
-        table.add_column(name, no_wrap=name != "graph")
+    priorities = any(run.priority for run in runs)
+    for name in ("run", "graph", "status", "started", "took", *(["priority"] if priorities else [])):
+        table.add_column(name, no_wrap=name != "graph", justify="right" if name == "priority" else "left")
     for run in runs:
         began = run.started_at or run.created_at
         took = duration(((run.ended_at or datetime.now(UTC)) - began).total_seconds())
         status = mark(run.status).append(f" {run.status}")
         ended = run.status in ENDED or run.status == "running"
-        table.add_row(run.id, run.graph_id, status, f"{began.astimezone():%Y-%m-%d %H:%M:%S}", took if ended else "")
+        when = f"{began.astimezone():%Y-%m-%d %H:%M:%S}"
+        more = [str(run.priority)] if priorities else []
+        table.add_row(run.id, run.graph_id, status, when, took if ended else "", *more)
     return table
 
 

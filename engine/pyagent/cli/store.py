@@ -12,10 +12,11 @@ from rich.console import Console
 
 from pyagent.cli.amounts import many, size_in_words, size_of_text
 from pyagent.cli.exits import Exit
+from pyagent.cli.messages import error_console
 from pyagent.cli.output import print_json
 from pyagent.cli.session import open_engine
 from pyagent.cli.text import escape
-from pyagent.errors import InputError
+from pyagent.errors import InputError, NotFound
 from pyagent.graph.duration import parse_duration
 from pyagent.settings import STORE, is_neo4j, shown_address, store_file
 
@@ -156,6 +157,8 @@ async def prune(
     )
     _must_be_there(address)
     async with _opened(address) as store:
+        if graph is not None:
+            await _warn_of_unknown(store, graph)
         done = await prune_store(store, policy, dry_run=dry_run)
         compacted = await store.compact() if and_compact else None
     if as_json:
@@ -171,6 +174,13 @@ async def prune(
         if compacted is not None:
             _print_compacted(console, compacted)
     return Exit.DONE
+
+
+async def _warn_of_unknown(store: Store, graph: str) -> None:
+    try:
+        await store.latest_graph(graph)
+    except NotFound:
+        error_console().print(f"[yellow]![/] the store knows no graph {escape(graph)}: is its id spelt so?")
 
 
 async def compact(address: str | None, *, as_json: bool) -> Exit:

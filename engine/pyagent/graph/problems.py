@@ -99,9 +99,11 @@ class Problem:
 def nearest(word: str, known: Iterable[str]) -> str:
     """A sentence that proposes the known name closest to `word`, or lists a few; empty if there is none."""
     names = sorted(set(known))
-    # The name of a node type is better known than its domain: `data.filter` means `flow.filter@1`.
-    last = _last(word)
-    same = [name for name in names if "." in word and _last(name) == last]
+    # The name of a node type is better known than its domain: `data.filter` means `flow.filter@1`. And what is a type
+    # here is a domain elsewhere: `http.request` means `io.http@1`.
+    parts = word.partition("@")[0].split(".")
+    same = [name for name in names if len(parts) > 1 and _last(name) == parts[-1]]
+    same = same or [name for name in names if len(parts) > 1 and "." in name and _last(name) in parts]
     if close := get_close_matches(word, same, 1, 0.0) or get_close_matches(word, names, 1, 0.6):
         return f"Did you mean `{close[0]}`?"
     if not names:

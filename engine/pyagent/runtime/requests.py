@@ -110,8 +110,9 @@ class Requests(ABC):
 
         With `once`, a word of the run `sent_by`, it is sent no second time.
 
-        Raises `NotFound`, `InputError` (`run.signal_name`) without a name, for a value that JSON
-        cannot hold (`input.invalid`), `RunError` (`run.completed`).
+        Raises `NotFound` (`run.not_waiting` for a run that has ended and could be resumed), `InputError`
+        (`run.signal_name`) without a name, for a value that JSON cannot hold (`input.invalid`), `RunError`
+        (`run.completed`).
         """
         if not name:
             raise InputError("a signal has a name", code="run.signal_name", hint="Give the name that the wait awaits.")
@@ -121,6 +122,12 @@ class Requests(ABC):
                 f"the run {run.id} has completed: nothing in it can wait for a signal",
                 code="run.completed",
                 hint="Leave the run out to send it to whichever run waits.",
+            )
+        if run is not None and run.status in ENDED:
+            raise NotFound(
+                f"the run {run.id} has ended ({run.status}): nothing in it waits for a signal",
+                code="run.not_waiting",
+                hint=f"Let it go on first: pyagent resume {run.id}",
             )
         to = run.id if run else None
         body = given_json(value, f"the value of the signal {name}", field="value")
