@@ -12,6 +12,7 @@ try:
         ScriptError,
         Vault,
         VaultError,
+        _native,
         analyse,
         attenuate_token,
         blake3_hex,
@@ -33,7 +34,11 @@ except ImportError as error:
         hint="Run `make setup`; it needs cargo (https://rustup.rs).",
     ) from error
 
+NATIVE_PATH = _native.__file__
+"""The module's file, for processes that load nothing else."""
+
 __all__ = [
+    "NATIVE_PATH",
     "Blake3",
     "CodecError",
     "Engine",

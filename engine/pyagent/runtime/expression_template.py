@@ -53,8 +53,8 @@ class Expression:
         return plain_path(self.code)
 
     @cached_property
-    def analysis(self) -> tuple[dict[str, tuple[str, ...] | None], set[str], set[str], bool, bool, bool]:
-        """Roots with the keys that are read (None: all), names, nodes, computed node, random, dates."""
+    def analysis(self) -> tuple[dict[str, tuple[str, ...] | None], set[str], set[str], bool, bool, bool, bool]:
+        """Roots with the keys that are read (None: all), names, nodes, computed node, random, dates, calm."""
         return analyse(self.code)
 
     @cached_property

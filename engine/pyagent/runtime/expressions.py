@@ -2,17 +2,21 @@
 
 The language is JavaScript with n8n's names; `docs/concepts/expressions.md` describes it. One `Expressions`
 is one trust domain (a graph of one owner): it keeps an engine per thread, compiles each template once, and
-reads plain paths such as `$json.a.b` straight from the Python values.
+reads plain paths such as `$json.a.b` straight from the Python values. What only computes runs here, for a moment;
+what may repeat itself, or takes longer or more, runs in a process that can be killed.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import Any, cast
+from uuid import uuid4
 
 import orjson
 
@@ -30,6 +34,8 @@ from pyagent.runtime.expression_template import (
     parse,
     references,
 )
+from pyagent.runtime.expression_process import Task, run_apart
+from pyagent.sdk.later import Later
 
 __all__ = [
     "EvaluationContext",
@@ -48,6 +54,12 @@ __all__ = [
 
 MAX_TEMPLATES = 4096
 """Compiled templates that one `Expressions` keeps; beyond it all are dropped and compiled again on demand."""
+
+MAX_SETTLED = 256
+"""Answers kept for those who were told `Later`; one who was stopped meanwhile never comes for his."""
+
+MAX_BRIEF = 1 << 20
+"""Bytes of data beyond which an expression is not tried here."""
 
 _READERS = frozenset({"$", "$input", "$node"})
 _ELSEWHERE = object()
@@ -81,7 +93,10 @@ class Expressions:
 
     def __init__(self, *, timezone: str = "UTC", time_limit: float = 1.0, memory_limit: int = 64 << 20) -> None:
         self._options = (timezone, time_limit, memory_limit)
+        self._domain = uuid4().hex
         self._templates: dict[str, Template] = {}
+        self._heavy: set[str] = set()
+        self._settled: dict[tuple[Task, int, int], Any] = {}
         self._local = threading.local()
         self._engine()
 
@@ -94,31 +109,42 @@ class Expressions:
             template = self._templates[text] = parse(text)
         return template
 
-    def evaluate(self, template: JsonValue, context: EvaluationContext, *, field: str = "") -> JsonValue:
+    def evaluate(
+        self, template: JsonValue, context: EvaluationContext, *, field: str = "", waits: bool = True
+    ) -> JsonValue:
         """The value with all its templates replaced by what they give; keys of objects are left alone.
 
         `field` is the dotted path of the value, for errors. What a plain path gives is shared with the
         context, not copied. Raises ExpressionError with code `expr.syntax`, `expr.failed`, `expr.timeout`,
         `expr.memory`, `expr.unknown_node` or `expr.not_upstream`, and SetupError `setup.luxon_missing` when
         dates are needed and luxon is not there.
+
+        With `waits=False` no expression is waited for that takes longer than a moment: `Later` is raised in its
+        place, once for each.
         """
         if isinstance(template, str):
-            return self._text(template, context, field) if "{{" in template else template
+            return self._text(template, context, field, waits) if "{{" in template else template
         if isinstance(template, Mapping):
             dot = f"{field}." if field else ""
-            return {key: self.evaluate(value, context, field=f"{dot}{key}") for key, value in template.items()}
+            return {
+                key: self.evaluate(value, context, field=f"{dot}{key}", waits=waits)
+                for key, value in template.items()
+            }
         if isinstance(template, Sequence):
             dot = f"{field}." if field else ""
-            return [self.evaluate(value, context, field=f"{dot}{index}") for index, value in enumerate(template)]
+            return [
+                self.evaluate(value, context, field=f"{dot}{index}", waits=waits)
+                for index, value in enumerate(template)
+            ]
         return template
 
-    def _text(self, text: str, context: EvaluationContext, field: str) -> JsonValue:
+    def _text(self, text: str, context: EvaluationContext, field: str, waits: bool) -> JsonValue:
         try:
             template = self._templates.get(text) or self.compile(text)
             if (single := template.single) is not None:
-                return self._value(single, context, as_text=False)
+                return self._value(single, context, as_text=False, waits=waits)
             return "".join(
-                part if isinstance(part, str) else cast(str, self._value(part, context, as_text=True))
+                part if isinstance(part, str) else cast(str, self._value(part, context, as_text=True, waits=waits))
                 for part in template.parts
             )
         except ExpressionError as error:
@@ -126,7 +152,7 @@ class Expressions:
                 error.where = replace(error.where, node=context.node_id, field=field or None)
             raise
 
-    def _value(self, expression: Expression, context: EvaluationContext, *, as_text: bool) -> JsonValue:
+    def _value(self, expression: Expression, context: EvaluationContext, *, as_text: bool, waits: bool) -> JsonValue:
         try:
             if (path := expression.path) is not None:
                 root, node, pick, keys = path
@@ -140,40 +166,81 @@ class Expressions:
                     value = _plain_text(value)
                 if value is not _ELSEWHERE:
                     return list(value) if pick == "all" and not keys and not as_text else value
-            return self._script(expression, context, as_text)
+            return self._script(expression, context, as_text, waits)
         except ExpressionError as error:
             # What the context itself refuses does not know where it was asked for.
             if error.where.line is None:
                 error.where = replace(error.where, line=expression.line, column=expression.column)
             raise
 
-    def _script(self, expression: Expression, context: EvaluationContext, as_text: bool) -> JsonValue:
-        engine, programs = self._engine()
-        _, names, _, _, random, dates = expression.analysis
+    def _script(self, expression: Expression, context: EvaluationContext, as_text: bool, waits: bool) -> JsonValue:
         arguments = tuple(_argument(getattr(context, name), keys) for name, keys in expression.arguments)
+        _, names, _, _, random, dates, calm = expression.analysis
+        now = context.now.timestamp() * 1000.0 if dates else 0.0
+        seed = context.seed if random else 0
+        answer = partial(_answer, context) if names & _READERS else None
+        code = expression.code
         try:
-            program = programs.get(expression.code)
-            if program is None:
-                program = programs[expression.code] = _compile(engine, expression)
-            value = engine.run(
-                program,
-                arguments,
-                as_text,
-                context.now.timestamp() * 1000.0 if dates else 0.0,
-                context.seed if random else 0,
-                partial(_answer, context) if names & _READERS else None,
+            if calm and code not in self._heavy and (_size(arguments) <= MAX_BRIEF):
+                engine, programs = self._engine()
+                program = programs.get(code)
+                if program is None:
+                    program = programs[code] = _compile(engine, expression)
+                try:
+                    return _value_of(engine.run(program, arguments, as_text, now, seed, answer))
+                except ScriptError as error:
+                    if error.args[0] not in ("timeout", "memory"):
+                        raise
+                    if len(self._heavy) >= MAX_TEMPLATES:
+                        self._heavy.clear()
+                    self._heavy.add(code)
+            timezone, time_limit, memory_limit = self._options
+            task = Task(
+                domain=self._domain,
+                timezone=timezone,
+                time_limit=time_limit,
+                memory_limit=memory_limit,
+                code=code,
+                parameters=tuple(expression.parameters),
+                arguments=arguments,
+                as_text=as_text,
+                now=now,
+                seed=seed,
             )
+            return self._apart(task, answer, context, waits)
         except ScriptError as error:
             raise expression_error(error, expression) from None
-        return decoded(value) if type(value) is bytes else value
+
+    def _apart(
+        self, task: Task, answer: partial[bytes | None] | None, context: EvaluationContext, waits: bool
+    ) -> JsonValue:
+        """Run a task in a process: wait for it, or say `Later`, after which its outcome is there once."""
+        if waits:
+            return _value_of(run_apart(task, answer))
+        # The same code on the same data of another item may read other items: the item belongs to what is asked.
+        asked = (task, context.seed, context.item_index)
+        if asked in self._settled:
+            outcome = self._settled.pop(asked)
+            if isinstance(outcome, BaseException):
+                raise outcome
+            return _value_of(outcome)
+
+        async def settle() -> None:
+            loop = asyncio.get_running_loop()
+            inside = None if answer is None else partial(_answer_inside, loop, answer)
+            outcome = await loop.run_in_executor(_waiting(), partial(_outcome, task, inside))
+            if len(self._settled) >= MAX_SETTLED:
+                self._settled.clear()
+            self._settled[asked] = outcome
+
+        raise Later(settle)
 
     def _engine(self) -> tuple[Engine, dict[str, int]]:
         """This thread's engine, and the numbers of the programs it has compiled."""
         found: tuple[Engine, dict[str, int]] | None = getattr(self._local, "engine", None)
         if found is None or len(found[1]) >= MAX_TEMPLATES:
-            timezone, time_limit, memory_limit = self._options
             try:
-                engine = Engine(timezone=timezone, time_limit=time_limit, memory_limit=memory_limit)
+                engine = Engine(timezone=self._options[0])
             except ScriptError as error:
                 raise expression_error(error, None) from None
             found = self._local.engine = (engine, dict[str, int]())
@@ -202,6 +269,39 @@ def _answer(context: EvaluationContext, kind: str, name: str, which: str, port: 
     """Answers the engine's reads of items; None is undefined."""
     found = context.items_of(kind, name, which, port)
     return None if found is None else encoded(found)
+
+
+def _answer_inside(
+    loop: asyncio.AbstractEventLoop, answer: partial[bytes | None], kind: str, name: str, which: str, port: str
+) -> bytes | None:
+    """Answers where the run's state lives: nothing changes it meanwhile."""
+
+    async def look() -> bytes | None:
+        return answer(kind, name, which, port)
+
+    return asyncio.run_coroutine_threadsafe(look(), loop).result()
+
+
+def _outcome(task: Task, answer: partial[bytes | None] | None) -> Any:
+    """What a task gave, or the error that it raised."""
+    try:
+        return run_apart(task, answer)
+    except Exception as error:
+        return error
+
+
+@cache
+def _waiting() -> ThreadPoolExecutor:
+    """Threads that wait for processes, so that those of others do not."""
+    return ThreadPoolExecutor(max_workers=4, thread_name_prefix="expressions")
+
+
+def _size(arguments: tuple[Any, ...]) -> int:
+    return sum(len(given) for given in arguments if type(given) is bytes)
+
+
+def _value_of(value: Any) -> JsonValue:
+    return decoded(value) if type(value) is bytes else value
 
 
 def _plain(value: object) -> object:

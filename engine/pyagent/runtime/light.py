@@ -216,14 +216,16 @@ def _call(
     params = node.params
     kept: dict[int, NodeParams] = {}
 
-    def params_for(index: int) -> NodeParams:
+    def params_of(index: int, *, waits: bool) -> NodeParams:
         if params is not None:
             return params
         if index not in kept:
             if len(kept) == PAGE_ITEMS:
                 kept.clear()
-            kept[index] = node.type.validate_params(live.values.params(key, index, ports, items, began))
+            kept[index] = node.type.validate_params(live.values.params(key, index, ports, items, began, waits=waits))
         return kept[index]
+
+    params_soon = partial(params_of, waits=False)
 
     context = StepContext(
         live,
@@ -232,13 +234,23 @@ def _call(
         now=began + live.ahead if live.ahead else began,
         token=live.running[key],
         ports=ports,
-        params_for=params_for,
+        params_for=partial(params_of, waits=True),
         deadline=None,
     )
     if node.type.each_item:
-        return call_items(node, items, params_for, context)
-    call: Any = node.type.function(items, params_for(0), context)
+        return call_items(node, items, params_soon, context)
+    try:
+        first = params_soon(0)
+    except Later as later:
+        return _after(later, partial(_call, live, key, node, ports, items, began))
+    call: Any = node.type.function(items, first, context)
     return cast(Any, call) if isinstance(call, types.CoroutineType) else _awaited(call)
+
+
+async def _after(later: Later, call: Callable[[], Any]) -> Any:
+    """A call whose parameters take long."""
+    await later.settle()
+    return await call()
 
 
 def _plain(node: NodeProgram, returned: Any) -> Outputs | None:

@@ -61,7 +61,7 @@ class Script:
         self._code = code
         self._mode: ScriptMode = mode
         self._limits = limits
-        _, names, _, _, self._random, self._dates = Expression(code, 1, 1).analysis
+        _, names, _, _, self._random, self._dates, _ = Expression(code, 1, 1).analysis
         roots = Expression(code, 1, 1).arguments
         parameters = Expression(code, 1, 1).parameters
         # The header gives the current item itself, whole.

@@ -141,9 +141,9 @@ class Step:
         live, node = self.live, self.node
         self.token.check()
         if node.params is None and not node.type.each_item:
-            self.params_for(0)
+            await in_time(partial(self.params_soon, 0))
         if node.params is None and callable(node.type.effects) and node.spec.effects is None:
-            self.effects = self._strictest_effects()
+            self.effects = await self._strictest_effects()
         if self.effects == "none":
             if not node.pure:
                 return await self._act()
@@ -198,12 +198,12 @@ class Step:
             deadline=deadline,
         )
 
-    def _strictest_effects(self) -> Effects:
+    async def _strictest_effects(self) -> Effects:
         """What a try may do, where the parameters decide: if it must not be repeated for one item, then for none."""
         found: set[Effects] = set()
         for index in range(max(1, len(self.items))):
             try:
-                found.add(self.node.type.effects_for(self.params_for(index)))
+                found.add(self.node.type.effects_for(await in_time(partial(self.params_soon, index))))
             except (PyAgentError, ValidationError):
                 # Item 0 was evaluated before; a later item's error is that item's, when its turn comes.
                 continue
@@ -225,11 +225,11 @@ class Step:
         once = self.effects == "once"
         kept = self._kept_items()
         if not (once or kept or self.node.spec.retry):
-            return await call_items(self.node, self.items, self.params_for, context, self._declared_ports)
+            return await call_items(self.node, self.items, self.params_soon, context, self._declared_ports)
         outcomes = await run_each(
             node_type,
             self.items,
-            self.params_for,
+            self.params_soon,
             cast(Any, context),
             kept=kept,
             settled={index for index, outcome in kept.items() if outcome.error is not None},
@@ -497,12 +497,19 @@ class Step:
 
     def params_for(self, index: int) -> NodeParams:
         """The parameters for one input item. Raises `ExpressionError`, or pydantic's `ValidationError`."""
+        return self._params_of(index, waits=True)
+
+    def params_soon(self, index: int) -> NodeParams:
+        """As `params_for`, but raises `Later` where that takes long."""
+        return self._params_of(index, waits=False)
+
+    def _params_of(self, index: int, *, waits: bool) -> NodeParams:
         if self.node.params is not None:
             return self.node.params
         if index not in self._params:
             if len(self._params) == PAGE_ITEMS:
                 self._params.clear()
-            values = self.live.values.params(self.key, index, self.ports, self.items, self.started_at)
+            values = self.live.values.params(self.key, index, self.ports, self.items, self.started_at, waits=waits)
             self._params[index] = self.node.type.validate_params(values)
         return self._params[index]
 

@@ -67,15 +67,24 @@ class Values:
         return self._seed(f"{key}/{self._state.tries.get(key, 0)}/{salt}") / 2**64
 
     def params(
-        self, key: StepKey, index: int, ports: Mapping[str, Items], items: Items, now: datetime
+        self,
+        key: StepKey,
+        index: int,
+        ports: Mapping[str, Items],
+        items: Items,
+        now: datetime,
+        *,
+        waits: bool = True,
     ) -> dict[str, Any]:
-        """The node's parameters with their expressions evaluated for input item `index`. Raises `ExpressionError`."""
+        """The node's parameters with their expressions evaluated for input item `index`.
+
+        Raises `ExpressionError`, and with `waits=False` `Later` where an expression takes long."""
         node = self._state.node(key)
         raw = {name: value for name, value in node.spec.params.items() if name not in node.literal}
         kept = {name: value for name, value in node.spec.params.items() if name in node.literal}
         item = items[index] if index < len(items) else None
         context = self._context(key, now, item, index, ports)
-        return {**cast(dict[str, Any], self._of(key).evaluate(raw, context, field="with")), **kept}
+        return {**cast(dict[str, Any], self._of(key).evaluate(raw, context, field="with", waits=waits)), **kept}
 
     def script_context(
         self, key: StepKey, index: int, ports: Mapping[str, Items], item: Item | None, now: datetime

@@ -74,7 +74,12 @@ async def run_each(
         if on_begin is not None:
             await on_begin(index)
         try:
-            returned = await function(item, params_for(first + index), cast("Context", ItemContext(ctx, first + index)))
+            try:
+                params = params_for(first + index)
+            except Later as later:
+                await later.settle()
+                params = await in_time(partial(params_for, first + index))
+            returned = await function(item, params, cast("Context", ItemContext(ctx, first + index)))
             outcome = ItemOutcome(index=index, outputs=normalise_item(returned, node_type, ports_out, item))
         except NodeCancelled:
             raise

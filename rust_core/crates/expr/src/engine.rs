@@ -10,6 +10,7 @@ use rquickjs::{Context, Ctx, Error, Function, Persistent, Runtime, Type, context
 
 use crate::analysis::analyse;
 use crate::error::{ErrorKind, ExprError};
+use crate::meter::Metered;
 use crate::place;
 use crate::realm::{Bytecode, EXPRESSION, Kept, Realm, Shared, options};
 
@@ -18,15 +19,39 @@ use crate::realm::{Bytecode, EXPRESSION, Kept, Realm, Shared, options};
 pub struct Limits {
     /// How long a run may take.
     pub time: Duration,
-    /// Bytes that the engine may hold.
+    /// Bytes that a run may add to what its engine holds.
     pub memory: usize,
+    /// Bytes that one block of memory may have.
+    pub allocation: usize,
+    /// Steps of native functions, which cannot be interrupted: an element or a character looked at.
+    pub steps: u64,
     /// Bytes of stack that a run may use.
     pub stack: usize,
 }
 
+impl Limits {
+    /// What an expression may take where others wait for it.
+    #[must_use]
+    pub fn brief() -> Self {
+        Self {
+            time: Duration::from_millis(25),
+            memory: 8 << 20,
+            allocation: 1 << 20,
+            steps: 10_000_000,
+            ..Self::default()
+        }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
-        Self { time: Duration::from_secs(1), memory: 64 << 20, stack: 256 << 10 }
+        Self {
+            time: Duration::from_secs(1),
+            memory: 64 << 20,
+            allocation: usize::MAX,
+            steps: 500_000_000,
+            stack: 256 << 10,
+        }
     }
 }
 
@@ -116,6 +141,9 @@ struct Source {
     dated: bool,
 }
 
+/// Bytes that an engine may hold between runs.
+const LEFT_BEHIND: usize = 64 << 20;
+
 /// Runs expressions of one trust domain.
 pub struct Engine {
     // Functions and contexts must go before the runtime does.
@@ -143,7 +171,7 @@ pub struct Interrupter(Arc<Shared>);
 impl Interrupter {
     /// Stop the run that is going on as if its time were over; one that has not begun yet is not stopped.
     pub fn interrupt(&self) {
-        self.0.interrupt();
+        self.0.meter.stop();
     }
 }
 
@@ -207,7 +235,7 @@ impl Engine {
         };
         // Compiled but never run. Code that closes one bracket early cannot close the other, so what passes both
         // is one expression and stays inside the parentheses of `compile`.
-        self.shared.begin(self.limits.time, 0.0, 0, None);
+        self.shared.begin(&self.limits, 0.0, 0, None);
         let outcome = [("[", "]"), ("(", ")")].into_iter().try_for_each(|(open, close)| {
             let wrapped = format!("throw 0;()=>{open}\n{code}\n{close}");
             checker.with(|ctx| match ctx.eval_with_options::<(), _>(wrapped, options(EXPRESSION)) {
@@ -275,17 +303,19 @@ impl Engine {
     /// # Errors
     /// Whatever stops it; after `Timeout` and `Memory` the engine begins afresh by itself.
     pub fn run(&mut self, program: Program, run: Run<'_>) -> Result<Value, ExprError> {
-        let (shared, time) = (Arc::clone(&self.shared), self.limits.time);
+        let (shared, limits) = (Arc::clone(&self.shared), self.limits);
         // A realm may have to be made first; that is not the expression's time.
         let (realm, code) = self.function(program)?;
         let Some(function) = realm.programs.get(&program.0) else {
             return Err(ExprError::new(ErrorKind::Failed, "the program is gone"));
         };
-        shared.begin(time, run.now, run.seed, run.host.clone());
+        shared.begin(&limits, run.now, run.seed, run.host.clone());
         let outcome = realm.context.with(|ctx| {
             let value = call(&ctx, function, realm, &run);
             value.unwrap_or_else(|error| Err(failure(&ctx, &shared, &error, code)))
         });
+        // An expression can catch the error of a refusal and give something else, but has nothing from it.
+        let outcome = if outcome.is_ok() && shared.meter.has_refused() { Err(stopped(&shared)) } else { outcome };
         shared.end();
         let spoilt = matches!(&outcome, Err(error) if matches!(error.kind, ErrorKind::Timeout | ErrorKind::Memory));
         if spoilt || self.runtime.is_job_pending() {
@@ -305,11 +335,13 @@ impl Engine {
 }
 
 fn runtime(shared: &Arc<Shared>, limits: Limits) -> Result<Runtime, ExprError> {
-    let runtime = Runtime::new().map_err(|_| out_of_memory())?;
-    runtime.set_memory_limit(limits.memory);
+    let allocator = Metered::new(Arc::clone(&shared.meter));
+    let runtime = Runtime::new_with_alloc(allocator).map_err(|_| out_of_memory())?;
+    // Of what runs leave behind and of compiled code; each run has a limit of its own.
+    runtime.set_memory_limit(limits.memory.saturating_add(LEFT_BEHIND));
     runtime.set_max_stack_size(limits.stack);
     let late = Arc::clone(shared);
-    runtime.set_interrupt_handler(Some(Box::new(move || late.is_late())));
+    runtime.set_interrupt_handler(Some(Box::new(move || late.meter.is_over())));
     Ok(runtime)
 }
 
@@ -319,6 +351,14 @@ fn as_syntax(error: ExprError) -> ExprError {
         ErrorKind::Failed => ExprError { kind: ErrorKind::Syntax, ..error },
         _ => error,
     }
+}
+
+/// Why a run was stopped.
+fn stopped(shared: &Shared) -> ExprError {
+    if shared.meter.was_crowded() {
+        return out_of_memory();
+    }
+    ExprError::new(ErrorKind::Timeout, "the time limit was reached")
 }
 
 fn out_of_memory() -> ExprError {
@@ -408,8 +448,8 @@ fn failure(ctx: &Ctx<'_>, shared: &Shared, error: &Error, code: &str) -> ExprErr
 }
 
 fn describe(shared: &Shared, thrown: &rquickjs::Value<'_>, code: &str) -> ExprError {
-    if shared.interrupted.load(Ordering::Relaxed) {
-        return ExprError::new(ErrorKind::Timeout, "the time limit was reached");
+    if shared.meter.was_late() || shared.meter.was_crowded() {
+        return stopped(shared);
     }
     // When not even an error could be made, QuickJS throws null.
     if thrown.is_null() {

@@ -4,15 +4,18 @@
 //! an expression reads, `engine` runs it.
 
 mod analysis;
+mod calm;
 mod engine;
 mod error;
 mod lexer;
+mod meter;
 mod place;
 mod realm;
 mod template;
 mod zones;
 
 pub use analysis::{Analysis, DATA_ROOTS, INHERITED, Key, Needs, Path, Pick, Root, analyse, plain_path};
+pub use calm::is_calm;
 pub use engine::{Argument, Engine, Host, Interrupter, Limits, Program, Run, Value};
 pub use error::{ErrorKind, ExprError};
 pub use template::{Part, Position, TemplateError, parse};

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use rquickjs::context::{EvalOptions, intrinsic};
 use rquickjs::{Context, Ctx, Exception, Function, Module, Object, Persistent, Result, Runtime};
 
-use crate::engine::Host;
+use crate::engine::{Host, Limits};
+use crate::meter::Meter;
 use crate::zones::Zones;
 
 /// The name of expressions in stack traces.
@@ -21,10 +21,7 @@ const INTL: &str = include_str!("js/intl.js");
 
 /// What native functions inside the realms share with the engine.
 pub(crate) struct Shared {
-    started: Instant,
-    /// Nanoseconds after `started`.
-    deadline: AtomicU64,
-    pub interrupted: AtomicBool,
+    pub meter: Arc<Meter>,
     /// Milliseconds since 1970, as the bits of a float.
     clock: AtomicU64,
     random: AtomicU64,
@@ -39,9 +36,7 @@ impl Shared {
         let zones = Zones::default();
         let timezone = zones.canonical(timezone)?;
         Some(Self {
-            started: Instant::now(),
-            deadline: AtomicU64::new(u64::MAX),
-            interrupted: AtomicBool::new(false),
+            meter: Arc::default(),
             clock: AtomicU64::new(0),
             random: AtomicU64::new(0),
             host: Mutex::new(None),
@@ -51,40 +46,19 @@ impl Shared {
         })
     }
 
-    fn elapsed(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX)
-    }
-
-    /// Begin a run that may take `limit`.
-    pub fn begin(&self, limit: Duration, clock: f64, seed: u64, host: Option<Arc<dyn Host>>) {
-        let limit = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
-        self.deadline.store(self.elapsed().saturating_add(limit), Ordering::Relaxed);
-        self.interrupted.store(false, Ordering::Relaxed);
+    /// Begin a run.
+    pub fn begin(&self, limits: &Limits, clock: f64, seed: u64, host: Option<Arc<dyn Host>>) {
         self.host_failed.store(false, Ordering::Relaxed);
         self.clock.store(clock.to_bits(), Ordering::Relaxed);
         self.random.store(seed, Ordering::Relaxed);
         *self.host.lock().unwrap_or_else(PoisonError::into_inner) = host;
-    }
-
-    /// Stop the run that is going on, if one is.
-    pub fn interrupt(&self) {
-        let running = |deadline| (deadline != u64::MAX).then_some(0);
-        let _ = self.deadline.fetch_update(Ordering::Relaxed, Ordering::Relaxed, running);
+        self.meter.begin(limits);
     }
 
     /// End a run: no limit holds, and the host is let go.
     pub fn end(&self) {
-        self.deadline.store(u64::MAX, Ordering::Relaxed);
+        self.meter.end();
         *self.host.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-
-    /// Whether the run must stop; QuickJS asks now and then.
-    pub fn is_late(&self) -> bool {
-        let late = self.elapsed() > self.deadline.load(Ordering::Relaxed);
-        if late {
-            self.interrupted.store(true, Ordering::Relaxed);
-        }
-        late
     }
 
     fn now(&self) -> f64 {
@@ -150,7 +124,7 @@ impl Realm {
         let context = Context::custom::<Plain>(runtime)?;
         let (as_text, as_json) = context.with(|ctx| {
             let own = prelude(&ctx, shared)?;
-            harden(&ctx)?;
+            harden(&ctx, shared)?;
             keep(&ctx, own)
         })?;
         Ok(Self { programs: HashMap::new(), as_text, as_json, context })
@@ -167,7 +141,7 @@ impl Realm {
             let exports = luxon.map(|bytecode| bytecode.load(&ctx)).transpose()?;
             dates.call::<_, ()>((zone, exports))?;
             let own = prelude(&ctx, shared)?;
-            harden(&ctx)?;
+            harden(&ctx, shared)?;
             keep(&ctx, own)
         })?;
         Ok(Self { programs: HashMap::new(), as_text, as_json, context })
@@ -181,8 +155,11 @@ fn keep<'js>(ctx: &Ctx<'js>, [as_text, as_json]: [Function<'js>; 2]) -> Result<(
     Ok((Persistent::save(ctx, as_text), Persistent::save(ctx, as_json)))
 }
 
-fn harden(ctx: &Ctx<'_>) -> Result<()> {
-    ctx.eval_with_options::<Function, _>(HARDEN, options("harden"))?.call(())
+fn harden(ctx: &Ctx<'_>, shared: &Arc<Shared>) -> Result<()> {
+    let meter = Arc::clone(&shared.meter);
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float saturates, and NaN is 0")]
+    let charge = Function::new(ctx.clone(), move |steps: f64| meter.charge(steps as u64))?;
+    ctx.eval_with_options::<Function, _>(HARDEN, options("harden"))?.call((charge,))
 }
 
 // Closures that give values back need the lifetimes spelt out, which only a bound on a function can do.

@@ -70,7 +70,7 @@ pub fn plain_path<'py>(py: Python<'py>, code: &str) -> PyResult<Option<Bound<'py
 }
 
 /// What an expression reads: roots with their keys (None for all), names, nodes, whether a node is computed,
-/// whether it may draw random numbers, whether it may need dates.
+/// whether it may draw random numbers, whether it may need dates, whether it is calm: it cannot repeat itself unseen.
 #[pyfunction]
 #[pyo3(signature = (code, /))]
 pub fn analyse<'py>(py: Python<'py>, code: &str) -> PyResult<Bound<'py, PyTuple>> {
@@ -82,7 +82,7 @@ pub fn analyse<'py>(py: Python<'py>, code: &str) -> PyResult<Bound<'py, PyTuple>
             expr::Needs::Keys(keys) => roots.set_item(root, PyTuple::new(py, keys)?)?,
         }
     }
-    (roots, found.names, found.nodes, found.computed_node, found.random, found.dates).into_pyobject(py)
+    (roots, found.names, found.nodes, found.computed_node, found.random, found.dates, expr::is_calm(code)).into_pyobject(py)
 }
 
 /// What JavaScript would find at a path of keys from a value; `otherwise` where that takes JavaScript to say.
@@ -205,13 +205,16 @@ impl Engine {
 
 #[pymethods]
 impl Engine {
-    /// An engine whose local time is that of `timezone`, with limits in seconds and bytes for each run.
+    /// An engine whose local time is that of `timezone`, with limits in seconds and bytes for each run. Without them they
+    /// are brief ones, for a run that others wait for.
     #[new]
-    #[pyo3(signature = (*, timezone, time_limit, memory_limit))]
-    fn new(timezone: &str, time_limit: f64, memory_limit: usize) -> PyResult<Self> {
-        let time = Duration::try_from_secs_f64(time_limit)
-            .map_err(|error| pyo3::exceptions::PyValueError::new_err(error.to_string()))?;
-        let limits = expr::Limits { time, memory: memory_limit, ..expr::Limits::default() };
+    #[pyo3(signature = (*, timezone, time_limit = None, memory_limit = 64 << 20))]
+    fn new(timezone: &str, time_limit: Option<f64>, memory_limit: usize) -> PyResult<Self> {
+        let limits = match time_limit.map(Duration::try_from_secs_f64).transpose() {
+            Ok(Some(time)) => expr::Limits { time, memory: memory_limit, ..expr::Limits::default() },
+            Ok(None) => expr::Limits::brief(),
+            Err(error) => return Err(pyo3::exceptions::PyValueError::new_err(error.to_string())),
+        };
         let engine = expr::Engine::new(timezone, limits).map_err(|error| script_error(&error))?;
         Ok(Self { interrupter: engine.interrupter(), inner: Mutex::new(engine) })
     }

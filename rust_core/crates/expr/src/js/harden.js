@@ -1,42 +1,64 @@
-// Makes a realm safe to share: no code from text, native functions that cannot run for minutes, and nothing
+// Makes a realm safe to share: no code from text, native functions that say what they are about to do, and nothing
 // that one expression could change for the next. Runs last; what it leaves is frozen.
-(() => {
+((charge) => {
   const { defineProperty, getOwnPropertyDescriptor, getPrototypeOf, freeze } = Object;
-  const { apply, construct, ownKeys } = Reflect;
+  const { apply, ownKeys } = Reflect;
   const { isArray } = Array;
 
-  // Native functions cannot be interrupted, so what they work on is bounded by size.
   const MAX_ELEMENTS = 1_000_000;
   const MAX_TEXT = 16_777_216;
-  const MAX_COMPARISONS = 500_000_000;
 
   const define = (holder, name, value) =>
     defineProperty(holder, name, { value, writable: true, enumerable: false, configurable: true });
 
-  const wrap = (holder, name, guard) => {
-    const native = holder[name];
-    if (typeof native !== 'function') return;
-    const wrapped = {
-      [name](...args) {
-        return apply(native, guard(this, args), args);
-      },
-    }[name];
-    define(holder, name, wrapped);
+  // Native functions cannot be interrupted, so each tells its steps before. A run that must stop meets a loop, which
+  // can be interrupted.
+  const UNCOUNTED = 500;
+  const spend = (steps) => {
+    if (steps > UNCOUNTED && charge(steps)) for (;;);
+  };
+  // What a callback does takes time too, and it is asked seldom by itself.
+  let calls = 0;
+  const tick = () => {
+    calls = (calls + 1) % 16;
+    if (calls === 0 && charge(0)) for (;;);
+  };
+  const timed = (callback) => typeof callback !== 'function' ? callback : function (...args) {
+    tick();
+    return apply(callback, this, args);
+  };
+  const timedOfThree = (callback) => typeof callback !== 'function' ? callback : function (value, index, all) {
+    tick();
+    return this === undefined ? callback(value, index, all) : apply(callback, this, [value, index, all]);
+  };
+  const timedOfFour = (callback) => typeof callback !== 'function' ? callback : (made, value, index, all) => {
+    tick();
+    return callback(made, value, index, all);
   };
 
   const checkArray = (array) => {
     if (array.length > MAX_ELEMENTS) throw new RangeError(`the array has more than ${MAX_ELEMENTS} elements`);
+    spend(array.length);
   };
   const FREE = ['constructor', 'push', 'pop', 'at', 'keys', 'values', 'entries', 'toString'];
+  const TIMED = { reduce: timedOfFour, reduceRight: timedOfFour };
+  for (const name of ['forEach', 'map', 'filter', 'some', 'every', 'find', 'findIndex', 'findLast', 'findLastIndex',
+    'flatMap']) TIMED[name] = timedOfThree;
   for (const name of ownKeys(Array.prototype)) {
     if (typeof name !== 'string' || FREE.includes(name)) continue;
-    wrap(Array.prototype, name, (self, args) => {
-      // Only of a true array can the length not change between this check and its use.
-      if (!isArray(self)) throw new TypeError(`Array.prototype.${name} works on arrays only`);
-      checkArray(self);
-      if (name === 'concat') for (const arg of args) if (isArray(arg)) checkArray(arg);
-      return self;
-    });
+    const native = Array.prototype[name];
+    if (typeof native !== 'function') continue;
+    const guard = TIMED[name];
+    define(Array.prototype, name, {
+      [name](...args) {
+        // Only of a true array can the length not change between this check and its use.
+        if (!isArray(this)) throw new TypeError(`Array.prototype.${name} works on arrays only`);
+        checkArray(this);
+        if (guard !== undefined) args[0] = guard(args[0]);
+        else if (name === 'concat') for (let index = 0; index < args.length; index++) if (isArray(args[index])) checkArray(args[index]);
+        return apply(native, this, args);
+      },
+    }[name]);
   }
   const flatten = (array, depth, found) => {
     for (const element of array) {
@@ -46,11 +68,36 @@
     return found;
   };
   define(Array.prototype, 'flat', { flat(depth = 1) { return flatten(this, Number(depth) || 0, []); } }.flat);
-  if (typeof Iterator === 'function') {
-    wrap(Iterator.prototype, 'drop', (self, args) => {
-      if (Number(args[0]) > MAX_ELEMENTS) throw new RangeError(`more than ${MAX_ELEMENTS} elements to drop`);
-      return self;
-    });
+  // The default order compares whole texts by native code; a comparator can be interrupted.
+  const byText = (a, b) => {
+    const [x, y] = [String(a), String(b)];
+    return x < y ? -1 : x > y ? 1 : 0;
+  };
+  for (const name of ['sort', 'toSorted']) {
+    const native = Array.prototype[name];
+    define(Array.prototype, name, {
+      [name](compare) {
+        if (compare === undefined) return apply(native, this, this.length > 64 ? [byText] : []);
+        if (typeof compare !== 'function') return apply(native, this, [compare]);
+        return apply(native, this, [(a, b) => {
+          tick();
+          return compare(a, b);
+        }]);
+      },
+    }[name]);
+  }
+  // Whatever takes an array's elements one by one natively, such as `new Set(array)`, comes by here.
+  const arrayIterator = getPrototypeOf([][Symbol.iterator]());
+  const nativeNext = arrayIterator.next;
+  define(arrayIterator, 'next', { next() { return apply(nativeNext, this, []); } }.next);
+  for (const holder of [Map.prototype, Set.prototype]) {
+    const native = holder.forEach;
+    define(holder, 'forEach', { forEach(callback, self) { return apply(native, this, [timed(callback), self]); } }.forEach);
+  }
+  for (const [holder, name] of [[Array, 'from'], [Object, 'groupBy'], [Map, 'groupBy']]) {
+    const native = holder[name];
+    if (native === undefined) continue;
+    define(holder, name, { [name](...args) { args[1] = timed(args[1]); return apply(native, this, args); } }[name]);
   }
 
   const asText = (value) => {
@@ -59,15 +106,20 @@
   };
   const checkText = (length) => {
     if (length > MAX_TEXT) throw new RangeError(`the text would have more than ${MAX_TEXT} characters`);
+    spend(length);
   };
-  wrap(String.prototype, 'repeat', (self, args) => {
+  const wrapText = (name, guard) => {
+    const native = String.prototype[name];
+    define(String.prototype, name, { [name](...args) { return apply(native, guard(this, args), args); } }[name]);
+  };
+  wrapText('repeat', (self, args) => {
     const text = asText(self);
     args[0] = Number(args[0]);
     checkText(text.length * args[0]);
     return text;
   });
   for (const name of ['padStart', 'padEnd']) {
-    wrap(String.prototype, name, (self, args) => {
+    wrapText(name, (self, args) => {
       const text = asText(self);
       args[0] = Number(args[0]);
       checkText(args[0]);
@@ -75,41 +127,42 @@
     });
   }
   for (const name of ['indexOf', 'lastIndexOf', 'includes', 'split', 'replace', 'replaceAll']) {
-    wrap(String.prototype, name, (self, args) => {
+    wrapText(name, (self, args) => {
       const text = asText(self);
+      if (typeof args[1] === 'function') args[1] = timed(args[1]);
       const sought = args[0];
-      // A regular expression is interrupted on time.
       if (typeof sought === 'object' && sought !== null && (sought[Symbol.replace] || sought[Symbol.split])) return text;
       if (args.length > 0 && sought !== undefined) args[0] = String(sought);
       const length = String(args[0]).length;
-      if ((text.length - length) * length > MAX_COMPARISONS) throw new RangeError(`${name} on texts that are too long`);
+      spend(text.length + Math.max(text.length - length, 0) * length);
       return text;
     });
   }
-
-  // Default order compares by native code for the whole sort; a comparator can be interrupted.
-  for (const name of ['sort', 'toSorted']) {
-    const native = Array.prototype[name];
-    const byText = (a, b) => {
-      const [x, y] = [String(a), String(b)];
-      return x < y ? -1 : x > y ? 1 : 0;
-    };
-    define(Array.prototype, name, {
-      [name](compare) {
-        return apply(native, this, [compare === undefined && this.length > 10_000 ? byText : compare]);
-      },
-    }[name]);
+  for (const name of ['normalize', 'toUpperCase', 'toLowerCase', 'toLocaleUpperCase', 'toLocaleLowerCase']) {
+    wrapText(name, (self) => {
+      const text = asText(self);
+      spend(text.length * 20);
+      return text;
+    });
   }
-
-  // The constructor runs over an array's holes without a pause.
-  const NativeSet = Set;
-  const GuardedSet = function Set(elements) {
-    if (isArray(elements)) checkArray(elements);
-    return construct(NativeSet, elements === undefined ? [] : [elements], new.target ?? NativeSet);
-  };
-  GuardedSet.prototype = NativeSet.prototype;
-  define(NativeSet.prototype, 'constructor', GuardedSet);
-  define(globalThis, 'Set', GuardedSet);
+  // A search is interrupted on time, but there may be as many as characters.
+  for (const key of [Symbol.replace, Symbol.split, Symbol.match]) {
+    const native = RegExp.prototype[key];
+    define(RegExp.prototype, key, function (text, ...more) {
+      const whole = String(text);
+      spend(whole.length * 30);
+      if (key === Symbol.replace && typeof more[0] === 'function') more[0] = timed(more[0]);
+      return apply(native, this, [whole, ...more]);
+    });
+  }
+  const nativeParse = JSON.parse;
+  define(JSON, 'parse', {
+    parse(text, reviver) {
+      const whole = String(text);
+      spend(whole.length * 10);
+      return reviver === undefined ? nativeParse(whole) : nativeParse(whole, reviver);
+    },
+  }.parse);
 
   const samples = [function () {}, function* () {}, async function () {}, async function* () {}];
   const noCode = function Function() {

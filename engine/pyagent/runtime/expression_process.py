@@ -1,0 +1,196 @@
+"""Runs of expressions that may take long, in processes of their own that can be killed.
+
+QuickJS asks whether to go on only now and then, and its native functions never do, so code that means harm outlasts
+every limit that is asked for politely. A process ends when its alarm rings. One takes 20 ms to start and about 12 MB;
+the few that were used last are kept.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pyagent.errors import PyAgentError
+from pyagent.native import NATIVE_PATH, ScriptError
+from pyagent.runtime import _luxon
+
+Answer = Callable[[str, str, str, str], bytes | None]
+"""Answers reads of items, as JSON; None is undefined. What it raises ends the run."""
+
+_CHILD = Path(__file__).with_name("_expression_child.py")
+_MOST = 4
+"""Processes at work at once; who comes later waits."""
+_KEPT = 2
+"""Processes kept when they have nothing to do."""
+_GRACE = 0.25
+"""Seconds after the limit at which the alarm rings: the engine, asked politely, mostly ends before."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Task:
+    """One run of one expression."""
+
+    domain: str
+    """Runs of one domain may find the engine of the run before; others never."""
+    timezone: str
+    time_limit: float
+    """Seconds."""
+    memory_limit: int
+    """Bytes."""
+    code: str
+    parameters: tuple[str, ...]
+    arguments: tuple[Any, ...]
+    """As `Engine.run` takes them."""
+    as_text: bool
+    now: float
+    seed: int
+
+
+class _Child:
+    """A process; for one thread at a time."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-S", _CHILD, NATIVE_PATH],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={}, cwd="/",
+        )  # fmt: skip
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._in, self._out = self._process.stdin, self._process.stdout
+
+    def run(self, task: Task, answer: Answer | None) -> Any:
+        """What `Engine.run` gives or raises, and what `answer` raises."""
+        blobs = [given for given in task.arguments if isinstance(given, bytes)]
+        message: dict[str, Any] = {
+            "domain": task.domain,
+            "timezone": task.timezone,
+            "time_limit": task.time_limit,
+            "memory_limit": task.memory_limit,
+            "alarm": task.time_limit + _GRACE,
+            "code": task.code,
+            "parameters": task.parameters,
+            "arguments": [{"bytes": len(one)} if isinstance(one, bytes) else one for one in task.arguments],
+            "as_text": task.as_text,
+            "now": task.now,
+            "seed": task.seed,
+            "host": answer is not None,
+        }
+        self._write(message, *blobs)
+        raised: BaseException | None = None
+        while True:
+            found = self._read()
+            if "ask" in found and answer is not None:
+                try:
+                    self._give(answer(*found["ask"]))
+                except BaseException as error:
+                    raised = error
+                    self._write({"refused": True})
+            elif "need" in found:
+                try:
+                    self._give(_luxon.source().encode())
+                except BaseException as error:
+                    raised = error
+                    self._write({"bytes": None})
+            elif raised is not None:
+                raise raised
+            elif "error" in found:
+                raise ScriptError(*found["error"])
+            elif "bytes" in found:
+                blob = self._out.read(found["bytes"])
+                if len(blob) < found["bytes"]:
+                    raise self._died()
+                return blob
+            else:
+                return found["value"]
+
+    def _give(self, blob: bytes | None) -> None:
+        self._write({"bytes": None if blob is None else len(blob)}, blob or b"")
+
+    def _write(self, message: dict[str, Any], *blobs: bytes) -> None:
+        with suppress(BrokenPipeError):  # the read that follows tells why
+            self._in.write(json.dumps(message).encode() + b"\n")
+            for blob in blobs:
+                self._in.write(blob)
+            self._in.flush()
+
+    def _read(self) -> dict[str, Any]:
+        line = self._out.readline()
+        if line.endswith(b"\n"):
+            return json.loads(line)
+        raise self._died()
+
+    def _died(self) -> ScriptError:
+        if self._process.wait() == -signal.SIGALRM:
+            return ScriptError("timeout", "the time limit was reached", 0, 0)
+        return ScriptError("memory", "the expression's process ended, most likely for want of memory", 0, 0)
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._in.close()
+        self._out.close()
+
+
+_turns = threading.BoundedSemaphore(_MOST)
+_lock = threading.Lock()
+_idle: list[_Child] = []
+
+
+def run_apart(task: Task, answer: Answer | None) -> Any:
+    """Run an expression in a process and wait for it; for any thread.
+
+    Gives what `Engine.run` gives. Raises ScriptError, what `answer` raises, and SetupError `setup.luxon_missing`.
+    """
+    with _turns:
+        child = _take()
+        whole = False
+        try:
+            value = child.run(task, answer)
+            whole = True
+            return value
+        except (ScriptError, PyAgentError):
+            whole = child.alive
+            raise
+        finally:
+            _put_back(child, whole=whole)
+
+
+def _take() -> _Child:
+    while True:
+        with _lock:
+            child = _idle.pop() if _idle else None
+        if child is None:
+            return _Child()
+        if child.alive:
+            return child
+        child.end()
+
+
+def _put_back(child: _Child, *, whole: bool) -> None:
+    with _lock:
+        if whole and len(_idle) < _KEPT:
+            _idle.append(child)
+            return
+    child.end()
+
+
+@atexit.register
+def end_processes() -> None:
+    """End the processes that have nothing to do."""
+    with _lock:
+        idle, _idle[:] = list(_idle), []
+    for child in idle:
+        child.end()
