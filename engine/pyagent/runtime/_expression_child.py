@@ -12,6 +12,7 @@ import signal
 import sys
 from importlib.machinery import ExtensionFileLoader
 from importlib.util import module_from_spec, spec_from_loader
+from pathlib import Path
 from typing import Any
 
 _IN, _OUT = sys.stdin.buffer, sys.stdout.buffer
@@ -90,8 +91,9 @@ def main() -> None:
     engine: Any = None
     domain: Any = None
     while (asked := _read()) is not None:
+        sizes: list[int | None] = asked["blobs"]
         arguments = tuple(
-            _IN.read(given["bytes"]) if isinstance(given, dict) else given for given in asked["arguments"]
+            given if size is None else _IN.read(size) for given, size in zip(asked["arguments"], sizes, strict=True)
         )
         limits = asked["timezone"], asked["time_limit"], asked["memory_limit"]
         try:
@@ -118,8 +120,7 @@ def main() -> None:
 
 def _used() -> int:
     """Bytes of address space in use."""
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[0]) * resource.getpagesize()
+    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache, partial
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 from uuid import uuid4
 
 import orjson
@@ -24,6 +24,7 @@ from pyagent.errors import ExpressionError
 from pyagent.native import Engine, ScriptError, walk
 from pyagent.runtime import _luxon
 from pyagent.runtime.expression_context import EvaluationContext, Item, JsonValue, NodeView
+from pyagent.runtime.expression_process import Task, run_apart
 from pyagent.runtime.expression_template import (
     ROOTS,
     Expression,
@@ -34,7 +35,6 @@ from pyagent.runtime.expression_template import (
     parse,
     references,
 )
-from pyagent.runtime.expression_process import Task, run_apart
 from pyagent.sdk.later import Later
 
 __all__ = [
@@ -60,6 +60,9 @@ MAX_SETTLED = 256
 
 MAX_BRIEF = 1 << 20
 """Bytes of data beyond which an expression is not tried here."""
+
+_Asked: TypeAlias = tuple[Task, int, int]
+"""A task, and the seed and the number of the item for which it is done."""
 
 _READERS = frozenset({"$", "$input", "$node"})
 _ELSEWHERE = object()
@@ -96,7 +99,7 @@ class Expressions:
         self._domain = uuid4().hex
         self._templates: dict[str, Template] = {}
         self._heavy: set[str] = set()
-        self._settled: dict[tuple[Task, int, int], Any] = {}
+        self._settled: dict[_Asked, Any] = {}
         self._local = threading.local()
         self._engine()
 
@@ -122,29 +125,44 @@ class Expressions:
         With `waits=False` no expression is waited for that takes longer than a moment: `Later` is raised in its
         place, once for each.
         """
+        if waits:
+            return self._evaluate(template, context, field, None)
+        used: list[_Asked] = []
+        try:
+            value = self._evaluate(template, context, field, used)
+        except Later:
+            # Whoever asks again needs what was answered until here.
+            raise
+        except BaseException:
+            self._forget(used)
+            raise
+        self._forget(used)
+        return value
+
+    def _forget(self, used: list[_Asked]) -> None:
+        for asked in used:
+            self._settled.pop(asked, None)
+
+    def _evaluate(
+        self, template: JsonValue, context: EvaluationContext, field: str, used: list[_Asked] | None
+    ) -> JsonValue:
         if isinstance(template, str):
-            return self._text(template, context, field, waits) if "{{" in template else template
+            return self._text(template, context, field, used) if "{{" in template else template
         if isinstance(template, Mapping):
             dot = f"{field}." if field else ""
-            return {
-                key: self.evaluate(value, context, field=f"{dot}{key}", waits=waits)
-                for key, value in template.items()
-            }
+            return {key: self._evaluate(value, context, f"{dot}{key}", used) for key, value in template.items()}
         if isinstance(template, Sequence):
             dot = f"{field}." if field else ""
-            return [
-                self.evaluate(value, context, field=f"{dot}{index}", waits=waits)
-                for index, value in enumerate(template)
-            ]
+            return [self._evaluate(value, context, f"{dot}{index}", used) for index, value in enumerate(template)]
         return template
 
-    def _text(self, text: str, context: EvaluationContext, field: str, waits: bool) -> JsonValue:
+    def _text(self, text: str, context: EvaluationContext, field: str, used: list[_Asked] | None) -> JsonValue:
         try:
             template = self._templates.get(text) or self.compile(text)
             if (single := template.single) is not None:
-                return self._value(single, context, as_text=False, waits=waits)
+                return self._value(single, context, as_text=False, used=used)
             return "".join(
-                part if isinstance(part, str) else cast(str, self._value(part, context, as_text=True, waits=waits))
+                part if isinstance(part, str) else cast(str, self._value(part, context, as_text=True, used=used))
                 for part in template.parts
             )
         except ExpressionError as error:
@@ -152,7 +170,9 @@ class Expressions:
                 error.where = replace(error.where, node=context.node_id, field=field or None)
             raise
 
-    def _value(self, expression: Expression, context: EvaluationContext, *, as_text: bool, waits: bool) -> JsonValue:
+    def _value(
+        self, expression: Expression, context: EvaluationContext, *, as_text: bool, used: list[_Asked] | None
+    ) -> JsonValue:
         try:
             if (path := expression.path) is not None:
                 root, node, pick, keys = path
@@ -166,14 +186,16 @@ class Expressions:
                     value = _plain_text(value)
                 if value is not _ELSEWHERE:
                     return list(value) if pick == "all" and not keys and not as_text else value
-            return self._script(expression, context, as_text, waits)
+            return self._script(expression, context, as_text, used)
         except ExpressionError as error:
             # What the context itself refuses does not know where it was asked for.
             if error.where.line is None:
                 error.where = replace(error.where, line=expression.line, column=expression.column)
             raise
 
-    def _script(self, expression: Expression, context: EvaluationContext, as_text: bool, waits: bool) -> JsonValue:
+    def _script(
+        self, expression: Expression, context: EvaluationContext, as_text: bool, used: list[_Asked] | None
+    ) -> JsonValue:
         arguments = tuple(_argument(getattr(context, name), keys) for name, keys in expression.arguments)
         _, names, _, _, random, dates, calm = expression.analysis
         now = context.now.timestamp() * 1000.0 if dates else 0.0
@@ -207,20 +229,21 @@ class Expressions:
                 now=now,
                 seed=seed,
             )
-            return self._apart(task, answer, context, waits)
+            return self._apart(task, answer, context, used)
         except ScriptError as error:
             raise expression_error(error, expression) from None
 
     def _apart(
-        self, task: Task, answer: partial[bytes | None] | None, context: EvaluationContext, waits: bool
+        self, task: Task, answer: partial[bytes | None] | None, context: EvaluationContext, used: list[_Asked] | None
     ) -> JsonValue:
         """Run a task in a process: wait for it, or say `Later`, after which its outcome is there once."""
-        if waits:
+        if used is None:
             return _value_of(run_apart(task, answer))
         # The same code on the same data of another item may read other items: the item belongs to what is asked.
         asked = (task, context.seed, context.item_index)
         if asked in self._settled:
-            outcome = self._settled.pop(asked)
+            outcome = self._settled[asked]
+            used.append(asked)
             if isinstance(outcome, BaseException):
                 raise outcome
             return _value_of(outcome)

@@ -25,6 +25,7 @@ from pyagent.runtime.program import NodeProgram
 from pyagent.runtime.step import Step, as_items, call_items
 from pyagent.sdk.commands import Command
 from pyagent.sdk.items import Item, Items, Result
+from pyagent.sdk.later import Later
 from pyagent.sdk.outcome import mark, normalise
 from pyagent.sdk.pages import PAGE_ITEMS
 from pyagent.sdk.params import NodeParams

@@ -30,6 +30,7 @@ from pyagent.runtime.windows import run_windows
 from pyagent.sdk.commands import Call, Command, Map, Restart, Stop, Wait
 from pyagent.sdk.each import run_each
 from pyagent.sdk.items import Item, Items, Result
+from pyagent.sdk.later import in_time
 from pyagent.sdk.node import Effects
 from pyagent.sdk.outcome import ItemOutcome, failed_item, join_outcomes, mark, normalise
 from pyagent.sdk.pages import PAGE_ITEMS

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Container, Iterator, Mapping
+from functools import partial
 from typing import Any, cast
 
 from pyagent.errors import NodeCancelled
 from pyagent.sdk.context import Context, Level
 from pyagent.sdk.items import Item, Items
+from pyagent.sdk.later import Later, in_time
 from pyagent.sdk.node import NodeType
 from pyagent.sdk.outcome import ItemOutcome, as_error, normalise_item
 from pyagent.sdk.params import NodeParams

@@ -208,7 +208,7 @@ impl Engine {
     /// An engine whose local time is that of `timezone`, with limits in seconds and bytes for each run. Without them they
     /// are brief ones, for a run that others wait for.
     #[new]
-    #[pyo3(signature = (*, timezone, time_limit = None, memory_limit = 64 << 20))]
+    #[pyo3(signature = (*, timezone, time_limit = None, memory_limit = 67_108_864))]
     fn new(timezone: &str, time_limit: Option<f64>, memory_limit: usize) -> PyResult<Self> {
         let limits = match time_limit.map(Duration::try_from_secs_f64).transpose() {
             Ok(Some(time)) => expr::Limits { time, memory: memory_limit, ..expr::Limits::default() },
