@@ -25,6 +25,9 @@ ROOTS = {
 """The names that hold data, and the attributes of the context that they read."""
 
 
+_READERS = frozenset({"$", "$input", "$node"})
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class References:
     """What a template names."""
@@ -56,6 +59,12 @@ class Expression:
     def analysis(self) -> tuple[dict[str, tuple[str, ...] | None], set[str], set[str], bool, bool, bool, bool]:
         """Roots with the keys that are read (None: all), names, nodes, computed node, random, dates, calm."""
         return analyse(self.code)
+
+    @cached_property
+    def traits(self) -> tuple[bool, bool, bool, bool]:
+        """Whether it reads items, needs the clock, needs the seed, and is calm: it cannot repeat itself unseen."""
+        _, names, _, _, random, dates, calm = self.analysis
+        return not names.isdisjoint(_READERS), dates, random, calm
 
     @cached_property
     def parameters(self) -> list[str]:

@@ -58,13 +58,9 @@ MAX_TEMPLATES = 4096
 MAX_SETTLED = 256
 """Answers kept for those who were told `Later`; one who was stopped meanwhile never comes for his."""
 
-MAX_BRIEF = 1 << 20
-"""Bytes of data beyond which an expression is not tried here."""
-
 _Asked: TypeAlias = tuple[Task, int, int]
 """A task, and the seed and the number of the item for which it is done."""
 
-_READERS = frozenset({"$", "$input", "$node"})
 _ELSEWHERE = object()
 
 
@@ -126,6 +122,8 @@ class Expressions:
         place, once for each.
         """
         if waits:
+            if isinstance(template, str):
+                return self._text(template, context, field, None) if "{{" in template else template
             return self._evaluate(template, context, field, None)
         used: list[_Asked] = []
         try:
@@ -196,26 +194,29 @@ class Expressions:
     def _script(
         self, expression: Expression, context: EvaluationContext, as_text: bool, used: list[_Asked] | None
     ) -> JsonValue:
-        arguments = tuple(_argument(getattr(context, name), keys) for name, keys in expression.arguments)
-        _, names, _, _, random, dates, calm = expression.analysis
+        arguments = tuple([_argument(getattr(context, name), keys) for name, keys in expression.arguments])
+        reads, dates, random, calm = expression.traits
         now = context.now.timestamp() * 1000.0 if dates else 0.0
         seed = context.seed if random else 0
-        answer = partial(_answer, context) if names & _READERS else None
+        answer = partial(_answer, context) if reads else None
         code = expression.code
         try:
-            if calm and code not in self._heavy and (_size(arguments) <= MAX_BRIEF):
+            if calm and code not in self._heavy:
                 engine, programs = self._engine()
                 program = programs.get(code)
                 if program is None:
                     program = programs[code] = _compile(engine, expression)
                 try:
-                    return _value_of(engine.run(program, arguments, as_text, now, seed, answer))
+                    value = engine.run(program, arguments, as_text, now, seed, answer)
+                    return orjson.loads(value) if type(value) is bytes else value
                 except ScriptError as error:
                     if error.args[0] not in ("timeout", "memory"):
                         raise
                     if len(self._heavy) >= MAX_TEMPLATES:
                         self._heavy.clear()
                     self._heavy.add(code)
+                except orjson.JSONDecodeError:
+                    return json.loads(value)
             timezone, time_limit, memory_limit = self._options
             task = Task(
                 domain=self._domain,
@@ -317,10 +318,6 @@ def _outcome(task: Task, answer: partial[bytes | None] | None) -> Any:
 def _waiting() -> ThreadPoolExecutor:
     """Threads that wait for processes, so that those of others do not."""
     return ThreadPoolExecutor(max_workers=4, thread_name_prefix="expressions")
-
-
-def _size(arguments: tuple[Any, ...]) -> int:
-    return sum(len(given) for given in arguments if type(given) is bytes)
 
 
 def _value_of(value: Any) -> JsonValue:

@@ -19,6 +19,8 @@ use crate::realm::{Bytecode, EXPRESSION, Kept, Realm, Shared, options};
 pub struct Limits {
     /// How long a run may take.
     pub time: Duration,
+    /// Whether the time counts only while the run has the processor; then it may take that long once more.
+    pub fair: bool,
     /// Bytes that a run may add to what its engine holds.
     pub memory: usize,
     /// Bytes that one block of memory may have.
@@ -34,7 +36,8 @@ impl Limits {
     #[must_use]
     pub fn brief() -> Self {
         Self {
-            time: Duration::from_millis(25),
+            time: Duration::from_millis(15),
+            fair: true,
             memory: 8 << 20,
             allocation: 1 << 20,
             steps: 10_000_000,
@@ -47,6 +50,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             time: Duration::from_secs(1),
+            fair: false,
             memory: 64 << 20,
             allocation: usize::MAX,
             steps: 500_000_000,
@@ -311,7 +315,7 @@ impl Engine {
         };
         shared.begin(&limits, run.now, run.seed, run.host.clone());
         let outcome = realm.context.with(|ctx| {
-            let value = call(&ctx, function, realm, &run);
+            let value = call(&ctx, function, realm, &run, &limits);
             value.unwrap_or_else(|error| Err(failure(&ctx, &shared, &error, code)))
         });
         // An expression can catch the error of a refusal and give something else, but has nothing from it.
@@ -370,6 +374,7 @@ fn call<'js>(
     function: &Kept,
     realm: &Realm,
     run: &Run<'_>,
+    limits: &Limits,
 ) -> rquickjs::Result<Result<Value, ExprError>> {
     let function = function.clone().restore(ctx)?;
     let mut arguments = Args::new(ctx.clone(), run.arguments.len());
@@ -379,7 +384,13 @@ fn call<'js>(
             Argument::Null => arguments.push_arg(rquickjs::Null)?,
             Argument::Bool(value) => arguments.push_arg(*value)?,
             Argument::Number(value) => arguments.push_arg(*value)?,
-            Argument::Json(value) => arguments.push_arg(ctx.json_parse(*value)?)?,
+            Argument::Json(value) => {
+                // A value takes several times its text.
+                if value.len() > limits.memory / 8 {
+                    return Ok(Err(out_of_memory()));
+                }
+                arguments.push_arg(ctx.json_parse(*value)?)?;
+            }
         }
     }
     let mut value: rquickjs::Value = arguments.apply(&function)?;
