@@ -208,15 +208,13 @@ class Expressions:
                     program = programs[code] = _compile(engine, expression)
                 try:
                     value = engine.run(program, arguments, as_text, now, seed, answer)
-                    return orjson.loads(value) if type(value) is bytes else value
+                    return decoded(value) if type(value) is bytes else value
                 except ScriptError as error:
                     if error.args[0] not in ("timeout", "memory"):
                         raise
                     if len(self._heavy) >= MAX_TEMPLATES:
                         self._heavy.clear()
                     self._heavy.add(code)
-                except orjson.JSONDecodeError:
-                    return json.loads(value)
             timezone, time_limit, memory_limit = self._options
             task = Task(
                 domain=self._domain,

@@ -82,7 +82,8 @@ pub fn analyse<'py>(py: Python<'py>, code: &str) -> PyResult<Bound<'py, PyTuple>
             expr::Needs::Keys(keys) => roots.set_item(root, PyTuple::new(py, keys)?)?,
         }
     }
-    (roots, found.names, found.nodes, found.computed_node, found.random, found.dates, expr::is_calm(code)).into_pyobject(py)
+    (roots, found.names, found.nodes, found.computed_node, found.random, found.dates, expr::is_calm(code))
+        .into_pyobject(py)
 }
 
 /// What JavaScript would find at a path of keys from a value; `otherwise` where that takes JavaScript to say.
