@@ -107,7 +107,27 @@ CREDENTIAL = Setting(
     kind="json",
     family=True,
     secret=True,
-    description="A credential that nodes ask for by name, such as `PYAGENT_CREDENTIAL_MAIL`: a JSON object of texts",
+    description="A credential that nodes ask for by name, such as `PYAGENT_CREDENTIAL_MAIL`: a JSON object of texts. "
+    "It wins over one of the same name in the vault",
+)
+VAULT = Setting(
+    name="PYAGENT_VAULT",
+    kind="path",
+    description="The vault: the file with the sealed credentials and tokens of `pyagent vault`",
+    told_default="`credentials.vault` beside the store",
+)
+VAULT_KEY = Setting(
+    name="PYAGENT_VAULT_KEY",
+    kind="path",
+    description="The key file of a vault that has no passphrase; keep it on another disk than backups of the vault",
+    told_default="the vault's path with `.key`",
+)
+VAULT_PASSPHRASE = Setting(
+    name="PYAGENT_VAULT_PASSPHRASE",
+    kind="text",
+    secret=True,
+    description="The passphrase of the vault, for servers; people at a terminal are asked",
+    told_default="none",
 )
 SQLITE_SYNCHRONOUS = Setting(
     name="PYAGENT_SQLITE_SYNCHRONOUS",
@@ -198,6 +218,9 @@ SETTINGS: tuple[Setting, ...] = (
     NODES,
     WORK,
     CREDENTIAL,
+    VAULT,
+    VAULT_KEY,
+    VAULT_PASSPHRASE,
     SQLITE_SYNCHRONOUS,
     ALLOW_PRIVATE,
     RATE_STARTS,

@@ -24,6 +24,7 @@ from schemathesis.specs.openapi.checks import (
 
 from pyagent.runtime.engine import Engine
 from pyagent.runtime.library import GraphLibrary
+from pyagent.runtime.vault import make_vault
 from pyagent.server.limits import Limiter
 from pyagent.server.serving import serving
 from pyagent.store.blobs import digest_of
@@ -87,6 +88,7 @@ class Attacked:
             "step": ["greet", "ask"],
             "use": ["flow.approve@1"],
             "version": [ended.graph_hash],
+            "name": ["api"],
         }
         async with serving(engine, token=TOKEN, port=0, work=False) as page:
             self.address = page.address
@@ -104,6 +106,8 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attacked]:
     with pytest.MonkeyPatch.context() as patched:
         # The attack is not to be slowed down; limits have tests of their own.
         patched.setattr(Limiter, "take", lambda *_: None)
+        patched.setenv("PYAGENT_VAULT", str(folder / "credentials.vault"))
+        make_vault().put("api", "http_bearer", {"token": "a token of the attack"})
         with Attacked(folder) as made:
             yield made
 

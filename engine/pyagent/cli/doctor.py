@@ -231,6 +231,34 @@ async def _settings() -> Finding:
     return Finding(name="settings", status="ok", detail=detail)
 
 
+async def _credentials() -> Finding:
+    from pyagent.runtime.credentials import names_in_environment, short_in_environment
+    from pyagent.runtime.vault import VaultFailed, key_file, open_vault
+
+    name, given = "credentials", names_in_environment()
+    parts = [f"{', '.join(given)} in the environment"] if given else []
+    try:
+        vault = await asyncio.to_thread(open_vault)
+        if vault is None:
+            hint = "`pyagent vault init` makes a vault, where they are sealed." if given else ""
+            return _warned(name, ["no vault", *parts], short_in_environment(), hint)
+        secrets = [secret.name for secret in vault.secrets()]
+    except VaultFailed as error:
+        return Finding(name=name, status="optional", detail=error.message, hint=error.hint)
+    opened_by = "a passphrase" if vault.has_passphrase else f"the key file {key_file()}"
+    parts = [f"{len(secrets)} in {vault.path}, opened by {opened_by}", *parts]
+    if twice := sorted(set(secrets) & set(given)):
+        parts.append(f"the environment's {', '.join(twice)} wins over the vault's")
+    return _warned(name, parts, short_in_environment(), "")
+
+
+def _warned(name: str, parts: list[str], short: list[str], hint: str) -> Finding:
+    if not short:
+        return Finding(name=name, status="ok", detail="; ".join(parts), hint=hint)
+    parts.append(f"{', '.join(short)} has fewer than 4 characters: no log or export can be cleaned of it")
+    return Finding(name=name, status="optional", detail="; ".join(parts), hint="Use a longer secret.")
+
+
 async def _graphs() -> Finding:
     from pyagent.runtime.library import GraphLibrary, graph_folders
 
@@ -272,6 +300,7 @@ _LOOKS: tuple[Callable[[], Awaitable[Finding]], ...] = (
     _rust_module,
     _dates,
     _settings,
+    _credentials,
     _nodes,
     _packages,
     _graphs,

@@ -22,6 +22,7 @@ from pyagent.runtime.speech import Speech
 from pyagent.runtime.values import view
 from pyagent.sdk.commands import Answer, LoopView
 from pyagent.sdk.context import Level
+from pyagent.sdk.credentials import SHORTEST
 from pyagent.sdk.items import BlobRef, Item, Items
 from pyagent.sdk.outcome import loop_view
 from pyagent.sdk.params import NodeParams
@@ -224,7 +225,7 @@ class StepContext:
 
     async def credential(self, name: str) -> Mapping[str, str]:
         found = await self._live.credentials(name)
-        self._live.secrets.extend(value for value in found.values() if len(value) >= 4)
+        self._live.secrets.extend(value for value in found.values() if len(value) >= SHORTEST)
         return found
 
     async def javascript(

@@ -11,13 +11,14 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
-from pyagent.errors import InputError, LeaseHeld, LeaseLost, NotFound, PyAgentError
+from pyagent.errors import InputError, LeaseHeld, LeaseLost, PyAgentError
 from pyagent.graph.source import GraphLike, read_graph
 from pyagent.graph.spec import GraphSpec
 from pyagent.graph.yaml import Document, dump
 from pyagent.native import blake3_hex
+from pyagent.runtime.credentials import read_credential
 from pyagent.runtime.drive import DEFAULT_PARALLEL, Driven, Driver
 from pyagent.runtime.expressions import Expressions
 from pyagent.runtime.hands import Hands
@@ -39,7 +40,6 @@ from pyagent.runtime.values import Values
 from pyagent.runtime.versions import Recent, RulesNewer, RunVersions, Versions
 from pyagent.sdk.commands import Restart
 from pyagent.sdk.registry import Registry
-from pyagent.settings import CREDENTIAL
 from pyagent.store.base import (
     ENDED,
     Commit,
@@ -534,20 +534,6 @@ def _version(spec: GraphSpec, *, production: bool) -> str | None:
     if production or not spec.pins:
         return None
     return blake3_hex(encode({"graph": spec.hash(), "pins": spec.to_data().get("pins", {})}))
-
-
-async def read_credential(name: str) -> dict[str, str]:
-    """A credential from the environment. Raises `NotFound` (`credential.not_found`)."""
-    with suppress(ValueError):
-        found = decode((CREDENTIAL.given(name.upper()) or "").encode())
-        if isinstance(found, dict):
-            return {str(key): str(value) for key, value in cast(dict[str, Any], found).items()}
-    variable = CREDENTIAL.name + name.upper()
-    raise NotFound(
-        f"there is no credential {name!r}",
-        code="credential.not_found",
-        hint=f"Set the environment variable {variable} to a JSON object with the credential's fields.",
-    )
 
 
 __all__ = ["Engine", "GraphLike", "InputError", "StepKey"]

@@ -10,9 +10,8 @@ from typing import Any, cast
 from urllib.parse import quote, quote_plus
 
 from pyagent.runtime.redact import MASK, redact
+from pyagent.sdk.credentials import SHORTEST
 
-SHORTEST = 4
-"""Characters of the shortest value that is looked for; shorter ones stand in every text."""
 _SHAPES = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
     r"|\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*"
@@ -300,4 +299,4 @@ def _file_shape(name: str) -> str:
     return shape_of(name) if name else ""
 
 
-__all__ = ["SHORTEST", "Cleaner", "forms_of", "shape_of", "texts_in"]
+__all__ = ["Cleaner", "forms_of", "shape_of", "texts_in"]

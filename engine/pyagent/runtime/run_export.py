@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -14,6 +15,7 @@ from pyagent.errors import GraphError, NotFound, PyAgentError
 from pyagent.graph.spec import GraphSpec
 from pyagent.graph.yaml import dump, load_text
 from pyagent.native import blake3_hex
+from pyagent.runtime.credentials import short_in_environment
 from pyagent.runtime.journal import encoded_entry, read_entries
 from pyagent.runtime.log import Entry, decode, encode
 from pyagent.runtime.redact import MASK
@@ -21,6 +23,7 @@ from pyagent.runtime.run_cleaning import Cleaner, forms_of, shape_of
 from pyagent.runtime.run_decisions import Decided, decisions, state_of
 from pyagent.runtime.run_file import FORMAT, RunFileWriter, remove
 from pyagent.runtime.run_secrets import (
+    credentials_of,
     secrets_here,
     unknown_credentials,
     values_of_secret_inputs,
@@ -28,6 +31,7 @@ from pyagent.runtime.run_secrets import (
 )
 from pyagent.runtime.store_copy import lineage_of
 from pyagent.runtime.store_runs import all_runs, every_event
+from pyagent.sdk.credentials import SHORTEST
 from pyagent.sdk.items import BlobRef, Item, Items
 from pyagent.store.base import Event, Run, StepRecord
 
@@ -118,7 +122,7 @@ class _Export:
             self.writer = RunFileWriter(path)
 
     async def write(self, secrets: Iterable[str]) -> Exported:
-        known = [*secrets, *secrets_here()]
+        known = [*secrets, *await asyncio.to_thread(secrets_here)]
         for run in self._runs:
             self._entries[run.id] = await read_entries(self._store, run.id)
             await self._read_graphs(run)
@@ -308,9 +312,16 @@ class _Export:
     def _write_manifest(self, cleaner: Cleaner) -> None:
         from pyagent import __version__
 
-        if missing := unknown_credentials(graph.spec for graph in self._graphs.values()):
+        specs = [graph.spec for graph in self._graphs.values()]
+        if missing := unknown_credentials(specs):
             self.done.notes.append(
                 f"The credentials {', '.join(missing)} are not set here: their values could not be recognized."
+            )
+        names = {name.lower() for name in credentials_of(specs)}
+        if short := [field for field in short_in_environment() if field.partition(".")[0] in names]:
+            self.done.notes.append(
+                f"The environment's {', '.join(short)} has fewer than {SHORTEST} characters: where the run says it, it "
+                "is still there. Use a longer one."
             )
         if cleaner.renamed.keys() & self._graphs.keys():
             self.done.notes.append("A graph held a secret or pins, and is another version without them.")

@@ -1,4 +1,5 @@
-"""Which values are secret when a run leaves this machine: credentials, passwords of settings, inputs marked as such."""
+"""Which values are secret when a run leaves this machine: credentials of environment and vault, passwords of settings,
+inputs marked as such."""
 
 from __future__ import annotations
 
@@ -13,11 +14,15 @@ from urllib.parse import unquote, urlsplit
 from pyagent.graph.spec import GraphSpec
 from pyagent.runtime.log import Entry
 from pyagent.runtime.run_cleaning import texts_in
-from pyagent.settings import CREDENTIAL, STORE
+from pyagent.runtime.vault import VaultFailed, open_vault
+from pyagent.settings import CREDENTIAL, STORE, VAULT_PASSPHRASE
 
 
 def secrets_here() -> list[str]:
-    """The values of all credentials of this process, and the password of its store."""
+    """The values of all credentials of this process and its vault, older ones too, and the password of its store.
+
+    Those of a vault that cannot be opened here are not among them: `unknown_credentials` tells.
+    """
     found: list[str] = []
     for name, value in os.environ.items():
         if not name.startswith(CREDENTIAL.name) or not value:
@@ -31,7 +36,17 @@ def secrets_here() -> list[str]:
     with suppress(ValueError):
         password = urlsplit(STORE.text()).password
         found += [password, unquote(password)] if password else []
+    found += [passphrase] if (passphrase := VAULT_PASSPHRASE.given()) else []
+    for fields in _in_vault():
+        found += [*fields.values(), *_logins(fields)]
     return found
+
+
+def _in_vault() -> list[dict[str, str]]:
+    with suppress(VaultFailed):
+        if (vault := open_vault()) is not None:
+            return vault.values()
+    return []
 
 
 def _logins(fields: Mapping[str, Any]) -> list[str]:
@@ -60,7 +75,13 @@ def _named(params: Any) -> list[str]:
 
 def unknown_credentials(specs: Iterable[GraphSpec]) -> list[str]:
     """Those that this process has not: their values cannot be recognized here."""
-    return sorted(name for name in credentials_of(specs) if not CREDENTIAL.given(name.upper()))
+    known: set[str] = set()
+    with suppress(VaultFailed):
+        if (vault := open_vault()) is not None:
+            known = {secret.name for secret in vault.secrets()}
+    return sorted(
+        name for name in credentials_of(specs) if name.lower() not in known and not CREDENTIAL.given(name.upper())
+    )
 
 
 def secret_inputs(spec: GraphSpec) -> list[str]:

@@ -3,6 +3,7 @@
 from pyagent.errors import InputError, NodeCancelled, NodeError, NodeTimeout, NotFound, SetupError, Where
 from pyagent.sdk.commands import Answer, Call, Command, LoopView, Map, Restart, Stop, Wait
 from pyagent.sdk.context import Blobs, CancelToken, Context
+from pyagent.sdk.credentials import CredentialField, CredentialKind
 from pyagent.sdk.items import BlobRef, Item, Items, ItemSource, JsonObject, Outputs, Result
 from pyagent.sdk.node import Effects, NodeType, node
 from pyagent.sdk.params import NodeParams, NoParams
@@ -17,6 +18,8 @@ __all__ = [
     "CancelToken",
     "Command",
     "Context",
+    "CredentialField",
+    "CredentialKind",
     "Effects",
     "Endpoint",
     "InputError",

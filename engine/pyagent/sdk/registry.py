@@ -18,6 +18,7 @@ from pathlib import Path
 from types import ModuleType
 
 from pyagent.errors import NotFound
+from pyagent.sdk.credentials import GENERIC, CredentialKind
 from pyagent.sdk.local import domain_folders, local_package, node_files
 from pyagent.sdk.node import NodeDefinitionError, NodeType
 from pyagent.settings import GRAPHS, NODES
@@ -140,6 +141,25 @@ class Registry:
         for domain in list(self._places):
             self._load(domain)
         return sorted(self._types.values(), key=lambda found: (found.name, found.version))
+
+    def credential_kinds(self) -> list[CredentialKind]:
+        """Every kind of credential that packages of nodes tell in their module `_credentials`, and `generic`, by name.
+
+        Modules that cannot be imported are in `broken` then.
+        """
+        self._look_again()
+        kinds = {GENERIC.name: GENERIC}
+        for place in [place for places in self._places.values() for place in places]:
+            try:
+                module = _module_of(place, "_credentials")
+            except Exception as error:
+                what = error if isinstance(error, NodeDefinitionError) else None
+                self.broken.append(what or _not_importable(f"{place}._credentials", error))
+                continue
+            for kind in getattr(module, "KINDS", ()):
+                # places that come first win
+                kinds.setdefault(kind.name, kind)
+        return [kinds[name] for name in sorted(kinds)]
 
     def _look_again(self) -> None:
         """Take in local folders that were made since the last look."""

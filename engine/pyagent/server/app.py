@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from pyagent import __version__
 from pyagent.server import (
     blobs,
+    credentials,
     events,
     forms,
     graph_saving,
@@ -50,6 +51,7 @@ _PARTS = (
     forms,
     reports,
     triggers,
+    credentials,
 )
 STATIC = Path(__file__).parent / "static"
 _RUN = re.compile("[0-9a-f]{1,40}")

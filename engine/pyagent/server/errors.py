@@ -49,6 +49,11 @@ _BY_CODE = {
     "graph.exists": 409,
     "graph.read_only": 409,
     "form.closed": 410,
+    "vault.absent": 409,
+    "vault.exists": 409,
+    "vault.locked": 409,
+    "vault.invalid": 422,
+    "vault.busy": 503,
 }
 _BY_CLASS: tuple[tuple[type[PyAgentError], int], ...] = (
     (NotFound, 404),

@@ -17,7 +17,7 @@ from starlette.requests import Request
 
 from pyagent.errors import InputError, NotFound, PyAgentError, Where
 from pyagent.graph.spec import GraphSpec
-from pyagent.runtime.engine import read_credential
+from pyagent.runtime.credentials import read_credential
 from pyagent.runtime.inputs import text_value
 from pyagent.sdk.charsets import charset
 from pyagent.sdk.items import BlobRef, JsonObject

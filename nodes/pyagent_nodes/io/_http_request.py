@@ -136,6 +136,14 @@ def with_body_field(request: Request, params: HttpParams, name: str, value: Any)
     return replace(request, content=_json(with_field(body, name, value)))
 
 
+def goes_to(credential: Mapping[str, str], host: str) -> bool:
+    """Whether a credential may be sent to a host: all, or those that its `hosts` name."""
+    hosts = credential.get("hosts", "").replace(",", " ").lower().split()
+    return not hosts or any(
+        host == known or (known.startswith("*.") and host.endswith(known.removeprefix("*"))) for known in hosts
+    )
+
+
 async def _login(auth: HttpAuth, url: httpx.URL, ctx: Context) -> Login:
     found = await ctx.credential(auth.credential)
 
@@ -145,10 +153,7 @@ async def _login(auth: HttpAuth, url: httpx.URL, ctx: Context) -> Login:
             raise HttpCredential(f"the credential {auth.credential!r} has no field {name!r}, which `{auth.as_}` needs")
         return value
 
-    hosts = found.get("hosts", "").replace(",", " ").split()
-    if hosts and not any(
-        url.host == host.lower() or (host.startswith("*.") and url.host.endswith(host[1:].lower())) for host in hosts
-    ):
+    if not goes_to(found, url.host):
         raise HttpCredential(f"the credential {auth.credential!r} is not for {url.host}: its `hosts` do not name it")
     if auth.as_ == "bearer":
         token = get("token")

@@ -125,6 +125,36 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
+def _client(server: MailServer, timeout: float) -> SMTP:
+    import aiosmtplib
+
+    try:
+        context = ssl.create_default_context()
+        if server.ca_file:
+            context.load_verify_locations(server.ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise MailConnect(f"{server.ca_file}: {error}") from error
+    return aiosmtplib.SMTP(
+        hostname=server.host,
+        port=server.port,
+        username=server.user or None,
+        password=server.password or None,
+        timeout=timeout,
+        use_tls=server.security == "tls",
+        start_tls=server.security == "starttls",
+        tls_context=context if server.security != "none" else None,
+    )
+
+
+async def log_in(server: MailServer, *, timeout: float) -> None:
+    """Connect and log in, and send nothing. Raises `MailError`."""
+    client = _client(server, timeout)
+    try:
+        await _enter(client, server)
+    finally:
+        client.close()
+
+
 async def send(
     server: MailServer,
     *,
@@ -140,24 +170,7 @@ async def send(
     `timeout` is in seconds, for each step of the protocol. Raises `MailError` and `NodeCancelled` where nothing was
     sent, and `MailUnknown` where the message was sent whole and no answer came.
     """
-    import aiosmtplib
-
-    try:
-        context = ssl.create_default_context()
-        if server.ca_file:
-            context.load_verify_locations(server.ca_file)
-    except (OSError, ssl.SSLError) as error:
-        raise MailConnect(f"{server.ca_file}: {error}") from error
-    client = aiosmtplib.SMTP(
-        hostname=server.host,
-        port=server.port,
-        username=server.user or None,
-        password=server.password or None,
-        timeout=timeout,
-        use_tls=server.security == "tls",
-        start_tls=server.security == "starttls",
-        tls_context=context if server.security != "none" else None,
-    )
+    client = _client(server, timeout)
     try:
         await _until_stopped(_greet(client, server, sender, recipients, utf8), cancel)
         return await _data(client, message, timeout, cancel)
@@ -181,8 +194,8 @@ async def _until_stopped(call: Any, cancel: CancelToken) -> Any:
         await asyncio.gather(working, asked, return_exceptions=True)
 
 
-async def _greet(client: SMTP, server: MailServer, sender: str, recipients: Sequence[str], utf8: bool) -> None:
-    """All that comes before the message itself."""
+async def _enter(client: SMTP, server: MailServer) -> None:
+    """Connect and log in."""
     import aiosmtplib
 
     where = f"{server.host}:{server.port}"
@@ -196,6 +209,14 @@ async def _greet(client: SMTP, server: MailServer, sender: str, recipients: Sequ
         if "STARTTLS" in str(error) and "not support" in str(error):
             raise MailUnsupported(f"{where}: {error}") from error
         raise MailConnect(f"{where}: {error}".rstrip(": ")) from error
+
+
+async def _greet(client: SMTP, server: MailServer, sender: str, recipients: Sequence[str], utf8: bool) -> None:
+    """All that comes before the message itself."""
+    import aiosmtplib
+
+    where = f"{server.host}:{server.port}"
+    await _enter(client, server)
     try:
         options = ["SMTPUTF8"] if utf8 else []
         if utf8 and client.is_ehlo_or_helo_needed:
