@@ -142,7 +142,7 @@ def install_core(key: str) -> None:
 def build_core(kept: Path) -> None:
     """Build the Rust module's wheel into `kept`, which appears only when it is complete."""
     if shutil.which("cargo") is None:
-        raise SetupFailed("cargo was not found.\n  hint: install Rust 1.88 or later.")
+        raise SetupFailed("cargo was not found.\n  hint: install Rust 1.89 or later.")
     fresh = kept.with_name(f"{kept.name}.{os.getpid()}")
     manifest = RUST / "crates" / "py" / "Cargo.toml"
     maturin = [VENV / "bin" / "maturin", "build", "--quiet", "--release", "--locked", "--compatibility", "linux"]

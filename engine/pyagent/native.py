@@ -9,6 +9,8 @@ try:
         Blake3,
         CodecError,
         Engine,
+        MemoryIndex,
+        MemoryIndexError,
         ScriptError,
         Vault,
         VaultError,
@@ -25,6 +27,7 @@ try:
         parse_template,
         plain_path,
         seal_to,
+        text_terms,
         walk,
     )
 except ImportError as error:
@@ -42,6 +45,8 @@ __all__ = [
     "Blake3",
     "CodecError",
     "Engine",
+    "MemoryIndex",
+    "MemoryIndexError",
     "ScriptError",
     "Vault",
     "VaultError",
@@ -57,5 +62,6 @@ __all__ = [
     "parse_template",
     "plain_path",
     "seal_to",
+    "text_terms",
     "walk",
 ]

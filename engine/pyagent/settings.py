@@ -102,6 +102,12 @@ WORK = Setting(
     description="Where runs have their work directories",
     told_default="`pyagent/work` in the user's cache folder (`XDG_CACHE_HOME`)",
 )
+MEMORY = Setting(
+    name="PYAGENT_MEMORY",
+    kind="path",
+    description="Where memory indexes lie, a folder for each",
+    told_default="`pyagent/memory` in the user's data folder (`XDG_DATA_HOME`)",
+)
 CREDENTIAL = Setting(
     name="PYAGENT_CREDENTIAL_",
     kind="json",
@@ -217,6 +223,7 @@ SETTINGS: tuple[Setting, ...] = (
     GRAPHS,
     NODES,
     WORK,
+    MEMORY,
     CREDENTIAL,
     VAULT,
     VAULT_KEY,

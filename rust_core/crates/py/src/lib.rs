@@ -5,6 +5,7 @@
 
 mod codec;
 mod expressions;
+mod index;
 mod vault;
 
 use pyo3::prelude::*;
@@ -18,6 +19,8 @@ mod _native {
     };
     #[pymodule_export]
     use crate::expressions::{Engine, ScriptError, analyse, parse_template, plain_path, walk};
+    #[pymodule_export]
+    use crate::index::{MemoryIndex, MemoryIndexError, text_terms};
     #[pymodule_export]
     use crate::vault::{Vault, VaultError, attenuate_token, is_signed, seal_to};
 }

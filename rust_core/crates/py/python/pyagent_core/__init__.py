@@ -4,6 +4,8 @@ from pyagent_core._native import (
     Blake3,
     CodecError,
     Engine,
+    MemoryIndex,
+    MemoryIndexError,
     ScriptError,
     Vault,
     VaultError,
@@ -19,6 +21,7 @@ from pyagent_core._native import (
     parse_template,
     plain_path,
     seal_to,
+    text_terms,
     walk,
 )
 
@@ -26,6 +29,8 @@ __all__ = [
     "Blake3",
     "CodecError",
     "Engine",
+    "MemoryIndex",
+    "MemoryIndexError",
     "ScriptError",
     "Vault",
     "VaultError",
@@ -41,5 +46,6 @@ __all__ = [
     "parse_template",
     "plain_path",
     "seal_to",
+    "text_terms",
     "walk",
 ]

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from os import PathLike
 from typing import Any, final
 
@@ -6,6 +6,8 @@ __all__ = [
     "Blake3",
     "CodecError",
     "Engine",
+    "MemoryIndex",
+    "MemoryIndexError",
     "ScriptError",
     "Vault",
     "VaultError",
@@ -21,6 +23,7 @@ __all__ = [
     "parse_template",
     "plain_path",
     "seal_to",
+    "text_terms",
     "walk",
 ]
 
@@ -119,3 +122,40 @@ class Blake3:
     def digest(self, length: int = 32) -> bytes: ...
     def hexdigest(self, length: int = 32) -> str: ...
     def copy(self) -> Blake3: ...
+
+class MemoryIndexError(Exception):
+    args: tuple[str, str]
+
+_Parts = tuple[str, str, list[str], int, list[str], bytes]
+_Filter = tuple[
+    Sequence[str], Sequence[str], Sequence[str], int | None, int | None, tuple[Sequence[str], int] | None
+]
+
+def text_terms(text: str, /) -> list[tuple[str, int]]: ...
+@final
+class MemoryIndex:
+    def __new__(cls, folder: str | PathLike[str], /, *, create: bool) -> MemoryIndex: ...
+    def commit(
+        self,
+        upserts: Sequence[tuple[str, str, Sequence[str], int, Sequence[str], bytes, bytes | None]],
+        deletes: Sequence[str],
+        /,
+        *,
+        wait: float,
+    ) -> int: ...
+    def search(
+        self,
+        text: str,
+        vector: bytes | None,
+        limit: int,
+        depth: int,
+        weights: tuple[float, float],
+        filter: _Filter,
+        /,
+    ) -> list[tuple[_Parts, float, float | None, float | None]]: ...
+    def get(self, ids: Sequence[str], /) -> list[tuple[_Parts, bytes | None] | None]: ...
+    def neighbours(self, ids: Sequence[str], steps: int, most: int, /) -> list[tuple[_Parts, int]]: ...
+    def compact(self, *, wait: float) -> None: ...
+    def snapshot(self, target: str | PathLike[str], /, *, wait: float) -> None: ...
+    def verify(self) -> None: ...
+    def stats(self) -> tuple[int, int, int, int, int]: ...
