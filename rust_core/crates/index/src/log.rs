@@ -113,14 +113,17 @@ pub fn records(bytes: &[u8]) -> Result<(Vec<Batch>, usize)> {
     let mut batches = Vec::new();
     let mut length = 0;
     while let (Ok(size), Ok(checksum)) = (cursor.u32(), cursor.u32()) {
-        match cursor.take(size as usize) {
-            // An empty record is what a file that was lengthened and not written looks like.
-            Ok(record) if !record.is_empty() && crc32fast::hash(record) == checksum => {
-                batches.push(decode(record)?);
-                length += 8 + record.len();
+        let Ok(record) = cursor.take(size as usize) else { break };
+        // An empty record is what a file that was lengthened and not written looks like.
+        if record.is_empty() || crc32fast::hash(record) != checksum {
+            // A writer dies in the last record; one that others follow was whole once.
+            if !record.is_empty() && !cursor.is_empty() {
+                return Err(Error::corrupt("a record of the log has changed"));
             }
-            _ => break,
+            break;
         }
+        batches.push(decode(record)?);
+        length += 8 + record.len();
     }
     Ok((batches, length))
 }
