@@ -58,7 +58,9 @@ def write_graph(folder: Path, target: Path) -> None:
             code="embedding.model",
             hint="Only BERT encoders are read from tensors: give a folder with the model as model.onnx.",
         )
-    tensors = {name.removeprefix("bert."): values for name, values in read_tensors(folder / "model.safetensors").items()}
+    tensors = {
+        name.removeprefix("bert."): values for name, values in read_tensors(folder / "model.safetensors").items()
+    }
     try:
         content = _Graph(tensors, config).model()
     except KeyError as error:
@@ -92,7 +94,10 @@ class _Graph:
         graph = helper.make_graph(
             self.nodes,
             "bert",
-            [helper.make_tensor_value_info(name, onnx.TensorProto.INT64, shape) for name in ("input_ids", "attention_mask")],
+            [
+                helper.make_tensor_value_info(name, onnx.TensorProto.INT64, shape)
+                for name in ("input_ids", "attention_mask")
+            ],
             [helper.make_tensor_value_info("last_hidden_state", onnx.TensorProto.FLOAT, [*shape, "width"])],
             self.initializers,
         )

@@ -130,7 +130,9 @@ def _embed(texts: Sequence[str], model: Embedder, check: Check, told: Callable[[
     with _kept(model) as kept:
         known = _look_up(kept, list(hashes.values())) if kept else {}
         # Texts of like length lie in one batch: a batch is as long as its longest text.
-        missing = sorted((text for text, digest in hashes.items() if digest not in known), key=lambda text: (len(text), text))
+        missing = sorted(
+            (text for text, digest in hashes.items() if digest not in known), key=lambda text: (len(text), text)
+        )
         for start in range(0, len(missing), BATCH):
             check()
             batch = missing[start : start + BATCH]
@@ -149,7 +151,9 @@ def _kept(model: Embedder) -> Generator[sqlite3.Connection | None]:
         yield None
         return
     folder = private_folder(cache_folder() / "embeddings")
-    with contextlib.closing(sqlite3.connect(folder / f"{model.key}.db", timeout=30, isolation_level=None)) as connection:
+    with contextlib.closing(
+        sqlite3.connect(folder / f"{model.key}.db", timeout=30, isolation_level=None)
+    ) as connection:
         connection.execute("PRAGMA journal_mode = wal")
         connection.execute("PRAGMA synchronous = normal")
         connection.execute("CREATE TABLE IF NOT EXISTS vectors (digest BLOB UNIQUE, vector BLOB NOT NULL)")

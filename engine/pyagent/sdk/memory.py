@@ -216,9 +216,7 @@ class MemoryIndex:
         found = await self._call(lambda: self._core.get(list(ids)))
         return [None if each is None else _memory(each[0], each[1]) for each in found]
 
-    async def neighbours(
-        self, ids: Sequence[str], *, steps: int = 1, limit: int = 100
-    ) -> list[tuple[Memory, int]]:
+    async def neighbours(self, ids: Sequence[str], *, steps: int = 1, limit: int = 100) -> list[tuple[Memory, int]]:
         """Memories that links lead to from these ids, either way, with the number of links; nearest first."""
         found = await self._call(lambda: self._core.neighbours(list(ids), steps, limit))
         return [(_memory(parts), step) for parts, step in found]
@@ -279,7 +277,9 @@ def _said(error: native.MemoryIndexError, folder: Path) -> InputError | NotFound
     kind, message = error.args
     if kind == "invalid":
         return InputError(
-            message, code="memory.invalid", hint="All vectors of an index come from one model; they are no zero vectors."
+            message,
+            code="memory.invalid",
+            hint="All vectors of an index come from one model; they are no zero vectors.",
         )
     if kind == "missing":
         return NotFound(
