@@ -16,9 +16,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from blake3 import blake3
-
 from pyagent.errors import InputError, SetupError
+from pyagent.native import Blake3
 from pyagent.sdk._extras import embeddings
 from pyagent.sdk.places import cache_folder, private_folder
 
@@ -90,10 +89,12 @@ def _said(path: Path) -> dict[str, Any]:
 
 
 def _digest(paths: Sequence[Path]) -> str:
-    found = blake3()
+    found = Blake3()
     for path in paths:
-        found.update_mmap(path)
-    return found.hexdigest()[:32]
+        with path.open("rb") as file:
+            while piece := file.read(1 << 20):
+                found.update(piece)
+    return found.hexdigest(16)
 
 
 def _graph(folder: Path) -> Path:
