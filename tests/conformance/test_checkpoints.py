@@ -15,6 +15,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, interrupt
 
+from pyagent.errors import StoreError
 from pyagent.store.checkpoints import StoreSaver, langgraph_saver
 from pyagent.store.sqlite import SqliteStore
 from pyagent.testing.store import new_run
@@ -169,8 +170,9 @@ async def test_objects_are_not_pickled(saver: StoreSaver) -> None:
         pass
 
     config = {"configurable": {"thread_id": "t", "checkpoint_ns": "", "checkpoint_id": "1"}}
-    with pytest.raises(TypeError):
+    with pytest.raises(StoreError, match="Local") as caught:
         await saver.aput_writes(config, [("channel", Local())], "task")
+    assert caught.value.code == "store.type_unknown"
 
 
 async def test_a_deleted_run_takes_its_threads_checkpoints_along(tmp_path: Path) -> None:

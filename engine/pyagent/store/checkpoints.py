@@ -27,12 +27,12 @@ from langgraph.checkpoint.base import (
     get_serializable_checkpoint_metadata,
 )
 from langgraph.checkpoint.serde.base import SerializerProtocol
-from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from pyagent.errors import StoreError
 from pyagent.store import codec
 from pyagent.store.checkpoint_rows import CheckpointDatabase, CheckpointKey, CheckpointRow, CheckpointRows, WriteRow
 from pyagent.store.location import open_checkpoints
+from pyagent.store.typed import TypedSerializer
 
 _chance = random.Random()  # noqa: S311
 """Apart from the module's, so that a program that seeds that one does not get the same versions in two branches."""
@@ -51,12 +51,13 @@ class StoreSaver(BaseCheckpointSaver[str]):
     """LangGraph's checkpointer in PyAgent's store.
 
     A channel's value is kept once for each of its versions. Synchronous methods may be called from any thread; they
-    block while other processes write. Values are serialized without pickle, unless `serde` says otherwise.
+    block while other processes write. Values keep their types, without pickle, and what would not is refused by its
+    name when it is written (`pyagent.store.typed`), unless `serde` says otherwise.
     """
 
     def __init__(self, database: CheckpointDatabase, *, serde: SerializerProtocol | None = None) -> None:
         """`database`: an open one; a store's `langgraph_saver()` gives its own."""
-        super().__init__(serde=serde or JsonPlusSerializer(pickle_fallback=False))
+        super().__init__(serde=serde or TypedSerializer())
         self._database = database
 
     # reading
