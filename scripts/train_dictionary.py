@@ -1,11 +1,11 @@
 """Train the codec's dictionary on what PyAgent's own runs keep, and write it where the codec is built from.
 
-    .venv/bin/python scripts/train_dictionary.py NUMBER [--samples FOLDER]
+    .venv/bin/python scripts/train_dictionary.py NUMBER [--output FILE] [--samples FOLDER]
 
-The runs are those of the example graphs beside the nodes that need no server, the graphs of the benchmark's kind, and
-LangGraph graphs with a checkpointer. Times, identities and durations differ from run to run: they are replaced by
-others that do not, so that the same sources give the same file. A number that is in use is refused: what was packed
-with a dictionary is read with that one for ever.
+The runs are those of the example graphs beside the nodes that need no server, and a LangGraph conversation with a
+checkpointer. Times, identities and durations differ from run to run: they are replaced by others that do not, and
+what still differs between two rounds is left out, so that the same sources give the same file. A number that is in
+use is refused: what was packed with a dictionary is read with that one for ever.
 """
 
 import argparse
@@ -31,6 +31,8 @@ LARGEST_SAMPLE = 32 * 1024
 _ISO = re.compile(rb"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?")
 _STAMP = re.compile(rb"(?<!\d)1[78]\d{14}(?!\d)")
 _SECONDS = re.compile(rb'"(seconds|duration|took)":\d+\.\d+')
+_VERSION = re.compile(rb"\b0000[0-9a-f]{4}\.[0-9a-f]{10}\b")
+_FOLDER = re.compile(rb"/[^\s\"']*/tmp[a-z0-9_]{8}\b")
 _HEX = re.compile(rb"\b[0-9a-f]{32,64}\b")
 _ID = re.compile(rb"\b01[0-9A-HJKMNP-TV-Z]{24}\b|\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 
@@ -68,16 +70,17 @@ async def samples() -> list[bytes]:
         return await commit(self, lease, change)
 
     SqliteStore.commit = keeping
-    with captured() as found:
-        try:
-            await run_examples()
-        finally:
-            SqliteStore.commit = commit
-        await run_langgraph()
+    try:
+        with captured() as found:
+            await run_examples("[!i]*")
+            await run_langgraph()
+        await run_examples("io")  # what goes into one commit depends on the disk's speed there
+    finally:
+        SqliteStore.commit = commit
     return [*found, *singles]
 
 
-async def run_examples() -> None:
+async def run_examples(domains: str) -> None:
     """Every example graph beside a node that needs no server."""
     from pyagent.graph.yaml import load_file
     from pyagent.runtime.engine import Engine
@@ -85,7 +88,7 @@ async def run_examples() -> None:
     from pyagent.store.sqlite import SqliteStore
     from pyagent.testing.node_examples import filled
 
-    for example in sorted((ROOT / "nodes" / "pyagent_nodes").glob("*/examples/*.yaml")):
+    for example in sorted((ROOT / "nodes" / "pyagent_nodes").glob(f"{domains}/examples/*.yaml")):
         said = json.loads(example.with_suffix(".json").read_text())
         if said.get("needs"):
             continue
@@ -149,31 +152,37 @@ async def run_langgraph() -> None:
                 await graph.ainvoke(Command(resume="yes"), config)
 
 
-def settled(payloads: list[bytes]) -> list[bytes]:
-    """The payloads without what differs from run to run, each once, in an order of their own."""
-    chance = random.Random(1)  # noqa: S311
-
-    def iso(match: re.Match[bytes]) -> bytes:
-        return b"2026-%02d-%02dT%02d:%02d:%02d.%06d" % (
-            *(chance.randrange(1, 13), chance.randrange(1, 29), chance.randrange(24), chance.randrange(60)),
-            *(chance.randrange(60), chance.randrange(10**6)),
-        )
-
-    def digits(match: re.Match[bytes]) -> bytes:
-        return b"".join(b"%x" % chance.randrange(16) for _ in match[0])
+def settled(payloads: list[bytes], again: list[bytes]) -> list[bytes]:
+    """The payloads of two rounds without what differs from round to round, each once, in an order of their own."""
 
     def plain(text: bytes) -> bytes:
-        for pattern in (_ISO, _STAMP, _HEX, _ID):
+        text = _FOLDER.sub(b"/tmp/folder", text)
+        for pattern in (_ISO, _STAMP, _VERSION, _HEX, _ID):
             text = pattern.sub(b"0", text)
         return _SECONDS.sub(rb'"\1":0', text)
 
     def replaced(text: bytes) -> bytes:
-        text = _ISO.sub(iso, text)
+        chance = random.Random(plain(text))  # noqa: S311
+
+        def iso(_: re.Match[bytes]) -> bytes:
+            return b"2026-%02d-%02dT%02d:%02d:%02d.%06d" % (
+                *(chance.randrange(1, 13), chance.randrange(1, 29), chance.randrange(24), chance.randrange(60)),
+                *(chance.randrange(60), chance.randrange(10**6)),
+            )
+
+        def digits(match: re.Match[bytes]) -> bytes:
+            return re.sub(rb"[0-9a-zA-Z]", lambda _: b"%x" % chance.randrange(16), match[0])
+
+        text = _ISO.sub(iso, _FOLDER.sub(b"/tmp/folder", text))
         text = _STAMP.sub(lambda _: b"1795%012d" % chance.randrange(10**12), text)
         text = _SECONDS.sub(lambda match: b'"%s":%.6f' % (match[1], chance.random() / 100), text)
-        return _ID.sub(digits, _HEX.sub(digits, text))
+        for pattern in (_VERSION, _HEX, _ID):
+            text = pattern.sub(digits, text)
+        return text
 
-    found = {plain(payload): payload for payload in payloads if 32 <= len(payload) <= LARGEST_SAMPLE}
+    twice = {plain(payload) for payload in again}
+    fitting = (payload for payload in payloads if 32 <= len(payload) <= LARGEST_SAMPLE)
+    found = {key: payload for payload in fitting if (key := plain(payload)) in twice}
     return [replaced(found[key]) for key in sorted(found)]
 
 
@@ -182,14 +191,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("number", type=int, help="the new dictionary's number")
     parser.add_argument("--samples", type=Path, help="also write the samples into this folder")
+    parser.add_argument("--output", type=Path, help="another place than the codec's, to compare")
     asked = parser.parse_args()
-    target = DICTIONARIES / f"{asked.number}.zdict"
+    target = asked.output or DICTIONARIES / f"{asked.number}.zdict"
     if target.exists():
         print(f"{target} is there already: give the new dictionary a new number.", file=sys.stderr)
         return 1
     import zstandard
 
-    found = settled(asyncio.run(samples()))
+    found = settled(asyncio.run(samples()), asyncio.run(samples()))
     if asked.samples:
         asked.samples.mkdir(parents=True, exist_ok=True)
         for number, sample in enumerate(found):

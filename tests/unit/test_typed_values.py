@@ -31,6 +31,7 @@ from langchain_core.documents import Document
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.graph import END, START, StateGraph
+from langgraph.store.base import Item
 from langgraph.types import Command, Interrupt, Overwrite, Send, TimeoutPolicy, interrupt
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
 
@@ -132,6 +133,7 @@ class Outer:
         ONE = 1
 
 
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
 VALUES: dict[str, Any] = {
     "plain": {"a": [1, 2.5, "x", None, True, b"bytes", -(2**63), 2**64 - 1]},
     "large numbers": [2**70, -(2**100), 10**300],
@@ -182,6 +184,7 @@ VALUES: dict[str, Any] = {
         Send("node", 1, timeout=TimeoutPolicy(run_timeout=5)),
         Command(goto="a", update={"x": (1,)}, resume={"i": 1}),
         Overwrite([1]),
+        Item(value={"a": 1}, key="k", namespace=("n",), created_at=NOW, updated_at=NOW),
     ],
     "containers": [deque([1, (2,)], maxlen=5), OrderedDict(b=1, a=2), Counter("aab"), defaultdict(list, a=[1])],
     "subclasses": [Marked("text"), Named(a=(1,))],

@@ -350,12 +350,26 @@ class StoreSaver(BaseCheckpointSaver[str]):
         return self._unpack(checkpoint)["channel_versions"]
 
     def _pack(self, value: object) -> bytes:
-        kind, data = self.serde.dumps_typed(value)
-        return codec.encode(kind.encode() + b"\x00" + data)
+        return packed_value(self.serde, value)
 
     def _unpack(self, stored: bytes) -> Any:
-        kind, _, data = codec.decode(stored).partition(b"\x00")
-        return self.serde.loads_typed((kind.decode(), data))
+        return unpacked_value(self.serde, stored)
+
+
+def packed_value(serde: SerializerProtocol, value: object) -> bytes:
+    """A value as it is stored: kind, a zero byte and what the serializer gives, in the codec's envelope."""
+    return codec.encode(_flat(serde, value))
+
+
+def unpacked_value(serde: SerializerProtocol, stored: bytes) -> Any:
+    """What `packed_value` was given."""
+    kind, _, data = codec.decode(stored).partition(b"\x00")
+    return serde.loads_typed((kind.decode(), data))
+
+
+def _flat(serde: SerializerProtocol, value: object) -> bytes:
+    kind, data = serde.dumps_typed(value)
+    return kind.encode() + b"\x00" + data
 
 
 def _check_known(checkpoint: Mapping[str, Any], key: CheckpointKey) -> None:

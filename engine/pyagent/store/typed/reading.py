@@ -208,6 +208,8 @@ def _read_path(value: Any) -> pathlib.PurePath:
         return _PATHS[f"Pure{name}"](text)
 
 
+_STRICT = JsonPlusSerializer(pickle_fallback=False, allowed_msgpack_modules=None)
+"""Makes objects of the few types alone that LangGraph says are safe."""
 _READERS: dict[int, Callable[[Any], Any]] = {
     codes.TUPLE: tuple,
     codes.SET: set,
@@ -238,5 +240,5 @@ _READERS: dict[int, Callable[[Any], Any]] = {
     codes.SCALAR: _read_scalar,
     codes.PAIRS: lambda value: {key: one for key, one in value},  # noqa: C416 - the keys may be lists' tuples
     codes.TEXT: lambda value: value.decode("utf-8", "surrogatepass"),
-    codes.LANGGRAPH: lambda value: JsonPlusSerializer(pickle_fallback=False).loads_typed((value[0], value[1])),
+    codes.LANGGRAPH: lambda value: _STRICT.loads_typed((value[0], value[1])),
 }

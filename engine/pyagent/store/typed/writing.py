@@ -209,9 +209,14 @@ def _send(value: Any) -> tuple[int, Any]:
 
 
 def _langgraph(value: Any) -> tuple[int, Any]:
-    kind, content = JsonPlusSerializer(pickle_fallback=False).dumps_typed(value)
+    """A type of LangGraph's that we know nothing of: written as LangGraph does, if it comes back."""
+    kind, content = _STRICT.dumps_typed(value)
+    if type(_STRICT.loads_typed((kind, content))) is not type(value):
+        raise codes.refused(codes.name_of(type(value)), "LangGraph itself would not read it again")
     return codes.LANGGRAPH, [kind, content]
 
+
+_STRICT = JsonPlusSerializer(pickle_fallback=False, allowed_msgpack_modules=None)
 
 _PACKERS: dict[type[Any], Callable[[Any], tuple[Any, Any]]] = {
     tuple: lambda value: (codes.TUPLE, list(value)),
@@ -275,7 +280,7 @@ def _find_packer(value: Any, kind: Any) -> Callable[[Any], tuple[Any, Any]]:
             return _PACKERS[base]
     if isinstance(value, BaseException):
         return lambda error: (repr(error), _AS_IS)  # as LangGraph keeps it
-    if kind.__module__.startswith(("langgraph.", "langchain_core.")) or "pydantic.v1" in repr(kind.__mro__):
+    if kind.__module__.startswith(("langgraph.", "langchain_core.")):
         return _langgraph
     raise codes.refused(name, "nothing is known of how to write it")
 
