@@ -6,6 +6,7 @@
 mod codec;
 mod expressions;
 mod index;
+mod metrics;
 mod vault;
 
 use pyo3::prelude::*;
@@ -21,6 +22,11 @@ mod _native {
     use crate::expressions::{Engine, ScriptError, analyse, parse_template, plain_path, walk};
     #[pymodule_export]
     use crate::index::{MemoryIndex, MemoryIndexError, text_terms};
+    #[pymodule_export]
+    use crate::metrics::{
+        Amount, Amounts, Counter, Counters, Histogram, Histograms, Level, Levels, MetricRegistry, MetricSnapshot,
+        metric_bounds,
+    };
     #[pymodule_export]
     use crate::vault::{Vault, VaultError, attenuate_token, is_signed, seal_to};
 }
