@@ -384,7 +384,7 @@ class Engine(Requests):
         state = RunState(program, versions.loaded)
         for entry in entries:
             state.apply(entry)
-        store = await observed(self.store, self.observers, run, lease, state, entries)
+        store = await observed(self.store, self.observers, run, lease, state, entries, self._trace)
         live = self._live(run, state, StoreJournal(store, lease, len(entries)), pinned, versions)
         means = Driven(
             store=self.store,

@@ -7,7 +7,7 @@ journal commits to the store itself, and nothing of this is called.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Protocol, cast
@@ -15,6 +15,7 @@ from typing import Any, Protocol, cast
 from pyagent.runtime.log import Entry, StepKey, decode
 from pyagent.runtime.program import Program
 from pyagent.runtime.state import RunState
+from pyagent.runtime.trace import NO_TRACE, RunTrace
 from pyagent.store.base import Commit, Lease, Run, StepRecord, Store
 
 _ELEMENT = re.compile(r"\[\d+\]")
@@ -73,6 +74,7 @@ class Driving:
     run: Run
     lease: Lease
     types: NodeTypes
+    trace: RunTrace = NO_TRACE
     steps: Sequence[StepRecord] = ()
     """How its steps stood, for observers with `wants_steps`."""
 
@@ -127,14 +129,20 @@ class ObservedStore:
 
 
 async def observed(
-    store: Store, observers: Sequence[Observer], run: Run, lease: Lease, state: RunState, entries: Iterable[Entry]
+    store: Store,
+    observers: Sequence[Observer],
+    run: Run,
+    lease: Lease,
+    state: RunState,
+    entries: Iterable[Entry],
+    trace: Callable[[Run], RunTrace],
 ) -> Store:
     """The store for the journal of a run that is taken up; the same where nobody watches. Raises `StoreError`."""
     if not observers:
         return store
     types = NodeTypes(state, entries)
     steps = await store.steps(run.id) if any(observer.wants_steps for observer in observers) else ()
-    driving = Driving(run=run, lease=lease, types=types, steps=steps)
+    driving = Driving(run=run, lease=lease, types=types, trace=trace(run), steps=steps)
     return cast(Store, ObservedStore(store, types, [observer.driving(driving) for observer in observers]))
 
 

@@ -89,7 +89,7 @@ def create_app(context: ServerContext, *, hosts: Collection[str] = ()) -> ASGIAp
         port=context.port,
         hosts=hosts,
         limits=context.limits,
-        count=context.request_metrics.count,
+        count=context.metrics.count,
     )
 
     @app.get("/", include_in_schema=False)

@@ -7,18 +7,14 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
 
 from fastapi import Request
 
 from pyagent.runtime.engine import Engine
-from pyagent.runtime.metrics import RunMetrics
 from pyagent.server.limits import Limits
+from pyagent.server.measures import ServerMetrics
 from pyagent.server.security import Keys
 from pyagent.server.texts import GivenTexts
-
-if TYPE_CHECKING:
-    from pyagent.server.metrics import RequestMetrics
 
 
 class Streams:
@@ -81,18 +77,14 @@ class ServerContext:
     saving: asyncio.Lock = field(default_factory=asyncio.Lock)
     """One graph is saved at a time: others' saves are merged instead of tried again and again."""
     limits: Limits = field(default_factory=Limits)
-    run_metrics: RunMetrics = field(default_factory=RunMetrics)
-    request_metrics: RequestMetrics = field(default_factory=lambda: _request_metrics())
+    metrics: ServerMetrics = field(init=False)
     working: asyncio.Task[None] | None = None
     """What executes runs here; None for a server that only shows them."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set before the server stops: streams end, so that their readers come back to the next one."""
 
-
-def _request_metrics() -> RequestMetrics:
-    from pyagent.server.metrics import RequestMetrics  # its route needs this module
-
-    return RequestMetrics()
+    def __post_init__(self) -> None:
+        self.metrics = ServerMetrics(self.engine, self.streams)
 
 
 def context_of(request: Request) -> ServerContext:

@@ -110,7 +110,7 @@ async def serving(
     keys = Keys(token)
     bound = listen(host, port)
     context = ServerContext(engine=engine, keys=keys, port=bound.getsockname()[1])
-    engine.observers.append(context.run_metrics)
+    engine.observers.append(context.metrics.runs)
     application = create_app(context, hosts=(host,))
     config = uvicorn.Config(
         application,
@@ -133,7 +133,7 @@ async def serving(
         yield PageServer(context, host)
     finally:
         context.stopping.set()
-        engine.observers.remove(context.run_metrics)
+        engine.observers.remove(context.metrics.runs)
         # New connections go to the next server; those there are get their answers, and streams their last word.
         for listening in server.servers:
             listening.close()
