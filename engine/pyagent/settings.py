@@ -213,8 +213,29 @@ OTEL_TRACES_ENDPOINT = Setting(
     kind="text",
     description="The same for spans alone, with its path",
 )
+OTEL_METRICS_EXPORTER = Setting(
+    name="OTEL_METRICS_EXPORTER",
+    kind="text",
+    description="Where a server and a worker send their metrics, as `OTEL_TRACES_EXPORTER` says it of spans",
+    told_default="`otlp` where an endpoint is set, else `none`",
+)
+OTEL_METRICS_ENDPOINT = Setting(
+    name="OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
+    kind="text",
+    description="The collector's address for metrics alone, with its path",
+)
+OTEL_METRIC_INTERVAL = Setting(
+    name="OTEL_METRIC_EXPORT_INTERVAL",
+    kind="number",
+    default="60000",
+    description="Milliseconds from one sending of metrics to the next",
+)
 OTEL_DISABLED = Setting(
-    name="OTEL_SDK_DISABLED", kind="choice", default="false", choices=("true", "false"), description="`true`: no spans"
+    name="OTEL_SDK_DISABLED",
+    kind="choice",
+    default="false",
+    choices=("true", "false"),
+    description="`true`: no spans, and no metrics are sent",
 )
 DEBUG = Setting(name="PYAGENT_DEBUG", kind="flag", default="0", description="Whether errors come with a traceback")
 
@@ -241,6 +262,9 @@ SETTINGS: tuple[Setting, ...] = (
     OTEL_EXPORTER,
     OTEL_ENDPOINT,
     OTEL_TRACES_ENDPOINT,
+    OTEL_METRICS_EXPORTER,
+    OTEL_METRICS_ENDPOINT,
+    OTEL_METRIC_INTERVAL,
     OTEL_DISABLED,
     DEBUG,
 )

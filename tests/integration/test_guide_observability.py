@@ -25,8 +25,8 @@ async def test_the_guide_names_every_metric_that_a_server_shows_and_no_other(tmp
         f"{family.name}_total" if family.type == "counter" else family.name
         for family in text_string_to_metric_families(text)
     }
-    rows = [line for line in GUIDE.splitlines() if line.startswith("| `pyagent_")]
-    told = {name for row in rows for name in re.findall(r"`(pyagent_[a-z_]+)`", row.split("|")[1])}
+    rows = [line for line in GUIDE.splitlines() if re.match(r"\| `(pyagent|process)_", line)]
+    told = {name for row in rows for name in re.findall(r"`([a-z_]+)`", row.split("|")[1])}
     assert told == shown
 
 

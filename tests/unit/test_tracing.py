@@ -16,9 +16,11 @@ from opentelemetry.trace.status import StatusCode
 from engine_lab import SPLIT, Lab, graph, numbers, opened
 from pyagent.errors import NodeError
 from pyagent.runtime.engine import Engine
+from pyagent.runtime.telemetry import exporter_wanted
 from pyagent.runtime.trace import read_labels, span_of
-from pyagent.runtime.tracing import Tracer, exporter_wanted, tracer_from_environment
+from pyagent.runtime.tracing import Tracer, tracer_from_environment
 from pyagent.sdk import Context, Items
+from pyagent.settings import OTEL_EXPORTER, OTEL_TRACES_ENDPOINT
 from pyagent.store.base import Run
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -221,7 +223,7 @@ def test_traces_are_switched_on_by_the_variables_of_opentelemetry(
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    assert exporter_wanted() == wanted
+    assert exporter_wanted(OTEL_EXPORTER, OTEL_TRACES_ENDPOINT) == wanted
     assert (tracer_from_environment() is not None) == bool(wanted)
 
 

@@ -13,6 +13,7 @@ from pyagent.cli.output import print_json_line
 from pyagent.cli.session import open_engine
 from pyagent.cli.text import escape
 from pyagent.cli.watch import with_signals
+from pyagent.runtime.worker_metrics import measured
 
 _PROMISE = "Handing the runs over; each can be resumed."
 
@@ -25,7 +26,7 @@ async def work(*, limit: int, as_json: bool) -> Exit:
     interrupted = asyncio.Event()
 
     async def worked() -> Exit:
-        async with open_engine() as engine:
+        async with open_engine() as engine, measured(engine):
             if as_json:
                 print_json_line({"worker": engine.peer, "limit": limit})
             else:

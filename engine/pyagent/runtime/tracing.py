@@ -15,8 +15,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pyagent.runtime.observe import Driving, owner_of
+from pyagent.runtime.telemetry import exporter_wanted, load_exporter, resource
 from pyagent.runtime.trace import RunTrace, TraceContext, span_of, trace_of
-from pyagent.settings import OTEL_DISABLED, OTEL_ENDPOINT, OTEL_EXPORTER, OTEL_TRACES_ENDPOINT
+from pyagent.settings import OTEL_EXPORTER, OTEL_TRACES_ENDPOINT
 from pyagent.store.base import Commit, NewEvent, Run
 
 if TYPE_CHECKING:
@@ -31,19 +32,9 @@ _ENDED = {"step.completed": "completed", "step.failed": "failed", "step.cancelle
 _RUN_ENDED = {"run.completed": "completed", "run.failed": "failed", "run.cancelled": "cancelled"}
 
 
-def exporter_wanted() -> str:
-    """The name of the exporter that the environment asks for; empty where it asks for none."""
-    if OTEL_DISABLED.text().lower() == "true":
-        return ""
-    given = OTEL_EXPORTER.text().split(",")[0].strip().lower()
-    if given:
-        return "" if given == "none" else given
-    return "otlp" if OTEL_ENDPOINT.given() or OTEL_TRACES_ENDPOINT.given() else ""
-
-
 def tracer_from_environment() -> Tracer | None:
     """A tracer, where the variables of OpenTelemetry ask for traces; nothing is imported before a run is traced."""
-    name = exporter_wanted()
+    name = exporter_wanted(OTEL_EXPORTER, OTEL_TRACES_ENDPOINT)
     return Tracer(name) if name else None
 
 
@@ -121,20 +112,12 @@ class Tracer:
         if self._provider is not None or self._missing:
             return not self._missing
         try:
-            from opentelemetry.sdk.resources import Resource
             from opentelemetry.sdk.trace import TracerProvider
             from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-            from pyagent import __version__
-
-            # What OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES say goes before this.
-            named = Resource.create({"service.name": "pyagent", "service.version": __version__})
-            told = Resource.create({})
-            if not str(told.attributes.get("service.name", "")).startswith("unknown_service"):
-                named = named.merge(told)
-            self._provider = TracerProvider(resource=named, shutdown_on_exit=False)
+            self._provider = TracerProvider(resource=resource(), shutdown_on_exit=False)
             if self._processor is None:
-                self._processor = BatchSpanProcessor(_exporter(self._exporter))
+                self._processor = BatchSpanProcessor(load_exporter("traces", self._exporter))
         except (ImportError, ValueError) as error:
             self._missing = True
             logger.warning(
@@ -303,20 +286,8 @@ def _span_context(trace: RunTrace, span_id: str) -> SpanContext:
     )
 
 
-def _exporter(name: str) -> Any:
-    """The exporter with this name. Raises `ImportError`, and `ValueError` where there is none of the name."""
-    from importlib.metadata import entry_points
-
-    # OTLP over HTTP, which needs no compiled parts, unless somebody has asked for the other.
-    wanted = {"otlp": "otlp_proto_http"}.get(name, name)
-    found = entry_points(group="opentelemetry_traces_exporter", name=wanted)
-    if not found:
-        raise ValueError(f"no exporter of traces is named {name!r}")
-    return next(iter(found)).load()()
-
-
 def _nanoseconds(at: datetime) -> int:
     return (at - _EPOCH) // timedelta(microseconds=1) * 1000
 
 
-__all__ = ["Tracer", "exporter_wanted", "tracer_from_environment"]
+__all__ = ["Tracer", "tracer_from_environment"]

@@ -14,6 +14,7 @@ import uvicorn
 
 from pyagent.errors import PyAgentError, SetupError
 from pyagent.runtime.engine import Engine
+from pyagent.runtime.metric_export import exporting
 from pyagent.runtime.retention import keep_forgetting, retention_from_environment
 from pyagent.runtime.triggers import TriggerHost
 from pyagent.server import PORT
@@ -129,18 +130,19 @@ async def serving(
     worker = context.working = asyncio.create_task(_work(engine)) if work else None
     triggers = asyncio.create_task(_host_triggers(engine)) if work else None
     forgetting = asyncio.create_task(keep_forgetting(engine.store, retention)) if work else None
-    try:
-        yield PageServer(context, host)
-    finally:
-        context.stopping.set()
-        engine.observers.remove(context.metrics.runs)
-        # New connections go to the next server; those there are get their answers, and streams their last word.
-        for listening in server.servers:
-            listening.close()
-        await asyncio.gather(_handed_over(forgetting, triggers, worker), context.streams.closed(_PARTING))
-        server.should_exit = True
-        await asyncio.gather(task, return_exceptions=True)
-        bound.close()
+    async with exporting(context.metrics.snapshot):
+        try:
+            yield PageServer(context, host)
+        finally:
+            context.stopping.set()
+            engine.observers.remove(context.metrics.runs)
+            # New connections go to the next server; those there are get their answers, and streams their last word.
+            for listening in server.servers:
+                listening.close()
+            await asyncio.gather(_handed_over(forgetting, triggers, worker), context.streams.closed(_PARTING))
+            server.should_exit = True
+            await asyncio.gather(task, return_exceptions=True)
+            bound.close()
 
 
 async def _handed_over(*background: asyncio.Task[None] | None) -> None:
