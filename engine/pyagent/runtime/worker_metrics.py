@@ -28,6 +28,7 @@ async def measured(engine: Engine) -> AsyncGenerator[None]:
     machine = MachineMetrics(registry)
 
     async def look() -> MetricSnapshot:
+        runs.settle()
         await machine.look()
         return registry.snapshot()
 

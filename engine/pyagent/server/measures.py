@@ -58,6 +58,7 @@ class ServerMetrics:
 
     async def snapshot(self) -> MetricSnapshot:
         """What all of them are now. Raises `StoreError`."""
+        self.runs.settle()
         store = self._engine.store
         last = await store.last_cursor()
         alive = await store.count_alive()
