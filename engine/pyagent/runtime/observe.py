@@ -41,8 +41,8 @@ class NodeTypes:
 
     def of(self, step: str) -> str:
         """The name of the step's node type, `domain.name`; empty for a step that the run has not got."""
-        if (name := self._names.get(step)) is not None:
-            return name
+        if (found := self._state.program.nodes.get(step)) is not None:
+            return found.type.name
         if "/" not in step:
             return _type_of(self._state.program, step.partition("@")[0])
         frame, _, own = step.rpartition("/")
