@@ -85,6 +85,22 @@ STORE = Setting(
     "`bolt`, `+s` for TLS); the password is never shown",
     told_default="`pyagent/pyagent.db` in the user's data folder (`XDG_DATA_HOME`)",
 )
+BLOBS = Setting(
+    name="PYAGENT_BLOBS",
+    kind="text",
+    description="Where new large payloads are kept, of 64 KiB and more: a path, `file:///absolute/path`, or "
+    "`s3://bucket/prefix` (needs `pyagent[s3]`). Those that are kept stay where they are",
+    told_default="with a SQLite store in files beside it, with Neo4j in the database",
+)
+AWS = Setting(
+    name="AWS_",
+    kind="text",
+    family=True,
+    secret=True,
+    description="How `s3://` is reached, by the usual names, read by obstore: `AWS_ACCESS_KEY_ID`, "
+    "`AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_REGION`, `AWS_ENDPOINT_URL` (a server of your own), "
+    "`AWS_ALLOW_HTTP` (`true`: also without TLS), and those of roles and containers",
+)
 GRAPHS = Setting(
     name="PYAGENT_GRAPHS",
     kind="paths",
@@ -241,6 +257,8 @@ DEBUG = Setting(name="PYAGENT_DEBUG", kind="flag", default="0", description="Whe
 
 SETTINGS: tuple[Setting, ...] = (
     STORE,
+    BLOBS,
+    AWS,
     GRAPHS,
     NODES,
     WORK,
