@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Generator, Iterator, Sequence
 from datetime import timedelta
 from tempfile import SpooledTemporaryFile
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from urllib.parse import urlsplit
 
 from pyagent.settings import AWS, shown_address
@@ -122,7 +122,8 @@ class ObjectPlace:
         import obstore
 
         with self._translated():
-            for page in obstore.list(self._store):
+            listed = cast("Any", obstore).list(self._store)  # its own annotations leave pages of another kind untyped
+            for page in listed:
                 for found in page:
                     yield found["path"].rpartition("/")[2], found["last_modified"].timestamp()
 

@@ -33,16 +33,20 @@ from pyagent.store.files import private_folder
 logger = logging.getLogger(__name__)
 
 GRACE = 24 * 3600.0
-"""Seconds after which an upload that nothing refers to is an orphan. A commit takes no upload that is older than half of
-that, so that clocks may differ by hours."""
+"""Seconds after which an upload that nothing refers to is an orphan. A commit takes no upload that is older than half
+of that, so that clocks may differ by hours."""
 SWEEP_PAUSE = 3600.0
 """Seconds between two looks for orphans by one process: each lists all that there is."""
 PAGE = 1000
+_SHOWN = 20
+"""Faults of one place that are told one by one."""
 _CHANCE = 12
 NAME_LENGTH = DIGEST_LENGTH + 1 + _CHANCE
 LOCATION_TAIL = NAME_LENGTH + 4
 """Letters of a location behind the address of its place: `/ab/` and the name."""
-_HINT = "PYAGENT_BLOBS takes a path, file:///absolute/path or s3://bucket/prefix; credentials come from AWS_… variables."
+_HINT = (
+    "PYAGENT_BLOBS takes a path, file:///absolute/path or s3://bucket/prefix; credentials come from AWS_… variables."
+)
 
 
 class BlobsUnavailable(StoreUnavailable):
@@ -159,13 +163,11 @@ class OutsideBlobs:
             self._places[address] = open_place(address)
         return self._places[address]
 
-    def new_folder(self) -> str:
-        """A name for the folder of a database that has none yet."""
-        return uuid.uuid4().hex
-
-    async def make(self, address: str) -> None:
-        """Prepare a place that is new."""
-        await asyncio.to_thread(self.at(address).make)
+    async def new_folder(self) -> str:
+        """The name of a folder for a database that has none yet, which is made."""
+        name = uuid.uuid4().hex
+        await asyncio.to_thread(self.at(f"{self.base}/{name}").make)
+        return name
 
     async def put(self, address: str, content: bytes | Path) -> Upload:
         """Keep a content; when this returns it is durable. Raises `BlobsUnavailable`, `OSError` for the file."""
@@ -217,7 +219,7 @@ class OutsideBlobs:
                 continue
             place, end = self.at(address), time.time() - self.grace
             found = (f"{address}/{name[:2]}/{name}" for name, came in place.kept() if came < end)
-            while page := await asyncio.to_thread(lambda found=found: list(islice(found, PAGE))):
+            while page := await asyncio.to_thread(_page, found):
                 kept = await known(page)
                 orphans = [split(location)[1] for location in page if location not in kept]
                 await asyncio.to_thread(place.remove, orphans)
@@ -226,8 +228,8 @@ class OutsideBlobs:
             self._swept[address] = time.monotonic()
         return removed
 
-    async def faults(self, locations: Iterable[str], most: int) -> list[str]:
-        """What is not where the database says, at most so many sentences for each place."""
+    async def faults(self, locations: Iterable[str]) -> list[str]:
+        """What is not where the database says, a sentence each."""
         by_place: dict[str, set[str]] = {}
         for address, name in map(split, locations):
             by_place.setdefault(address, set()).add(name)
@@ -238,10 +240,14 @@ class OutsideBlobs:
             except StoreError as error:
                 found.append(f"The {len(names)} blobs at {address} cannot be looked at: {error.message}")
                 continue
-            found += [f"Blob {name[:DIGEST_LENGTH]} is gone from {address}." for name in missing[:most]]
-            if len(missing) > most:
-                found.append(f"{len(missing) - most} more blobs are gone from {address}.")
+            found += [f"Blob {name[:DIGEST_LENGTH]} is gone from {address}." for name in missing[:_SHOWN]]
+            if len(missing) > _SHOWN:
+                found.append(f"{len(missing) - _SHOWN} more blobs are gone from {address}.")
         return found
+
+
+def _page(locations: Iterator[str]) -> list[str]:
+    return list(islice(locations, PAGE))
 
 
 def _missing(place: BlobPlace, names: set[str]) -> list[str]:
@@ -251,6 +257,11 @@ def _missing(place: BlobPlace, names: set[str]) -> list[str]:
 def split(location: str) -> tuple[str, str]:
     """A location's place and name."""
     return location[:-LOCATION_TAIL], location[-NAME_LENGTH:]
+
+
+def digest_in(location: str) -> str:
+    """The digest of what lies at a location."""
+    return split(location)[1][:DIGEST_LENGTH]
 
 
 def open_place(address: str) -> BlobPlace:
@@ -333,6 +344,3 @@ class FolderPlace:
                 f"The folder {self._root} of blobs cannot be used: {error.strerror or error}.",
                 hint="See whether its disk is mounted, and whether your user may write there.",
             ) from error
-
-
-

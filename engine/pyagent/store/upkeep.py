@@ -11,6 +11,18 @@ if TYPE_CHECKING:
     from pyagent.store.base import Message, Run, RunStatus
 
 
+IN_DATABASE = "the database"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BlobsAt:
+    """How much a place has of a store's blobs."""
+
+    blobs: int
+    bytes: int
+    """Of their contents, before compression."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoreStats:
     """How much a store holds."""
@@ -27,8 +39,10 @@ class StoreStats:
     blobs: int = 0
     blob_bytes: int = 0
     """Bytes of their contents, before compression."""
+    blobs_at: Mapping[str, BlobsAt] = field(default_factory=dict[str, BlobsAt])
+    """Where these are: `IN_DATABASE`, a folder, or the address of a place outside (`PYAGENT_BLOBS`)."""
     bytes: int | None = None
-    """What the store takes on the disk; None where it cannot be known from here."""
+    """What the store takes on the disk, without what lies outside; None where it cannot be known from here."""
     bytes_exact: bool = True
     """False: `bytes` is reckoned from what is kept, without the log of the database's transactions."""
     oldest: datetime | None = None

@@ -23,6 +23,7 @@ from pyagent.store.base import (
 from pyagent.store.blobs import check_digest
 from pyagent.store.neo4j import leases, lineage, payloads, runs, streams
 from pyagent.store.neo4j.connection import do, row, rows
+from pyagent.store.neo4j.payloads import Uploads
 from pyagent.store.neo4j.values import lost, step_values
 
 if TYPE_CHECKING:
@@ -164,8 +165,11 @@ RETURN e.seq AS seq, e.kind AS kind, e.step AS step, e.body AS body ORDER BY e.s
 """
 
 
-async def apply(to: AsyncManagedTransaction, lease: Lease, commit: Commit, identity: str) -> int | None:
-    """Apply all of it; any error rolls the whole transaction back. `identity` tells this commit from all others: one
+async def apply(
+    to: AsyncManagedTransaction, lease: Lease, commit: Commit, identity: str, uploads: Uploads | None
+) -> int | None:
+    """Apply all of it; any error rolls the whole transaction back. `uploads`: large blobs that lie outside; None if
+    new ones are kept in the database. `identity` tells this commit from all others: one
     that has landed before its connection broke is not applied again. The cursor before the events that it has given
     to followers; None if it has none, or nobody knows any more."""
     given = parameters(lease, commit, identity)
@@ -179,11 +183,11 @@ async def apply(to: AsyncManagedTransaction, lease: Lease, commit: Commit, ident
         await _consume(to, lease.run_id, commit.consumed)
         for digest, data in sorted(dict(commit.blobs).items()):
             check_digest(digest, data)
-            await payloads.keep(to, lease.run_id, digest, data)
+            await payloads.put(to, lease.run_id, digest, data, uploads)
         for digest in sorted(set(commit.refers)):
             await payloads.refer(to, lease.run_id, digest)
         if commit.successor is not None:
-            await _succeed(to, lease.run_id, commit.successor, identity)
+            await _succeed(to, lease.run_id, commit.successor, identity, uploads)
     applied = await row(to, query(given), **given)
     if applied is not None and _may_queue(commit):
         await leases.join(to, lease.run_id)
@@ -277,22 +281,29 @@ def _values(commit: Commit) -> dict[str, Any]:
 
 
 async def create(
-    to: AsyncManagedTransaction, run: NewRun, events: Sequence[NewEvent], first: Commit | None, identity: str
+    to: AsyncManagedTransaction,
+    run: NewRun,
+    events: Sequence[NewEvent],
+    first: Commit | None,
+    identity: str,
+    uploads: Uploads | None,
 ) -> Run:
     """Create a run, with its first commit, or answer by the start key's policy."""
-    created = await _create(to, run, first, identity)
+    created = await _create(to, run, first, identity, uploads)
     if created.id != run.id:
         return created
     await _tell(to, run.id, first, events)
     return await runs.get(to, run.id)
 
 
-async def _create(to: AsyncManagedTransaction, run: NewRun, first: Commit | None, identity: str) -> Run:
+async def _create(
+    to: AsyncManagedTransaction, run: NewRun, first: Commit | None, identity: str, uploads: Uploads | None
+) -> Run:
     """All of it but the events: the lock of their counter comes last."""
     created = await runs.create(to, run)
     if created.id == run.id and first is not None:
         lease = await leases.claim(to, run.id, run.actor, _INSTANT, in_turn=False)
-        await apply(to, lease, replace(first, release=True, events=()), identity)
+        await apply(to, lease, replace(first, release=True, events=()), identity, uploads)
     return created
 
 
@@ -300,10 +311,12 @@ async def _tell(to: AsyncManagedTransaction, run_id: str, first: Commit | None, 
     await streams.append_events(to, run_id, [*(first.events if first is not None else ()), *events])
 
 
-async def _succeed(to: AsyncManagedTransaction, run_id: str, successor: Successor, identity: str) -> None:
+async def _succeed(
+    to: AsyncManagedTransaction, run_id: str, successor: Successor, identity: str, uploads: Uploads | None
+) -> None:
     """Put the successor in the run's place; its events follow those of the commit."""
     run = replace(successor.run, key=None, continues=run_id)
-    await _create(to, run, successor.first, identity)
+    await _create(to, run, successor.first, identity, uploads)
     await do(to, _TAKE_OVER, old=run_id, new=run.id, separator=runs.SEPARATOR)
 
 

@@ -1,23 +1,29 @@
-"""Blobs and who refers to them, in Neo4j: small ones on their node, others in chunks that are read one by one."""
+"""Blobs and who refers to them, in Neo4j: small ones on their node, others in chunks that are read one by one, or
+outside."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, BinaryIO
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from pyagent.store import codec
 from pyagent.store.blobs import CHUNK, FILE_THRESHOLD, check_digest
 from pyagent.store.neo4j.connection import Connection, do, row, rows
 from pyagent.store.neo4j.values import no_blob
+from pyagent.store.outside import Upload
 
 if TYPE_CHECKING:
     from neo4j import AsyncManagedTransaction, ManagedTransaction
 
+Uploads = Mapping[str, Upload]
+"""By digest, those of a transaction's large blobs that were not kept yet."""
+
 _KEEP = """
 MERGE (b:Blob {digest: $digest})
-ON CREATE SET b.size = $size, b.data = $data, b.created_at = datetime.realtime()
+ON CREATE SET b.size = $size, b.data = $data, b.location = $location, b.created_at = datetime.realtime()
 SET b.locked = true
+RETURN b.location AS location
 """
 _KEEP_CHUNK = """
 MERGE (c:Chunk {digest: $digest, number: $number})
@@ -30,6 +36,7 @@ MATCH (c:Chunk) WHERE c.digest = $digest AND c.number >= 0
 MERGE (b)-[:HAS_CHUNK]->(c)
 RETURN count(c) AS chunks
 """
+_LOOK = "MATCH (b:Blob {digest: $digest}) RETURN b.size AS size, b.data AS data, b.location AS location"
 _REFER = """
 MATCH (b:Blob {digest: $digest})
 SET b.locked = true
@@ -41,9 +48,10 @@ RETURN b.digest AS digest
 _FORGET = """
 MATCH (b:Blob {digest: $digest})
 SET b.locked = true
-WITH b WHERE NOT EXISTS { (b)<-[:REFERS_TO]-() }
+WITH b, b.location AS location WHERE NOT EXISTS { (b)<-[:REFERS_TO]-() }
 OPTIONAL MATCH (b)-[:HAS_CHUNK]->(c:Chunk)
 DETACH DELETE c, b
+RETURN DISTINCT location
 """
 _SWEEP = """
 MATCH (c:Chunk) WHERE c.at < datetime.realtime() - duration({hours: 1}) AND NOT EXISTS { (c)<-[:HAS_CHUNK]-() }
@@ -53,14 +61,34 @@ RETURN count(*) AS gone
 """
 
 
+async def put(to: AsyncManagedTransaction, run_id: str, digest: str, data: bytes, uploads: Uploads | None) -> None:
+    """Keep a blob that the run refers to from now on, a large one outside if there are to be uploads. Raises `Gone`,
+    and `NotFound` for an unknown run."""
+    if uploads is not None and len(data) >= FILE_THRESHOLD:
+        await keep_outside(to, run_id, digest, uploads.get(digest))
+    else:
+        await keep(to, run_id, digest, data)
+
+
 async def keep(to: AsyncManagedTransaction, run_id: str, digest: str, data: bytes) -> None:
-    """Keep a blob that the run refers to from now on. Raises `NotFound` for an unknown run."""
+    """Keep a blob in the database, that the run refers to from now on. Raises `NotFound` for an unknown run."""
     small = len(data) < FILE_THRESHOLD
-    await do(to, _KEEP, digest=digest, size=len(data), data=codec.encode(data) if small else None)
-    if not small:
+    stored = codec.encode(data) if small else None
+    found = await row(to, _KEEP, digest=digest, size=len(data), data=stored, location=None)
+    if not small and found is not None and found["location"] is None:
         for number in range(0, (len(data) + CHUNK - 1) // CHUNK):
             await keep_chunk(to, digest, number, data[number * CHUNK : (number + 1) * CHUNK])
         await do(to, _JOIN_CHUNKS, digest=digest)
+    await refer(to, run_id, digest)
+
+
+async def keep_outside(to: AsyncManagedTransaction, run_id: str, digest: str, upload: Upload | None) -> None:
+    """Keep a blob that lies outside, that the run refers to from now on. Raises `Gone` if it is not kept already, and
+    no upload is there that it could be made of; and `NotFound` for an unknown run."""
+    if upload is not None and upload.is_fresh:
+        await do(to, _KEEP, digest=digest, size=upload.size, data=None, location=upload.location)
+    elif await row(to, "MATCH (b:Blob {digest: $digest}) SET b.locked = true RETURN 1", digest=digest) is None:
+        raise Gone(digest)
     await refer(to, run_id, digest)
 
 
@@ -71,18 +99,13 @@ async def keep_chunk(to: AsyncManagedTransaction, digest: str, number: int, data
 
 async def join(to: AsyncManagedTransaction, run_id: str, digest: str, size: int) -> bool:
     """Make a blob of the chunks that are kept, that the run refers to; False if some of them are gone."""
-    await do(to, _KEEP, digest=digest, size=size, data=None)
+    found = await row(to, _KEEP, digest=digest, size=size, data=None, location=None)
+    if found is not None and found["location"] is not None:
+        await refer(to, run_id, digest)
+        return True
     joined = await row(to, _JOIN_CHUNKS, digest=digest)
     await refer(to, run_id, digest)
     return joined is not None and joined["chunks"] == (size + CHUNK - 1) // CHUNK
-
-
-def read_chunk(source: BinaryIO) -> bytes:
-    """The next chunk of a file, full but for the last one."""
-    chunk = source.read(CHUNK)
-    while 0 < len(chunk) < CHUNK and (more := source.read(CHUNK - len(chunk))):
-        chunk += more
-    return chunk
 
 
 async def refer(to: AsyncManagedTransaction, run_id: str, digest: str) -> None:
@@ -99,12 +122,13 @@ async def size(of: AsyncManagedTransaction, digest: str) -> int:
     return int(found["size"])
 
 
-async def read(of: AsyncManagedTransaction, digest: str, start: int, end: int | None) -> bytes:
-    """The content from `start` up to `end` (None: to its end). Raises `NotFound`."""
-    query = "MATCH (b:Blob {digest: $digest}) RETURN b.size AS size, b.data AS data"
-    found = await row(of, query, digest=digest)
+async def read(of: AsyncManagedTransaction, digest: str, start: int, end: int | None) -> bytes | str:
+    """The content from `start` up to `end` (None: to its end), or the location outside. Raises `NotFound`."""
+    found = await row(of, _LOOK, digest=digest)
     if found is None:
         raise no_blob(digest)
+    if found["location"] is not None:
+        return str(found["location"])
     if found["data"] is not None:
         return codec.decode(found["data"])[start:end]
     stop = min(found["size"], found["size"] if end is None else end)
@@ -126,16 +150,49 @@ async def of_run(of: AsyncManagedTransaction, run_id: str) -> Sequence[str]:
     return [found["digest"] for found in await rows(of, query, run=run_id)]
 
 
-async def forget(to: AsyncManagedTransaction, digests: Iterable[str]) -> None:
-    """Delete those of the blobs that nobody refers to."""
-    for digest in digests:
-        await do(to, _FORGET, digest=digest)
+async def forget(to: AsyncManagedTransaction, digests: Iterable[str]) -> list[str]:
+    """Delete those of the blobs that nobody refers to; returns where those of them are that lie outside."""
+    gone = [await row(to, _FORGET, digest=digest) for digest in digests]
+    return [found["location"] for found in gone if found is not None and found["location"] is not None]
 
 
 async def sweep(to: AsyncManagedTransaction) -> int:
     """Delete chunks that broken uploads have left behind, at most a thousand; returns how many."""
     found = await row(to, _SWEEP)
     return 0 if found is None else int(found["gone"])
+
+
+# places outside
+
+
+async def take_folder(to: AsyncManagedTransaction, base: str, folder: str) -> str:
+    """Have a folder at the base; returns the name of the one that was there first."""
+    query = "MERGE (p:BlobPlace {base: $base}) ON CREATE SET p.folder = $folder RETURN p.folder AS folder"
+    found = await row(to, query, base=base, folder=folder)
+    assert found is not None
+    return str(found["folder"])
+
+
+async def places(of: AsyncManagedTransaction) -> dict[str, str]:
+    """The database's folder at each base that it has used."""
+    found = await rows(of, "MATCH (p:BlobPlace) RETURN p.base AS base, p.folder AS folder")
+    return {one["base"]: one["folder"] for one in found}
+
+
+async def locations(of: AsyncManagedTransaction) -> list[str]:
+    """Where all blobs outside are."""
+    query = "MATCH (b:Blob) WHERE b.location IS NOT NULL RETURN b.location AS location"
+    return [one["location"] for one in await rows(of, query)]
+
+
+async def locations_of(of: AsyncManagedTransaction, digests: Sequence[str]) -> dict[str, str | None]:
+    """Those of the blobs that are kept, and where they are outside."""
+    query = "UNWIND $digests AS d MATCH (b:Blob {digest: d}) RETURN b.digest AS digest, b.location AS location"
+    return {one["digest"]: one["location"] for one in await rows(of, query, digests=list(digests))}
+
+
+class Gone(Exception):
+    """A blob that lay outside is not kept any more: its last run was deleted meanwhile."""
 
 
 class BlockingReader:
@@ -146,11 +203,13 @@ class BlockingReader:
         self._driver: Any = None
         self._lock = threading.Lock()
 
-    def read(self, digest: str) -> bytes:
-        """The whole content. Raises `NotFound`, `StoreUnavailable`, and `StoreError` when the bytes are damaged."""
+    def read(self, digest: str) -> bytes | str:
+        """The whole content, or the location outside. Raises `NotFound`, `StoreUnavailable`, and `StoreError` when the
+        bytes are damaged."""
         with self._connection.translated(), self._opened().session(database=self._connection.database) as session:
             data = session.execute_read(_read_now, digest)
-        check_digest(digest, data)
+        if isinstance(data, bytes):
+            check_digest(digest, data)
         return data
 
     def close(self) -> None:
@@ -167,10 +226,12 @@ class BlockingReader:
             return self._driver
 
 
-def _read_now(of: ManagedTransaction, digest: str) -> bytes:
-    found = of.run("MATCH (b:Blob {digest: $digest}) RETURN b.size AS size, b.data AS data", digest=digest).single()
+def _read_now(of: ManagedTransaction, digest: str) -> bytes | str:
+    found = of.run(_LOOK, digest=digest).single()
     if found is None:
         raise no_blob(digest)
+    if found["location"] is not None:
+        return str(found["location"])
     if found["data"] is not None:
         return codec.decode(found["data"])
     chunks = of.run(

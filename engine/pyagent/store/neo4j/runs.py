@@ -257,8 +257,8 @@ async def steps(of: AsyncManagedTransaction, run_id: str) -> list[StepRecord]:
     return [step_of(found["step"]) for found in await rows(of, _STEPS, run=run_id)]
 
 
-async def delete(to: AsyncManagedTransaction, run_id: str) -> None:
-    """Delete all of a run, and the blobs that only it referred to."""
+async def delete(to: AsyncManagedTransaction, run_id: str) -> list[str]:
+    """Delete all of a run, and the blobs that only it referred to; returns where those lie that are outside."""
     held = await leases.lock(to, run_id)
     if held is None:
         raise no_run(run_id)
@@ -269,4 +269,4 @@ async def delete(to: AsyncManagedTransaction, run_id: str) -> None:
     digests = await payloads.of_run(to, run_id)
     for statement in (*_DELETE, *DELETE_THREAD):
         await do(to, statement, run=run_id)
-    await payloads.forget(to, digests)
+    return await payloads.forget(to, digests)

@@ -11,7 +11,8 @@
     (:Run)-[:REFERS_TO]->(:Blob)-[:HAS_CHUNK]->(:Chunk)
 
 Entries of logs, events and messages are nodes found by the run's id and a number, without relationships: a run may
-have a hundred thousand of them. Times are DateTime values in UTC. Bytes hold payloads in the codec's form.
+have a hundred thousand of them. A `(:BlobPlace)` is a folder of the database's blobs outside, which
+`Blob.location` points into. Times are DateTime values in UTC. Bytes hold payloads in the codec's form.
 """
 
 from __future__ import annotations
@@ -83,7 +84,9 @@ _LINE = (
 _ATTEMPTS = ("DROP CONSTRAINT pyagent_attempt IF EXISTS",)
 """Attempts are found by their steps."""
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _RETENTION, _LINE, _ATTEMPTS)
+_OUTSIDE = ("CREATE CONSTRAINT pyagent_blob_place IF NOT EXISTS FOR (n:BlobPlace) REQUIRE n.base IS UNIQUE",)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _RETENTION, _LINE, _ATTEMPTS, _OUTSIDE)
 """Script n takes the schema from version n to n + 1; each statement may be run again after a crash in between."""
 COUNTERS = ("event", "forgotten", "line", "message", "run", "version")
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pyagent.errors import NotFound, StoreError
 from pyagent.native import Blake3
+from pyagent.store import chunks
 from pyagent.store.base import (
     Activation,
     Commit,
@@ -34,7 +35,9 @@ from pyagent.store.changes import Changes
 from pyagent.store.neo4j import commits, graphs, leases, payloads, runs, schema, streams, upkeep
 from pyagent.store.neo4j.checkpoints import Neo4jCheckpointDatabase
 from pyagent.store.neo4j.connection import CommitUnknown, Connection, Work, row
+from pyagent.store.neo4j.large import LargeBlobs, blobs_of
 from pyagent.store.neo4j.values import moment
+from pyagent.store.outside import OutsideBlobs, Upload
 from pyagent.store.recent import RecentEvents
 from pyagent.store.upkeep import Compacted, StoreStats
 
@@ -60,9 +63,13 @@ class Neo4jStore:
 
     keeps_lineage = True
 
-    def __init__(self, url: str) -> None:
-        """`url`: see `Connection`."""
+    def __init__(self, url: str, *, blobs: str | None = None) -> None:
+        """`url`: see `Connection`; `blobs`: where new large ones go, None takes PYAGENT_BLOBS. Raises `SetupError`
+        (`setup.setting`)."""
         self.connection = Connection(url)
+        self.outside = OutsideBlobs(blobs)
+        """Large blobs that are not in the database."""
+        self._large = LargeBlobs(self.connection, self.outside)
         self._changes = Changes()
         self._seen: dict[str, int] = {}
         self._foreign_mark = 0
@@ -77,6 +84,7 @@ class Neo4jStore:
 
     async def open(self) -> None:
         """Connect and migrate. Raises `StoreUnavailable`, and `StoreError` (`store.schema_newer`)."""
+        self.outside.check()
         await self.connection.open()
         try:
             await schema.migrate(self.connection)
@@ -146,20 +154,32 @@ class Neo4jStore:
 
     async def create_run(self, run: NewRun, events: Sequence[NewEvent] = (), first: Commit | None = None) -> Run:
         """Create a queued run; see the contract for start keys."""
-        identity = uuid.uuid4().hex
-        try:
-            created = await self.connection.write(lambda to: commits.create(to, run, events, first, identity))
-        except CommitUnknown:
-            created = await self._created(run, events, first, identity)
+        created = await self._large.write(
+            blobs_of(first), lambda uploads: self._create(run, events, first, uuid.uuid4().hex, uploads)
+        )
         self._recent.clear()
         self._changes.notify()
         return created
 
-    async def _created(self, run: NewRun, events: Sequence[NewEvent], first: Commit | None, identity: str) -> Run:
-        """The run whose creation may have landed, created if it has not."""
-        with suppress(NotFound):
-            return await self.get_run(run.id)
-        return await self.connection.write(lambda to: commits.create(to, run, events, first, identity))
+    async def _create(
+        self,
+        run: NewRun,
+        events: Sequence[NewEvent],
+        first: Commit | None,
+        identity: str,
+        uploads: payloads.Uploads | None,
+    ) -> Run:
+        """The new run; once more if nobody knows whether it was created."""
+
+        async def create(to: AsyncManagedTransaction) -> Run:
+            return await commits.create(to, run, events, first, identity, uploads)
+
+        try:
+            return await self.connection.write(create)
+        except CommitUnknown:
+            with suppress(NotFound):
+                return await self.get_run(run.id)
+            return await self.connection.write(create)
 
     async def get_run(self, run_id: str) -> Run:
         """The run with this id or unique prefix. Raises `NotFound`."""
@@ -180,8 +200,9 @@ class Neo4jStore:
     async def delete_run(self, run_id: str) -> None:
         """Delete all of a run for good; see the contract."""
         self._recent.clear()
-        await self.connection.write(lambda to: runs.delete(to, run_id))
+        outside = await self.connection.write(lambda to: runs.delete(to, run_id))
         self._recent.clear()  # of what it committed meanwhile, too
+        await self.outside.remove(outside)
 
     async def steps(self, run_id: str) -> list[StepRecord]:
         """The run's steps in the order of their first commit. Raises `NotFound`."""
@@ -237,7 +258,10 @@ class Neo4jStore:
             applied = await self.connection.write_at_once(commits.query(given), given)
             if applied is not None:
                 return applied["base"]
-        return await self._again(lambda to: commits.apply(to, lease, commit, identity))
+        return await self._large.write(
+            blobs_of(commit),
+            lambda uploads: self._again(lambda to: commits.apply(to, lease, commit, identity, uploads)),
+        )
 
     def _tell(self, run_id: str, commit: Commit, base: int | None) -> None:
         """Tell of a commit those who wait in this process, and hand its events to its followers."""
@@ -369,29 +393,34 @@ class Neo4jStore:
         """Keep a payload that the run refers to from now on. Raises `NotFound` and `StoreError`."""
         check_digest(digest, data)
 
-        async def keep(to: AsyncManagedTransaction) -> None:
+        async def put(to: AsyncManagedTransaction, uploads: payloads.Uploads | None) -> None:
             await streams.exists(to, run_id)
-            await payloads.keep(to, run_id, digest, data)
+            await payloads.put(to, run_id, digest, data, uploads)
 
-        await self._again(keep)
+        await self._large.write([(digest, data)], lambda uploads: self._again(partial(put, uploads=uploads)))
 
     async def put_blob_file(self, run_id: str, path: Path) -> tuple[str, int]:
         """Keep a file's content, that the run refers to from now on. Raises `NotFound`, `StoreError`, `OSError`."""
-        digest, size = await asyncio.to_thread(_measured, path)
-        if size < FILE_THRESHOLD:
+        if path.stat().st_size < FILE_THRESHOLD:
             data = await asyncio.to_thread(path.read_bytes)
             await self.put_blob(run_id, digest_of(data), data)
             return digest_of(data), len(data)
         await self.connection.read(lambda of: streams.exists(of, run_id))
+        if self.outside.base:
+            return await self._large.put_file(path, partial(self._keep_outside, run_id))
+        digest, size = await asyncio.to_thread(_measured, path)
         while not await self._upload(run_id, path, digest, size):
             # Of the chunks that were there already, some went with their last run.
             continue
         return digest, size
 
+    async def _keep_outside(self, run_id: str, upload: Upload) -> None:
+        await self._again(lambda to: payloads.keep_outside(to, run_id, upload.digest, upload))
+
     async def _upload(self, run_id: str, path: Path, digest: str, size: int) -> bool:
         with path.open("rb") as source:
             number = 0
-            while chunk := await asyncio.to_thread(payloads.read_chunk, source):
+            while chunk := await asyncio.to_thread(chunks.full, source):
                 await self._again(partial(payloads.keep_chunk, digest=digest, number=number, data=chunk))
                 number += 1
         return await self._again(lambda to: payloads.join(to, run_id, digest, size))
@@ -399,12 +428,15 @@ class Neo4jStore:
     async def get_blob(self, digest: str) -> bytes:
         """Raises `NotFound`, and `StoreError` when the bytes are damaged."""
         data = await self.connection.read(lambda of: payloads.read(of, digest, 0, None))
+        if isinstance(data, str):
+            return await self.outside.read(data)
         check_digest(digest, data)
         return data
 
     def blob_now(self, digest: str) -> bytes:
         """As `get_blob`, blocking, from any thread."""
-        return self._blocking.read(digest)
+        data = self._blocking.read(digest)
+        return self.outside.read_now(data) if isinstance(data, str) else data
 
     async def blob_size(self, digest: str) -> int:
         """Bytes of the content. Raises `NotFound`."""
@@ -413,7 +445,8 @@ class Neo4jStore:
     async def read_blob(self, digest: str, start: int, end: int) -> bytes:
         """A range of the content. Raises `NotFound`."""
         check_range(start, end)
-        return await self.connection.read(lambda of: payloads.read(of, digest, start, end))
+        data = await self.connection.read(lambda of: payloads.read(of, digest, start, end))
+        return await self.outside.read_range(data, start, end) if isinstance(data, str) else data
 
     # upkeep
 
@@ -435,7 +468,8 @@ class Neo4jStore:
 
     async def faults(self) -> list[str]:
         """What is wrong inside of the store, a sentence each."""
-        return await self.connection.read(upkeep.faults)
+        found = await self.connection.read(upkeep.faults)
+        return found + await self.outside.faults(await self.connection.read(payloads.locations))
 
     async def stats(self) -> StoreStats:
         """How much there is."""
@@ -455,11 +489,11 @@ class Neo4jStore:
         return Compacted(before=before, after=after, notes=upkeep.COMPACTED)
 
     async def sweep(self) -> int:
-        """Remove what crashes have left behind and nothing refers to; returns how many chunks went."""
+        """Remove what crashes have left behind and nothing refers to; returns how many chunks and blobs went."""
         removed = 0
         while gone := await self._again(payloads.sweep):
             removed += gone
-        return removed
+        return removed + await self._large.sweep()
 
     # transactions
 

@@ -9,7 +9,8 @@ from pyagent.store import codec
 from pyagent.store.base import Message, Run
 from pyagent.store.neo4j.connection import row, rows
 from pyagent.store.neo4j.values import moment, moment_or_none, no_run
-from pyagent.store.upkeep import StoreStats
+from pyagent.store.outside import LOCATION_TAIL
+from pyagent.store.upkeep import IN_DATABASE, BlobsAt, StoreStats
 
 if TYPE_CHECKING:
     from neo4j import AsyncManagedTransaction
@@ -38,7 +39,7 @@ _FAULTS = (
     ("Entries have no run: {}.",
      "MATCH (e:Entry) WHERE e.seq = 1 AND NOT EXISTS { MATCH (:Run {id: e.run}) } RETURN e.run AS what"),
     ("A blob has not all of its chunks: {}.",
-     "MATCH (b:Blob) WHERE b.data IS NULL"
+     "MATCH (b:Blob) WHERE b.data IS NULL AND b.location IS NULL"
      " AND COUNT { (b)-[:HAS_CHUNK]->() } <> toInteger(ceil(b.size / 1048576.0)) RETURN b.digest AS what"),
     ("Events have cursors that the counter {} has not handed out.",
      "MATCH (c:Counter {name: 'event'}) WHERE EXISTS { MATCH (e:Event) WHERE e.cursor > c.value }"
@@ -56,7 +57,12 @@ _COUNTS = """
 RETURN COUNT { MATCH (g:Graph) } AS graphs, COUNT { MATCH (v:Version) } AS versions,
        COUNT { MATCH (e:Event) } AS events, COUNT { MATCH (m:Message) } AS messages
 """
-_BLOB_COUNTS = "MATCH (b:Blob) RETURN count(*) AS blobs, coalesce(sum(b.size), 0) AS bytes"
+_BLOB_COUNTS = """
+MATCH (b:Blob)
+RETURN CASE WHEN b.location IS NULL THEN $here ELSE left(b.location, size(b.location) - $tail) END AS place,
+       count(*) AS blobs, sum(b.size) AS bytes
+ORDER BY place
+"""
 
 
 _TOTALS = "RETURN COUNT { MATCH (n) } AS nodes, COUNT { MATCH ()-[r]->() } AS relationships"
@@ -151,14 +157,14 @@ async def stats(of: AsyncManagedTransaction) -> StoreStats:
     """How much there is."""
     runs = await rows(of, _RUNS)
     counts = await row(of, _COUNTS)
-    blobs = await row(of, _BLOB_COUNTS)
+    blobs = await rows(of, _BLOB_COUNTS, here=IN_DATABASE, tail=LOCATION_TAIL)
     assert counts is not None
-    assert blobs is not None
     return StoreStats(
         runs={one["status"]: one["runs"] for one in runs},
         entries=sum(one["entries"] for one in runs),
-        blobs=blobs["blobs"],
-        blob_bytes=blobs["bytes"],
+        blobs=sum(one["blobs"] for one in blobs),
+        blob_bytes=sum(one["bytes"] for one in blobs),
+        blobs_at={one["place"]: BlobsAt(blobs=one["blobs"], bytes=one["bytes"]) for one in blobs},
         bytes=await bytes_of(of),
         bytes_exact=False,
         oldest=moment_or_none(min((one["old"] for one in runs), default=None)),

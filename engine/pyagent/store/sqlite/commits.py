@@ -10,12 +10,9 @@ from pyagent.store import codec
 from pyagent.store.base import ENDED, Commit, Lease, LogConflict, LogRecord, MessageTaken, StepRecord
 from pyagent.store.sqlite import batches, leases, payloads, rows
 
-KeptBlob = tuple[str, int, bytes | None]
-"""Digest, size, and the encoded bytes, or None for those in a file."""
-
 
 def apply(
-    connection: sqlite3.Connection, lease: Lease, commit: Commit, blobs: Sequence[KeptBlob], now: datetime
+    connection: sqlite3.Connection, lease: Lease, commit: Commit, blobs: Sequence[payloads.KeptBlob], now: datetime
 ) -> list[batches.PackedEvents]:
     """Apply all of it; any error rolls the whole transaction back. Returns the events as they are kept."""
     number, log_length, waited, place = _put_state(connection, lease, commit, rows.stamp(now))
@@ -23,9 +20,9 @@ def apply(
     written = batches.append(connection, number, log_length, place, commit.entries, commit.events, commit.steps)
     if commit.steps:
         _put_waits(connection, number, commit.steps, waited)
-    for digest, size, data in blobs:
-        payloads.keep(connection, digest, size, data)
-        payloads.refer(connection, number, digest)
+    for blob in blobs:
+        payloads.keep(connection, blob)
+        payloads.refer(connection, number, blob.digest)
     for digest in commit.refers:
         payloads.refer(connection, number, digest)
     for message in commit.consumed:

@@ -1,18 +1,53 @@
-"""Blobs and who refers to them, in SQLite and in files beside it."""
+"""Blobs and who refers to them, in SQLite, in files beside it and outside."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from pyagent.errors import NotFound
 from pyagent.store.blobs import BlobFiles
+from pyagent.store.outside import Upload, digest_in
 
 
-def keep(connection: sqlite3.Connection, digest: str, size: int, data: bytes | None) -> None:
-    """Keep a blob's bytes, or, with None, know that they are in a file."""
+class Forgotten(NamedTuple):
+    """Blobs whose rows are gone."""
+
+    in_files: list[str]
+    """Digests of those in files beside the database."""
+    outside: list[str]
+    """Locations."""
+
+
+@dataclass(slots=True)
+class KeptBlob:
+    """A blob as a transaction keeps it."""
+
+    digest: str
+    size: int
+    stored: bytes | None
+    """The encoded bytes; None: they are not in the database, but in a file or outside."""
+    content: bytes = b""
+    """Of those, what is to be written before the transaction."""
+    upload: Upload | None = None
+    """The content, once it is outside."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundBlob:
+    """Where a blob's bytes are: here, outside, or else in a file beside the database."""
+
+    stored: bytes | None
+    location: str | None
+
+
+def keep(connection: sqlite3.Connection, blob: KeptBlob) -> None:
+    """Keep a blob's bytes, or know where they are."""
     connection.execute(
-        "INSERT INTO blobs (digest, size, data) VALUES (?, ?, ?) ON CONFLICT (digest) DO NOTHING", (digest, size, data)
+        "INSERT INTO blobs (digest, size, data, location) VALUES (?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING",
+        (blob.digest, blob.size, blob.stored, None if blob.upload is None else blob.upload.location),
     )
 
 
@@ -25,12 +60,18 @@ def refer(connection: sqlite3.Connection, number: int, digest: str) -> None:
     )
 
 
-def find(connection: sqlite3.Connection, digest: str) -> bytes | None:
-    """A blob's bytes as they were kept; None: they are in a file. Raises `NotFound`."""
-    row = connection.execute("SELECT data FROM blobs WHERE digest = ?", (digest,)).fetchone()
-    if row is None:
+def find(connection: sqlite3.Connection, digest: str) -> FoundBlob:
+    """A blob's bytes as they were kept, or where they are. Raises `NotFound`."""
+    found = look(connection, digest)
+    if found is None:
         raise no_blob(digest)
-    return row[0]
+    return found
+
+
+def look(connection: sqlite3.Connection, digest: str) -> FoundBlob | None:
+    """As `find`; None if it is not kept."""
+    row = connection.execute("SELECT data, location FROM blobs WHERE digest = ?", (digest,)).fetchone()
+    return None if row is None else FoundBlob(*row)
 
 
 def size(connection: sqlite3.Connection, digest: str) -> int:
@@ -41,18 +82,21 @@ def size(connection: sqlite3.Connection, digest: str) -> int:
     return row[0]
 
 
-def forget(connection: sqlite3.Connection, digests: Iterable[str]) -> list[str]:
-    """Delete those of the blobs that nobody refers to; returns the ones whose bytes are in files."""
+def forget(connection: sqlite3.Connection, digests: Iterable[str]) -> Forgotten:
+    """Delete those of the blobs that nobody refers to; returns what is to be removed when that is committed."""
     in_files: list[str] = []
+    outside: list[str] = []
     for digest in digests:
         row = connection.execute(
             "DELETE FROM blobs WHERE digest = ?1 AND NOT EXISTS (SELECT 1 FROM blob_refs WHERE digest = ?1)"
-            " RETURNING data",
+            " RETURNING data, location",
             (digest,),
         ).fetchone()
-        if row is not None and row[0] is None:  # `RETURNING data IS NULL` is 0 in SQLite 3.40
+        if row is not None and row[1] is not None:
+            outside.append(row[1])
+        elif row is not None and row[0] is None:  # `RETURNING data IS NULL` is 0 in SQLite 3.40
             in_files.append(digest)
-    return in_files
+    return Forgotten(in_files, outside)
 
 
 def remove_files(connection: sqlite3.Connection, files: BlobFiles, digests: Iterable[str]) -> int:
@@ -63,10 +107,46 @@ def remove_files(connection: sqlite3.Connection, files: BlobFiles, digests: Iter
     """
     removed = 0
     for digest in digests:
-        if connection.execute("SELECT 1 FROM blobs WHERE digest = ?", (digest,)).fetchone() is None:
+        found = look(connection, digest)
+        if found is None or found.stored is not None or found.location is not None:
             files.remove(digest)
             removed += 1
     return removed
+
+
+# places outside
+
+
+def folder_at(connection: sqlite3.Connection, base: str) -> str | None:
+    """The name of the database's folder at a base that it has used."""
+    row = connection.execute("SELECT folder FROM blob_places WHERE base = ?", (base,)).fetchone()
+    return None if row is None else row[0]
+
+
+def take_folder(connection: sqlite3.Connection, base: str, folder: str) -> str:
+    """Have a folder at the base; returns the name of the one that was there first."""
+    connection.execute("INSERT INTO blob_places (base, folder) VALUES (?, ?) ON CONFLICT DO NOTHING", (base, folder))
+    return str(folder_at(connection, base))
+
+
+def places(connection: sqlite3.Connection) -> list[str]:
+    """The addresses of all places that the database has used."""
+    return [f"{base}/{folder}" for base, folder in connection.execute("SELECT base, folder FROM blob_places")]
+
+
+def locations(connection: sqlite3.Connection) -> list[str]:
+    """Where all blobs outside are."""
+    return [row[0] for row in connection.execute("SELECT location FROM blobs WHERE location IS NOT NULL")]
+
+
+def known_locations(connection: sqlite3.Connection, page: Iterable[str]) -> set[str]:
+    """Those of the locations that a row speaks of."""
+    known: set[str] = set()
+    for location in page:
+        found = look(connection, digest_in(location))
+        if found is not None and found.location == location:
+            known.add(location)
+    return known
 
 
 def no_blob(digest: str) -> NotFound:

@@ -211,8 +211,8 @@ def listed(connection: sqlite3.Connection, filter: RunFilter) -> list[Run]:
     ]
 
 
-def delete(connection: sqlite3.Connection, run_id: str, now: datetime) -> list[str]:
-    """Delete all of a run; returns the digests of blobs in files that nothing refers to any more."""
+def delete(connection: sqlite3.Connection, run_id: str, now: datetime) -> payloads.Forgotten:
+    """Delete all of a run; returns what is to be removed of blobs that nothing refers to any more."""
     number = rows.run_number(connection, run_id)
     owner, expires_at = connection.execute(
         "SELECT lease_owner, lease_expires_at FROM run_state WHERE run = ?", (number,)

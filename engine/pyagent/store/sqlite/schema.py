@@ -288,9 +288,15 @@ def _into_batches(connection: sqlite3.Connection) -> None:
     rebatch.rebatch(connection)
 
 
+_OUTSIDE = """
+ALTER TABLE blobs ADD COLUMN location TEXT;
+CREATE TABLE blob_places (base TEXT PRIMARY KEY, folder TEXT NOT NULL) STRICT, WITHOUT ROWID;
+"""
+"""Blobs outside of the database: where each lies, and the database's own folder in each place that it has used."""
+
 MIGRATIONS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     *(_FIRST, _ACTIVATIONS, _SUCCESSION),
-    *(_BATCHES, _into_batches, _RETENTION, _LINE),
+    *(_BATCHES, _into_batches, _RETENTION, _LINE, _OUTSIDE),
 )
 """Script n takes the schema from version n to n + 1. Scripts that have been released are never edited."""
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import sqlite3
-import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pyagent.errors import StoreError
 from pyagent.store import codec
@@ -30,8 +28,9 @@ from pyagent.store.base import (
     RunStatus,
     StepRecord,
 )
-from pyagent.store.blobs import FILE_THRESHOLD, BlobFiles, check_digest, check_range, digest_of
+from pyagent.store.blobs import check_range
 from pyagent.store.changes import Changes
+from pyagent.store.outside import OutsideBlobs
 from pyagent.store.recent import RecentEvents
 from pyagent.store.sqlite import (
     activations,
@@ -49,6 +48,7 @@ from pyagent.store.sqlite import (
 from pyagent.store.sqlite.checkpoints import SqliteCheckpointDatabase
 from pyagent.store.sqlite.compact import compact
 from pyagent.store.sqlite.database import BUSY_LIMIT, Database, Synchronous
+from pyagent.store.sqlite.large import LargeBlobs
 from pyagent.store.upkeep import Compacted, StoreStats
 
 if TYPE_CHECKING:
@@ -60,8 +60,6 @@ POLL_INTERVAL = 0.04
 """Seconds between looks for commits by other processes, while somebody waits for them."""
 PAGE = 1000
 """Rows of a long read after which other tasks get their turn."""
-_LEFTOVER_AGE = 3600.0
-"""Seconds after which a temporary file belongs to no living writer."""
 
 
 class SqliteStore:
@@ -80,13 +78,17 @@ class SqliteStore:
         synchronous: Synchronous | None = None,
         busy_limit: float = BUSY_LIMIT,
         clock: Callable[[], datetime] = partial(datetime.now, UTC),
+        blobs: str | None = None,
     ) -> None:
         """`synchronous`: None takes PYAGENT_SQLITE_SYNCHRONOUS; `busy_limit`: seconds to wait for other processes'
-        locks; `clock`: the store's clock, for tests in virtual time."""
+        locks; `clock`: the store's clock, for tests in virtual time; `blobs`: where new large ones go, None takes
+        PYAGENT_BLOBS. Raises `SetupError` (`setup.setting`)."""
         self.path = Path(path).expanduser()
         self.database = Database(self.path, synchronous=synchronous, busy_limit=busy_limit)
         """The connections, shared with the LangGraph saver over the same file."""
-        self._files = BlobFiles(self.path.with_name(self.path.name + ".blobs"))
+        self.outside = OutsideBlobs(blobs)
+        """Large blobs that are neither in the file nor beside it."""
+        self._large = LargeBlobs(self.database, self.outside)
         self._clock = clock
         self._changes = Changes()
         self._foreign_version = 0
@@ -100,6 +102,7 @@ class SqliteStore:
 
     async def open(self) -> None:
         """Open the file, create it if need be, migrate it. Raises `StoreError` `store.schema_newer` and others."""
+        self.outside.check()
         await self.database.open()
         self._foreign_version = self.database.foreign_version()
 
@@ -170,9 +173,9 @@ class SqliteStore:
 
     async def create_run(self, run: NewRun, events: Sequence[NewEvent] = (), first: Commit | None = None) -> Run:
         """Create a queued run; see the contract for start keys."""
-        kept, large = self._prepared(first.blobs if first is not None else ())
-        created = await self._write_beside(
-            large, lambda to: succession.create(to, run, events, first, kept, self._clock())
+        kept = self._large.prepared(first.blobs if first is not None else ())
+        created = await self._large.write(
+            kept, lambda to: succession.create(to, run, events, first, kept, self._clock())
         )
         self._recent.clear()
         self._changes.notify()
@@ -197,13 +200,11 @@ class SqliteStore:
     async def delete_run(self, run_id: str) -> None:
         """Delete all of a run for good; see the contract."""
 
-        def delete(to: sqlite3.Connection) -> list[str]:
+        def delete(to: sqlite3.Connection) -> payloads.Forgotten:
             self._recent.clear()
             return runs.delete(to, run_id, self._clock())
 
-        in_files = await self.database.erase(delete)
-        if in_files:
-            await self.database.write(lambda to: payloads.remove_files(to, self._files, in_files))
+        await self._large.remove(await self.database.erase(delete))
 
     async def steps(self, run_id: str) -> list[StepRecord]:
         """The run's steps in the order of their first commit. Raises `NotFound`."""
@@ -245,9 +246,9 @@ class SqliteStore:
 
     async def commit(self, lease: Lease, commit: Commit) -> None:
         """Apply all of it or nothing. Raises `LeaseLost`, `LogConflict`, `MessageTaken`, `StoreFull`."""
-        kept, large = self._prepared(commit.blobs)
+        kept = self._large.prepared(commit.blobs)
         successor = commit.successor
-        begun, more = self._prepared(successor.first.blobs if successor is not None else ())
+        begun = self._large.prepared(successor.first.blobs if successor is not None else ())
 
         def apply(to: sqlite3.Connection) -> list[batches.PackedEvents]:
             now = self._clock()
@@ -256,7 +257,7 @@ class SqliteStore:
                 succession.succeed(to, lease, successor, begun, now)
             return written
 
-        self._recent.add(lease.run_id, await self._write_beside({**large, **more}, apply, durable=commit.durable), len)
+        self._recent.add(lease.run_id, await self._large.write([*kept, *begun], apply, durable=commit.durable), len)
         if successor is not None:
             self._recent.clear()
         if commit.events or commit.release or commit.status is not None or successor is not None:
@@ -375,41 +376,21 @@ class SqliteStore:
 
     async def put_blob(self, run_id: str, digest: str, data: bytes) -> None:
         """Keep a payload that the run refers to from now on. Raises `NotFound` and `StoreError`."""
-        large = {digest: data} if len(data) >= FILE_THRESHOLD else {}
-        if not large:
-            check_digest(digest, data)
-        stored = None if large else codec.encode(data)
-        keep = partial(_keep_blob, run_id=run_id, digest=digest, size=len(data), stored=stored)
-        await self._write_beside(large, keep)
+        await self._large.put(run_id, digest, data)
 
     async def put_blob_file(self, run_id: str, path: Path) -> tuple[str, int]:
         """Keep a file's content, that the run refers to from now on. Raises `NotFound`, `StoreError`, `OSError`."""
-        with path.open("rb") as source:
-            start = await asyncio.to_thread(source.read, FILE_THRESHOLD)
-            if len(start) < FILE_THRESHOLD:
-                digest = digest_of(start)
-                await self.put_blob(run_id, digest, start)
-                return digest, len(start)
-            await self.database.read(lambda of: rows.run_number(of, run_id))
-            while True:
-                source.seek(0)
-                digest, size = await asyncio.to_thread(self._copy_file, source)
-                keep = partial(_keep_blob, run_id=run_id, digest=digest, size=size, stored=None)
-                with contextlib.suppress(_FileGone):  # the last run that had the same content was deleted meanwhile
-                    await self.database.write(partial(self._with_files, change=keep, digests=[digest]))
-                    return digest, size
+        return await self._large.put_file(run_id, path)
 
     async def get_blob(self, digest: str) -> bytes:
         """Raises `NotFound`, and `StoreError` when the bytes are damaged."""
-        stored = await self.database.read(lambda of: payloads.find(of, digest))
-        if stored is not None:
-            return codec.decode(stored)
-        return await asyncio.to_thread(self._read_file, digest, self._files.read)
+        found = await self.database.read(lambda of: payloads.find(of, digest))
+        return codec.decode(found.stored) if found.stored is not None else await self._large.read(digest, found)
 
     def blob_now(self, digest: str) -> bytes:
         """As `get_blob`, blocking, from any thread."""
-        stored = self.database.read_now(lambda of: payloads.find(of, digest))
-        return codec.decode(stored) if stored is not None else self._read_file(digest, self._files.read)
+        found = self.database.read_now(lambda of: payloads.find(of, digest))
+        return codec.decode(found.stored) if found.stored is not None else self._large.read_now(digest, found)
 
     async def blob_size(self, digest: str) -> int:
         """Bytes of the content. Raises `NotFound`."""
@@ -418,10 +399,10 @@ class SqliteStore:
     async def read_blob(self, digest: str, start: int, end: int) -> bytes:
         """A range of the content. Raises `NotFound`, and `StoreError` when the bytes are damaged."""
         check_range(start, end)
-        stored = await self.database.read(lambda of: payloads.find(of, digest))
-        if stored is not None:
-            return codec.decode(stored)[start:end]
-        return await asyncio.to_thread(self._read_file, digest, partial(self._files.read_range, start=start, end=end))
+        found = await self.database.read(lambda of: payloads.find(of, digest))
+        if found.stored is not None:
+            return codec.decode(found.stored)[start:end]
+        return await self._large.read_range(digest, found, start, end)
 
     # upkeep
 
@@ -443,11 +424,12 @@ class SqliteStore:
 
     async def faults(self) -> list[str]:
         """What is wrong inside of the store, a sentence each."""
-        return await self.database.read(lambda of: upkeep.faults(of, self._files))
+        found = await self.database.read(lambda of: upkeep.faults(of, self._large.files))
+        return found + await self.outside.faults(await self.database.read(payloads.locations))
 
     async def stats(self) -> StoreStats:
         """How much there is."""
-        return await self.database.read(lambda of: upkeep.stats(of, self.path, self._files))
+        return await self.database.read(lambda of: upkeep.stats(of, self.path, self._large.files))
 
     def langgraph_saver(self) -> StoreSaver:
         """LangGraph's checkpointer over the same file, usable as long as the store is open."""
@@ -457,93 +439,12 @@ class SqliteStore:
 
     async def sweep(self) -> int:
         """Remove what crashes have left behind and nothing refers to; returns how many blobs went."""
-        digests = await asyncio.to_thread(lambda: list(self._files.digests()))
-        removed = 0
-        for start in range(0, len(digests), PAGE):
-            page = digests[start : start + PAGE]
-            removed += await self.database.write(partial(payloads.remove_files, files=self._files, digests=page))
-            await asyncio.sleep(0)
-        await asyncio.to_thread(self._files.remove_leftovers, time.time() - _LEFTOVER_AGE)
-        return removed
+        return await self._large.sweep()
 
     async def compact(self) -> Compacted:
         """Give free pages back to the disk. Raises `StoreFull`, `RunsAtWork`, `StoreBusy`."""
-        before = await asyncio.to_thread(upkeep.bytes_of, self.path, self._files)
+        before = await asyncio.to_thread(upkeep.bytes_of, self.path, self._large.files)
         await self.sweep()
         notes = await compact(self.database, self._clock())
-        after = await asyncio.to_thread(upkeep.bytes_of, self.path, self._files)
+        after = await asyncio.to_thread(upkeep.bytes_of, self.path, self._large.files)
         return Compacted(before=before, after=after, notes=notes)
-
-    @staticmethod
-    def _prepared(blobs: Sequence[tuple[str, bytes]]) -> tuple[list[commits.KeptBlob], dict[str, bytes]]:
-        """New blobs as the transaction takes them, and the large ones that go into files before it."""
-        kept: list[commits.KeptBlob] = []
-        large: dict[str, bytes] = {}
-        for digest, data in blobs:
-            if len(data) >= FILE_THRESHOLD:
-                large[digest] = data
-                kept.append((digest, len(data), None))
-            else:
-                check_digest(digest, data)
-                kept.append((digest, len(data), codec.encode(data)))
-        return kept, large
-
-    async def _write_beside(
-        self, large: Mapping[str, bytes], change: Callable[[sqlite3.Connection], T], *, durable: bool = False
-    ) -> T:
-        """Write the large blobs to files, then run the transaction that makes them known."""
-
-        if not large:
-            return await self.database.write(change, durable=durable)
-        missing = list(large)
-        with_files = partial(self._with_files, change=change, digests=missing)
-        while True:
-            for digest in missing:
-                await asyncio.to_thread(self._write_file, digest, large[digest])
-            try:
-                return await self.database.write(with_files, durable=durable)
-            except _FileGone as gone:  # its last run was deleted meanwhile
-                missing = gone.digests
-
-    def _with_files(
-        self, connection: sqlite3.Connection, change: Callable[[sqlite3.Connection], T], digests: Sequence[str]
-    ) -> T:
-        if gone := [digest for digest in digests if not self._files.path(digest).exists()]:
-            raise _FileGone(gone)
-        return change(connection)
-
-    def _write_file(self, digest: str, data: bytes) -> None:
-        try:
-            self._files.write(digest, data)
-        except OSError as error:
-            raise self.database.translate(error) from error
-
-    def _copy_file(self, source: BinaryIO) -> tuple[str, int]:
-        try:
-            return self._files.copy(source)
-        except OSError as error:
-            raise self.database.translate(error) from error
-
-    def _read_file(self, digest: str, read: Callable[[str], bytes]) -> bytes:
-        try:
-            return read(digest)
-        except FileNotFoundError as error:
-            raise StoreError(
-                f"The file of blob {digest} is gone.",
-                code="store.blob_missing",
-                hint=f"Restore {self._files.root} from the backup that the database is from.",
-            ) from error
-        except OSError as error:
-            raise self.database.translate(error) from error
-
-
-def _keep_blob(to: sqlite3.Connection, run_id: str, digest: str, size: int, stored: bytes | None) -> None:
-    number = rows.run_number(to, run_id)
-    payloads.keep(to, digest, size, stored)
-    payloads.refer(to, number, digest)
-
-
-class _FileGone(Exception):
-    def __init__(self, digests: list[str]) -> None:
-        super().__init__(digests)
-        self.digests = digests

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from pyagent.store.base import Commit, Lease, NewEvent, NewRun, Run, Successor
-from pyagent.store.sqlite import commits, leases, rows, runs
+from pyagent.store.sqlite import commits, leases, payloads, rows, runs
 
 _INSTANT = timedelta(seconds=1)
 """How long a lease is that begins and ends within one transaction."""
@@ -19,7 +19,7 @@ def create(
     run: NewRun,
     events: Sequence[NewEvent],
     first: Commit | None,
-    blobs: Sequence[commits.KeptBlob],
+    blobs: Sequence[payloads.KeptBlob],
     now: datetime,
 ) -> Run:
     """Create a run, with its first commit if there is one."""
@@ -36,7 +36,7 @@ def succeed(
     connection: sqlite3.Connection,
     lease: Lease,
     successor: Successor,
-    blobs: Sequence[commits.KeptBlob],
+    blobs: Sequence[payloads.KeptBlob],
     now: datetime,
 ) -> None:
     """Create the run that follows the one that the lease is for, which has ended in this transaction."""

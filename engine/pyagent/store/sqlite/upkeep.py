@@ -9,8 +9,9 @@ from pathlib import Path
 from pyagent.store import codec
 from pyagent.store.base import Message, Run
 from pyagent.store.blobs import BlobFiles
+from pyagent.store.outside import LOCATION_TAIL
 from pyagent.store.sqlite import rows
-from pyagent.store.upkeep import StoreStats
+from pyagent.store.upkeep import IN_DATABASE, BlobsAt, StoreStats
 
 _SHOWN = 20
 """Faults of one kind that are told one by one."""
@@ -77,8 +78,10 @@ def faults(connection: sqlite3.Connection, files: BlobFiles) -> list[str]:
     found = [f"SQLite: {row[0]}" for row in connection.execute("PRAGMA integrity_check") if row[0] != "ok"]
     for table, number, other, _ in connection.execute("PRAGMA foreign_key_check").fetchmany(_SHOWN):
         found.append(f"Row {number} of {table} refers to a row of {other} that is not there.")
-    in_files = {row[0] for row in connection.execute("SELECT digest FROM blobs WHERE data IS NULL")}
-    missing = sorted(in_files - set(files.digests()))
+    in_files = {
+        row[0] for row in connection.execute("SELECT digest FROM blobs WHERE data IS NULL AND location IS NULL")
+    }
+    missing = sorted(in_files - set(files.names()))
     found += [f"The file of blob {digest} is gone." for digest in missing[:_SHOWN]]
     if len(missing) > _SHOWN:
         found.append(f"The files of {len(missing) - _SHOWN} more blobs are gone.")
@@ -101,14 +104,27 @@ def stats(connection: sqlite3.Connection, path: Path, files: BlobFiles) -> Store
         messages=number("SELECT count(*) FROM messages"),
         blobs=number("SELECT count(*) FROM blobs"),
         blob_bytes=number("SELECT sum(size) FROM blobs"),
+        blobs_at=_blobs_at(connection, files),
         bytes=bytes_of(path, files),
         oldest=rows.moment_or_none(oldest),
     )
 
 
+def _blobs_at(connection: sqlite3.Connection, files: BlobFiles) -> dict[str, BlobsAt]:
+    place = (
+        "CASE WHEN data IS NOT NULL THEN ? WHEN location IS NULL THEN ?"
+        " ELSE substr(location, 1, length(location) - ?) END"
+    )
+    found = connection.execute(
+        f"SELECT {place} AS place, count(*), sum(size) FROM blobs GROUP BY place ORDER BY place",  # noqa: S608
+        (IN_DATABASE, str(files.root), LOCATION_TAIL),
+    )
+    return {where: BlobsAt(blobs=number, bytes=size) for where, number, size in found}
+
+
 def bytes_of(path: Path, files: BlobFiles) -> int:
     """What the store takes on the disk: the database, its log of writes, and the blobs in files."""
-    beside = [path, path.with_name(path.name + "-wal"), *(files.path(digest) for digest in files.digests())]
+    beside = [path, path.with_name(path.name + "-wal"), *(files.path(name) for name in files.names())]
     return sum(file.stat().st_size for file in beside if file.exists())
 
 
