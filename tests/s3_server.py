@@ -17,6 +17,11 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import obstore
+from obstore.store import S3Store
+
+from blob_cases import Place
+
 VERSION = "5.2.5"
 START_SECONDS = 60
 KEY, SECRET = "key-of-a-test", "secret-of-a-test"
@@ -105,18 +110,36 @@ class S3Server:
                     raise
                 time.sleep(0.1)
 
-    def keys(self, bucket: str = "bucket") -> list[str]:
-        """All objects' keys."""
-        from obstore.store import S3Store
+    def listed(self, begin: str) -> list[str]:
+        """The keys of all objects in the bucket that begin so."""
+        return sorted(found["path"] for page in obstore.list(self._store(), begin) for found in page)
 
-        import obstore
+    def place(self, begin: str) -> Place:
+        """A part of the bucket as a place for blobs."""
+        begin = "".join(letter if letter.isalnum() else "-" for letter in begin)
+        return Place(
+            setting=f"s3://bucket/{begin}",
+            listed=lambda: self.listed(f"{begin}/"),
+            change=self.change,
+            content=self.content,
+        )
 
-        variables = self.variables()
-        store = S3Store(
-            bucket,
-            endpoint=variables["AWS_ENDPOINT_URL"],
+    def content(self, key: str) -> bytes:
+        """An object's bytes."""
+        return obstore.get(self._store(), key).bytes().to_bytes()
+
+    def change(self, key: str, content: bytes | None) -> None:
+        """Put another content under a key; None: remove it."""
+        if content is None:
+            obstore.delete(self._store(), key)
+        else:
+            obstore.put(self._store(), key, content)
+
+    def _store(self) -> S3Store:
+        return S3Store(
+            "bucket",
+            endpoint=self.url,
             access_key_id=KEY,
             secret_access_key=SECRET,
             client_options={"allow_http": True},
         )
-        return sorted(found["path"] for page in obstore.list(store) for found in page)

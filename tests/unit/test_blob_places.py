@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from blob_cases import LARGE, BlobPlaceCases, Place
+from blob_cases import LARGE, BlobPlaceCases, Place, folder_place
 from pyagent.errors import SetupError, StoreError
 from pyagent.store.blobs import digest_of
 from pyagent.store.outside import base_of
@@ -18,17 +18,7 @@ from pyagent.testing.store_parts import new_run, random_bytes
 class TestFolder(BlobPlaceCases):
     @pytest.fixture
     def place(self, tmp_path: Path) -> Place:
-        root = tmp_path / "a place" / "blobs"
-
-        def change(key: str, content: bytes | None) -> None:
-            (root / key).unlink() if content is None else (root / key).write_bytes(content)
-
-        return Place(
-            setting=str(root),
-            keys=lambda: sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()),
-            change=change,
-            content=lambda key: (root / key).read_bytes(),
-        )
+        return folder_place(tmp_path / "a place" / "blobs")
 
     async def test_a_disk_that_is_not_mounted_is_not_written_to(self, store: SqliteStore, tmp_path: Path) -> None:
         run = await store.create_run(new_run())
@@ -63,7 +53,14 @@ def test_a_setting_means_a_place(setting: str, base: str) -> None:
 
 @pytest.mark.parametrize(
     "setting",
-    ["s3://", "s3://key:hidden@bucket", "s3://bucket/a?secret=hidden", "gs://hidden", "file://hidden/a", "s3://b//hidden"],
+    [
+        "s3://",
+        "s3://key:hidden@bucket",
+        "s3://bucket/a?secret=hidden",
+        "gs://hidden",
+        "file://hidden/a",
+        "s3://b//hidden",
+    ],
 )
 def test_a_setting_that_is_no_place_is_refused_and_not_shown(setting: str) -> None:
     with pytest.raises(SetupError) as caught:

@@ -122,6 +122,16 @@ async def _store() -> Finding:
     )
 
 
+async def _blobs() -> Finding:
+    from pyagent.store.outside import OutsideBlobs
+
+    outside = OutsideBlobs()
+    if not outside.base:
+        return Finding(name="blobs", status="ok", detail="large ones are kept with the store")
+    await outside.try_out()
+    return Finding(name="blobs", status="ok", detail=f"{outside.base} can be written and read")
+
+
 async def _disk() -> Finding:
     from pyagent.runtime.scratch import scratch_root
     from pyagent.settings import STORE, is_neo4j, store_file
@@ -306,6 +316,7 @@ _LOOKS: tuple[Callable[[], Awaitable[Finding]], ...] = (
     _graphs,
     _file_system,
     _store,
+    _blobs,
     _scratch,
     _disk,
     _git,

@@ -231,6 +231,9 @@ async def stats(address: str | None, *, as_json: bool) -> Exit:
     for name, value in lines.items():
         if value:
             console.print(f"  {name:<12} {value}")
+        if name == "blobs":
+            for where, at in found.blobs_at.items():
+                console.print(f"    {escape(where)}: {at.blobs:,}, {size_in_words(at.bytes)}")
     return Exit.DONE
 
 

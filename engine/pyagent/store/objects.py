@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 PART = 8 * 1024 * 1024
 """Bytes that are sent at a time; what is smaller goes in one request."""
+RETRY_SECONDS = 20.0
+"""How long a request is tried again when there is no answer, or one that may pass."""
 _MOST_PARTS = 9000
 """S3 takes 10,000 parts."""
 _AT_ONCE = 3
@@ -50,6 +52,9 @@ class ObjectPlace:
 
     def make(self) -> None:
         """Nothing: a prefix is there."""
+
+    def unmake(self) -> None:
+        """Nothing."""
 
     def put(self, source: BinaryIO) -> tuple[str, int, str]:
         """See `BlobPlace`. The content goes through a temporary file: its name is known at its end."""
@@ -145,11 +150,16 @@ class ObjectPlace:
                 prefix=self._prefix or None,
                 client_options={
                     # Without TLS only on this machine, unless AWS_ALLOW_HTTP says so.
-                    "allow_http": AWS.given("ALLOW_HTTP") is not None or urlsplit(endpoint).hostname in _SIMPLE_HOSTS,
+                    "allow_http": (AWS.given("ALLOW_HTTP") or "").lower() in ("1", "true", "yes")
+                    or urlsplit(endpoint).hostname in _SIMPLE_HOSTS,
                     "connect_timeout": timedelta(seconds=5),
                     "timeout": timedelta(minutes=2),
                 },
-                retry_config={"max_retries": 4, "retry_timeout": timedelta(seconds=20)},
+                retry_config={
+                    "max_retries": 20,
+                    "retry_timeout": timedelta(seconds=RETRY_SECONDS),
+                    "backoff": {"max_backoff": timedelta(seconds=2)},
+                },
             )
         except Exception as error:
             raise self._as_ours(error) from None
@@ -195,7 +205,7 @@ class ObjectPlace:
                 f"{where} cannot do that now: {code or 'status ' + status}.",
                 details={"status": status, "server_code": code},
             )
-        if "URL scheme is not allowed" in text:
+        if "BadScheme" in text:
             return BlobsUnavailable(
                 f"{where} is not reached without TLS.",
                 hint="Give AWS_ENDPOINT_URL an https:// address; AWS_ALLOW_HTTP=true lets blobs go in the clear.",

@@ -92,6 +92,10 @@ class BlobPlace(Protocol):
         """Prepare a place that is new."""
         ...
 
+    def unmake(self) -> None:
+        """Remove the place, which has nothing in it."""
+        ...
+
     def put(self, source: BinaryIO) -> tuple[str, int, str]:
         """Keep what can be read from the source; digest, size in bytes and name. When this returns it is durable."""
         ...
@@ -168,6 +172,19 @@ class OutsideBlobs:
         name = uuid.uuid4().hex
         await asyncio.to_thread(self.at(f"{self.base}/{name}").make)
         return name
+
+    async def try_out(self) -> None:
+        """Write, read and remove a small blob where new ones go. Raises `StoreError`."""
+        place, content = self.at(f"{self.base}/{uuid.uuid4().hex}"), b"Does it work?"
+
+        def try_it() -> None:
+            place.make()
+            _, _, name = place.put(io.BytesIO(content))
+            place.read(name)
+            place.remove([name])
+            place.unmake()
+
+        await asyncio.to_thread(try_it)
 
     async def put(self, address: str, content: bytes | Path) -> Upload:
         """Keep a content; when this returns it is durable. Raises `BlobsUnavailable`, `OSError` for the file."""
@@ -285,6 +302,12 @@ class FolderPlace:
         """Make the folder."""
         with self._translated():
             private_folder(self._root)
+
+    def unmake(self) -> None:
+        """See `BlobPlace`."""
+        with self._translated():
+            for folder in (*self._root.iterdir(), self._root):
+                folder.rmdir()
 
     def put(self, source: BinaryIO) -> tuple[str, int, str]:
         """See `BlobPlace`."""

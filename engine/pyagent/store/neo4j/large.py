@@ -56,6 +56,7 @@ class LargeBlobs:
             try:
                 await work(upload)
             except payloads.Gone:
+                await self._remove_surplus({upload.digest: upload})
                 continue
             await self._remove_surplus({upload.digest: upload})
             return upload.digest, upload.size

@@ -64,6 +64,7 @@ class LargeBlobs:
                 return await self._commit(list(large.values()), change, durable=durable)
             except _Gone as gone:  # its last run was deleted meanwhile, or all of this took very long
                 missing = gone.digests
+                await self._remove_stale([large[digest] for digest in missing])
 
     async def put_file(self, run_id: str, path: Path) -> tuple[str, int]:
         """Keep a file's content, that the run refers to from now on. Raises `NotFound`, `StoreError`, `OSError`."""
@@ -80,7 +81,7 @@ class LargeBlobs:
                 await self._commit([blob], partial(_refer, run_id=run_id, blob=blob))
                 return blob.digest, blob.size
             except _Gone:
-                continue
+                await self._remove_stale([blob])
 
     async def put(self, run_id: str, digest: str, data: bytes) -> None:
         """Keep a payload that the run refers to from now on. Raises `NotFound` and `StoreError`."""
@@ -145,6 +146,10 @@ class LargeBlobs:
         if surplus:
             await self.outside.remove(surplus)
         return done
+
+    async def _remove_stale(self, blobs: Sequence[KeptBlob]) -> None:
+        """Remove uploads that are too old to be committed."""
+        await self.outside.remove(blob.upload.location for blob in blobs if blob.upload is not None)
 
     def _is_there(self, connection: sqlite3.Connection, blob: KeptBlob) -> bool:
         found = payloads.look(connection, blob.digest)
