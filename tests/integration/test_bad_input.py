@@ -361,7 +361,7 @@ def test_a_store_that_cannot_be_used_is_told_with_what_to_do(user: User, command
         user.file("torn.db", (user.home / "newer.db").read_bytes()[:20_000])
         newer.execute("PRAGMA user_version = 9999")
     for store, code in {
-        "folder": "store.unavailable", "junk.db": "store.damaged", "other.db": "store.foreign",
+        "folder": "store.unavailable", "junk.db": "store.foreign", "other.db": "store.foreign",
         "newer.db": "store.schema_newer", "torn.db": "store.damaged", "postgres://x": "store.unknown_scheme",
         "g.yaml/x.db": "store.unavailable", "/proc/none/x.db": "store.unavailable", "/dev/full": "store.full",
     }.items():  # fmt: skip

@@ -213,10 +213,16 @@ async def test_a_full_disk_is_noticed_while_a_blobs_file_is_written(
     await store.put_blob(run.id, digest_of(content), content)
 
 
-async def test_a_file_that_is_no_database_is_damaged(tmp_path: Path) -> None:
-    path = tmp_path / "pyagent.db"
-    path.write_bytes(b"not a database " * 1000)
-    assert await code_of_opening(path) == "store.damaged"
+@pytest.mark.parametrize("times", [1, 1000])
+async def test_a_file_that_is_no_database_is_not_called_damaged_and_stays_as_it_is(tmp_path: Path, times: int) -> None:
+    path = tmp_path / "graph.yaml"
+    path.write_text("id: triage\nnodes: {}\n" * times)
+    with pytest.raises(StoreError, match="is not a PyAgent database") as caught:
+        await SqliteStore(path).open()
+    assert caught.value.code == "store.foreign"
+    assert "pyagent run" in caught.value.hint
+    assert path.read_text().startswith("id: triage")
+    assert [found.name for found in tmp_path.iterdir()] == ["graph.yaml"]
 
 
 async def test_a_damaged_page_is_reported_with_what_to_do(store: SqliteStore) -> None:

@@ -43,6 +43,7 @@ _CACHE_KIB = 2000
 full of runs that only wait."""
 _KEPT_LOG_BYTES = 16_000_000
 """Of an emptied log so much is kept on the disk: writing over it is cheaper than growing a file."""
+_MAGIC = b"SQLite format 3\0"
 _OLDEST_SQLITE = (3, 38, 0)
 """STRICT tables and JSON functions in every build."""
 
@@ -308,6 +309,13 @@ class Database:
             return StoreFull(f"No space is left for the store {self.path}.")
         if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
             return self._read_only()
+        if code == sqlite3.SQLITE_NOTADB and not self._begins_as_database():
+            return StoreError(
+                f"{self.path} is not a PyAgent database.",
+                code="store.foreign",
+                hint="Give the path of a store, or of a file that does not exist yet; a graph is run by `pyagent run`."
+                " If it was a store, its beginning is damaged: restore it from a backup.",
+            )
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             return StoreUnavailable(
                 f"The store {self.path} is damaged: {error}.",
@@ -348,6 +356,13 @@ class Database:
             f"The store {self.path} cannot be opened: {reason}.",
             hint="See whether its folder can be read and written, or set PYAGENT_STORE to another path.",
         )
+
+    def _begins_as_database(self) -> bool:
+        try:
+            with self.path.open("rb") as file:
+                return file.read(len(_MAGIC)) == _MAGIC
+        except OSError:
+            return False
 
     def _disk_is_full(self) -> bool:
         try:
