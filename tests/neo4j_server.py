@@ -102,6 +102,13 @@ class Neo4jServer:
         """The address with user and password, as `PYAGENT_STORE` takes it."""
         return f"neo4j://{USER}:{self.password}@127.0.0.1:{self.port}"
 
+    async def empty(self) -> None:
+        """Delete all that is in the database."""
+        from neo4j import AsyncGraphDatabase
+
+        async with AsyncGraphDatabase.driver(self.address, auth=(USER, self.password)) as driver:
+            await driver.execute_query("MATCH (n) DETACH DELETE n")
+
     def __enter__(self) -> Neo4jServer:
         try:
             jars = library()

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import os
+import re
 import sys
 import traceback
 from collections.abc import AsyncIterator, Iterator
@@ -32,6 +33,7 @@ from tcp_proxy import TcpProxy
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
+GUIDE = (Path(__file__).parents[2] / "docs/guides/blobs.md").read_text(encoding="utf-8")
 GRAPH = graph(
     {
         "make": {"use": "data.set", "with": {"fields": {"text": "{{ 'ab'.repeat(2000000) }}"}}},
@@ -269,47 +271,71 @@ async def test_a_store_is_copied_from_one_place_to_another_and_back(tmp_path: Pa
     assert len(server.listed("copied/")) == 2
 
 
-async def test_the_commands_know_where_blobs_are(tmp_path: Path, server: S3Server) -> None:
-    async def command(*arguments: str, **variables: str) -> tuple[int | None, str]:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "pyagent.cli", *arguments),
-            env={
-                **os.environ,
-                "PYAGENT_STORE": str(tmp_path / "pyagent.db"),
-                "PYAGENT_BLOBS": "s3://bucket/told",
-                **variables,
-            },
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        out, _ = await process.communicate()
-        assert SECRET not in out.decode()
-        assert KEY not in out.decode()
-        return process.returncode, out.decode()
+async def pyagent(folder: Path, *arguments: str, **variables: str) -> tuple[int | None, str]:
+    """Exit code and output of a command line, which shows no secret."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "pyagent.cli", *arguments),
+        cwd=folder,
+        env={
+            **os.environ,
+            "PYAGENT_STORE": str(folder / "pyagent.db"),
+            "PYAGENT_BLOBS": f"s3://bucket/{folder.name}",
+            **variables,
+        },
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    out, _ = await process.communicate()
+    assert SECRET not in out.decode()
+    assert KEY not in out.decode()
+    return process.returncode, out.decode()
 
-    async with opened(tmp_path / "pyagent.db", "s3://bucket/told") as store:
+
+async def filled(path: Path, setting: str) -> str:
+    """A store with a large blob; its digest."""
+    async with opened(path, setting) as store:
         content = random_bytes(LARGE, 1)
-        await store.create_run(new_run(), first=Commit(status="completed", blobs=[(digest_of(content), content)]))
-    code, out = await command("store", "stats")
+        first = Commit(status="completed", blobs=[(digest_of(content), content)])
+        await store.create_run(new_run(), first=first)
+        return digest_of(content)
+
+
+async def test_the_commands_know_where_blobs_are(tmp_path: Path, server: S3Server) -> None:
+    base = f"s3://bucket/{tmp_path.name}"
+    digest = await filled(tmp_path / "pyagent.db", base)
+    code, out = await pyagent(tmp_path, "store", "stats")
     assert code == 0
-    assert "s3://bucket/told/" in out
-    code, out = await command("store", "stats", "--json")
+    assert f"{base}/" in out
+    code, out = await pyagent(tmp_path, "store", "stats", "--json")
     [place] = json.loads(out)["blobs_at"]
-    assert place.startswith("s3://bucket/told/")
+    assert place.startswith(f"{base}/")
     assert json.loads(out)["blobs_at"][place] == {"blobs": 1, "bytes": LARGE}
-    code, out = await command("doctor", "--json")
+    code, out = await pyagent(tmp_path, "doctor", "--json")
     found = {each["name"]: each for each in json.loads(out)}
-    assert found["blobs"]["status"] == "ok"
-    assert found["blobs"]["detail"].startswith("s3://bucket/told")
-    code, out = await command("doctor", "--json", PYAGENT_BLOBS="s3://nobucket/told")
+    assert (found["blobs"]["status"], found["blobs"]["detail"]) == ("ok", f"{base} can be written and read")
+    code, out = await pyagent(tmp_path, "doctor", "--json", PYAGENT_BLOBS="s3://nobucket/told")
     found = {each["name"]: each for each in json.loads(out)}
     assert found["blobs"]["status"] == "missing"
     assert found["blobs"]["hint"]
-    assert (await command("store", "check"))[0] == 0
-    [key] = server.listed("told/")
+    [key] = server.listed(f"{tmp_path.name}/")
     server.change(key, None)
-    code, out = await command("store", "check")
+    code, out = await pyagent(tmp_path, "store", "check")
     assert code == 5
-    assert digest_of(content) in out
-    code, out = await command("settings")
+    assert digest in out
+    code, out = await pyagent(tmp_path, "settings")
     assert "AWS_SECRET_ACCESS_KEY" in out
+
+
+async def test_the_commands_of_the_guide_do_what_it_says(tmp_path: Path, server: S3Server) -> None:
+    for name in ("pyagent.db", "old.db"):
+        await filled(tmp_path / name, f"s3://bucket/{tmp_path.name}")
+    commands = re.findall(r"(?:(?<=\n)|PYAGENT_BLOBS=s3://bucket/new )pyagent ([a-z. ]+[a-z])", GUIDE)
+    assert commands == ["doctor", "store stats", "store check", "store copy old.db new.db"]
+    for command in commands[:-1]:
+        code, out = await pyagent(tmp_path, *command.split())
+        assert code in (0, 5) if command == "doctor" else code == 0, out
+    code, out = await pyagent(tmp_path, *commands[-1].split(), PYAGENT_BLOBS="s3://bucket/new")
+    assert code == 0, out
+    assert len(server.listed("new/")) == 1
+    code, out = await pyagent(tmp_path, "store", "check", "--store", "new.db")
+    assert code == 0, out

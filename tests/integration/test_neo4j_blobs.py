@@ -18,36 +18,27 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Neo4jServer]:
-    with Neo4jServer() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
 def s3() -> Iterator[S3Server]:
     with S3Server() as s3:
         yield s3
 
 
 @pytest.fixture(autouse=True)
-async def emptied(server: Neo4jServer) -> None:
-    from neo4j import AsyncGraphDatabase
-
-    async with AsyncGraphDatabase.driver(server.address, auth=("neo4j", server.password)) as driver:
-        await driver.execute_query("MATCH (n) DETACH DELETE n")
+async def emptied(neo4j: Neo4jServer) -> None:
+    await neo4j.empty()
 
 
 class TestNeo4jStoreWithAFolder(StoreConformance):
     @pytest.fixture
-    async def store(self, server: Neo4jServer, tmp_path: Path) -> AsyncIterator[Neo4jStore]:
-        store = Neo4jStore(server.url, blobs=str(tmp_path / "blobs"))
+    async def store(self, neo4j: Neo4jServer, tmp_path: Path) -> AsyncIterator[Neo4jStore]:
+        store = Neo4jStore(neo4j.url, blobs=str(tmp_path / "blobs"))
         await store.open()
         yield store
         await store.close()
 
     @pytest.fixture
-    async def peer(self, store: Neo4jStore, server: Neo4jServer) -> AsyncIterator[Neo4jStore]:
-        peer = Neo4jStore(server.url, blobs=store.outside.base)
+    async def peer(self, store: Neo4jStore, neo4j: Neo4jServer) -> AsyncIterator[Neo4jStore]:
+        peer = Neo4jStore(neo4j.url, blobs=store.outside.base)
         await peer.open()
         yield peer
         await peer.close()
@@ -57,8 +48,8 @@ class OnNeo4j(BlobPlaceCases):
     test_two_stores_at_one_place_leave_one_another_alone = None  # type: ignore[assignment]  # one database a server
 
     @pytest.fixture
-    def made(self, server: Neo4jServer) -> Callable[[str, str], OpenedStore]:
-        return lambda _, setting: Neo4jStore(server.url, blobs=setting)
+    def made(self, neo4j: Neo4jServer) -> Callable[[str, str], OpenedStore]:
+        return lambda _, setting: Neo4jStore(neo4j.url, blobs=setting)
 
 
 class TestFolder(OnNeo4j):

@@ -18,10 +18,7 @@ pytestmark = pytest.mark.integration
 
 async def emptied(neo4j: Neo4jServer) -> Neo4jStore:
     """A store without anything in it."""
-    from neo4j import AsyncGraphDatabase
-
-    async with AsyncGraphDatabase.driver(neo4j.address, auth=("neo4j", neo4j.password)) as driver:
-        await driver.execute_query("MATCH (n) DETACH DELETE n")
+    await neo4j.empty()
     store = Neo4jStore(neo4j.url)
     await store.open()
     return store
