@@ -15,11 +15,14 @@ from pyagent.graph.spec import GraphSpec
 from pyagent.runtime.log import Entry
 from pyagent.runtime.run_cleaning import texts_in
 from pyagent.runtime.vault import VaultFailed, open_vault
-from pyagent.settings import CREDENTIAL, STORE, VAULT_PASSPHRASE
+from pyagent.settings import AWS, CREDENTIAL, STORE, VAULT_PASSPHRASE
+
+_KEYS_TO_BLOBS = ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN")
 
 
 def secrets_here() -> list[str]:
-    """The values of all credentials of this process and its vault, older ones too, and the password of its store.
+    """The values of all credentials of this process and its vault, older ones too, the password of its store, and
+    the keys to its blobs.
 
     Those of a vault that cannot be opened here are not among them: `unknown_credentials` tells.
     """
@@ -39,7 +42,7 @@ def secrets_here() -> list[str]:
     found += [passphrase] if (passphrase := VAULT_PASSPHRASE.given()) else []
     for fields in _in_vault():
         found += [*fields.values(), *_logins(fields)]
-    return found
+    return found + [key for name in _KEYS_TO_BLOBS if (key := AWS.given(name))]
 
 
 def _in_vault() -> list[dict[str, str]]:

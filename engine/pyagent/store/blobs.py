@@ -49,10 +49,13 @@ def does_not_fit(digest: str, size: int) -> StoreError:
     )
 
 
-def blob_missing(digest: str, hint: str) -> StoreError:
+def blob_missing(digest: str, place: object) -> StoreError:
     """The error for a blob that the database knows, and whose file or object is not there."""
     return StoreError(
-        f"The file of blob {digest} is gone.", code="store.blob_missing", hint=hint, details={"digest": digest}
+        f"The file of blob {digest} is gone.",
+        code="store.blob_missing",
+        hint=f"Restore {place} from the backup that the database is from.",
+        details={"digest": digest},
     )
 
 

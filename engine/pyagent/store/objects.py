@@ -177,8 +177,7 @@ class ObjectPlace:
             yield
         except FileNotFoundError as error:
             if name and _code_of(error) != "NoSuchBucket":
-                hint = f"Restore {self.address} from the backup that the database is from."
-                raise blob_missing(name[:DIGEST_LENGTH], hint) from None
+                raise blob_missing(name[:DIGEST_LENGTH], self.address) from None
             raise self._as_ours(error) from None
         except (BaseError, OSError, ValueError) as error:
             raise self._as_ours(error) from None

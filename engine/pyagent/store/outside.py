@@ -358,9 +358,7 @@ class FolderPlace:
             yield
         except OSError as error:
             if isinstance(error, FileNotFoundError) and name and self._root.is_dir():
-                digest = name[:DIGEST_LENGTH]
-                hint = f"Restore {self._root} from the backup that the database is from."
-                raise blob_missing(digest, hint) from error
+                raise blob_missing(name[:DIGEST_LENGTH], self._root) from error
             if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                 raise StoreFull(f"No space is left for blobs in {self._root}.") from error
             raise BlobsUnavailable(

@@ -206,8 +206,7 @@ class LargeBlobs:
         try:
             return read(digest)
         except FileNotFoundError as error:
-            hint = f"Restore {self.files.root} from the backup that the database is from."
-            raise blob_missing(digest, hint) from error
+            raise blob_missing(digest, self.files.root) from error
         except OSError as error:
             raise self._database.translate(error) from error
 
