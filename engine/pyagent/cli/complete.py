@@ -1,7 +1,8 @@
 """Completion of command lines, within a tenth of a second: what the shells' scripts ask is answered from here.
 
-Only the standard library is imported. Commands and options are kept in a file of the user's cache, which is made anew
-when the commands have changed; graphs, runs and node types are read as they are, by their names alone.
+Only the standard library is imported, and for a graph's nodes the codec that its text is kept by. Commands and options
+are kept in a file of the user's cache, which is made anew when the commands have changed; graphs, runs and node types
+are read as they are, by their names alone.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ import sqlite3
 import sys
 import typing
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from pyagent.errors import PyAgentError
 
 _RUNS = 50
+_LARGEST_GRAPH = 16 << 20
 _GRAPH_ID = re.compile(rb"^id:\s*([a-z][a-z0-9_]*)", re.MULTILINE)
 _NODE_ID = re.compile(rb"^\s*- *\{? *id: *([a-z][a-z0-9_]*)", re.MULTILINE)
 _NODE = re.compile(rb"^@node\(\s*\"([a-z0-9_.]+)\"", re.MULTILINE)
@@ -117,11 +120,14 @@ def _runs() -> Iterator[str]:
 
 def _steps(before: Sequence[str]) -> Iterator[str]:
     """Nodes of the run's graph: a node means its newest step."""
+    from pyagent.native import CodecError, codec_unpack
+
     for word in before:
         if len(word) >= 6:
             sql = "SELECT text FROM graphs JOIN runs ON graphs.hash = runs.graph_hash WHERE id GLOB ? LIMIT 1"
             for text in _query(sql, f"{word}*"):
-                yield from (found[1].decode() for found in _NODE_ID.finditer(text))
+                with suppress(CodecError):
+                    yield from (found[1].decode() for found in _NODE_ID.finditer(codec_unpack(text, _LARGEST_GRAPH)))
 
 
 def _node_types() -> Iterator[str]:
