@@ -7,6 +7,8 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
+use crate::door::guarded;
+
 pyo3::create_exception!(
     pyagent_core._native,
     CodecError,
@@ -38,17 +40,21 @@ fn sealing_key(key: Option<&[u8]>) -> PyResult<Option<codec::Key>> {
 #[pyfunction]
 #[pyo3(signature = (content, /))]
 pub fn codec_pack<'py>(py: Python<'py>, content: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
-    let packed = without_gil(py, content.len(), || codec::pack(content)).map_err(codec_error)?;
-    Ok(PyBytes::new(py, &packed))
+    guarded(|| {
+        let packed = without_gil(py, content.len(), || codec::pack(content)).map_err(codec_error)?;
+        Ok(PyBytes::new(py, &packed))
+    })
 }
 
 /// The content of what `codec_pack` gave, of at most `limit` bytes. Raises CodecError.
 #[pyfunction]
 #[pyo3(signature = (stored, limit, /))]
 pub fn codec_unpack<'py>(py: Python<'py>, stored: &[u8], limit: usize) -> PyResult<Bound<'py, PyBytes>> {
-    // Little may become much, but seldom does; plain bytes are only copied.
-    let content = without_gil(py, stored.len() * 4, || codec::unpack(stored, limit)).map_err(codec_error)?;
-    Ok(PyBytes::new(py, &content))
+    guarded(|| {
+        // Little may become much, but seldom does; plain bytes are only copied.
+        let content = without_gil(py, stored.len() * 4, || codec::unpack(stored, limit)).map_err(codec_error)?;
+        Ok(PyBytes::new(py, &content))
+    })
 }
 
 /// As `codec_pack`: what the content shares with `parent` is left out, and `key` seals it.
@@ -60,10 +66,12 @@ pub fn codec_pack_with<'py>(
     parent: Option<&[u8]>,
     key: Option<&[u8]>,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let key = sealing_key(key)?;
-    let options = codec::Options { parent, key: key.as_ref() };
-    let packed = py.detach(|| codec::pack_with(content, options)).map_err(codec_error)?;
-    Ok(PyBytes::new(py, &packed))
+    guarded(|| {
+        let key = sealing_key(key)?;
+        let options = codec::Options { parent, key: key.as_ref() };
+        let packed = py.detach(|| codec::pack_with(content, options)).map_err(codec_error)?;
+        Ok(PyBytes::new(py, &packed))
+    })
 }
 
 /// The content of what `codec_pack_with` gave, with the same parent and key. Raises CodecError.
@@ -76,10 +84,12 @@ pub fn codec_unpack_with<'py>(
     parent: Option<&[u8]>,
     key: Option<&[u8]>,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let key = sealing_key(key)?;
-    let options = codec::Options { parent, key: key.as_ref() };
-    let content = py.detach(|| codec::unpack_with(stored, limit, options)).map_err(codec_error)?;
-    Ok(PyBytes::new(py, &content))
+    guarded(|| {
+        let key = sealing_key(key)?;
+        let options = codec::Options { parent, key: key.as_ref() };
+        let content = py.detach(|| codec::unpack_with(stored, limit, options)).map_err(codec_error)?;
+        Ok(PyBytes::new(py, &content))
+    })
 }
 
 /// What `codec_describe` gives.
@@ -89,17 +99,23 @@ type Said<'py> = (&'static str, u32, u64, Option<Bound<'py, PyBytes>>, bool);
 #[pyfunction]
 #[pyo3(signature = (stored, /))]
 pub fn codec_describe<'py>(py: Python<'py>, stored: &[u8]) -> PyResult<Said<'py>> {
-    let said = codec::describe(stored).map_err(codec_error)?;
-    let parent = said.parent.map(|name| PyBytes::new(py, &name));
-    Ok((said.method, said.dictionary, said.size, parent, said.sealed))
+    guarded(|| {
+        let said = codec::describe(stored).map_err(codec_error)?;
+        let parent = said.parent.map(|name| PyBytes::new(py, &name));
+        Ok((said.method, said.dictionary, said.size, parent, said.sealed))
+    })
 }
 
 /// BLAKE3 of some bytes, as 64 hexadecimal digits.
 #[pyfunction]
 #[pyo3(signature = (content, /))]
-pub fn blake3_hex<'py>(py: Python<'py>, content: &[u8]) -> Bound<'py, PyString> {
-    let found = without_gil(py, content.len(), || codec::digest(content));
-    PyString::new(py, &hex(&found))
+pub fn blake3_hex<'py>(py: Python<'py>, content: &[u8]) -> PyResult<Bound<'py, PyString>> {
+    guarded(|| {
+        Ok({
+            let found = without_gil(py, content.len(), || codec::digest(content));
+            PyString::new(py, &hex(&found))
+        })
+    })
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -140,38 +156,43 @@ impl Blake3 {
     #[new]
     #[pyo3(signature = (content = None, /, *, key = None))]
     fn new(py: Python<'_>, content: Option<&[u8]>, key: Option<&[u8]>) -> PyResult<Self> {
-        let hasher = key_of(key)?.map_or_else(codec::Hasher::new, codec::Hasher::new_keyed);
-        let made = Self { inner: Mutex::new(hasher) };
-        if let Some(content) = content {
-            made.update(py, content);
-        }
-        Ok(made)
+        guarded(|| {
+            let hasher = key_of(key)?.map_or_else(codec::Hasher::new, codec::Hasher::new_keyed);
+            let made = Self { inner: Mutex::new(hasher) };
+            if let Some(content) = content {
+                made.update(py, content)?;
+            }
+            Ok(made)
+        })
     }
 
     /// Add bytes.
     #[pyo3(signature = (content, /))]
-    fn update(&self, py: Python<'_>, content: &[u8]) {
-        if content.len() < LONG {
-            self.add(content);
-        } else {
-            py.detach(|| self.add(content));
-        }
+    fn update(&self, py: Python<'_>, content: &[u8]) -> PyResult<()> {
+        guarded(|| {
+            if content.len() < LONG {
+                self.add(content);
+            } else {
+                py.detach(|| self.add(content));
+            }
+            Ok(())
+        })
     }
 
     /// The digest of all bytes so far.
     #[pyo3(signature = (length = 32))]
     fn digest<'py>(&self, py: Python<'py>, length: usize) -> PyResult<Bound<'py, PyBytes>> {
-        Ok(PyBytes::new(py, &self.output(length)?))
+        guarded(|| Ok(PyBytes::new(py, &self.output(length)?)))
     }
 
     /// The digest of all bytes so far, as hexadecimal digits, two for each of the `length` bytes.
     #[pyo3(signature = (length = 32))]
     fn hexdigest<'py>(&self, py: Python<'py>, length: usize) -> PyResult<Bound<'py, PyString>> {
-        Ok(PyString::new(py, &hex(&self.output(length)?)))
+        guarded(|| Ok(PyString::new(py, &hex(&self.output(length)?))))
     }
 
     /// Another one that has been given the same bytes.
-    fn copy(&self) -> Self {
-        Self { inner: Mutex::new(self.with(|hasher| hasher.clone())) }
+    fn copy(&self) -> PyResult<Self> {
+        guarded(|| Ok(Self { inner: Mutex::new(self.with(|hasher| hasher.clone())) }))
     }
 }

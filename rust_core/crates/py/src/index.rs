@@ -9,6 +9,8 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 
+use crate::door::guarded;
+
 pyo3::create_exception!(
     pyagent_core._native,
     MemoryIndexError,
@@ -64,21 +66,25 @@ impl MemoryIndex {
     #[new]
     #[pyo3(signature = (folder, /, *, create))]
     fn new(py: Python<'_>, folder: PathBuf, create: bool) -> PyResult<Self> {
-        let open = || index::Index::open(&folder, create, index::Limits::default());
-        Ok(Self { inner: py.detach(open).map_err(index_error)? })
+        guarded(|| {
+            let open = || index::Index::open(&folder, create, index::Limits::default());
+            Ok(Self { inner: py.detach(open).map_err(index_error)? })
+        })
     }
 
     /// Write documents and take others out, for good when it returns; how many were taken out. Waits so many seconds
     /// for another writer. Raises MemoryIndexError.
     #[pyo3(signature = (upserts, deletes, /, *, wait))]
     fn commit(&self, py: Python<'_>, upserts: Vec<Given>, deletes: Vec<String>, wait: f64) -> PyResult<usize> {
-        let wait = seconds(wait)?;
-        let read = |(id, text, tags, time, links, data, vector): Given| {
-            let vector = vector.map(|bytes| floats(&bytes)).transpose()?;
-            Ok(index::Document { id, text, tags, time, links, data: data.to_vec(), vector })
-        };
-        let upserts = upserts.into_iter().map(read).collect::<PyResult<_>>()?;
-        py.detach(|| self.inner.commit(index::Batch { upserts, deletes }, wait)).map_err(index_error)
+        guarded(|| {
+            let wait = seconds(wait)?;
+            let read = |(id, text, tags, time, links, data, vector): Given| {
+                let vector = vector.map(|bytes| floats(&bytes)).transpose()?;
+                Ok(index::Document { id, text, tags, time, links, data: data.to_vec(), vector })
+            };
+            let upserts = upserts.into_iter().map(read).collect::<PyResult<_>>()?;
+            py.detach(|| self.inner.commit(index::Batch { upserts, deletes }, wait)).map_err(index_error)
+        })
     }
 
     /// The best documents for words, a vector, or both. Raises MemoryIndexError.
@@ -94,14 +100,16 @@ impl MemoryIndex {
         weights: (f64, f64),
         filter: Filtered,
     ) -> PyResult<Vec<Found<'py>>> {
-        let vector = vector.map(|bytes| floats(&bytes)).transpose()?;
-        let (all_tags, any_tags, no_tags, since, before, near) = filter;
-        let filter = index::Filter { all_tags, any_tags, no_tags, since, before, near };
-        let (text_weight, vector_weight) = weights;
-        let query = index::Query { text, vector, limit, depth, text_weight, vector_weight, filter };
-        let hits = py.detach(|| self.inner.state()?.search(&query)).map_err(index_error)?;
-        let found = |hit: index::Hit| (parts(py, hit.document), hit.score, hit.text_score, hit.vector_score);
-        Ok(hits.into_iter().map(found).collect())
+        guarded(|| {
+            let vector = vector.map(|bytes| floats(&bytes)).transpose()?;
+            let (all_tags, any_tags, no_tags, since, before, near) = filter;
+            let filter = index::Filter { all_tags, any_tags, no_tags, since, before, near };
+            let (text_weight, vector_weight) = weights;
+            let query = index::Query { text, vector, limit, depth, text_weight, vector_weight, filter };
+            let hits = py.detach(|| self.inner.state()?.search(&query)).map_err(index_error)?;
+            let found = |hit: index::Hit| (parts(py, hit.document), hit.score, hit.text_score, hit.vector_score);
+            Ok(hits.into_iter().map(found).collect())
+        })
     }
 
     /// The documents with these ids with their vectors, None for what is not there. Raises MemoryIndexError.
@@ -112,17 +120,20 @@ impl MemoryIndex {
         py: Python<'py>,
         ids: Vec<String>,
     ) -> PyResult<Vec<Option<(Parts<'py>, Option<Bound<'py, PyBytes>>)>>> {
-        let look = || {
-            let state = self.inner.state()?;
-            ids.iter().map(|id| state.get(id)).collect::<index::Result<Vec<_>>>()
-        };
-        let with_vector = |mut document: index::Document| {
-            let vector = document.vector.take();
-            let vector: Option<Vec<u8>> = vector.map(|vector| vector.iter().flat_map(|x| x.to_le_bytes()).collect());
-            (parts(py, document), vector.map(|bytes| PyBytes::new(py, &bytes)))
-        };
-        let found = py.detach(look).map_err(index_error)?;
-        Ok(found.into_iter().map(|document| document.map(with_vector)).collect())
+        guarded(|| {
+            let look = || {
+                let state = self.inner.state()?;
+                ids.iter().map(|id| state.get(id)).collect::<index::Result<Vec<_>>>()
+            };
+            let with_vector = |mut document: index::Document| {
+                let vector = document.vector.take();
+                let vector: Option<Vec<u8>> =
+                    vector.map(|vector| vector.iter().flat_map(|x| x.to_le_bytes()).collect());
+                (parts(py, document), vector.map(|bytes| PyBytes::new(py, &bytes)))
+            };
+            let found = py.detach(look).map_err(index_error)?;
+            Ok(found.into_iter().map(|document| document.map(with_vector)).collect())
+        })
     }
 
     /// Documents that links lead to from these ids, either way, with the steps it takes. Raises MemoryIndexError.
@@ -134,39 +145,47 @@ impl MemoryIndex {
         steps: u32,
         most: usize,
     ) -> PyResult<Vec<(Parts<'py>, u32)>> {
-        let found = py.detach(|| self.inner.state()?.neighbours(&ids, steps, most)).map_err(index_error)?;
-        Ok(found.into_iter().map(|(document, step)| (parts(py, document), step)).collect())
+        guarded(|| {
+            let found = py.detach(|| self.inner.state()?.neighbours(&ids, steps, most)).map_err(index_error)?;
+            Ok(found.into_iter().map(|(document, step)| (parts(py, document), step)).collect())
+        })
     }
 
     /// Put everything into one segment, without what was taken out. Raises MemoryIndexError.
     #[pyo3(signature = (*, wait))]
     fn compact(&self, py: Python<'_>, wait: f64) -> PyResult<()> {
-        let wait = seconds(wait)?;
-        py.detach(|| self.inner.compact(wait)).map_err(index_error)
+        guarded(|| {
+            let wait = seconds(wait)?;
+            py.detach(|| self.inner.compact(wait)).map_err(index_error)
+        })
     }
 
     /// Copy the index as it is now into a new folder. Raises MemoryIndexError.
     #[pyo3(signature = (target, /, *, wait))]
     fn snapshot(&self, py: Python<'_>, target: PathBuf, wait: f64) -> PyResult<()> {
-        let wait = seconds(wait)?;
-        py.detach(|| self.inner.snapshot(&target, wait)).map_err(index_error)
+        guarded(|| {
+            let wait = seconds(wait)?;
+            py.detach(|| self.inner.snapshot(&target, wait)).map_err(index_error)
+        })
     }
 
     /// Compare every byte with its checksum. Raises MemoryIndexError (kind `corrupt`).
     fn verify(&self, py: Python<'_>) -> PyResult<()> {
-        py.detach(|| self.inner.verify()).map_err(index_error)
+        guarded(|| py.detach(|| self.inner.verify()).map_err(index_error))
     }
 
     /// Documents, length of vectors, segments, bytes of files, documents in the log only. Raises MemoryIndexError.
     fn stats(&self, py: Python<'_>) -> PyResult<(usize, usize, usize, u64, usize)> {
-        let stats = py.detach(|| self.inner.stats()).map_err(index_error)?;
-        Ok((stats.documents, stats.width, stats.segments, stats.bytes, stats.in_log))
+        guarded(|| {
+            let stats = py.detach(|| self.inner.stats()).map_err(index_error)?;
+            Ok((stats.documents, stats.width, stats.segments, stats.bytes, stats.in_log))
+        })
     }
 }
 
 /// The terms of a text, as the index sees them, each once with how often it occurs.
 #[pyfunction]
 #[pyo3(signature = (text, /))]
-pub fn text_terms(text: &str) -> Vec<(String, u32)> {
-    index::query_terms(text)
+pub fn text_terms(text: &str) -> PyResult<Vec<(String, u32)>> {
+    guarded(|| Ok(index::query_terms(text)))
 }

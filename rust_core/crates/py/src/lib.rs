@@ -4,6 +4,7 @@
 #![allow(unsafe_code, reason = "PyO3's macros expand to it")]
 
 mod codec;
+mod door;
 mod expressions;
 mod index;
 mod metrics;
@@ -18,6 +19,8 @@ mod _native {
     use crate::codec::{
         Blake3, CodecError, blake3_hex, codec_describe, codec_pack, codec_pack_with, codec_unpack, codec_unpack_with,
     };
+    #[pymodule_export]
+    use crate::door::{CoreFault, panic_behind_the_door};
     #[pymodule_export]
     use crate::expressions::{Engine, ScriptError, analyse, parse_template, plain_path, walk};
     #[pymodule_export]

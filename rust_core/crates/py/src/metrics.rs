@@ -11,6 +11,8 @@ use pyo3::types::{PyBytes, PyTuple};
 
 use metrics::{Format, Value};
 
+use crate::door::guarded;
+
 /// A metric that cannot be, or bytes that are no snapshot.
 fn wrong(error: impl std::fmt::Display) -> PyErr {
     PyValueError::new_err(error.to_string())
@@ -40,14 +42,20 @@ pub struct Counter {
 impl Counter {
     /// Count so much: whole units, or seconds.
     #[pyo3(signature = (amount=1.0, /))]
-    fn add(&self, amount: f64) {
-        self.cell.add(self.units(amount));
+    fn add(&self, amount: f64) -> PyResult<()> {
+        guarded(|| {
+            self.cell.add(self.units(amount));
+            Ok(())
+        })
     }
 
     /// Say how much it was in all: for what is counted elsewhere.
     #[pyo3(signature = (total, /))]
-    fn set(&self, total: f64) {
-        self.cell.set(self.units(total));
+    fn set(&self, total: f64) -> PyResult<()> {
+        guarded(|| {
+            self.cell.set(self.units(total));
+            Ok(())
+        })
     }
 }
 
@@ -67,14 +75,20 @@ pub struct Amount {
 impl Amount {
     /// So many more, or fewer.
     #[pyo3(signature = (amount=1, /))]
-    fn add(&self, amount: i64) {
-        self.cell.add(amount);
+    fn add(&self, amount: i64) -> PyResult<()> {
+        guarded(|| {
+            self.cell.add(amount);
+            Ok(())
+        })
     }
 
     /// So many now.
     #[pyo3(signature = (amount, /))]
-    fn set(&self, amount: i64) {
-        self.cell.set(amount);
+    fn set(&self, amount: i64) -> PyResult<()> {
+        guarded(|| {
+            self.cell.set(amount);
+            Ok(())
+        })
     }
 }
 
@@ -88,8 +102,11 @@ pub struct Level {
 impl Level {
     /// So high now.
     #[pyo3(signature = (level, /))]
-    fn set(&self, level: f64) {
-        self.cell.set(level);
+    fn set(&self, level: f64) -> PyResult<()> {
+        guarded(|| {
+            self.cell.set(level);
+            Ok(())
+        })
     }
 }
 
@@ -106,13 +123,15 @@ impl Histogram {
     /// Raises ValueError for an id that is none.
     #[pyo3(signature = (seconds, trace=None, /))]
     fn record(&self, seconds: f64, trace: Option<&str>) -> PyResult<()> {
-        match trace {
-            None => self.cell.record(nanoseconds(seconds)),
-            Some(trace) => {
-                self.cell.record_traced(nanoseconds(seconds), u128::from_str_radix(trace, 16).map_err(wrong)?);
+        guarded(|| {
+            match trace {
+                None => self.cell.record(nanoseconds(seconds)),
+                Some(trace) => {
+                    self.cell.record_traced(nanoseconds(seconds), u128::from_str_radix(trace, 16).map_err(wrong)?);
+                }
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 }
 
@@ -160,42 +179,44 @@ pub struct MetricRegistry {
 impl MetricRegistry {
     #[new]
     #[pyo3(signature = (peer, /))]
-    fn new(peer: &str) -> Self {
-        Self { inner: metrics::Registry::new(peer) }
+    fn new(peer: &str) -> PyResult<Self> {
+        guarded(|| Ok(Self { inner: metrics::Registry::new(peer) }))
     }
 
     /// A metric that only grows: its name ends in `_total`, of seconds in `_seconds_total`. Raises ValueError.
     #[pyo3(signature = (name, help, labels=vec![], *, seconds=false))]
     fn counter(&self, name: &str, help: &str, labels: Vec<String>, seconds: bool) -> PyResult<Counters> {
-        let made = if seconds {
-            self.inner.counter_seconds(name, help, &labels)
-        } else {
-            self.inner.counter(name, help, &labels)
-        };
-        Ok(Counters { family: made.map_err(wrong)?, seconds })
+        guarded(|| {
+            let made = if seconds {
+                self.inner.counter_seconds(name, help, &labels)
+            } else {
+                self.inner.counter(name, help, &labels)
+            };
+            Ok(Counters { family: made.map_err(wrong)?, seconds })
+        })
     }
 
     /// A metric of whole units that goes up and down; those of peers are added up. Raises ValueError.
     #[pyo3(signature = (name, help, labels=vec![]))]
     fn amount(&self, name: &str, help: &str, labels: Vec<String>) -> PyResult<Amounts> {
-        Ok(Amounts { family: self.inner.amount(name, help, &labels).map_err(wrong)? })
+        guarded(|| Ok(Amounts { family: self.inner.amount(name, help, &labels).map_err(wrong)? }))
     }
 
     /// A metric of a height; of those of peers the highest counts. Raises ValueError.
     #[pyo3(signature = (name, help, labels=vec![]))]
     fn level(&self, name: &str, help: &str, labels: Vec<String>) -> PyResult<Levels> {
-        Ok(Levels { family: self.inner.level(name, help, &labels).map_err(wrong)? })
+        guarded(|| Ok(Levels { family: self.inner.level(name, help, &labels).map_err(wrong)? }))
     }
 
     /// A metric of durations: its name ends in `_seconds`. Raises ValueError.
     #[pyo3(signature = (name, help, labels=vec![]))]
     fn histogram(&self, name: &str, help: &str, labels: Vec<String>) -> PyResult<Histograms> {
-        Ok(Histograms { family: self.inner.histogram(name, help, &labels).map_err(wrong)? })
+        guarded(|| Ok(Histograms { family: self.inner.histogram(name, help, &labels).map_err(wrong)? }))
     }
 
     /// What all of them are now.
-    fn snapshot(&self, py: Python<'_>) -> MetricSnapshot {
-        MetricSnapshot { inner: py.detach(|| self.inner.snapshot()) }
+    fn snapshot(&self, py: Python<'_>) -> PyResult<MetricSnapshot> {
+        guarded(|| Ok(MetricSnapshot { inner: py.detach(|| self.inner.snapshot()) }))
     }
 }
 
@@ -218,57 +239,73 @@ impl MetricSnapshot {
     #[staticmethod]
     #[pyo3(signature = (data, /))]
     fn parse(py: Python<'_>, data: &[u8]) -> PyResult<Self> {
-        Ok(Self { inner: py.detach(|| metrics::from_bytes(data)).map_err(wrong)? })
+        guarded(|| Ok(Self { inner: py.detach(|| metrics::from_bytes(data)).map_err(wrong)? }))
     }
 
     /// The snapshot as bytes.
-    fn dump<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &py.detach(|| metrics::to_bytes(&self.inner)))
+    fn dump<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        guarded(|| Ok(PyBytes::new(py, &py.detach(|| metrics::to_bytes(&self.inner)))))
     }
 
     /// What both know: of each peer the newest.
     #[pyo3(signature = (other, /))]
-    fn merged(&self, py: Python<'_>, other: &Self) -> Self {
-        py.detach(|| {
-            let mut inner = self.inner.clone();
-            inner.merge(other.inner.clone());
-            Self { inner }
+    fn merged(&self, py: Python<'_>, other: &Self) -> PyResult<Self> {
+        guarded(|| {
+            Ok({
+                py.detach(|| {
+                    let mut inner = self.inner.clone();
+                    inner.merge(other.inner.clone());
+                    Self { inner }
+                })
+            })
         })
     }
 
     /// What each peer has counted since an earlier snapshot; gauges as they are in this one.
     #[pyo3(signature = (earlier, /))]
-    fn since(&self, py: Python<'_>, earlier: &Self) -> Self {
-        Self { inner: py.detach(|| self.inner.since(&earlier.inner)) }
+    fn since(&self, py: Python<'_>, earlier: &Self) -> PyResult<Self> {
+        guarded(|| Ok(Self { inner: py.detach(|| self.inner.since(&earlier.inner)) }))
     }
 
     /// By peer: since when it counts and when it told this, in seconds since 1970.
-    fn peers(&self) -> BTreeMap<String, (f64, f64)> {
-        let at = |milliseconds: u64| milliseconds as f64 / 1e3;
-        self.inner.peers.iter().map(|(name, part)| (name.clone(), (at(part.started), at(part.stamp)))).collect()
+    fn peers(&self) -> PyResult<BTreeMap<String, (f64, f64)>> {
+        guarded(|| {
+            Ok({
+                let at = |milliseconds: u64| milliseconds as f64 / 1e3;
+                self.inner.peers.iter().map(|(name, part)| (name.clone(), (at(part.started), at(part.stamp)))).collect()
+            })
+        })
     }
 
     /// The content type and text that whoever sends this `Accept` would rather have, all peers together.
     #[pyo3(signature = (accept="", /))]
-    fn render(&self, py: Python<'_>, accept: &str) -> (&'static str, String) {
-        let format = metrics::accepted(accept);
-        (format.content_type(), py.detach(|| Format::render(format, &self.inner.total())))
+    fn render(&self, py: Python<'_>, accept: &str) -> PyResult<(&'static str, String)> {
+        guarded(|| {
+            Ok({
+                let format = metrics::accepted(accept);
+                (format.content_type(), py.detach(|| Format::render(format, &self.inner.total())))
+            })
+        })
     }
 
     /// The sums of a counter or gauge by a label's values (without one: under ""), all peers together.
     #[pyo3(signature = (name, label=None, /))]
-    fn values(&self, py: Python<'_>, name: &str, label: Option<&str>) -> BTreeMap<String, f64> {
-        let (found, seconds_each) = py.detach(|| {
-            let is_seconds = name.ends_with("_seconds_total");
-            (self.inner.total().grouped(name, label), if is_seconds { 1e-9 } else { 1.0 })
-        });
-        let numbers = found.into_iter().filter_map(|(group, value)| match value {
-            Value::Count(count) => Some((group, count as f64 * seconds_each)),
-            Value::Amount(amount) => Some((group, amount as f64)),
-            Value::Level(level) => Some((group, level)),
-            Value::Distribution(_) => None,
-        });
-        numbers.collect()
+    fn values(&self, py: Python<'_>, name: &str, label: Option<&str>) -> PyResult<BTreeMap<String, f64>> {
+        guarded(|| {
+            Ok({
+                let (found, seconds_each) = py.detach(|| {
+                    let is_seconds = name.ends_with("_seconds_total");
+                    (self.inner.total().grouped(name, label), if is_seconds { 1e-9 } else { 1.0 })
+                });
+                let numbers = found.into_iter().filter_map(|(group, value)| match value {
+                    Value::Count(count) => Some((group, count as f64 * seconds_each)),
+                    Value::Amount(amount) => Some((group, amount as f64)),
+                    Value::Level(level) => Some((group, level)),
+                    Value::Distribution(_) => None,
+                });
+                numbers.collect()
+            })
+        })
     }
 
     /// By a label's values (without one: under ""): count, sum, maximum and quantiles of a histogram, in seconds.
@@ -279,15 +316,19 @@ impl MetricSnapshot {
         name: &str,
         label: Option<&str>,
         quantiles: Vec<f64>,
-    ) -> BTreeMap<String, Summary> {
-        py.detach(|| {
-            let found = self.inner.total().grouped(name, label).into_iter();
-            let summed = found.filter_map(|(group, value)| {
-                let Value::Distribution(found) = value else { return None };
-                let shares = quantiles.iter().map(|share| seconds(found.quantile(*share))).collect();
-                Some((group, (found.count(), seconds(found.sum), seconds(found.max), shares)))
-            });
-            summed.collect()
+    ) -> PyResult<BTreeMap<String, Summary>> {
+        guarded(|| {
+            Ok({
+                py.detach(|| {
+                    let found = self.inner.total().grouped(name, label).into_iter();
+                    let summed = found.filter_map(|(group, value)| {
+                        let Value::Distribution(found) = value else { return None };
+                        let shares = quantiles.iter().map(|share| seconds(found.quantile(*share))).collect();
+                        Some((group, (found.count(), seconds(found.sum), seconds(found.max), shares)))
+                    });
+                    summed.collect()
+                })
+            })
         })
     }
 
@@ -296,16 +337,18 @@ impl MetricSnapshot {
     /// The value of a histogram is (count, sum, maximum, counts by bucket, [(trace, seconds, at)]), its bounds are
     /// `metric_bounds()`.
     fn export<'py>(&self, py: Python<'py>) -> PyResult<Vec<Exported<'py>>> {
-        let total = py.detach(|| self.inner.total());
-        let mut found = Vec::with_capacity(total.0.len());
-        for (key, (help, table)) in total.0 {
-            let mut series = Vec::with_capacity(table.len());
-            for (values, value) in table {
-                series.push((values, exported(py, key.kind, &value)?));
+        guarded(|| {
+            let total = py.detach(|| self.inner.total());
+            let mut found = Vec::with_capacity(total.0.len());
+            for (key, (help, table)) in total.0 {
+                let mut series = Vec::with_capacity(table.len());
+                for (values, value) in table {
+                    series.push((values, exported(py, key.kind, &value)?));
+                }
+                found.push((key.name, key.kind.name(), help, key.labels, series));
             }
-            found.push((key.name, key.kind.name(), help, key.labels, series));
-        }
-        Ok(found)
+            Ok(found)
+        })
     }
 }
 
@@ -335,6 +378,6 @@ fn exemplar(found: &metrics::Exemplar) -> (String, f64, f64) {
 
 /// Upper bounds of the buckets that are exported, in seconds.
 #[pyfunction]
-pub fn metric_bounds() -> Vec<f64> {
-    metrics::BOUNDS.iter().map(|bound| seconds(*bound)).collect()
+pub fn metric_bounds() -> PyResult<Vec<f64>> {
+    guarded(|| Ok(metrics::BOUNDS.iter().map(|bound| seconds(*bound)).collect()))
 }

@@ -8,6 +8,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use zeroize::Zeroizing;
 
+use crate::door::guarded;
+
 pyo3::create_exception!(
     pyagent_core._native,
     VaultError,
@@ -97,75 +99,85 @@ impl Vault {
         now: i64,
         memory: Option<u32>,
     ) -> PyResult<Self> {
-        let made = py.detach(|| vault::Vault::create(&path, protect(passphrase, key_file, memory), now));
-        made.map(Self).map_err(|error| refused(&error))
+        guarded(|| {
+            let made = py.detach(|| vault::Vault::create(&path, protect(passphrase, key_file, memory), now));
+            made.map(Self).map_err(|error| refused(&error))
+        })
     }
 
     /// Open a vault.
     #[staticmethod]
     #[pyo3(signature = (path, passphrase, key_file, /))]
     fn open(py: Python<'_>, path: PathBuf, passphrase: Option<Vec<u8>>, key_file: PathBuf) -> PyResult<Self> {
-        let opened = py.detach(|| vault::Vault::open(&path, unlock(passphrase, key_file)));
-        opened.map(Self).map_err(|error| refused(&error))
+        guarded(|| {
+            let opened = py.detach(|| vault::Vault::open(&path, unlock(passphrase, key_file)));
+            opened.map(Self).map_err(|error| refused(&error))
+        })
     }
 
     /// Whether the vault at a path is opened by a passphrase.
     #[staticmethod]
     #[pyo3(signature = (path, /))]
     fn needs_passphrase(py: Python<'_>, path: PathBuf) -> PyResult<bool> {
-        py.detach(|| vault::Vault::needs_passphrase(&path)).map_err(|error| refused(&error))
+        guarded(|| py.detach(|| vault::Vault::needs_passphrase(&path)).map_err(|error| refused(&error)))
     }
 
     /// Set a secret's kind and fields; the version that it has now.
     #[pyo3(signature = (name, kind, fields, now, /))]
     fn put(&self, py: Python<'_>, name: &str, kind: &str, fields: &Bound<'_, PyDict>, now: i64) -> PyResult<u32> {
-        let mut given = vault::Fields::new();
-        for (name, value) in fields {
-            given.push((name.extract()?, Zeroizing::new(value.extract()?)));
-        }
-        self.with(py, |vault| vault.put(name, kind, &given, now))
+        guarded(|| {
+            let mut given = vault::Fields::new();
+            for (name, value) in fields {
+                given.push((name.extract()?, Zeroizing::new(value.extract()?)));
+            }
+            self.with(py, |vault| vault.put(name, kind, &given, now))
+        })
     }
 
     /// A secret's fields.
     #[pyo3(signature = (name, /))]
     fn get<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyDict>> {
-        as_dict(py, &self.with(py, |vault| vault.get(name))?)
+        guarded(|| as_dict(py, &self.with(py, |vault| vault.get(name))?))
     }
 
     /// All secrets: name, kind, names of fields, version, and when they were made, changed, and used (0: never).
     #[pyo3(signature = ())]
     fn entries(&self, py: Python<'_>) -> PyResult<Vec<Entry>> {
-        let found = self.with(py, vault::Vault::list)?;
-        let row = |one: vault::Entry| {
-            let version = one.version();
-            (one.name, one.kind, one.fields, version, one.made, one.changed, one.used)
-        };
-        Ok(found.into_iter().map(row).collect())
+        guarded(|| {
+            let found = self.with(py, vault::Vault::list)?;
+            let row = |one: vault::Entry| {
+                let version = one.version();
+                (one.name, one.kind, one.fields, version, one.made, one.changed, one.used)
+            };
+            Ok(found.into_iter().map(row).collect())
+        })
     }
 
     /// Every value that is kept, older ones too: names with fields.
     #[pyo3(signature = ())]
     fn values<'py>(&self, py: Python<'py>) -> PyResult<Vec<(String, Bound<'py, PyDict>)>> {
-        let found = self.with(py, vault::Vault::values)?;
-        found.into_iter().map(|(name, fields)| Ok((name, as_dict(py, &fields)?))).collect()
+        guarded(|| {
+            let found = self.with(py, vault::Vault::values)?;
+            found.into_iter().map(|(name, fields)| Ok((name, as_dict(py, &fields)?))).collect()
+        })
     }
 
     /// Take a secret out; whether it was there.
     #[pyo3(signature = (name, /))]
     fn remove(&self, py: Python<'_>, name: &str) -> PyResult<bool> {
-        self.with(py, |vault| vault.remove(name))
+        guarded(|| self.with(py, |vault| vault.remove(name)))
     }
 
     /// Note that a secret was used.
     #[pyo3(signature = (name, now, /))]
     fn touch(&self, py: Python<'_>, name: &str, now: i64) -> PyResult<()> {
-        self.with(py, |vault| vault.touch(name, now))
+        guarded(|| self.with(py, |vault| vault.touch(name, now)))
     }
 
     /// Seal everything anew under a new key, which is opened as before.
     #[pyo3(signature = (now, /))]
     fn rotate(&self, py: Python<'_>, now: i64) -> PyResult<u32> {
-        self.with(py, |vault| vault.rotate(None, now))
+        guarded(|| self.with(py, |vault| vault.rotate(None, now)))
     }
 
     /// The same, opened by another passphrase, or without one by a key file, from now on.
@@ -178,46 +190,52 @@ impl Vault {
         now: i64,
         memory: Option<u32>,
     ) -> PyResult<u32> {
-        self.with(py, |vault| vault.rotate(Some(protect(passphrase, key_file, memory)), now))
+        guarded(|| self.with(py, |vault| vault.rotate(Some(protect(passphrase, key_file, memory)), now)))
     }
 
     /// The generation of its key, and when that was made.
     #[pyo3(signature = ())]
     fn generation(&self, py: Python<'_>) -> PyResult<(u32, i64)> {
-        self.with(py, vault::Vault::generation)
+        guarded(|| self.with(py, vault::Vault::generation))
     }
 
     /// Whether a passphrase opens it.
     #[pyo3(signature = ())]
     fn has_passphrase(&self, py: Python<'_>) -> PyResult<bool> {
-        self.with(py, vault::Vault::has_passphrase)
+        guarded(|| self.with(py, vault::Vault::has_passphrase))
     }
 
     /// The owner's public keys: for signatures, and for fields that only the owner opens.
     #[pyo3(signature = ())]
     fn identity<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
-        let found = self.with(py, vault::Vault::identity)?;
-        Ok((PyBytes::new(py, &found.public()), PyBytes::new(py, &found.agreement_public())))
+        guarded(|| {
+            let found = self.with(py, vault::Vault::identity)?;
+            Ok((PyBytes::new(py, &found.public()), PyBytes::new(py, &found.agreement_public())))
+        })
     }
 
     /// Give the owner new keys; tokens end, and sealed fields stay closed.
     #[pyo3(signature = ())]
     fn renew_identity(&self, py: Python<'_>) -> PyResult<()> {
-        self.with(py, vault::Vault::renew_identity)
+        guarded(|| self.with(py, vault::Vault::renew_identity))
     }
 
     /// Sign a message for one purpose.
     #[pyo3(signature = (purpose, message, /))]
     fn sign<'py>(&self, py: Python<'py>, purpose: &str, message: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
-        let signed = self.with(py, |vault| Ok(vault.identity()?.sign(purpose, message)))?;
-        Ok(PyBytes::new(py, &signed))
+        guarded(|| {
+            let signed = self.with(py, |vault| Ok(vault.identity()?.sign(purpose, message)))?;
+            Ok(PyBytes::new(py, &signed))
+        })
     }
 
     /// Open a field that was sealed to the owner.
     #[pyo3(signature = (context, sealed, /))]
     fn open_sealed<'py>(&self, py: Python<'py>, context: &[u8], sealed: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
-        let plain = self.with(py, |vault| vault::open_sealed(&vault.identity()?, context, sealed))?;
-        Ok(PyBytes::new(py, &plain))
+        guarded(|| {
+            let plain = self.with(py, |vault| vault::open_sealed(&vault.identity()?, context, sealed))?;
+            Ok(PyBytes::new(py, &plain))
+        })
     }
 
     /// Hand out a token: its text and its id.
@@ -231,37 +249,46 @@ impl Vault {
         expires: i64,
         now: i64,
     ) -> PyResult<(String, String)> {
-        let limits = limits(Some(capabilities), graphs, Some(expires), label);
-        let (text, id) = self.with(py, |vault| vault.issue(&limits, now))?;
-        Ok((text.to_string(), hex(&id)))
+        guarded(|| {
+            let limits = limits(Some(capabilities), graphs, Some(expires), label);
+            let (text, id) = self.with(py, |vault| vault.issue(&limits, now))?;
+            Ok((text.to_string(), hex(&id)))
+        })
     }
 
     /// The tokens handed out: id, label, capabilities, and when they were made, end, and were revoked (0: not).
     #[pyo3(signature = ())]
     fn tokens(&self, py: Python<'_>) -> PyResult<Vec<Token>> {
-        let found = self.with(py, vault::Vault::tokens)?;
-        let row = |one: vault::Issued| (hex(&one.id), one.label, one.capabilities, one.made, one.expires, one.revoked);
-        Ok(found.into_iter().map(row).collect())
+        guarded(|| {
+            let found = self.with(py, vault::Vault::tokens)?;
+            let row =
+                |one: vault::Issued| (hex(&one.id), one.label, one.capabilities, one.made, one.expires, one.revoked);
+            Ok(found.into_iter().map(row).collect())
+        })
     }
 
     /// Revoke a token by its id; whether the id was known.
     #[pyo3(signature = (id, now, /))]
     fn revoke(&self, py: Python<'_>, id: &str, now: i64) -> PyResult<bool> {
-        let id = id_of(id)?;
-        self.with(py, |vault| vault.revoke(&id, now))
+        guarded(|| {
+            let id = id_of(id)?;
+            self.with(py, |vault| vault.revoke(&id, now))
+        })
     }
 
     /// What a token allows now: the ids of its blocks, capabilities, graphs (None: all), end, label.
     #[pyo3(signature = (text, now, /))]
     fn verify(&self, py: Python<'_>, text: &str, now: i64) -> PyResult<Grant> {
-        let found = self.with(py, |vault| vault.verify(text, now))?;
-        Ok((
-            found.ids.iter().map(|id| hex(id)).collect(),
-            found.capabilities.into_iter().collect(),
-            found.graphs.map(|graphs| graphs.into_iter().collect()),
-            found.expires,
-            found.label,
-        ))
+        guarded(|| {
+            let found = self.with(py, |vault| vault.verify(text, now))?;
+            Ok((
+                found.ids.iter().map(|id| hex(id)).collect(),
+                found.capabilities.into_iter().collect(),
+                found.graphs.map(|graphs| graphs.into_iter().collect()),
+                found.expires,
+                found.label,
+            ))
+        })
     }
 }
 
@@ -275,8 +302,10 @@ pub fn attenuate_token(
     graphs: Option<BTreeSet<String>>,
     expires: Option<i64>,
 ) -> PyResult<String> {
-    let found = vault::attenuate(text, &limits(capabilities, graphs, expires, label));
-    found.map(|text| text.to_string()).map_err(|error| refused(&error))
+    guarded(|| {
+        let found = vault::attenuate(text, &limits(capabilities, graphs, expires, label));
+        found.map(|text| text.to_string()).map_err(|error| refused(&error))
+    })
 }
 
 /// Seal a field to the owner of a public key; `context` says where it belongs.
@@ -288,13 +317,21 @@ pub fn seal_to<'py>(
     context: &[u8],
     plain: &[u8],
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let sealed = py.detach(|| vault::seal_to(&recipient, context, plain)).map_err(|error| refused(&error))?;
-    Ok(PyBytes::new(py, &sealed))
+    guarded(|| {
+        let sealed = py.detach(|| vault::seal_to(&recipient, context, plain)).map_err(|error| refused(&error))?;
+        Ok(PyBytes::new(py, &sealed))
+    })
 }
 
 /// Whether the owner of a public key has signed this message for this purpose.
 #[pyfunction]
 #[pyo3(signature = (public, purpose, message, signature, /))]
-pub fn is_signed(py: Python<'_>, public: [u8; 32], purpose: &str, message: &[u8], signature: [u8; 64]) -> bool {
-    py.detach(|| vault::check_signature(&public, purpose, message, &signature).is_ok())
+pub fn is_signed(
+    py: Python<'_>,
+    public: [u8; 32],
+    purpose: &str,
+    message: &[u8],
+    signature: [u8; 64],
+) -> PyResult<bool> {
+    guarded(|| Ok(py.detach(|| vault::check_signature(&public, purpose, message, &signature).is_ok())))
 }

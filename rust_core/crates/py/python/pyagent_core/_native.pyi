@@ -7,6 +7,7 @@ __all__ = [
     "Amounts",
     "Blake3",
     "CodecError",
+    "CoreFault",
     "Counter",
     "Counters",
     "Engine",
@@ -30,6 +31,7 @@ __all__ = [
     "codec_unpack",
     "codec_unpack_with",
     "is_signed",
+    "panic_behind_the_door",
     "metric_bounds",
     "parse_template",
     "plain_path",
@@ -37,6 +39,10 @@ __all__ = [
     "text_terms",
     "walk",
 ]
+
+class CoreFault(RuntimeError): ...
+
+def panic_behind_the_door(words: str, /) -> None: ...
 
 class ScriptError(Exception):
     args: tuple[str, str, int, int]
