@@ -148,10 +148,12 @@ def build_core(kept: Path) -> None:
     maturin = [VENV / "bin" / "maturin", "build", "--quiet", "--release", "--locked", "--compatibility", "linux"]
     if sys.platform != "linux":
         maturin = maturin[:-2]
+    environment = {"CARGO_TARGET_DIR": str(CACHE / "cargo-target")}
     try:
+        command([ROOT / "scripts" / "rust-target"], environment=environment)
         command(
             [*maturin, "--manifest-path", manifest, "--interpreter", PYTHON, "--out", fresh],
-            environment={"CARGO_TARGET_DIR": str(CACHE / "cargo-target")},
+            environment=environment,
             hint="The first build fetches crates; see the messages above.",
         )
         fresh.rename(kept)

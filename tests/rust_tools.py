@@ -20,10 +20,11 @@ def cargo(*arguments: str, timeout: float = 900, **environment: str) -> subproce
     if shutil.which("cargo") is None:
         pytest.skip("cargo is not installed")
     target = {"CARGO_TARGET_DIR": os.environ.get("CARGO_TARGET_DIR", str(cache_folder() / "cargo-target"))}
+    given = {**os.environ, **target, "CARGO_TERM_COLOR": "never", **environment}
+    subprocess.run([RUST.parent / "scripts" / "rust-target"], env=given, check=True)
     return subprocess.run(
-        ["cargo", *arguments], cwd=RUST, capture_output=True, text=True, timeout=timeout, check=False,
-        env={**os.environ, **target, "CARGO_TERM_COLOR": "never", **environment},
-    )  # fmt: skip
+        ["cargo", *arguments], cwd=RUST, capture_output=True, text=True, timeout=timeout, check=False, env=given
+    )
 
 
 def tool(name: str, version: str) -> Path:
