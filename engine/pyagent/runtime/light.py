@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import types
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, cast
@@ -257,13 +257,13 @@ async def _after(later: Later, call: Callable[[], Any]) -> Any:
 def _plain(node: NodeProgram, returned: Any) -> Outputs | None:
     """The outputs, if what was returned is a list of items that say what they came from: what `normalise` would make
     of it."""
-    if type(returned) is not list or not node.ports_out:
+    made: list[Any] = returned
+    if type(made) is not list or not node.ports_out:
         return None
-    made = cast("list[Any]", returned)
     for item in made:
         if type(item) is not Item or not item.sources or type(item.json) is not dict:
             return None
-    return {node.ports_out[0]: Items.of(cast("Sequence[Item]", made))} if made else {}
+    return {node.ports_out[0]: Items.of(made)} if made else {}
 
 
 @types.coroutine

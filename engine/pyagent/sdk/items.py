@@ -217,6 +217,12 @@ class _HeldItems(Items):
     def _page(self, number: int) -> Sequence[Item]:
         return self.held
 
+    def marked(self, port: str, start: int) -> Items:
+        if len(self.held) != 1:
+            return super().marked(port, start)
+        (item,) = self.held
+        return _HeldItems([Item(item.json, item.binary, (ItemSource(start, port),))])
+
     def __len__(self) -> int:
         return len(self.held)
 

@@ -42,9 +42,6 @@ def mark(items: Items, *, port: str = "in", start: int = 0) -> Items:
 
     The pages stay where they are.
     """
-    if len(items) == 1:
-        item = items[0]
-        return Items.of((Item(item.json, item.binary, (ItemSource(start, port),)),))
     return items.marked(port, start)
 
 
