@@ -226,6 +226,17 @@ edges: []
     assert "fewer than 4 characters" in note
 
 
+async def test_a_short_secret_input_is_told_by_the_export(store: Store, tmp_path: Path) -> None:
+    graph = (
+        "pyagent: 1\nid: short\ninputs: {pin: {type: string, writeOnly: true}}\nnodes: [{id: a, use: flow.noop@1}]\n"
+    )
+    engine = Engine(store, registry=Registry.installed())
+    for pin, told in (("123", True), ("1234", False)):
+        run = await engine.run(graph, {"pin": pin})
+        done = await export_run(engine, run.id, tmp_path / f"{pin}.zip")
+        assert any("secret input" in note for note in done.notes) is told
+
+
 async def test_the_graphs_that_ask_for_a_credential_are_found_in_files_and_active_versions(
     store: Store, tmp_path: Path
 ) -> None:

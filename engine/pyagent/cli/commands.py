@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, cast
 
 import typer
 
-from pyagent.cli import graph, node_commands, store_commands, vault_commands
+from pyagent.cli import graph, node_commands, store_commands, token_commands, vault_commands
 from pyagent.cli.arguments import AsJson, AsJsonLines, RunId, finish
 from pyagent.cli.exits import Exit, exit_of_error
 from pyagent.cli.request_commands import add_request_commands
@@ -28,6 +28,7 @@ app = typer.Typer(
 )
 app.add_typer(graph.app, name="graph")
 app.add_typer(store_commands.app, name="store")
+app.add_typer(token_commands.app, name="token")
 app.add_typer(vault_commands.app, name="vault")
 
 OnKey = Literal["reject", "existing", "replace"]

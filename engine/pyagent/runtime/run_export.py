@@ -117,6 +117,7 @@ class _Export:
         self._without_data = without_data
         self._entries: dict[str, list[Entry]] = {}
         self._graphs: dict[str, _Graph] = {}
+        self._short_inputs = False
         self.done = Exported(path=path, runs=[run.id for run in runs])
         with path.open("xb"):
             self.writer = RunFileWriter(path)
@@ -127,7 +128,9 @@ class _Export:
             self._entries[run.id] = await read_entries(self._store, run.id)
             await self._read_graphs(run)
             specs = {hash: graph.spec for hash, graph in self._graphs.items()}
-            known += values_of_secret_inputs(specs, run.graph_hash, _object(run.inputs), self._entries[run.id])
+            given = values_of_secret_inputs(specs, run.graph_hash, _object(run.inputs), self._entries[run.id])
+            self._short_inputs |= any(0 < len(value.strip()) < SHORTEST for value in given)
+            known += given
         cleaner = Cleaner(forms_of(known), without_data=self._without_data)
         for graph in self._graphs.values():
             _clean_graph(graph, cleaner)
@@ -322,6 +325,10 @@ class _Export:
             self.done.notes.append(
                 f"The environment's {', '.join(short)} has fewer than {SHORTEST} characters: where the run says it, it "
                 "is still there. Use a longer one."
+            )
+        if self._short_inputs:
+            self.done.notes.append(
+                f"A secret input has fewer than {SHORTEST} characters: it is taken out of the inputs, not of items."
             )
         if cleaner.renamed.keys() & self._graphs.keys():
             self.done.notes.append("A graph held a secret or pins, and is another version without them.")

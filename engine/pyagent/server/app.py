@@ -90,6 +90,7 @@ def create_app(context: ServerContext, *, hosts: Collection[str] = ()) -> ASGIAp
         hosts=hosts,
         limits=context.limits,
         count=context.metrics.count,
+        graph_of=context.graph_of,
     )
 
     @app.get("/", include_in_schema=False)

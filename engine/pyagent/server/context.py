@@ -86,6 +86,10 @@ class ServerContext:
     def __post_init__(self) -> None:
         self.metrics = ServerMetrics(self.engine, self.streams)
 
+    async def graph_of(self, run_id: str) -> str:
+        """The id of a run's graph. Raises `NotFound`."""
+        return (await self.engine.store.get_run(run_id)).graph_id
+
 
 def context_of(request: Request) -> ServerContext:
     """The server that a request came to."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pyagent.server.capabilities import may
 from pyagent.server.security import Keys
 from pyagent.store.base import ENDED, Run, StepRecord
 
@@ -16,7 +17,9 @@ def form_key(run_id: str, record: StepRecord, keys: Keys) -> str:
 
 
 def form_path(run: Run, record: StepRecord, keys: Keys) -> str | None:
-    """`/forms/RUN/KEY` for a step that waits for a person, else None."""
+    """`/forms/RUN/KEY` for a step that waits for a person, else None; None too for who may not answer it."""
+    if not may("approve"):
+        return None
     waits = record.status == "waiting" and (record.wait or {}).get("kind") in KINDS
     return f"/forms/{run.id}/{form_key(run.id, record, keys)}" if waits and run.status not in ENDED else None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from http.cookies import CookieError, SimpleCookie
 from time import perf_counter
@@ -16,8 +16,11 @@ from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pyagent.errors import NotFound, PyAgentError
 from pyagent.graph.show.style import STYLE
+from pyagent.runtime.vault import TokenRefused
 from pyagent.server import PORT
+from pyagent.server.capabilities import PREFIX, grant_of, refusal, use_grant
 from pyagent.server.errors import Refused, error_response, unexpected
 from pyagent.server.limits import Limits, TooMany, client_of
 from pyagent.server.security import Keys
@@ -79,11 +82,13 @@ class Guard:
         hosts: Collection[str] = (),
         limits: Limits | None = None,
         count: Callable[[Scope, int, float], None] = lambda scope, status, seconds: None,
+        graph_of: Callable[[str], Awaitable[str]] | None = None,
     ) -> None:
         """`hosts`: names beside loopback that the server may be called by; `count` is told of each answer that begins:
-        its status, and how many seconds that took."""
+        its status, and how many seconds that took; `graph_of` gives the id of a run's graph, and raises `NotFound`."""
         self.app = app
         self.count = count
+        self.graph_of = graph_of or _no_run
         self.keys = keys
         self.limits = limits or Limits()
         self.port = port
@@ -100,7 +105,7 @@ class Guard:
             await self.app(scope, receive, send)
             return
         if scope["type"] != "http":
-            if self._lets_socket_in(scope):
+            if await self._lets_socket_in(scope):
                 await self.app(scope, receive, send)
             else:
                 await send({"type": "websocket.close", "code": 1008})
@@ -116,7 +121,7 @@ class Guard:
                 _add_headers(message, stored=scope["path"].startswith("/static/"))
             await send(message)
 
-        refusal = self._refusal(scope)
+        refusal = await self._refusal(scope)
         if refusal is not None:
             await refusal(scope, receive, answer)
             return
@@ -136,7 +141,8 @@ class Guard:
             if not started:
                 await error_response(unexpected(error))(scope, receive, answer)
 
-    def _refusal(self, scope: Scope) -> Response | None:
+    async def _refusal(self, scope: Scope) -> Response | None:
+        use_grant(None)
         headers = Headers(scope=scope)
         method, path = str(scope["method"]), str(scope["path"])
         if path.startswith(WEBHOOKS):
@@ -150,7 +156,7 @@ class Guard:
             return None
         if path == "/" and "once=" in scope.get("query_string", b"").decode("latin-1"):
             return None
-        return self._unauthorized(scope, headers, method, path)
+        return await self._unauthorized(scope, headers, method, path)
 
     def _misnamed(self, headers: Headers) -> Refused | None:
         """What is wrong with where the request says it goes."""
@@ -179,8 +185,9 @@ class Guard:
             )
         return None
 
-    def _lets_socket_in(self, scope: Scope) -> bool:
+    async def _lets_socket_in(self, scope: Scope) -> bool:
         """Whether a WebSocket may be opened; one that shows no key may, and must send it first (`sockets`)."""
+        use_grant(None)
         headers = Headers(scope=scope)
         if self._elsewhere(headers) is not None:
             return False
@@ -191,6 +198,9 @@ class Guard:
         if any(self.keys.is_token(token) for token in tokens):
             scope["pyagent.who"] = "token"
             return True
+        for token in tokens:
+            if token.startswith(PREFIX):
+                return await self._granted(scope, token, "GET", str(scope["path"])) is None
         session = _cookie(headers.get("cookie", ""), self.cookie)
         # Browsers open WebSockets to anywhere with cookies, and always say from where.
         if headers.get("origin") is not None and self.keys.is_session(session):
@@ -205,11 +215,31 @@ class Guard:
         """Whether the client has shown so many wrong keys that no more are looked at."""
         return self.limits.failures.wait(f"client {client_of(HTTPConnection(scope))}") > 0
 
-    def _unauthorized(self, scope: Scope, headers: Headers, method: str, path: str) -> Response | None:
+    async def _granted(self, scope: Scope, token: str, method: str, path: str) -> PyAgentError | None:
+        """Why a token with capabilities does not open that; None where it does."""
+        try:
+            grant = await grant_of(token)
+        except TokenRefused as error:
+            try:
+                self.limits.failures.take(f"client {client_of(HTTPConnection(scope))}")
+            except TooMany as too_many:
+                return too_many
+            return error
+        except PyAgentError as error:
+            return error
+        if (refused := await refusal(grant, method, path, self.graph_of)) is None:
+            scope["pyagent.who"] = f"token {grant.ids[0]}"
+            use_grant(grant)
+        return refused
+
+    async def _unauthorized(self, scope: Scope, headers: Headers, method: str, path: str) -> Response | None:
         scheme, _, given = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and self.keys.is_token(given.strip()):
             scope["pyagent.who"] = "token"
             return None
+        if scheme.lower() == "bearer" and given.strip().startswith(PREFIX):
+            error = await self._granted(scope, given.strip(), method, path)
+            return None if error is None else error_response(error)
         session = _cookie(headers.get("cookie", ""), self.cookie)
         if self.keys.is_session(session):
             scope["pyagent.who"] = f"session {session[:40]}"
@@ -232,14 +262,7 @@ class Guard:
                 return error_response(error)
         if path == "/":
             return HTMLResponse(_LOCKED.format(port=port_option(self.port)), 401)
-        return error_response(
-            Refused(
-                "who is asking?",
-                code="server.unauthorized",
-                hint="Send the token as `Authorization: Bearer …`, or open the link that `pyagent open` prints.",
-            ),
-            {"WWW-Authenticate": "Bearer"},
-        )
+        return error_response(_unknown(), {"WWW-Authenticate": "Bearer"})
 
 
 def _add_headers(message: Message, *, stored: bool) -> None:
@@ -250,6 +273,18 @@ def _add_headers(message: Message, *, stored: bool) -> None:
     if not stored and _NO_STORE[0] not in own:
         headers.append(_NO_STORE)
     message["headers"] = headers
+
+
+def _unknown() -> Refused:
+    return Refused(
+        "who is asking?",
+        code="server.unauthorized",
+        hint="Send the token as `Authorization: Bearer …`, or open the link that `pyagent open` prints.",
+    )
+
+
+async def _no_run(run_id: str) -> str:
+    raise NotFound(f"no run {run_id}", code="run.not_found", hint="This server knows none.")
 
 
 def _too_large(most: int) -> Refused:

@@ -11,8 +11,8 @@ from pydantic import BaseModel, Field
 
 _TITLES = {
     400: "The request cannot be read",
-    401: "No token, or a wrong one (`server.unauthorized`)",
-    403: "The request comes from elsewhere (`server.origin`)",
+    401: "No token, or a wrong one (`server.unauthorized`, `vault.token…`)",
+    403: "The request comes from elsewhere (`server.origin`), or the token does not allow it (`server.capability`)",
     404: "There is no such thing (`*.not_found`)",
     405: "The address does not take that method (`server.method`)",
     408: "The request did not come in time (`server.slow`)",

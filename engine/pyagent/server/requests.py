@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from pyagent.runtime.checking import GraphChecker
+from pyagent.server.capabilities import require, require_graph
 from pyagent.server.context import ServerContext, context_of
 from pyagent.server.limits import limited
 from pyagent.server.openapi import errors
@@ -46,7 +47,10 @@ async def resume_run(run_id: RunId, server: Server) -> RunSummary:
 async def fork_run(run_id: RunId, body: Fork, server: Server) -> RunSummary:
     """Run again from a step, as a new run."""
     graph = None
+    if body.items is not None:
+        require("edit", "giving a step other items")
     if body.graph is not None:
+        require_graph(body.graph)
         graph = await server.engine.document(body.graph)
         GraphChecker(server.engine.registry).require(graph)
     return RunSummary.of(await server.engine.fork(run_id, body.step, items=body.items, graph=graph, once=body.once))

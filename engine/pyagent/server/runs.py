@@ -18,6 +18,7 @@ from pyagent.runtime.inputs import checked_inputs, needed_consents
 from pyagent.runtime.inspect import step_data
 from pyagent.runtime.log import decode
 from pyagent.runtime.trace import TRACEPARENT, TRACESTATE, read_labels
+from pyagent.server.capabilities import may, require_graph
 from pyagent.server.context import ServerContext, context_of
 from pyagent.server.form_address import form_path
 from pyagent.server.graphs import picture
@@ -53,11 +54,12 @@ async def start_run(
 ) -> RunSummary:
     """Start a run; it is executed in the background."""
     engine = server.engine
+    require_graph(body.graph)
     document = await engine.document(body.graph)
     GraphChecker(engine.registry).require(document)
     values = checked_inputs(document.spec, body.inputs)
     needed = needed_consents(document.spec, values)
-    if needed and not body.consent:
+    if needed and not (body.consent and may("approve")):
         name, text = next(iter(needed.items()))
         raise InputError(
             f"{name}: {text}",

@@ -14,6 +14,7 @@ from typing import Any, cast
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from pyagent.errors import PyAgentError
+from pyagent.server.capabilities import PREFIX, grant_of, refusal, use_grant
 from pyagent.server.context import ServerContext
 from pyagent.server.events import LAST_CURSOR, batches, notice
 from pyagent.server.limits import TooMany, client_of
@@ -64,7 +65,7 @@ async def _shows_token(socket: WebSocket, server: ServerContext) -> bool:
     with suppress(TimeoutError, WebSocketDisconnect, ValueError, KeyError, RecursionError):
         shown = json.loads(await asyncio.wait_for(socket.receive_text(), PATIENCE))
     token = cast("dict[str, Any]", shown).get("token") if isinstance(shown, dict) else None
-    if isinstance(token, str) and server.keys.is_token(token):
+    if isinstance(token, str) and (server.keys.is_token(token) or await _opens(socket, server, token)):
         return True
     with suppress(TooMany):
         server.limits.failures.take(f"client {client_of(socket)}")
@@ -75,6 +76,20 @@ async def _shows_token(socket: WebSocket, server: ServerContext) -> bool:
     }
     await _leave(socket, UNAUTHORIZED, notice("stream.error", 0, error=error))
     return False
+
+
+async def _opens(socket: WebSocket, server: ServerContext, token: str) -> bool:
+    """Whether a token with capabilities opens this socket."""
+    if not token.startswith(PREFIX):
+        return False
+    try:
+        grant = await grant_of(token)
+    except PyAgentError:
+        return False
+    if await refusal(grant, "GET", socket.url.path, server.graph_of) is not None:
+        return False
+    use_grant(grant)
+    return True
 
 
 async def _follow(socket: WebSocket, server: ServerContext, after: int, kinds: str, run_id: str | None) -> None:
