@@ -8,12 +8,14 @@ import pytest
 from starlette.routing import Mount
 
 from pyagent.errors import NotFound, PyAgentError
+from pyagent.runtime.engine import Engine
 from pyagent.runtime.vault import TokenGrant
 from pyagent.server.app import create_app
 from pyagent.server.capabilities import MEANINGS, NEEDS, refusal
 from pyagent.server.context import ServerContext
 from pyagent.server.guard import Guard
 from pyagent.server.security import Keys
+from pyagent.testing import MemoryStore
 
 OPEN = {"GET /healthz", "GET /readyz", "GET /forms/{run_id}/{key}", "POST /forms/{run_id}/{key}"} | {
     "GET /reports/{run_id}/{key}/{path:path}"
@@ -34,7 +36,7 @@ OWNER = {
 
 def routes() -> set[str]:
     """Every address of the server, as `METHOD /path`."""
-    guard = create_app(ServerContext(engine=None, keys=Keys("t" * 43)))  # pyright: ignore[reportArgumentType]
+    guard = create_app(ServerContext(engine=Engine(MemoryStore()), keys=Keys("t" * 43)))
     assert isinstance(guard, Guard)
     app = guard.app.app  # pyright: ignore
     found: set[str] = set()
