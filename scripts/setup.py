@@ -34,6 +34,8 @@ PYTHON = VENV / "bin" / "python"
 STAMPS = VENV / ".stamps"
 LOCKED = ROOT / "requirements" / "locked.txt"
 RUST = ROOT / "rust_core"
+PROGRAMS = RUST / "crates" / "py" / "target" / "data" / "scripts"
+"""Programs that the module's wheel installs beside Python's; `data` in its pyproject.toml names the folder."""
 LUXON = ROOT / "engine" / "pyagent" / "runtime" / "_luxon.py"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pyagent"
 KEPT_WHEELS = 4
@@ -149,12 +151,18 @@ def build_core(kept: Path) -> None:
     if sys.platform != "linux":
         maturin = maturin[:-2]
     environment = {"CARGO_TARGET_DIR": str(CACHE / "cargo-target")}
+    hint = "The first build fetches crates; see the messages above."
+    cargo = ["cargo", "build", "--quiet", "--release", "--locked", "--manifest-path", RUST / "Cargo.toml"]
     try:
         command([ROOT / "scripts" / "rust-target"], environment=environment)
+        PROGRAMS.mkdir(parents=True, exist_ok=True)
+        if sys.platform == "linux":
+            command([*cargo, "--package", "pyagent-sandbox"], environment=environment, hint=hint)
+            shutil.copy2(CACHE / "cargo-target" / "release" / "pyagent-sandbox", PROGRAMS)
         command(
             [*maturin, "--manifest-path", manifest, "--interpreter", PYTHON, "--out", fresh],
             environment=environment,
-            hint="The first build fetches crates; see the messages above.",
+            hint=hint,
         )
         fresh.rename(kept)
     finally:

@@ -151,6 +151,14 @@ VAULT_PASSPHRASE = Setting(
     description="The passphrase of the vault, for servers; people at a terminal are asked",
     told_default="none",
 )
+SANDBOX = Setting(
+    name="PYAGENT_SANDBOX",
+    kind="choice",
+    default="required",
+    choices=("required", "best", "off"),
+    description="Whether programs that steps run must be kept in their sandbox. `required`: where this machine cannot, "
+    "they are not run; `best`: they run with what it has, and the log names what is missing; `off`: they run free",
+)
 SQLITE_SYNCHRONOUS = Setting(
     name="PYAGENT_SQLITE_SYNCHRONOUS",
     kind="choice",
@@ -267,6 +275,7 @@ SETTINGS: tuple[Setting, ...] = (
     VAULT,
     VAULT_KEY,
     VAULT_PASSPHRASE,
+    SANDBOX,
     SQLITE_SYNCHRONOUS,
     ALLOW_PRIVATE,
     RATE_STARTS,

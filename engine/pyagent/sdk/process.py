@@ -1,7 +1,8 @@
 """Run a program with limits, so that nothing of it outlives the step, not even when the engine is killed.
 
-Each program runs under a small supervisor (`_launch.py`) that adopts whatever the program leaves behind and kills
-all of it when the program ends, the step is cancelled, or the engine's process is gone.
+Each program runs under a small supervisor, the compiled `pyagent-sandbox`, that adopts whatever the program leaves
+behind and kills all of it when the program ends, the step is cancelled, or the engine's process is gone. With a
+`Sandbox` the program also sees and reaches nothing but what that allows.
 """
 
 from __future__ import annotations
@@ -14,20 +15,20 @@ import os
 import signal
 import socket
 import subprocess
-import sys
+import struct
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, BinaryIO, Literal, TypeAlias
 
 from pyagent.errors import NodeCancelled, NodeError
 from pyagent.sdk.context import CancelToken
+from pyagent.sdk.sandbox import Sandbox, entries, program, scratch
 
 Stream: TypeAlias = Literal["stdout", "stderr"]
 OnLine: TypeAlias = Callable[[Stream, str], None]
 
-_LAUNCHER = Path(__file__).with_name("_launch.py")
 _KEPT_VARIABLES = (
     "PATH",
     "HOME",
@@ -58,20 +59,30 @@ class ProcessNotFound(ProcessError):
     hint = "Install the program, or give its full path."
 
 
+class SandboxMissing(ProcessError):
+    """This machine cannot keep the program inside its sandbox, so it was not run."""
+
+    code = "node.sandbox_missing"
+    hint = "`pyagent doctor` tells what this machine has; PYAGENT_SANDBOX=best runs programs with what there is."
+
+
 @dataclass(frozen=True, kw_only=True)
 class ProcessLimits:
-    """What a program may use; None: no limit of ours. All but the last two hold for each of its processes."""
+    """What a program may use; None: no limit of ours. The first five hold for each of its processes."""
 
     memory: int | None = None
-    """Bytes of address space (RLIMIT_AS). Programs that reserve much and use little (Node, Java) need it off."""
+    """Bytes of address space (RLIMIT_AS), and of the memory that all its processes really use together. Programs that
+    reserve much and use little (Node, Java) need it off."""
     cpu_seconds: int | None = None
     """Seconds of processor time (RLIMIT_CPU)."""
     processes: int | None = None
-    """Processes and threads beyond those the user has already (RLIMIT_NPROC; the kernel exempts root)."""
+    """Processes and threads at a time, together."""
     file_size: int | None = None
     """Bytes of the largest file it may write (RLIMIT_FSIZE)."""
     open_files: int | None = None
     """Open file descriptors (RLIMIT_NOFILE)."""
+    disk: int | None = None
+    """Bytes by which the folders that its sandbox lets it change may grow, together."""
     output: int = 10 * 1024 * 1024
     """Bytes kept of stdout and of stderr, each; beyond it the first and the last half are kept."""
     stop_at_output: bool = False
@@ -98,6 +109,11 @@ class ProcessResult:
     """Processor time it and the children it waited for used."""
     peak_memory: int = 0
     """Bytes, the largest resident set of one of them."""
+    exceeded: str = ""
+    """The limit that it was killed for, where all its processes together used too much: `memory`, `processes`, `disk`.
+    """
+    unkept: tuple[str, ...] = ()
+    """What the machine could not keep of the sandbox, for people; empty unless PYAGENT_SANDBOX is `best`."""
 
     @property
     def ok(self) -> bool:
@@ -119,6 +135,8 @@ class ProcessResult:
         """How it ended, for people: `exit code 2`, `timed out`, `killed by SIGSEGV`."""
         if self.timed_out:
             return "timed out"
+        if self.exceeded:
+            return f"killed for using too much: {self.exceeded}"
         if self.exit_code >= 0:
             return f"exit code {self.exit_code}"
         try:
@@ -193,6 +211,7 @@ async def run_process(
     stdin: bytes | None = None,
     timeout: float | None = None,
     limits: ProcessLimits | None = None,
+    sandbox: Sandbox | None = None,
     cancel: CancelToken | None = None,
     on_line: OnLine | None = None,
     grace: float = 5.0,
@@ -202,10 +221,11 @@ async def run_process(
     It gets `env` (without it: `clean_environment()`), `stdin` (without it: nothing), a session and process group of
     its own, and `limits`. After `timeout` seconds, or when `cancel` asks for it, it and all its descendants get
     SIGTERM and, `grace` seconds later, SIGKILL; cancelling the calling task kills them at once. Descendants that the
-    program leaves behind are killed when it ends. `on_line` is called with each line of output as it comes.
+    program leaves behind are killed when it ends. `on_line` is called with each line of output as it comes. With a
+    `sandbox` it sees and reaches what that allows; without one, all that this user does.
 
-    Raises `ProcessNotFound` if it cannot be executed, `NodeCancelled` (after its end) if `cancel` asked for it, and
-    `ProcessError` if its supervisor was killed.
+    Raises `ProcessNotFound` if it cannot be executed, `SandboxMissing` if this machine cannot keep it in its sandbox,
+    `NodeCancelled` (after its end) if `cancel` asked for it, and `ProcessError` if its supervisor was killed.
     """
     arguments = [str(part) for part in argv]
     if not arguments or any("\0" in part for part in arguments):
@@ -213,42 +233,91 @@ async def run_process(
     limits = limits or ProcessLimits()
     if cancel is not None:
         cancel.check()
-    ours, theirs = socket.socketpair()
-    with theirs:
+    environment = dict(clean_environment() if env is None else env)
+    with scratch(sandbox) as temporary:
+        if sandbox is not None and temporary is not None:
+            environment |= {"TMPDIR": str(temporary)} | ({"HOME": str(temporary)} if sandbox.own_home else {})
+        specification = [
+            *(("argv", each) for each in arguments),
+            *(("env", f"{name}={value}") for name, value in environment.items()),
+            *((name, str(value)) for name in _LIMITS if (value := getattr(limits, name)) is not None),
+            *entries(sandbox, temporary),
+        ]
+        if cwd is not None:
+            specification.append(("cwd", str(cwd.absolute())))
+        running = _Running(_start(stdin is not None), limits, on_line)
         try:
-            process = subprocess.Popen(  # noqa: ASYNC220 - returns at the exec, within a millisecond or two
-                [sys.executable, "-I", "-S", str(_LAUNCHER), str(theirs.fileno()), str(os.getpid())],
-                stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                pass_fds=(theirs.fileno(),),
+            return await running.run(_encoded(specification), stdin, timeout, cancel, grace, arguments[0], cwd)
+        finally:
+            await running.end()
+
+
+_LIMITS = ("memory", "cpu_seconds", "processes", "file_size", "open_files", "disk")
+
+
+def _encoded(specification: Sequence[tuple[str, str]]) -> bytes:
+    """The profile as `pyagent-sandbox` reads it: entries, each ended by a NUL."""
+    for name, value in specification:
+        if "\0" in value:
+            raise ProcessError(f"the {name} of the command holds a NUL character")
+    return b"".join(os.fsencode(f"{name}={value}") + b"\0" for name, value in specification)
+
+
+@dataclass(kw_only=True)
+class _Started:
+    """A supervisor that waits for its profile, and our ends of the program's streams."""
+
+    process: subprocess.Popen[bytes]
+    control: socket.socket
+    streams: list[int]
+    """The program's own ends; they are closed once they have been handed over."""
+    stdin: BinaryIO | None
+    outputs: tuple[BinaryIO, BinaryIO]
+
+
+def _start(with_stdin: bool) -> _Started:
+    executable = program()
+    if executable is None:
+        raise ProcessError(
+            "the program pyagent-sandbox is missing, and nothing is run without it",
+            hint="Run `make setup`; it needs cargo, and Linux.",
+        )
+    with contextlib.ExitStack() as undo:
+        pipes = [os.pipe() for _ in range(3 if with_stdin else 2)]
+        for each in pipes:
+            undo.callback(os.close, each[0])
+            undo.callback(os.close, each[1])
+        ours, theirs = socket.socketpair()
+        undo.enter_context(ours)
+        with theirs:
+            process = subprocess.Popen(
+                [str(executable), "serve"],
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
                 start_new_session=True,
-                env=clean_environment(),
+                env={},
             )
-        except BaseException:
-            ours.close()
-            raise
-    specification = {
-        "argv": arguments,
-        "cwd": str(cwd) if cwd else None,
-        "env": dict(clean_environment() if env is None else env),
-        "limits": {name: value for name, value in asdict(limits).items() if name not in ("output", "stop_at_output")},
-    }
-    running = _Running(process, ours, limits, on_line)
-    try:
-        return await running.run(specification, stdin, timeout, cancel, grace, arguments[0])
-    finally:
-        await running.end()
+        null = None if with_stdin else os.open(os.devnull, os.O_RDONLY)
+        undo.pop_all()
+    (out, out_end), (error, error_end), *given = pipes
+    read_end = given[0][0] if null is None else null
+    return _Started(
+        process=process,
+        control=ours,
+        streams=[read_end, out_end, error_end],
+        stdin=os.fdopen(given[0][1], "wb", 0) if given else None,
+        outputs=(os.fdopen(out, "rb", 0), os.fdopen(error, "rb", 0)),
+    )
 
 
 class _Running:
     """One supervised program."""
 
-    def __init__(
-        self, process: subprocess.Popen[bytes], control: socket.socket, limits: ProcessLimits, on_line: OnLine | None
-    ) -> None:
-        self._process = process
-        self._control = control
+    def __init__(self, started: _Started, limits: ProcessLimits, on_line: OnLine | None) -> None:
+        self._started = started
+        self._process = started.process
+        self._control = started.control
         self._stop_at_output = limits.stop_at_output
         self._captures = (
             _Capture("stdout", limits.output, on_line),
@@ -261,25 +330,27 @@ class _Running:
 
     async def run(
         self,
-        specification: Mapping[str, Any],
+        specification: bytes,
         stdin: bytes | None,
         timeout: float | None,
         cancel: CancelToken | None,
         grace: float,
         program: str,
+        cwd: Path | None,
     ) -> ProcessResult:
         loop = asyncio.get_running_loop()
         started = time.monotonic()
         self._control.setblocking(False)
         self._watch = asyncio.create_task(self._listen())
-        outputs = (self._process.stdout, self._process.stderr)
         drains = [
             asyncio.create_task(self._drain(pipe, capture))
-            for pipe, capture in zip(outputs, self._captures, strict=True)
+            for pipe, capture in zip(self._started.outputs, self._captures, strict=True)
         ]
         self._tasks += drains
         with contextlib.suppress(ConnectionError):  # its supervisor is gone: `_listen` finds out
-            await loop.sock_sendall(self._control, json.dumps(specification).encode() + b"\n")
+            socket.send_fds(self._control, [struct.pack("<I", len(specification))], self._started.streams)
+            self._hand_over()
+            await loop.sock_sendall(self._control, specification)
         if stdin is not None:
             self._tasks.append(asyncio.create_task(self._feed(stdin)))
         asked = asyncio.create_task(cancel.wait()) if cancel is not None else None
@@ -295,13 +366,18 @@ class _Running:
         timed_out = not self._watch.done() and not cancelled and not wrote_too_much
         if not self._watch.done():
             with contextlib.suppress(ConnectionError):
-                await loop.sock_sendall(self._control, json.dumps({"stop": grace}).encode() + b"\n")
+                await loop.sock_sendall(self._control, f"stop {grace}\n".encode())
             await self._supervisor_ended(self._watch, grace + _PATIENCE)
         duration = time.monotonic() - started
         # All writers are dead, so the ends come at once; a process of another user may still hold them open.
         await asyncio.wait(drains, timeout=2.0)
+        if "refused" in self._messages:
+            raise SandboxMissing(
+                f"{program} was not run: this machine cannot keep it from {'; '.join(self._messages['refused'])}",
+                details={"missing": self._messages["refused"]},
+            )
         if "failed" in self._messages:
-            self._raise_failed(program, specification["cwd"])
+            self._raise_failed(program, cwd)
         if cancelled and cancel is not None:
             raise NodeCancelled(f"{program} was stopped ({cancel.reason or 'cancel'})")
         if "ended" not in self._messages:
@@ -320,6 +396,8 @@ class _Running:
             stderr_dropped=self._captures[1].dropped,
             cpu_seconds=self._messages["cpu"],
             peak_memory=self._messages["memory"],
+            exceeded=self._messages["exceeded"],
+            unkept=tuple(self._messages["missing"]),
         )
 
     async def end(self) -> None:
@@ -339,12 +417,18 @@ class _Running:
             task.cancel()
         for transport in self._transports:
             transport.close()
-        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+        self._hand_over()
+        for pipe in (self._started.stdin, *self._started.outputs):
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
         self._control.close()
         self._process.wait()  # its socket is closed: it is already ending
+
+    def _hand_over(self) -> None:
+        """Close the program's own ends: were they open here, we would never see the end of its output."""
+        while self._started.streams:
+            os.close(self._started.streams.pop())
 
     async def _supervisor_ended(self, watch: asyncio.Task[None], patience: float) -> None:
         await asyncio.wait({watch}, timeout=patience)
@@ -372,7 +456,7 @@ class _Running:
 
     async def _feed(self, data: bytes) -> None:
         loop = asyncio.get_running_loop()
-        transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, self._process.stdin)
+        transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, self._started.stdin)
         self._transports.append(transport)
         writer = asyncio.StreamWriter(transport, protocol, None, loop)
         with contextlib.suppress(ConnectionError):  # a program need not read all it is given
@@ -381,9 +465,9 @@ class _Running:
                 await writer.drain()
         transport.close()
 
-    def _raise_failed(self, program: str, cwd: str | None) -> None:
+    def _raise_failed(self, program: str, cwd: Path | None) -> None:
         number, message = self._messages["failed"], self._messages["message"]
-        if cwd and not Path(cwd).is_dir():
+        if cwd is not None and not cwd.is_dir():
             raise ProcessError(f"the working directory {cwd} does not exist", hint="Create it first.")
         if number in (errno.ENOENT, errno.EACCES, errno.ENOTDIR):
             raise ProcessNotFound(f"{program} cannot be run: {message}", details={"errno": number})

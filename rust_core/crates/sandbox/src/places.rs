@@ -1,0 +1,160 @@
+//! Which places of the file system a profile opens: real paths, and the symbolic links on the way to them.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use crate::profile::Profile;
+
+/// What every program needs: programs, libraries, and settings that hold no secrets.
+const SYSTEM: [&str; 42] = [
+    "/bin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+    "/sbin",
+    "/usr",
+    "/opt",
+    "/nix/store",
+    "/gnu/store",
+    "/etc/alternatives",
+    "/etc/bash.bashrc",
+    "/etc/ca-certificates",
+    "/etc/debian_version",
+    "/etc/fonts",
+    "/etc/gai.conf",
+    "/etc/group",
+    "/etc/host.conf",
+    "/etc/hosts",
+    "/etc/inputrc",
+    "/etc/ld.so.cache",
+    "/etc/ld.so.conf",
+    "/etc/ld.so.conf.d",
+    "/etc/locale.alias",
+    "/etc/locale.conf",
+    "/etc/localtime",
+    "/etc/lsb-release",
+    "/etc/magic",
+    "/etc/mime.types",
+    "/etc/nsswitch.conf",
+    "/etc/os-release",
+    "/etc/passwd",
+    "/etc/pki/ca-trust",
+    "/etc/pki/tls/certs",
+    "/etc/pki/tls/cert.pem",
+    "/etc/protocols",
+    "/etc/resolv.conf",
+    "/etc/services",
+    "/etc/ssl/certs",
+    "/etc/ssl/openssl.cnf",
+    "/etc/terminfo",
+    "/etc/timezone",
+];
+/// As many symbolic links as the kernel follows.
+const LINKS: usize = 40;
+
+/// A file or folder that a program sees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Where it really is; without symbolic links.
+    pub source: PathBuf,
+    /// Where the program sees it.
+    pub path: PathBuf,
+    /// Whether it may be changed.
+    pub writable: bool,
+    /// Whether it is a folder.
+    pub folder: bool,
+}
+
+/// All that a program sees.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Places {
+    /// Sorted by path, so that what is inside another comes after it.
+    pub places: Vec<Place>,
+    /// Symbolic links on the way to them: path and target.
+    pub links: BTreeMap<PathBuf, PathBuf>,
+}
+
+impl Places {
+    /// Find the places of a profile. What may be read and is not there is left out.
+    ///
+    /// # Errors
+    /// A writable place that does not exist, or cannot be looked at.
+    pub fn find(profile: &Profile) -> Result<Self, String> {
+        let mut found = Self::default();
+        let system = profile.system.then_some(SYSTEM.iter()).into_iter().flatten();
+        for path in system.map(Path::new).chain(profile.read.iter().map(PathBuf::as_path)) {
+            if let Ok(real) = found.resolve(path) {
+                found.add(&real, &real, false);
+            }
+        }
+        for path in profile.write.iter().chain(&profile.tmp) {
+            let real = found.resolve(path).map_err(|error| format!("{}: {error}", path.display()))?;
+            found.add(&real, &real, true);
+            if profile.tmp.as_ref() == Some(path) {
+                found.add(&real, Path::new("/tmp"), true);
+            }
+        }
+        found.places.sort_by(|one, other| one.path.cmp(&other.path));
+        let seen: Vec<PathBuf> = found.places.iter().map(|place| place.path.clone()).collect();
+        // A link inside a place that is shown is there already.
+        found.links.retain(|link, _| !seen.iter().any(|path| link.starts_with(path)));
+        Ok(found)
+    }
+
+    /// Whether the path is in a writable place: the nearest place around it decides.
+    #[must_use]
+    pub fn is_writable(&self, path: &Path) -> bool {
+        let around = self.places.iter().filter(|place| path.starts_with(&place.path));
+        around.max_by_key(|place| place.path.as_os_str().len()).is_some_and(|place| place.writable)
+    }
+
+    fn add(&mut self, source: &Path, path: &Path, writable: bool) {
+        if let Some(known) = self.places.iter_mut().find(|place| place.path == path) {
+            if writable {
+                known.writable = true;
+                known.source = source.to_owned();
+            }
+            return;
+        }
+        let folder = source.is_dir();
+        self.places.push(Place { source: source.to_owned(), path: path.to_owned(), writable, folder });
+    }
+
+    /// The real path; the symbolic links on the way are noted.
+    fn resolve(&mut self, path: &Path) -> io::Result<PathBuf> {
+        let mut left: VecDeque<PathBuf> = parts(path);
+        let mut real = PathBuf::from("/");
+        let mut followed = 0;
+        while let Some(part) = left.pop_front() {
+            if part.as_os_str() == ".." {
+                real.pop();
+                continue;
+            }
+            let next = real.join(&part);
+            if !next.symlink_metadata()?.is_symlink() {
+                real = next;
+                continue;
+            }
+            followed += 1;
+            if followed > LINKS {
+                return Err(io::Error::other("too many symbolic links"));
+            }
+            let target = next.read_link()?;
+            if target.is_absolute() {
+                real = PathBuf::from("/");
+            }
+            for part in parts(&target).into_iter().rev() {
+                left.push_front(part);
+            }
+            self.links.insert(next, target);
+        }
+        Ok(real)
+    }
+}
+
+fn parts(path: &Path) -> VecDeque<PathBuf> {
+    let named = path.components().filter(|part| matches!(part, Component::Normal(_) | Component::ParentDir));
+    named.map(|part| PathBuf::from(part.as_os_str())).collect()
+}
