@@ -14,8 +14,8 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import struct
+import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

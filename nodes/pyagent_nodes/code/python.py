@@ -13,6 +13,8 @@ from pydantic import ByteSize, Field
 from pyagent.sdk import Context, Item, Items, JsonObject, NodeError, NodeParams, NodeTimeout, node
 from pyagent.sdk.fields import LITERAL, Duration
 from pyagent.sdk.process import ProcessLimits, ProcessResult, clean_environment, run_process
+from pyagent.sdk.sandbox import interpreter_places, python_places
+from pyagent_nodes.code._places import Network, Read, Write, log_unkept, sandbox
 
 _HARNESS = Path(__file__).with_name("_harness.py")
 _MEBIBYTE = 1024 * 1024
@@ -31,10 +33,14 @@ class PythonParams(NodeParams):
         "all", description="Called once with the list `items`, or for each `item` (return None to drop it)"
     )
     timeout: Duration = Field("60s", validate_default=True, description="Longest run; then it is killed")
-    memory: ByteSize = Field(ByteSize(2048 * _MEBIBYTE), description="Address space at most", examples=["512 MiB"])
+    read: Read = Field(default_factory=list)
+    write: Write = Field(default_factory=list)
+    network: Network = "none"
+    memory: ByteSize = Field(ByteSize(2048 * _MEBIBYTE), description="Memory at most", examples=["512 MiB"])
     cpu: Duration = Field("60s", validate_default=True, description="Processor time at most")
     processes: int = Field(64, ge=0, description="Processes and threads it may start")
     file_size: ByteSize = Field(ByteSize(1024 * _MEBIBYTE), description="Largest file it may write")
+    disk: ByteSize = Field(ByteSize(4096 * _MEBIBYTE), description="What it may add to the disk at most")
     max_output: ByteSize = Field(ByteSize(64 * _MEBIBYTE), description="Largest result, as JSON")
     env: dict[str, str] = Field(default_factory=dict, description="Environment variables; it gets none of the engine's")
     python: str = Field("", description="Interpreter to use; left out: the engine's own, with its packages")
@@ -44,10 +50,11 @@ class PythonParams(NodeParams):
 # Nor can it say which item a result came from, where it was given all of them.
 @node("code.python", title="Python", icon="code", effects="once", makes_items=True)
 async def python(items: Items, params: PythonParams, ctx: Context) -> list[Item]:
-    """Run Python code on the items, in a process of its own with limits on time, memory, processes and files.
+    """Run Python code on the items, in a sandbox with limits on time, memory, processes and files.
 
-    It starts in the run's own directory with a clean environment; what it prints becomes log lines. It is not a
-    sandbox: it can read and write what the engine's user can. With `mode: all`, a list as long as the input keeps
+    It starts in the run's own directory with a clean environment; what it prints becomes log lines. It sees Python, the
+    engine's packages and the system's programs, may change that directory alone, and has no network, unless `read`,
+    `write` and `network` say more. With `mode: all`, a list as long as the input keeps
     the lineage item by item; with `mode: each`, always, and items keep their binaries.
     """
     given = list(items)
@@ -58,9 +65,11 @@ async def python(items: Items, params: PythonParams, ctx: Context) -> list[Item]
         "inputs": dict(ctx.inputs),
         "state": dict(ctx.state),
     }
+    work_dir = await asyncio.to_thread(lambda: ctx.work_dir)
+    places = interpreter_places(Path(params.python)) if params.python else python_places()
     result = await run_process(
         [params.python or sys.executable, "-I", "-X", "utf8", _HARNESS],
-        cwd=await asyncio.to_thread(lambda: ctx.work_dir),
+        cwd=work_dir,
         env=clean_environment({**{name.upper(): value for name, value in ctx.trace.items()}, **params.env}),
         stdin=(await asyncio.to_thread(json.dumps, work, separators=(",", ":"))).encode(),
         timeout=params.timeout.total_seconds(),
@@ -69,12 +78,15 @@ async def python(items: Items, params: PythonParams, ctx: Context) -> list[Item]
             cpu_seconds=max(1, round(params.cpu.total_seconds())),
             processes=params.processes,
             file_size=int(params.file_size),
+            disk=int(params.disk),
             # Both streams are kept up to this size, and beyond it with a gap.
             output=int(params.max_output),
         ),
+        sandbox=sandbox(work_dir, params.read, params.write, params.network, _HARNESS, *places),
         cancel=ctx.cancel,
         on_line=lambda stream, line: ctx.log(line) if stream == "stderr" else None,
     )
+    log_unkept(result, ctx)
     returned = _returned(result, params)
     if params.mode == "all":
         if returned is None:
@@ -134,6 +146,8 @@ def _correction(error: dict[str, Any]) -> str:
 
 
 def _why(result: ProcessResult) -> str:
+    if result.exceeded:
+        return f"Raise `{result.exceeded}`, or give it less to do."
     if result.outcome in ("killed by SIGXCPU", "killed by SIGKILL"):
         return "It used more processor time than `cpu` allows, or the machine ran out of memory."
     if result.outcome == "killed by SIGXFSZ":

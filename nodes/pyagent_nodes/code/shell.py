@@ -15,6 +15,8 @@ from pydantic import AfterValidator, ByteSize, Field, model_validator
 from pyagent.sdk import BlobRef, Context, Item, Items, JsonObject, NodeError, NodeParams, NodeTimeout, node
 from pyagent.sdk.fields import LITERAL, Duration, FieldPath, with_field
 from pyagent.sdk.process import ProcessLimits, ProcessNotFound, ProcessResult, clean_environment, run_process
+from pyagent.sdk.sandbox import program_places, python_places
+from pyagent_nodes.code._places import Network, Read, Write, log_unkept, sandbox
 
 _MEBIBYTE = 1024 * 1024
 
@@ -60,7 +62,13 @@ class ShellParams(NodeParams):
         description="Environment variables; beside PATH, HOME, locale and time zone it gets none of the engine's",
         examples=[{"FILE": "{{ $json.path }}"}],
     )
-    cwd: str = Field("", description="Where it starts; relative to the run's own directory, which it is if left out")
+    cwd: str = Field(
+        "",
+        description="Where it starts, a place that it may read; relative to the run's directory, if given",
+    )
+    read: Read = Field(default_factory=list)
+    write: Write = Field(default_factory=list)
+    network: Network = "none"
     stdin: Literal["none", "json", "lines", "text"] = Field(
         "none",
         description="What it can read: nothing; the item (each) or all items (all) as JSON; each item as a line of "
@@ -78,10 +86,13 @@ class ShellParams(NodeParams):
     media_type: str = Field("application/octet-stream", description="For a binary: its type")
     success: list[int] = Field([0], min_length=1, description="Exit codes that are no failure", examples=[[0, 1]])
     timeout: Duration = Field("60s", validate_default=True, description="Longest run; then it is killed")
-    memory: ByteSize | None = Field(None, description="Address space of each process at most", examples=["2 GiB"])
+    memory: ByteSize | None = Field(
+        None, description="Memory at most; of each process, address space too", examples=["2 GiB"]
+    )
     cpu: Duration | None = Field(None, description="Processor time of each process at most")
     processes: int | None = Field(None, ge=0, description="Processes and threads it may start")
     file_size: ByteSize | None = Field(None, description="Largest file it may write")
+    disk: ByteSize | None = Field(None, description="What it may add to the disk at most")
     max_output: ByteSize = Field(
         ByteSize(10 * _MEBIBYTE), description="Largest stdout; beyond it the program is ended and the step fails"
     )
@@ -100,13 +111,14 @@ class ShellParams(NodeParams):
 # What a program does is not known: the engine must not repeat it by itself. A graph can say `effects: none`.
 @node("code.shell", title="Shell", icon="terminal", effects="once")
 async def shell(items: Items, params: ShellParams, ctx: Context) -> list[Item]:
-    """Run a program or a shell script, with limits, and make items of what it writes.
+    """Run a program or a shell script, in a sandbox with limits, and make items of what it writes.
 
     Values never become program text: a script is taken as written and gets them as environment variables and
     arguments. It starts in the run's own directory with a clean environment; what it writes to stderr becomes log
     lines. When it ends, fails, outlives its time or is cancelled, it and all it started are gone. An item of the
-    result has `exit_code` beside the output, unless stdout itself is items. It is not a sandbox: it can read and
-    write what the engine's user can.
+    result has `exit_code` beside the output, unless stdout itself is items. It sees the programs on PATH and what
+    belongs to them, may change the run's directory alone, and has no network and no home, unless `read`, `write` and
+    `network` say more.
     """
     if params.mode == "all":
         given = list(items)
@@ -124,7 +136,7 @@ async def _run(params: ShellParams, given: Sequence[Item], ctx: Context) -> Proc
     base = await asyncio.to_thread(lambda: ctx.work_dir)
     environment = {name.upper(): value for name, value in ctx.trace.items()}
     environment |= {name: _as_text(value) for name, value in params.env.items()}
-    return await run_process(
+    result = await run_process(
         _argv(params),
         cwd=base / Path(params.cwd).expanduser() if params.cwd else base,
         env=clean_environment(environment),
@@ -135,13 +147,17 @@ async def _run(params: ShellParams, given: Sequence[Item], ctx: Context) -> Proc
             cpu_seconds=max(1, round(params.cpu.total_seconds())) if params.cpu is not None else None,
             processes=params.processes,
             file_size=int(params.file_size) if params.file_size is not None else None,
+            disk=int(params.disk) if params.disk is not None else None,
             output=int(params.max_output),
             # What is too large is refused anyway: a program that writes for ever would go on until its time is up.
             stop_at_output=params.as_ != "none",
         ),
+        sandbox=sandbox(base, params.read, params.write, params.network, *program_places(), *python_places()),
         cancel=ctx.cancel,
         on_line=lambda stream, line: ctx.log(line) if stream == "stderr" else None,
     )
+    log_unkept(result, ctx)
+    return result
 
 
 def _argv(params: ShellParams) -> list[str]:

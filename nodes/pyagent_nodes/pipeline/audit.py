@@ -21,6 +21,7 @@ from pyagent_nodes.pipeline import advisories
 from pyagent_nodes.pipeline.advisory_source import is_service, read_advisories
 from pyagent_nodes.pipeline.archives import repository_files
 from pyagent_nodes.pipeline.licences import LICENCES
+from pyagent_nodes.pipeline.programs import tool_sandbox
 from pyagent_nodes.pipeline.project import is_test_file
 from pyagent_nodes.pipeline.secret_scan import scan
 from pyagent_nodes.pipeline.shapes import (
@@ -117,7 +118,7 @@ async def _check_code(root: Path, params: AuditParams, ctx: Context) -> tuple[st
     result = await run_process(
         [sys.executable, "-m", "bandit", "--recursive", "--format", "json", "--quiet", "--exit-zero", "."],
         cwd=root, timeout=params.timeout.total_seconds(), cancel=ctx.cancel, grace=0.5,
-        limits=ProcessLimits(output=64 << 20),
+        limits=ProcessLimits(output=64 << 20), sandbox=tool_sandbox(read=(root,)),
     )  # fmt: skip
     if result.timed_out:
         raise AuditFailed(

@@ -15,6 +15,7 @@ from pyagent.sdk.fields import DurationOrSeconds
 from pyagent.sdk.process import run_process
 from pyagent.sdk.threads import in_thread
 from pyagent_nodes.pipeline.archives import ArchiveLimits, pack, sha256_of
+from pyagent_nodes.pipeline.programs import tool_sandbox
 from pyagent_nodes.pipeline.shapes import Blob, Source
 from pyagent_nodes.pipeline.sources import FetchError, PackageNotFound, Requirement, download
 from pyagent_nodes.pipeline.workspace import source_folder, unpack_source
@@ -129,7 +130,11 @@ async def _tagged_version(folder: Path, ctx: Context) -> str:
     if not (folder / ".git").exists() or shutil.which("git") is None:
         return ""
     result = await run_process(
-        ["git", "-C", folder, "describe", "--tags", "--abbrev=0"], timeout=10, cancel=ctx.cancel, grace=0.5
+        ["git", "-C", folder, "describe", "--tags", "--abbrev=0"],
+        timeout=10,
+        cancel=ctx.cancel,
+        grace=0.5,
+        sandbox=tool_sandbox(read=(folder,)),
     )
     tag = result.text.strip()
     return tag.removeprefix("v") if result.ok and tag[:2].lstrip("v")[:1].isdigit() else ""

@@ -19,7 +19,7 @@ from pyagent.sdk.threads import Check, in_thread
 from pyagent_nodes.pipeline import patches
 from pyagent_nodes.pipeline.archives import repository_files
 from pyagent_nodes.pipeline.changes import describe_patch
-from pyagent_nodes.pipeline.programs import find_program
+from pyagent_nodes.pipeline.programs import find_program, tool_sandbox
 from pyagent_nodes.pipeline.project import read_toml
 from pyagent_nodes.pipeline.shapes import Source
 from pyagent_nodes.pipeline.workspace import open_source, open_tree_with, read_text
@@ -124,7 +124,7 @@ async def _ruff_twice(tree: Path, params: FormatParams, ctx: Context, own: bool)
         result = await run_process(
             [find_program("ruff"), *command, *options, "."],
             cwd=tree, timeout=params.timeout.total_seconds(), cancel=ctx.cancel, grace=0.5,
-            on_line=lambda _, line: ctx.log(line, level="debug"),
+            on_line=lambda _, line: ctx.log(line, level="debug"), sandbox=tool_sandbox(tree),
         )  # fmt: skip
         # `format` ends with 2 for a file that does not parse, too; the others are formatted then.
         if not result.ok and not _only_syntax(result):

@@ -11,11 +11,13 @@ from pathlib import Path
 
 from pyagent.sdk import SetupError
 from pyagent.sdk.process import clean_environment
+from pyagent.sdk.sandbox import Sandbox, interpreter_places, program_places, python_places
 
 CACHE_VARIABLES = re.compile(r"^(PIP_|UV_|XDG_CACHE_HOME$|(https?|all|no)_proxy$|REQUESTS_CA_BUNDLE$|SSL_CERT_)", re.I)
 """What package clients read: index, proxy, certificates, caches."""
 TEST_VARIABLES = re.compile(r"^(LC_|LANG$|LANGUAGE$|TZ$)")
 """What tests may see of the user's environment beside path and home: language and time zone."""
+_NAMES_FILE = re.compile(r"^(PIP_CONFIG_FILE|UV_CONFIG_FILE|PIP_CERT|REQUESTS_CA_BUNDLE|SSL_CERT_(FILE|DIR))$", re.I)
 _OFFLINE = re.compile(
     r"NewConnectionError|ConnectTimeout|Name or service not known|Temporary failure in name resolution"
     r"|Network is unreachable|Connection refused|Failed to establish a new connection|error sending request"
@@ -27,6 +29,46 @@ def user_environment(keep: re.Pattern[str], extra: Mapping[str, str] | None = No
     """A clean environment with those of the user's variables whose name matches."""
     found = {name: value for name, value in os.environ.items() if keep.search(name)}
     return clean_environment({**found, **(extra or {})})
+
+
+def client_sandbox(*write: Path, read: tuple[Path, ...] = (), network: bool = True) -> Sandbox:
+    """For package clients and the builds that they run: the index, their caches, settings and certificates.
+
+    `write`: what they may change beside the caches.
+    """
+    home = Path.home()
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
+    caches = [os.environ.get("UV_CACHE_DIR") or cache / "uv", os.environ.get("PIP_CACHE_DIR") or cache / "pip"]
+    for folder in map(Path, caches):
+        folder.mkdir(parents=True, exist_ok=True)
+    config = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
+    settings = [config / "uv", config / "pip", home / ".pip", Path("/etc/pip.conf"), Path("/etc/uv")]
+    settings += [Path(value) for name, value in os.environ.items() if _NAMES_FILE.search(name) and value[:1] == "/"]
+    pythons = [Path(os.environ.get("UV_PYTHON_INSTALL_DIR") or home / ".local" / "share" / "uv" / "python")]
+    # uv looks for other interpreters where pyenv keeps them.
+    pythons.append(Path(os.environ.get("PYENV_ROOT") or home / ".pyenv"))
+    return Sandbox(
+        read=(*read, *settings, *pythons, *python_places(), *program_places()),
+        write=(*map(Path, caches), *write),
+        network="all" if network else "none",
+        own_home=False,
+    )
+
+
+def suite_sandbox(python: Path, *write: Path, read: tuple[Path, ...] = (), network: bool, tmp: Path) -> Sandbox:
+    """For a repository's own tests: its folders and its environment; without `network` a loopback of their own."""
+    return Sandbox(
+        read=(*interpreter_places(python), *read),
+        write=write,
+        network="all" if network else "loopback",
+        tmp=tmp,
+        own_home=False,
+    )
+
+
+def tool_sandbox(*write: Path, read: tuple[Path, ...] = ()) -> Sandbox:
+    """For tools that look at files, and change those in `write`: no network."""
+    return Sandbox(read=(*read, *python_places(), *program_places()), write=write)
 
 
 def looks_offline(said: str) -> bool:

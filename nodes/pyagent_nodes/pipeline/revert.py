@@ -37,6 +37,7 @@ class RevertParams(NodeParams):
         gt=timedelta(),
         description="How long one of them may take; with a baseline, 5 s and twice what it took are enough",
     )
+    network: bool = Field(False, description="Whether the tests see this machine's network, or a loopback of their own")
     rounds: int = Field(5, ge=1, description="After so many rounds the whole patch is taken back")
 
 
@@ -180,7 +181,7 @@ class _Search:
         assert runner != "none", "a suite without tests has no regressions"
         run = await run_suite(
             ctx, tree=tree, python=self.python, runner=runner, arguments=arguments, select=self.select,
-            timeout=self.timeout, say=False,
+            timeout=self.timeout, network=params.network, say=False,
         )  # fmt: skip
         outcomes = {case.id: case.outcome for case in run.cases}
         failed = any(outcomes.get(test) not in FINE for test in self.select)

@@ -16,7 +16,7 @@ from pyagent.sdk import CancelToken, NodeError
 from pyagent.sdk.places import cache_folder
 from pyagent.sdk.process import run_process
 from pyagent_nodes.pipeline.archives import sha256_of
-from pyagent_nodes.pipeline.programs import CACHE_VARIABLES, looks_offline, user_environment
+from pyagent_nodes.pipeline.programs import CACHE_VARIABLES, client_sandbox, looks_offline, user_environment
 
 _REQUIREMENT = re.compile(
     r"""^\s*(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)
@@ -158,6 +158,7 @@ async def download(requirement: Requirement, *, timeout: float, cancel: CancelTo
                 "--dest", folder / "files", "--requirement", folder / "requirements.txt",
             ],
             env=user_environment(CACHE_VARIABLES),
+            sandbox=client_sandbox(folder),
             timeout=timeout,
             cancel=cancel,
             grace=0.5,

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from pyagent.sdk import Context
 from pyagent.sdk.process import ProcessLimits, ProcessResult, run_process
-from pyagent_nodes.pipeline.programs import TEST_VARIABLES, user_environment
+from pyagent_nodes.pipeline.programs import TEST_VARIABLES, suite_sandbox, user_environment
 from pyagent_nodes.pipeline.project import has_pytest_settings, read_toml
 from pyagent_nodes.pipeline.shapes import Outcome, TestCase
 
@@ -134,11 +134,13 @@ async def run_suite(
     select: Collection[str] | None = None,
     timeout: float,
     memory: int | None = None,
+    network: bool = False,
     say: bool = True,
 ) -> SuiteRun:
     """Run the suite, or the tests selected by id, in `tree` with `python`.
 
-    `timeout` in seconds, `memory` in bytes of address space for each process. Never raises for what the tests do: a
+    `timeout` in seconds, `memory` in bytes. Without `network` the tests see a loopback of their
+    own. Never raises for what the tests do: a
     suite that hangs is cut off with what was known by then. `say`: report progress and failing tests to the run.
     """
     ctx.work_dir.mkdir(parents=True, exist_ok=True)
@@ -184,6 +186,9 @@ async def run_suite(
                 env=env,
                 timeout=timeout,
                 limits=ProcessLimits(memory=memory, output=1 << 20),
+                sandbox=suite_sandbox(
+                    python, tree, scratch, read=(python.parent.parent,), network=network, tmp=scratch / "tmp"
+                ),
                 cancel=ctx.cancel,
                 grace=0.5,
             )

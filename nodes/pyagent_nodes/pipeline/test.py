@@ -48,8 +48,9 @@ class TestParams(NodeParams):
         timedelta(minutes=15), gt=timedelta(), description="How long the whole suite may take"
     )
     memory: ByteSize | None = Field(
-        None, ge=64 << 20, description="Address space of each process at most", examples=["2 GiB"]
+        None, ge=64 << 20, description="Memory at most; of each process, address space too", examples=["2 GiB"]
     )
+    network: bool = Field(False, description="Whether the tests see this machine's network, or a loopback of their own")
     on_hang: Literal["fail", "report"] = Field(
         "fail", description="fail: a suite that outlives its time fails the step; report: it counts as failed"
     )
@@ -80,7 +81,7 @@ async def run_tests(items: Items, params: TestParams, ctx: Context) -> Outputs:
     ctx.log(f"running {shlex.join(['python', '-m', runner, *arguments])}")
     run = await run_suite(
         ctx, tree=tree, python=python, runner=runner, arguments=arguments, timeout=params.timeout.total_seconds(),
-        memory=params.memory,
+        memory=params.memory, network=params.network,
     )  # fmt: skip
     results, log = await save_run(ctx, run.cases, run.log)
     before = await load_cases(ctx, params.baseline) if params.baseline else None

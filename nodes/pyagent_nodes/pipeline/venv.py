@@ -26,6 +26,7 @@ from pyagent_nodes.pipeline.licences import LICENCES, read_licences
 from pyagent_nodes.pipeline.programs import (
     CACHE_VARIABLES,
     TEST_VARIABLES,
+    client_sandbox,
     find_program,
     looks_offline,
     user_environment,
@@ -37,6 +38,8 @@ _READY = ".pyagent-environment"
 _RUNNERS = {"pytest": ["pytest"], "unittest": list[str](), "none": list[str]()}
 _DECIDING_FILES = re.compile(r"^(pyproject\.toml|setup\.(py|cfg)|tox\.ini|.*requirements.*\.(txt|in))$")
 _BUILD_VARIABLES = re.compile(CACHE_VARIABLES.pattern + "|" + TEST_VARIABLES.pattern, re.IGNORECASE)
+_COPIED = {"UV_LINK_MODE": "copy"}
+"""In its sandbox the cache is another mount, and hard links do not lead from one to another."""
 
 
 class EnvironmentFailed(NodeError):
@@ -85,7 +88,8 @@ class Uv:
         return await run_process(
             [self._program, "--no-progress", "--color", "never", *arguments],
             cwd=ctx.work_dir,
-            env=user_environment(_BUILD_VARIABLES, {"UV_PYTHON_DOWNLOADS": "never", **(env or {})}),
+            env=user_environment(_BUILD_VARIABLES, {"UV_PYTHON_DOWNLOADS": "never", **_COPIED, **(env or {})}),
+            sandbox=client_sandbox(ctx.work_dir),
             timeout=self._timeout,
             cancel=ctx.cancel,
             on_line=lambda _, line: ctx.log(line, level="debug") if line.strip() else None,

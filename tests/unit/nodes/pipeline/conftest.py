@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pyagent.sdk import NodeType, Registry
+from pyagent.sdk.sandbox import python_places
 from pyagent.testing import NodeRun, TestBlobs, TestCancelToken, run_node
 
 REGISTRY = Registry.installed()
@@ -79,6 +80,8 @@ class Bench:
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     """A bench with a user cache of its own."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    # The environment's interpreter is a stand-in that starts this one.
+    monkeypatch.setattr("pyagent_nodes.pipeline.programs.interpreter_places", lambda _: python_places())
     return Bench(tmp_path)
 
 

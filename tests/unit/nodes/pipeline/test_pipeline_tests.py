@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from marked_processes import have_ended, marked
 from pyagent.errors import NodeError
 
 FIELDS = ("source", "project", "environment")
@@ -125,23 +126,13 @@ async def test_a_repository_without_tests_is_no_error(bench: Any, files: dict[st
 
 
 HANG = """
-import subprocess, threading, pathlib
+import subprocess, threading
 def test_first(): pass
 def test_hangs():
-    child = subprocess.Popen(["sleep", "1000"])
-    pathlib.Path("child.pid").write_text(str(child.pid))
+    subprocess.Popen(["sleep", "1000.0419"])
     threading.Event().wait()
 def test_never(): pass
 """
-
-
-def alive(pid: int) -> bool:
-    """Whether a process runs."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 @pytest.mark.integration
@@ -157,7 +148,7 @@ async def test_a_hang_is_cut_off_with_what_was_known_and_leaves_no_process(bench
     assert error.hint
     results = json.loads(bench.content(error.details["results"]))
     assert [case["id"] for case in results] == ["test_hang.py::test_first"]
-    assert not alive(int((bench.work_dir / "tree" / "child.pid").read_text()))
+    assert have_ended(marked("1000.0419"))
     assert not list(bench.work_dir.glob("tests-*"))
 
 
@@ -173,21 +164,25 @@ async def test_a_hang_can_be_a_result_instead(bench: Any) -> None:
 
 
 async def test_a_cancelled_run_ends_with_its_children(bench: Any) -> None:
-    fifo = bench.work_dir.parent / "child"
-    os.mkfifo(fifo)
-    bench.write({"test_hang.py": HANG.replace('"child.pid"', repr(str(fifo)))})
+    # The suite may read what is in the environment: when it opens this, our end opens.
+    fifo = bench.work_dir / "environment" / "fifo"
+    bench.write({"test_hang.py": HANG.replace("threading.Event().wait()", f"open({str(fifo)!r}).read()")})
     await bench.ready()
+    os.mkfifo(fifo)
 
-    async def cancel_when_it_hangs() -> int:
-        pid = int(await asyncio.to_thread(fifo.read_text))
-        bench.cancel.trigger()
-        return pid
+    async def cancel_when_it_hangs() -> dict[int, int]:
+        with await asyncio.to_thread(fifo.open, "w"):
+            found = marked("1000.0419")
+            bench.cancel.trigger()
+            return found
 
     asking = asyncio.create_task(cancel_when_it_hangs())
     with pytest.raises(NodeError) as caught:
         await bench.step("test", *FIELDS)
+    found = await asking
     assert caught.value.code == "node.cancelled"
-    assert not alive(await asking)
+    assert found
+    assert have_ended(found)
 
 
 async def test_settings_of_folders_above_do_not_count(bench: Any) -> None:

@@ -1,0 +1,54 @@
+"""What the programs of `code.python` and `code.shell` may see and reach: parameters, and the sandbox made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from pyagent.sdk import Context, NodeError
+from pyagent.sdk.process import ProcessResult
+from pyagent.sdk.sandbox import Sandbox
+
+Read = Annotated[
+    list[str],
+    Field(
+        description="Files and folders it may read, beside programs and libraries; nothing else is there for it",
+        examples=[["~/data", "/srv/reports/2026.csv"]],
+    ),
+]
+Write = Annotated[
+    list[str],
+    Field(description="Files and folders it may change, beside the run's own directory; they must exist"),
+]
+Network = Annotated[
+    Literal["none", "loopback", "all"],
+    Field(description="What of the network it sees; `loopback` is its own and leads nowhere"),
+]
+
+
+def sandbox(
+    work: Path, read: Sequence[str], write: Sequence[str], network: Literal["none", "loopback", "all"], *more: Path
+) -> Sandbox:
+    """The sandbox of a program that works in `work`; relative paths begin there. Raises `NodeError`."""
+    writable = [work, *_absolute(work, write)]
+    for path in writable:
+        if not path.exists():
+            raise NodeError(
+                f"{path}, named by `write`, does not exist",
+                code="node.sandbox_path",
+                hint="Make it first, or name the folder that it is to be made in.",
+            )
+    return Sandbox(read=(*more, *_absolute(work, read)), write=tuple(writable), network=network)
+
+
+def _absolute(work: Path, paths: Iterable[str]) -> list[Path]:
+    return [work / Path(path).expanduser() for path in paths if path]
+
+
+def log_unkept(result: ProcessResult, ctx: Context) -> None:
+    """Say what this machine could not keep of the sandbox, where the user chose to go on without."""
+    if result.unkept:
+        ctx.log(f"the sandbox does not keep: {'; '.join(result.unkept)}", level="warning")
