@@ -183,10 +183,10 @@ pub fn heard(arguments: impl Iterator<Item = String>) -> Outer {
     for argument in arguments {
         if let Some(mechanism) = argument.strip_prefix('+').and_then(named) {
             outer.held.insert(mechanism);
-        } else if let Some((name, reason)) = argument.strip_prefix('-').and_then(|rest| rest.split_once('=')) {
-            if let Some(mechanism) = named(name) {
-                outer.reasons.insert(mechanism, reason.to_owned());
-            }
+        }
+        let refused = argument.strip_prefix('-').and_then(|rest| rest.split_once('='));
+        if let Some((mechanism, reason)) = refused.and_then(|(name, reason)| Some((named(name)?, reason))) {
+            outer.reasons.insert(mechanism, reason.to_owned());
         }
     }
     outer

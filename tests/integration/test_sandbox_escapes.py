@@ -1,0 +1,178 @@
+"""Nothing gets out of a sandbox: every attempt of `escapes.attempts` fails, as root and as an ordinary user."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from escapes import attempts
+from marked_processes import have_ended, marked
+from pyagent.sdk.process import ProcessLimits, ProcessResult, run_process
+from pyagent.sdk.sandbox import Sandbox, python_places
+
+pytestmark = pytest.mark.integration
+SCRIPT = Path(attempts.__file__)
+LIMITS = ProcessLimits(
+    memory=400 << 20, cpu_seconds=8, processes=40, file_size=100 << 20, open_files=256, disk=60 << 20, output=1 << 20
+)
+
+
+@dataclass
+class World:
+    """What is outside: a secret, a process, and those who listen."""
+
+    folder: Path
+    inside: Path
+    victim: subprocess.Popen[bytes]
+    known: dict[str, Any]
+    heard: list[bytes]
+
+    def untouched(self) -> bool:
+        """Whether all that is outside is as it was."""
+        secret = self.folder / "secret"
+        about = secret.stat()
+        names = sorted(path.name for path in self.folder.iterdir())
+        return (
+            names == ["secret", "socket"]
+            and secret.read_text() == "treasure"
+            and (about.st_mode & 0o777, int(about.st_mtime)) == (0o644, 1_700_000_000)
+            and self.victim.poll() is None
+            and not self.heard
+        )
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    with tempfile.TemporaryDirectory(prefix="escapes-", dir="/var/tmp") as name:
+        base = Path(name)
+        base.chmod(0o755)
+        folder, inside = base / "outside", base / "inside"
+        folder.mkdir(mode=0o777)
+        inside.mkdir()
+        folder.chmod(0o777)
+        inside.chmod(0o777)
+        (folder / "secret").write_text("treasure")
+        (folder / "secret").chmod(0o644)
+        os.utime(folder / "secret", (1_700_000_000, 1_700_000_000))
+        victim = subprocess.Popen(["sleep", "600.0420"], env={"HIDDEN_SECRET": "hush"}, cwd=folder)
+        heard: list[bytes] = []
+        with (
+            socket.create_server(("0.0.0.0", 0)) as tcp,
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
+            socket.socket(socket.AF_UNIX) as abstract,
+            socket.socket(socket.AF_UNIX) as path,
+        ):
+            udp.bind(("127.0.0.1", 0))
+            abstract.bind(f"\0{base.name}")
+            path.bind(str(folder / "socket"))
+            (folder / "socket").chmod(0o777)
+            for server in (abstract, path):
+                server.listen()
+            for server in (tcp, abstract, path):
+                threading.Thread(target=_accept, args=(server, heard), daemon=True).start()
+            threading.Thread(target=_receive, args=(udp, heard), daemon=True).start()
+            known = {
+                "outside": str(folder), "secret": str(folder / "secret"), "home": str(Path.home()), "pid": victim.pid,
+                "port": tcp.getsockname()[1], "udp": udp.getsockname()[1], "abstract": base.name,
+                "socket": str(folder / "socket"), "processes": LIMITS.processes, "addresses": _addresses(),
+                "marker": f"600.{os.getpid()}0421",
+            }  # fmt: skip
+            yield World(folder=folder, inside=inside, victim=victim, known=known, heard=heard)
+        victim.kill()
+        victim.wait()
+
+
+def _accept(server: socket.socket, heard: list[bytes]) -> None:
+    while True:
+        try:
+            connection, _ = server.accept()
+        except OSError:
+            return
+        heard.append(b"a connection")
+        connection.close()
+
+
+def _receive(udp: socket.socket, heard: list[bytes]) -> None:
+    while True:
+        try:
+            heard.append(udp.recv(100))
+        except OSError:
+            return
+
+
+def _addresses() -> list[str]:
+    found = {"127.0.0.1", "0.0.0.0", "127.0.0.2"}
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+            found.add(probe.getsockname()[0])
+        except OSError:
+            pass
+    return sorted(found)
+
+
+async def attempt(
+    world: World, name: str, *, network: Any = "none", without: frozenset[str] = frozenset()
+) -> ProcessResult:
+    """Let one try its luck, for some seconds."""
+    return await run_process(
+        [sys.executable, "-I", "-B", SCRIPT, name, json.dumps(world.known)],
+        cwd=world.inside,
+        env={"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"},
+        timeout=12,
+        grace=0.1,
+        limits=LIMITS,
+        sandbox=Sandbox(read=(SCRIPT, *python_places()), write=(world.inside,), network=network, without=without),
+    )
+
+
+OF_NETWORK = ("tcp", "udp", "raw", "packet", "netlink", "vsock", "crypto_socket", "abstract", "path_socket", "resolve")
+CASES = [(name, "none") for name in sorted(attempts.ATTEMPTS)]
+CASES += [(name, "loopback") for name, _ in CASES if name.startswith(OF_NETWORK)]
+
+
+@pytest.mark.parametrize(("name", "network"), CASES)
+async def test_it_does_not_get_out(world: World, name: str, network: str) -> None:
+    result = await attempt(world, name, network=network)
+    assert b"ESCAPED" not in result.stdout, result.text
+    assert world.untouched()
+    assert have_ended(marked(world.known["marker"]))
+
+
+@pytest.mark.parametrize(
+    "name", ["read_file", "by_a_child", "list_folder", "write_outside", "proc_environment", "trace"]
+)
+async def test_without_landlock_the_file_tree_holds(world: World, name: str) -> None:
+    result = await attempt(world, name, without=frozenset({"landlock"}))
+    assert b"ESCAPED" not in result.stdout, result.text
+    assert world.untouched()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
+def test_nothing_gets_out_of_an_ordinary_users_sandbox_either() -> None:
+    nobody = pwd.getpwnam("nobody")
+    root = Path(__file__).resolve().parents[2]
+    with tempfile.TemporaryDirectory(prefix="nobody-", dir="/var/tmp") as home:
+        os.chown(home, nobody.pw_uid, nobody.pw_gid)
+        done = subprocess.run(
+            [
+                "setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups", "--",
+                sys.executable, "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "get_out or landlock",
+                "--override-ini=addopts=", f"--basetemp={home}/tests", str(Path(__file__).resolve()),
+            ],
+            cwd=root, capture_output=True, text=True, timeout=1500,
+            env={"PATH": os.environ["PATH"], "HOME": home, "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"},
+        )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
