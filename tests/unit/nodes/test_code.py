@@ -191,8 +191,7 @@ async def test_a_cancel_kills_the_code_and_what_it_started(tmp_path: Path):
 
     code = """
     import subprocess
-    child = subprocess.Popen(["sleep", "600.0417"], start_new_session=True)
-    print("up", flush=True)
+    child = subprocess.Popen(["sh", "-c", "echo up; exec sleep 600.0417"], start_new_session=True)
     child.wait()
     """
     with pytest.raises(NodeCancelled):

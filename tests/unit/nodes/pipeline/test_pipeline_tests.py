@@ -129,7 +129,8 @@ HANG = """
 import subprocess, threading
 def test_first(): pass
 def test_hangs():
-    subprocess.Popen(["sleep", "1000.0419"])
+    child = subprocess.Popen(["sh", "-c", "echo up; exec sleep 1000.0419"], stdout=subprocess.PIPE)
+    child.stdout.readline()
     threading.Event().wait()
 def test_never(): pass
 """
