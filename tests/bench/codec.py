@@ -154,11 +154,12 @@ def _store_sides() -> tuple[Callable[[Any], list[bytes]], Callable[[list[bytes]]
 
 
 def _saver_sides() -> tuple[Callable[[Any], list[bytes]], Callable[[list[bytes]], object]]:
-    from pyagent.store.checkpoints import packed_value, unpacked_value
+    from pyagent.store import codec
+    from pyagent.store.channel_values import flat, value_of
     from pyagent.store.typed import TypedSerializer
 
     serde = TypedSerializer()
-    return lambda value: [packed_value(serde, value)], lambda packed: unpacked_value(serde, packed[0])
+    return lambda value: [codec.encode(flat(serde, value))], lambda packed: value_of(serde, codec.decode(packed[0]))
 
 
 def _langgraph_sides() -> tuple[Callable[[Any], list[bytes]], Callable[[list[bytes]], object]]:

@@ -40,11 +40,21 @@ class WriteRow(NamedTuple):
     value: bytes
 
 
+class ValueRow(NamedTuple):
+    """A channel's value at one of its versions."""
+
+    channel: str
+    version: str
+    value: bytes
+    base: str | None = None
+    """The version that the value is kept as the difference to, which then is there, too; it is no difference itself."""
+
+
 class CheckpointRows(Protocol):
     """The rows as one transaction sees them."""
 
-    def put(self, row: CheckpointRow, run: str | None, values: Iterable[tuple[str, str, bytes]]) -> None:
-        """Keep a checkpoint, and the values (channel, version, bytes) that are new with it."""
+    def put(self, row: CheckpointRow, run: str | None, values: Iterable[ValueRow]) -> None:
+        """Keep a checkpoint, and the values that are new with it."""
         ...
 
     def put_writes(self, key: CheckpointKey, writes: Iterable[WriteRow]) -> None:
@@ -56,8 +66,8 @@ class CheckpointRows(Protocol):
         """One checkpoint; without an id the latest."""
         ...
 
-    def values(self, key: CheckpointKey, versions: Mapping[str, object]) -> list[tuple[str, bytes]]:
-        """The kept values of channels at their versions, by channel."""
+    def values(self, key: CheckpointKey, versions: Mapping[str, object]) -> list[ValueRow]:
+        """The kept values of channels at their versions."""
         ...
 
     def writes(self, key: CheckpointKey) -> list[WriteRow]:
@@ -79,7 +89,7 @@ class CheckpointRows(Protocol):
         ...
 
     def delete(self, doomed: Sequence[CheckpointKey], versions: Versions) -> None:
-        """Delete checkpoints, their writes, and the values that no other checkpoint has."""
+        """Delete checkpoints, their writes, and the values that no other checkpoint has or needs."""
         ...
 
     def copy_thread(self, source: str, target: str) -> None:

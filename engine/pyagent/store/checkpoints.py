@@ -29,7 +29,8 @@ from langgraph.checkpoint.base import (
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from pyagent.errors import StoreError
-from pyagent.store import codec
+from pyagent.store import channel_values, codec
+from pyagent.store.channel_values import ChannelValues
 from pyagent.store.checkpoint_rows import CheckpointDatabase, CheckpointKey, CheckpointRow, CheckpointRows, WriteRow
 from pyagent.store.location import open_checkpoints
 from pyagent.store.typed import TypedSerializer
@@ -59,6 +60,7 @@ class StoreSaver(BaseCheckpointSaver[str]):
         """`database`: an open one; a store's `langgraph_saver()` gives its own."""
         super().__init__(serde=serde or TypedSerializer())
         self._database = database
+        self._channels = ChannelValues()
 
     # reading
 
@@ -228,8 +230,7 @@ class StoreSaver(BaseCheckpointSaver[str]):
     def _tuple(self, of: CheckpointRows, row: CheckpointRow, metadata: Any) -> CheckpointTuple:
         checkpoint = self._unpack(row.checkpoint)
         _check_known(checkpoint, row.key)
-        found = of.values(row.key, checkpoint["channel_versions"])
-        checkpoint["channel_values"] = {channel: self._unpack(value) for channel, value in found}
+        checkpoint["channel_values"] = self._values(of, row.key, checkpoint["channel_versions"])
         return CheckpointTuple(
             config=_config_of(row.key),
             checkpoint=checkpoint,
@@ -258,11 +259,17 @@ class StoreSaver(BaseCheckpointSaver[str]):
         channels = checkpoint["channel_values"]
         # A channel that has a new version but no value was emptied: no row says so.
         values = [
-            (channel, str(version), self._pack(channels[channel]))
+            self._channels.prepare(
+                thread, namespace, channel, str(version), channel_values.flat(self.serde, channels[channel])
+            )
             for channel, version in new_versions.items()
             if channel in channels
         ]
-        return row, lambda to: to.put(row, None if run is None else str(run), values)
+
+        def put(to: CheckpointRows) -> None:
+            to.put(row, None if run is None else str(run), self._channels.rows(to, row.key, values))
+
+        return row, put
 
     def _put_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task: str, path: str
@@ -306,7 +313,7 @@ class StoreSaver(BaseCheckpointSaver[str]):
             needed.add(row.key)
             versions = self._versions(row.checkpoint)
             wanted = {channel: versions[channel] for channel in open_channels if channel in versions}
-            open_channels -= {channel for channel, _ in of.values(row.key, wanted)}
+            open_channels -= {value.channel for value in of.values(row.key, wanted)}
             if not open_channels or row.parent is None:
                 break
             row = of.get(key.thread, key.namespace, row.parent)
@@ -336,7 +343,7 @@ class StoreSaver(BaseCheckpointSaver[str]):
                         collected[write.channel].append((write.task, write.channel, self._unpack(write.value)))
                 versions = self._versions(row.checkpoint)
                 wanted = {channel: versions[channel] for channel in unseeded if channel in versions}
-                seeds.update((channel, self._unpack(value)) for channel, value in of.values(row.key, wanted))
+                seeds.update(self._values(of, row.key, wanted))
             found: dict[str, DeltaChannelHistory] = {}
             for channel, newest_first in collected.items():
                 found[channel] = {"writes": newest_first[::-1]}
@@ -350,26 +357,14 @@ class StoreSaver(BaseCheckpointSaver[str]):
         return self._unpack(checkpoint)["channel_versions"]
 
     def _pack(self, value: object) -> bytes:
-        return packed_value(self.serde, value)
+        return codec.encode(channel_values.flat(self.serde, value))
 
     def _unpack(self, stored: bytes) -> Any:
-        return unpacked_value(self.serde, stored)
+        return channel_values.value_of(self.serde, codec.decode(stored))
 
-
-def packed_value(serde: SerializerProtocol, value: object) -> bytes:
-    """A value as it is stored: kind, a zero byte and what the serializer gives, in the codec's envelope."""
-    return codec.encode(_flat(serde, value))
-
-
-def unpacked_value(serde: SerializerProtocol, stored: bytes) -> Any:
-    """What `packed_value` was given."""
-    kind, _, data = codec.decode(stored).partition(b"\x00")
-    return serde.loads_typed((kind.decode(), data))
-
-
-def _flat(serde: SerializerProtocol, value: object) -> bytes:
-    kind, data = serde.dumps_typed(value)
-    return kind.encode() + b"\x00" + data
+    def _values(self, of: CheckpointRows, key: CheckpointKey, versions: Mapping[str, object]) -> dict[str, Any]:
+        found = channel_values.contents(of, key, versions)
+        return {channel: channel_values.value_of(self.serde, content) for channel, content in found.items()}
 
 
 def _check_known(checkpoint: Mapping[str, Any], key: CheckpointKey) -> None:

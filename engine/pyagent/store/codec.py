@@ -13,7 +13,7 @@ from typing import Any, cast
 import orjson
 
 from pyagent.errors import StoreError
-from pyagent.native import CodecError, codec_pack, codec_pack_with, codec_unpack, codec_unpack_with
+from pyagent.native import CodecError, codec_describe, codec_pack, codec_pack_with, codec_unpack, codec_unpack_with
 
 LARGEST = 1 << 30
 """Bytes that a payload may have; what says to be larger is refused before it takes memory."""
@@ -42,6 +42,11 @@ def decode(stored: bytes, *, parent: bytes | None = None, limit: int = LARGEST) 
         return codec_unpack(stored, limit) if parent is None else codec_unpack_with(stored, limit, parent, None)
     except CodecError as error:
         raise _of(error) from error
+
+
+def is_delta(stored: bytes) -> bool:
+    """Whether a payload needs a parent to be read."""
+    return codec_describe(stored)[3] is not None
 
 
 def _of(error: CodecError) -> StoreError:

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pyagent.store.checkpoint_rows import CheckpointKey, CheckpointRow, CheckpointRows, Versions, WriteRow
+from pyagent.store.checkpoint_rows import CheckpointKey, CheckpointRow, CheckpointRows, ValueRow, Versions, WriteRow
 from pyagent.store.neo4j.connection import Connection
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ CALL (c) {
 WITH c
 UNWIND $values AS value
 MERGE (v:ChannelValue {thread: $thread, namespace: $namespace, channel: value[0], version: value[1]})
-SET v.value = value[2]
+SET v.value = value[2], v.base = value[3]
 """
 _PUT_WRITES = """
 UNWIND $writes AS write
@@ -48,7 +48,7 @@ RETURN c {.*} AS checkpoint ORDER BY c.id DESC LIMIT 1
 _VALUES = """
 UNWIND $wanted AS want
 MATCH (v:ChannelValue {thread: $thread, namespace: $namespace, channel: want[0], version: want[1]})
-RETURN v.channel AS channel, v.value AS value
+RETURN v.channel AS channel, v.version AS version, v.value AS value, v.base AS base
 """
 _WRITES = """
 MATCH (w:PendingWrite) WHERE w.thread = $thread AND w.namespace = $namespace AND w.id = $id
@@ -87,6 +87,12 @@ _CHECKPOINTS = """
 MATCH (c:Checkpoint) WHERE c.thread = $thread AND c.namespace = $namespace AND c.id IS NOT NULL
 RETURN c.checkpoint AS checkpoint
 """
+_BASES = """
+UNWIND $used AS want
+MATCH (v:ChannelValue {thread: $thread, namespace: $namespace, channel: want[0], version: want[1]})
+WHERE v.base IS NOT NULL
+RETURN DISTINCT v.channel AS channel, v.base AS version
+"""
 _DELETE_VALUES = """
 MATCH (v:ChannelValue) WHERE v.thread = $thread AND v.namespace = $namespace AND v.channel IS NOT NULL
   AND v.version IS NOT NULL AND NOT [v.channel, v.version] IN $used
@@ -101,7 +107,7 @@ SET m += n {.parent, .run, .checkpoint, .metadata}
     """
 MATCH (n:ChannelValue) WHERE n.thread = $source
 MERGE (m:ChannelValue {thread: $target, namespace: n.namespace, channel: n.channel, version: n.version})
-SET m.value = n.value
+SET m.value = n.value, m.base = n.base
 """,
     """
 MATCH (n:PendingWrite) WHERE n.thread = $source
@@ -124,8 +130,8 @@ class Neo4jCheckpoints:
         found: Any = transaction.run(query, parameters)
         return [dict(zip(record.keys(), record.values(), strict=True)) for record in found]
 
-    def put(self, row: CheckpointRow, run: str | None, values: Iterable[tuple[str, str, bytes]]) -> None:
-        """Keep a checkpoint, and the values (channel, version, bytes) that are new with it."""
+    def put(self, row: CheckpointRow, run: str | None, values: Iterable[ValueRow]) -> None:
+        """Keep a checkpoint, and the values that are new with it."""
         thread, namespace, identity = row.key
         self._run(
             _PUT,
@@ -151,11 +157,11 @@ class Neo4jCheckpoints:
             return CheckpointRow(key, kept.get("parent"), kept["checkpoint"], kept["metadata"])
         return None
 
-    def values(self, key: CheckpointKey, versions: Mapping[str, object]) -> list[tuple[str, bytes]]:
-        """The kept values of channels at their versions, by channel."""
+    def values(self, key: CheckpointKey, versions: Mapping[str, object]) -> list[ValueRow]:
+        """The kept values of channels at their versions."""
         wanted = [[channel, str(version)] for channel, version in versions.items()]
         found = self._run(_VALUES, thread=key.thread, namespace=key.namespace, wanted=wanted)
-        return [(one["channel"], one["value"]) for one in found]
+        return [ValueRow(**one) for one in found]
 
     def writes(self, key: CheckpointKey) -> list[WriteRow]:
         """The writes pending on a checkpoint, in the order in which a live run applies them."""
@@ -183,13 +189,16 @@ class Neo4jCheckpoints:
             self._run(statement, run=thread)
 
     def delete(self, doomed: Sequence[CheckpointKey], versions: Versions) -> None:
-        """Delete checkpoints, their writes, and the values that no other checkpoint has."""
+        """Delete checkpoints, their writes, and the values that no other checkpoint has or needs."""
         for statement in _DELETE:
             self._run(statement, keys=[list(key) for key in doomed])
         for thread, namespace in {(key.thread, key.namespace) for key in doomed}:
             kept = self._run(_CHECKPOINTS, thread=thread, namespace=namespace)
             used = {(channel, str(version)) for one in kept for channel, version in versions(one["checkpoint"]).items()}
-            self._run(_DELETE_VALUES, thread=thread, namespace=namespace, used=[list(pair) for pair in used])
+            where: dict[str, Any] = {"thread": thread, "namespace": namespace}
+            bases = self._run(_BASES, **where, used=[list(pair) for pair in used])
+            used |= {(one["channel"], one["version"]) for one in bases}
+            self._run(_DELETE_VALUES, **where, used=[list(pair) for pair in used])
 
     def copy_thread(self, source: str, target: str) -> None:
         """Copy all of a thread to another name; what is there already under the same keys is replaced."""

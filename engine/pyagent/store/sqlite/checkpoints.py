@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from pyagent.store.checkpoint_rows import CheckpointKey, CheckpointRow, CheckpointRows, Versions, WriteRow
+from pyagent.store.checkpoint_rows import CheckpointKey, CheckpointRow, CheckpointRows, ValueRow, Versions, WriteRow
 from pyagent.store.sqlite.database import Database
 
 T = TypeVar("T")
@@ -19,8 +19,8 @@ class SqliteCheckpoints:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def put(self, row: CheckpointRow, run: str | None, values: Iterable[tuple[str, str, bytes]]) -> None:
-        """Keep a checkpoint, and the values (channel, version, bytes) that are new with it."""
+    def put(self, row: CheckpointRow, run: str | None, values: Iterable[ValueRow]) -> None:
+        """Keep a checkpoint, and the values that are new with it."""
         thread, namespace, identity = row.key
         self._connection.execute(
             "INSERT INTO checkpoints (thread, namespace, id, parent, run, checkpoint, metadata)"
@@ -30,8 +30,9 @@ class SqliteCheckpoints:
             (thread, namespace, identity, row.parent, run, row.checkpoint, row.metadata),
         )
         self._connection.executemany(
-            "INSERT INTO checkpoint_channels (thread, namespace, channel, version, value) VALUES (?, ?, ?, ?, ?)"
-            " ON CONFLICT (thread, namespace, channel, version) DO UPDATE SET value = excluded.value",
+            "INSERT INTO checkpoint_channels (thread, namespace, channel, version, value, base)"
+            " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (thread, namespace, channel, version)"
+            " DO UPDATE SET value = excluded.value, base = excluded.base",
             [(thread, namespace, *value) for value in values],
         )
 
@@ -61,14 +62,15 @@ class SqliteCheckpoints:
         row = found.fetchone()
         return None if row is None else CheckpointRow(CheckpointKey(*row[:3]), *row[3:])
 
-    def values(self, key: CheckpointKey, versions: Mapping[str, object]) -> list[tuple[str, bytes]]:
-        """The kept values of channels at their versions, by channel."""
+    def values(self, key: CheckpointKey, versions: Mapping[str, object]) -> list[ValueRow]:
+        """The kept values of channels at their versions."""
         wanted = json.dumps([[channel, str(version)] for channel, version in versions.items()])
-        return self._connection.execute(
-            "SELECT c.channel, c.value FROM json_each(?) w CROSS JOIN checkpoint_channels c"
+        found = self._connection.execute(
+            "SELECT c.channel, c.version, c.value, c.base FROM json_each(?) w CROSS JOIN checkpoint_channels c"
             " ON c.thread = ? AND c.namespace = ? AND c.channel = w.value ->> 0 AND c.version = w.value ->> 1",
             (wanted, key.thread, key.namespace),
-        ).fetchall()
+        )
+        return [ValueRow(*row) for row in found]
 
     def writes(self, key: CheckpointKey) -> list[WriteRow]:
         """The writes pending on a checkpoint, in the order in which a live run applies them."""
@@ -115,7 +117,7 @@ class SqliteCheckpoints:
             self._connection.execute(f"DELETE FROM {table} WHERE thread = ?", (thread,))  # noqa: S608
 
     def delete(self, doomed: Sequence[CheckpointKey], versions: Versions) -> None:
-        """Delete checkpoints, their writes, and the values that no other checkpoint has."""
+        """Delete checkpoints, their writes, and the values that no other checkpoint has or needs."""
         for table in ("checkpoints", "checkpoint_writes"):
             self._connection.executemany(f"DELETE FROM {table} WHERE thread = ? AND namespace = ? AND id = ?", doomed)  # noqa: S608
         for thread, namespace in {(key.thread, key.namespace) for key in doomed}:
@@ -127,19 +129,20 @@ class SqliteCheckpoints:
                 for channel, version in versions(checkpoint).items()
             }
             kept = self._connection.execute(
-                "SELECT channel, version FROM checkpoint_channels WHERE thread = ? AND namespace = ?",
+                "SELECT channel, version, base FROM checkpoint_channels WHERE thread = ? AND namespace = ?",
                 (thread, namespace),
             ).fetchall()
+            used |= {(channel, base) for channel, version, base in kept if base and (channel, version) in used}
             self._connection.executemany(
                 "DELETE FROM checkpoint_channels WHERE thread = ? AND namespace = ? AND channel = ? AND version = ?",
-                [(thread, namespace, channel, version) for channel, version in kept if (channel, version) not in used],
+                [(thread, namespace, *value[:2]) for value in kept if value[:2] not in used],
             )
 
     def copy_thread(self, source: str, target: str) -> None:
         """Copy all of a thread to another name; what is there already under the same keys is replaced."""
         for table, columns in (
             ("checkpoints", "namespace, id, parent, run, checkpoint, metadata"),
-            ("checkpoint_channels", "namespace, channel, version, value"),
+            ("checkpoint_channels", "namespace, channel, version, value, base"),
             ("checkpoint_writes", "namespace, id, task, position, path, channel, value"),
         ):
             self._connection.execute(

@@ -282,6 +282,12 @@ END;
 """
 
 
+_DELTAS = """
+-- The version of the same channel that a value is kept as the difference to; it is never one itself.
+ALTER TABLE checkpoint_channels ADD COLUMN base TEXT;
+"""
+
+
 def _into_batches(connection: sqlite3.Connection) -> None:
     from pyagent.store.sqlite import rebatch  # only a file of schema 3 needs it
 
@@ -296,7 +302,7 @@ CREATE TABLE blob_places (base TEXT PRIMARY KEY, folder TEXT NOT NULL) STRICT, W
 
 MIGRATIONS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     *(_FIRST, _ACTIVATIONS, _SUCCESSION),
-    *(_BATCHES, _into_batches, _RETENTION, _LINE, _OUTSIDE),
+    *(_BATCHES, _into_batches, _RETENTION, _LINE, _OUTSIDE, _DELTAS),
 )
 """Script n takes the schema from version n to n + 1. Scripts that have been released are never edited."""
 

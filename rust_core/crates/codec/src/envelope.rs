@@ -19,6 +19,8 @@ const ZSTD_DICTIONARY: u8 = 2;
 const SMALLEST: usize = 64;
 /// Bytes of content up to which the dictionary helps more than the better level without it.
 const LARGEST_FOR_DICTIONARY: usize = 32 << 10;
+/// How many times smaller than the content a delta is taken without a look at the other way.
+const CLEAR: usize = 30;
 /// Bytes of the parent's digest that a delta names.
 const PARENT_LEN: usize = 8;
 
@@ -73,15 +75,18 @@ fn squeeze<'a>(content: &'a [u8], parent: Option<&[u8]>) -> Result<(u8, u32, Cow
     if content.len() < SMALLEST {
         return Ok((STORED, 0, Cow::Borrowed(content)));
     }
+    let delta = parent.map(|parent| zstd::compress_delta(content, parent)).transpose()?;
+    // Where nearly all is the parent's, the other way need not be tried.
+    let delta = match delta {
+        Some(delta) if delta.len() * CLEAR <= content.len() => return Ok((ZSTD | DELTA, 0, Cow::Owned(delta))),
+        other => other,
+    };
     let dictionary = dictionaries::current().filter(|_| content.len() <= LARGEST_FOR_DICTIONARY);
     let alone = zstd::compress(content, dictionary)?;
-    let (flags, number) = dictionary.map_or((ZSTD, 0), |found| (ZSTD_DICTIONARY, found.number));
-    if let Some(parent) = parent {
-        let delta = zstd::compress_delta(content, parent)?;
-        if delta.len() + PARENT_LEN < alone.len().min(content.len()) {
-            return Ok((ZSTD | DELTA, 0, Cow::Owned(delta)));
-        }
+    if let Some(delta) = delta.filter(|delta| delta.len() + PARENT_LEN < alone.len().min(content.len())) {
+        return Ok((ZSTD | DELTA, 0, Cow::Owned(delta)));
     }
+    let (flags, number) = dictionary.map_or((ZSTD, 0), |found| (ZSTD_DICTIONARY, found.number));
     let overhead = header_len(content.len(), number);
     if alone.len() + overhead < content.len() + 1 {
         return Ok((flags, number, Cow::Owned(alone)));
