@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -9,13 +10,17 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from pyagent.native import MetricSnapshot
 from pyagent.runtime.retention import retention_from_environment
+from pyagent.server import SNAPSHOT_TYPE
 from server_process import ServerProcess
 from trigger_lab import served_in
 
 pytestmark = pytest.mark.integration
 
-GUIDE = (Path(__file__).parents[2] / "docs/guides/observability.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+GUIDE = (DOCS / "guides/observability.md").read_text(encoding="utf-8")
+DASHBOARD = json.loads((DOCS / "grafana/pyagent.json").read_text(encoding="utf-8"))
 
 
 async def test_the_guide_names_every_metric_that_a_server_shows_and_no_other(tmp_path: Path) -> None:
@@ -28,6 +33,41 @@ async def test_the_guide_names_every_metric_that_a_server_shows_and_no_other(tmp
     rows = [line for line in GUIDE.splitlines() if re.match(r"\| `(pyagent|process)_", line)]
     told = {name for row in rows for name in re.findall(r"`([a-z_]+)`", row.split("|")[1])}
     assert told == shown
+
+
+async def test_the_dashboard_asks_for_metrics_and_labels_that_a_server_shows(tmp_path: Path) -> None:
+    async with served_in(tmp_path) as served:
+        (served.folder / "small.yaml").write_text("pyagent: 1\nid: small\nnodes: [{id: a, use: flow.noop@1}]\n")
+        run = await served.api.post("/api/v1/runs", json={"graph": "small"})
+        await served.engine.wait(run.json()["id"])
+        snapshot = MetricSnapshot.parse((await served.api.get("/metrics", headers={"Accept": SNAPSHOT_TYPE})).content)
+    shown: dict[str, set[str]] = {}
+    for name, kind, _, labels, _ in snapshot.export():
+        endings = ("_bucket", "_sum", "_count") if kind == "histogram" else ("",)
+        shown |= {name + ending: {*labels, *({"le"} if ending == "_bucket" else ())} for ending in endings}
+
+    panels = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
+    asked = [target["expr"] for panel in panels for target in panel["targets"]]
+    asked += [variable["definition"] for variable in DASHBOARD["templating"]["list"] if variable["type"] == "query"]
+    named: set[str] = set()
+    for expression in asked:
+        names = re.findall(r"\b(?:pyagent|process)_[a-z_]+", expression)
+        assert names, expression
+        named |= set(names)
+        assert [name for name in names if name not in shown] == []
+        told = {"job", "instance"}.union(*(shown[name] for name in names))
+        grouped = {label.strip() for found in re.findall(r"by \(([^)]*)\)", expression) for label in found.split(",")}
+        matched = set(re.findall(r"[{,]([a-z]+)=", expression))
+        assert grouped | matched <= told, expression
+    for panel in panels:
+        for target in panel["targets"]:
+            words = re.findall(r"\w+", target["expr"])
+            known = {"job", "instance"}.union(*(shown.get(word, ()) for word in words))
+            assert set(re.findall(r"{{(\w+)}}", target["legendFormat"])) <= known
+    assert {re.sub("_(bucket|sum|count)$", "", name) for name in named} == {name for name, *_ in snapshot.export()}, (
+        "each metric is on the dashboard"
+    )
+    assert len({panel["id"] for panel in DASHBOARD["panels"]}) == len(DASHBOARD["panels"])
 
 
 def test_the_settings_of_the_guide_say_something(monkeypatch: pytest.MonkeyPatch) -> None:

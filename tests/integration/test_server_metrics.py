@@ -14,7 +14,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families
 
 from pyagent.native import MetricSnapshot
-from pyagent.server.metrics import SNAPSHOT_TYPE
+from pyagent.server import SNAPSHOT_TYPE
 from trigger_lab import Served, hook, served_in
 
 pytestmark = pytest.mark.integration

@@ -250,6 +250,22 @@ def worker_command(
     finish(lambda: work(limit=limit, as_json=as_json))
 
 
+@app.command("top")
+def top_command(
+    host: Annotated[str, typer.Option(help="Address of the server.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Its port.")] = PORT,
+    interval: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0.1, max=3600, help="From one look to the next.")
+    ] = 1.0,
+    once: Annotated[bool, typer.Option("--once", help="Print the figures of one interval, and end.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON; without --once a line for each look.")] = False,
+) -> None:
+    """Show what a running server does: runs, steps, times by node type, its store and its machine. q or Ctrl-C ends."""
+    from pyagent.cli.top import top
+
+    finish(lambda: top(host=host, port=port, interval=interval, once=once, as_json=as_json))
+
+
 @app.command("up")
 def up_command(
     host: Host = "127.0.0.1",

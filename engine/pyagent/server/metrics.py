@@ -8,10 +8,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header
 from fastapi.responses import Response
 
+from pyagent.server import SNAPSHOT_TYPE
 from pyagent.server.context import ServerContext, context_of
 
-SNAPSHOT_TYPE = "application/vnd.pyagent.metrics"
-"""The content type of a snapshot in bytes, as `pyagent top` asks for it; it can be merged with those of other peers."""
 router = APIRouter(tags=["server"])
 Server = Annotated[ServerContext, Depends(context_of)]
 _TEXT = {"schema": {"type": "string"}}
@@ -38,4 +37,4 @@ async def show_metrics(server: Server, accept: Annotated[str, Header(include_in_
     return Response(page, headers={"Content-Type": content_type, **varied})
 
 
-__all__ = ["SNAPSHOT_TYPE", "router"]
+__all__ = ["router"]
