@@ -25,7 +25,7 @@ from pyagent.sdk.sandbox import Sandbox, python_places
 pytestmark = pytest.mark.integration
 SCRIPT = Path(attempts.__file__)
 LIMITS = ProcessLimits(
-    memory=400 << 20, cpu_seconds=8, processes=40, file_size=100 << 20, open_files=256, disk=60 << 20, output=1 << 20
+    memory=400 << 20, cpu_seconds=4, processes=40, file_size=100 << 20, open_files=256, disk=60 << 20, output=1 << 20
 )
 
 
@@ -51,6 +51,12 @@ class World:
             and self.victim.poll() is None
             and not self.heard
         )
+
+
+@pytest.fixture(autouse=True)
+def required(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The attempts are made inside a sandbox, whatever this user has set."""
+    monkeypatch.delenv("PYAGENT_SANDBOX", raising=False)
 
 
 @pytest.fixture
@@ -160,6 +166,22 @@ async def test_without_landlock_the_file_tree_holds(world: World, name: str) -> 
     assert world.untouched()
 
 
+# Without a sandbox these succeed, and touch nothing but the test's own folder: the attempts are real ones.
+REAL = [
+    "read_file", "by_a_child", "write_outside", "change_mode", "hard_link", "proc_root", "proc_environment", "tcp",
+    "udp", "abstract_socket", "path_socket", "signal_outside", "other_processes", "io_uring", "keys", "read_memory",
+    "new_user_namespace", "clone_user_namespace", "swap_folder", "terminal_typing",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REAL)
+async def test_without_a_sandbox_the_same_attempt_gets_out(world: World, name: str) -> None:
+    free = await run_process(
+        [sys.executable, "-I", "-B", SCRIPT, name, json.dumps(world.known)], cwd=world.inside, timeout=12, grace=0.1
+    )
+    assert b"ESCAPED" in free.stdout or not world.untouched(), free.text + free.error_text
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
 def test_nothing_gets_out_of_an_ordinary_users_sandbox_either() -> None:
     nobody = pwd.getpwnam("nobody")
@@ -169,8 +191,8 @@ def test_nothing_gets_out_of_an_ordinary_users_sandbox_either() -> None:
         done = subprocess.run(
             [
                 "setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups", "--",
-                sys.executable, "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "get_out or landlock",
-                "--override-ini=addopts=", f"--basetemp={home}/tests", str(Path(__file__).resolve()),
+                sys.executable, "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider",
+                "-k", "get_out or gets_out or landlock", "--override-ini=addopts=", f"--basetemp={home}/tests", str(Path(__file__)),
             ],
             cwd=root, capture_output=True, text=True, timeout=1500,
             env={"PATH": os.environ["PATH"], "HOME": home, "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"},
