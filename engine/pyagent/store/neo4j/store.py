@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pyagent.errors import NotFound, StoreError
+from pyagent.errors import NotFound
 from pyagent.native import Blake3
 from pyagent.store import chunks
 from pyagent.store.base import (
@@ -31,14 +31,13 @@ from pyagent.store.base import (
     StepRecord,
 )
 from pyagent.store.blobs import CHUNK, FILE_THRESHOLD, check_digest, check_range, digest_of
-from pyagent.store.changes import Changes
+from pyagent.store.following import PAGE, Followed
 from pyagent.store.neo4j import commits, graphs, leases, payloads, runs, schema, streams, upkeep
 from pyagent.store.neo4j.checkpoints import Neo4jCheckpointDatabase
 from pyagent.store.neo4j.connection import CommitUnknown, Connection, Work, row
 from pyagent.store.neo4j.large import LargeBlobs, blobs_of
 from pyagent.store.neo4j.values import moment
 from pyagent.store.outside import OutsideBlobs, Upload
-from pyagent.store.recent import RecentEvents
 from pyagent.store.upkeep import Compacted, StoreStats
 
 if TYPE_CHECKING:
@@ -50,11 +49,9 @@ T = TypeVar("T")
 
 POLL_INTERVAL = 0.05
 """Seconds between looks for commits by other processes, while somebody waits for them."""
-PAGE = 1000
-"""Records of a long read after which other tasks get their turn."""
 
 
-class Neo4jStore:
+class Neo4jStore(Followed[streams.PackedEvents]):
     """The store contract over one Neo4j database (5.23 or later; the Community edition will do).
 
     Opened by `open_store("neo4j://user:password@host:7687")`, or by hand, then `await store.open()`. One object belongs
@@ -66,19 +63,14 @@ class Neo4jStore:
     def __init__(self, url: str, *, blobs: str | None = None) -> None:
         """`url`: see `Connection`; `blobs`: where new large ones go, None takes PYAGENT_BLOBS. Raises `SetupError`
         (`setup.setting`)."""
+        super().__init__(streams.unpacked, interval=POLL_INTERVAL)
         self.connection = Connection(url)
         self.outside = OutsideBlobs(blobs)
         """Large blobs that are not in the database."""
         self._large = LargeBlobs(self.connection, self.outside)
-        self._changes = Changes()
         self._seen: dict[str, int] = {}
-        self._foreign_mark = 0
-        """The mark of the last poll that found what others have done."""
         self._under_way: set[asyncio.Future[None]] = set()
         """Commits that wait for their answers."""
-        self._recent = RecentEvents(streams.unpacked)
-        self._next_look = 0.0
-        self._poller: asyncio.Task[None] | None = None
         self._checkpoints = Neo4jCheckpointDatabase(self.connection)
         self._blocking = payloads.BlockingReader(self.connection)
 
@@ -95,10 +87,7 @@ class Neo4jStore:
 
     async def close(self) -> None:
         """Disconnect; safe to call twice. Whoever follows events gets `StoreUnavailable`."""
-        if self._poller is not None:
-            self._poller.cancel()
-            self._poller = None
-        self._recent.clear()
+        self._stop_looking()
         self._checkpoints.close()
         self._blocking.close()
         await self.connection.close()
@@ -337,55 +326,14 @@ class Neo4jStore:
         """The cursor of the newest event; 0 when there is none."""
         return (await streams.counters(self.connection))["event"]
 
-    async def follow(self, after: int = 0, run_id: str | None = None) -> AsyncIterator[Sequence[Event]]:
-        """Batches of events after the cursor, for ever; other processes' within about `POLL_INTERVAL`."""
-        looked = -1
-        while True:
-            mark = self.mark()
-            # What others committed before the newest recent event is a gap before it; what they committed later is in
-            # the database only, and the poll tells of it.
-            recent = self._recent.after(after, run_id) if looked >= self._foreign_mark else None
-            if recent is not None:
-                batch, after = recent
-            else:
-                batch = await self.read_events(after, run_id, PAGE)
-                looked = mark
-                after = batch[-1].cursor if batch else after
-            if batch:
-                yield batch
-            if recent is not None or len(batch) < PAGE:  # all there was at the mark
-                await self._wait(mark, None)
-
-    def mark(self) -> int:
-        """A mark to hand to `changed`."""
-        return self._changes.count
-
-    async def changed(self, timeout: float, since: int | None = None) -> bool:
-        """Wait until something may have come since the mark, at most `timeout` seconds; whether it may have."""
-        return await self._wait(self.mark() if since is None else since, timeout)
-
-    async def _wait(self, since: int, timeout: float | None) -> bool:
-        if self._poller is None or self._poller.done():
-            self._poller = asyncio.create_task(self._poll(), name="pyagent-store-poll")
-        return await self._changes.wait(since, timeout)
-
-    async def _poll(self) -> None:
-        """Tell of other processes' commits as long as anybody waits, at an even pace."""
-        loop = asyncio.get_running_loop()
-        while self._changes.awaited:
-            await asyncio.sleep(self._next_look - loop.time())
-            self._next_look = loop.time() + POLL_INTERVAL
-            try:
-                seen = await streams.counters(self.connection)
-            except StoreError:
-                self._changes.notify()  # who waits will read, and get the error
-                return
-            if seen["event"] > self._seen["event"] and self._under_way:
-                await asyncio.wait(set(self._under_way))  # it may have been these
-            if any(count > self._seen.get(name, 0) for name, count in seen.items()):
-                self._seen = {name: max(count, self._seen.get(name, 0)) for name, count in seen.items()}
-                self._changes.notify()
-                self._foreign_mark = self._changes.count
+    async def _others_committed(self) -> bool:
+        seen = await streams.counters(self.connection)
+        if seen["event"] > self._seen["event"] and self._under_way:
+            await asyncio.wait(set(self._under_way))  # it may have been these
+        if all(count <= self._seen.get(name, 0) for name, count in seen.items()):
+            return False
+        self._seen = {name: max(count, self._seen.get(name, 0)) for name, count in seen.items()}
+        return True
 
     # blobs
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pyagent.errors import StoreError
 from pyagent.store import codec
 from pyagent.store.base import (
     Activation,
@@ -29,9 +28,8 @@ from pyagent.store.base import (
     StepRecord,
 )
 from pyagent.store.blobs import check_range
-from pyagent.store.changes import Changes
+from pyagent.store.following import PAGE, Followed
 from pyagent.store.outside import OutsideBlobs
-from pyagent.store.recent import RecentEvents
 from pyagent.store.sqlite import (
     activations,
     batches,
@@ -58,11 +56,9 @@ T = TypeVar("T")
 
 POLL_INTERVAL = 0.04
 """Seconds between looks for commits by other processes, while somebody waits for them."""
-PAGE = 1000
-"""Rows of a long read after which other tasks get their turn."""
 
 
-class SqliteStore:
+class SqliteStore(Followed[bytes]):
     """The store contract over one SQLite file.
 
     Opened by `open_store()`, or by hand: `SqliteStore(Path("pyagent.db"))`, then `await store.open()`. One object
@@ -83,6 +79,7 @@ class SqliteStore:
         """`synchronous`: None takes PYAGENT_SQLITE_SYNCHRONOUS; `busy_limit`: seconds to wait for other processes'
         locks; `clock`: the store's clock, for tests in virtual time; `blobs`: where new large ones go, None takes
         PYAGENT_BLOBS. Raises `SetupError` (`setup.setting`)."""
+        super().__init__(batches.unpack_events, interval=POLL_INTERVAL)
         self.path = Path(path).expanduser()
         self.database = Database(self.path, synchronous=synchronous, busy_limit=busy_limit)
         """The connections, shared with the LangGraph saver over the same file."""
@@ -90,15 +87,9 @@ class SqliteStore:
         """Large blobs that are neither in the file nor beside it."""
         self._large = LargeBlobs(self.database, self.outside)
         self._clock = clock
-        self._changes = Changes()
         self._foreign_version = 0
-        self._foreign_mark = 0
-        """The mark of the last poll that found other processes' commits."""
-        self._recent = RecentEvents(batches.unpack_events)
         self._active: tuple[int, list[Activation]] | None = None
         """What is active, as of a foreign version."""
-        self._next_look = 0.0
-        self._poller: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Open the file, create it if need be, migrate it. Raises `StoreError` `store.schema_newer` and others."""
@@ -108,10 +99,7 @@ class SqliteStore:
 
     async def close(self) -> None:
         """Close the file; safe to call twice. Whoever follows events gets `StoreUnavailable`."""
-        if self._poller is not None:
-            self._poller.cancel()
-            self._poller = None
-        self._recent.clear()
+        self._stop_looking()
         self.database.close()
         self._changes.notify()
 
@@ -323,54 +311,12 @@ class SqliteStore:
         """The cursor of the newest event; 0 when there is none."""
         return await self.database.read(batches.last_cursor)
 
-    async def follow(self, after: int = 0, run_id: str | None = None) -> AsyncIterator[Sequence[Event]]:
-        """Batches of events after the cursor, for ever; other processes' within about `POLL_INTERVAL`."""
-        looked = -1
-        while True:
-            mark = self.mark()
-            # What others committed before the newest recent event is a gap before it; what they committed later is in
-            # the file only, and the poll tells of it.
-            recent = self._recent.after(after, run_id) if looked >= self._foreign_mark else None
-            if recent is not None:
-                batch, after = recent
-            else:
-                batch = await self.read_events(after, run_id, PAGE)
-                looked = mark
-                after = batch[-1].cursor if batch else after
-            if batch:
-                yield batch
-                await asyncio.sleep(0)
-            if recent is not None or len(batch) < PAGE:  # all there was at the mark
-                await self._wait(mark, None)
-
-    def mark(self) -> int:
-        """A mark to hand to `changed`."""
-        return self._changes.count
-
-    async def changed(self, timeout: float, since: int | None = None) -> bool:
-        """Wait until something may have come since the mark, at most `timeout` seconds; whether it may have."""
-        return await self._wait(self.mark() if since is None else since, timeout)
-
-    async def _wait(self, since: int, timeout: float | None) -> bool:
-        if self._poller is None or self._poller.done():
-            self._poller = asyncio.create_task(self._poll(), name="pyagent-store-poll")
-        return await self._changes.wait(since, timeout)
-
-    async def _poll(self) -> None:
-        """Tell of other processes' commits as long as anybody waits, at an even pace."""
-        loop = asyncio.get_running_loop()
-        while self._changes.awaited:
-            await asyncio.sleep(self._next_look - loop.time())
-            self._next_look = loop.time() + POLL_INTERVAL
-            try:
-                version = self.database.foreign_version()
-            except StoreError:
-                self._changes.notify()  # who waits will read, and get the error
-                return
-            if version != self._foreign_version:
-                self._foreign_version = version
-                self._changes.notify()
-                self._foreign_mark = self._changes.count
+    async def _others_committed(self) -> bool:
+        version = self.database.foreign_version()
+        if version == self._foreign_version:
+            return False
+        self._foreign_version = version
+        return True
 
     # blobs
 
