@@ -5,17 +5,21 @@ from __future__ import annotations
 import operator
 import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
 import pytest
 from langgraph.channels.delta import DeltaChannel
+from langgraph.checkpoint.base import empty_checkpoint
 from langgraph.checkpoint.conformance import checkpointer_test, validate
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, interrupt
 
+from growing_channels import check_growing_channel, grow
 from pyagent.errors import StoreError
+from pyagent.store import channel_values
 from pyagent.store.checkpoints import StoreSaver, langgraph_saver
 from pyagent.store.sqlite import SqliteStore
 from pyagent.testing.store import new_run
@@ -200,3 +204,35 @@ async def test_versions_grow_and_differ_between_branches(saver: StoreSaver) -> N
         seen.append(version)
     assert seen == sorted(seen)
     assert saver.get_next_version(seen[0], None) != seen[1]
+
+
+async def test_a_growing_channel_is_kept_as_differences_that_are_read_pruned_copied_and_begun_anew(
+    saver: StoreSaver, tmp_path: Path
+) -> None:
+    async with langgraph_saver(str(tmp_path / "app.db")) as later:
+        await check_growing_channel(saver, later)
+
+
+async def test_differences_take_a_third_of_what_whole_values_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[float] = []
+    for smallest in (channel_values.SMALLEST, channel_values.LARGEST):
+        monkeypatch.setattr(channel_values, "SMALLEST", smallest)
+        path = tmp_path / f"{smallest}.db"
+        async with langgraph_saver(str(path)) as saver:
+            await grow(saver, "a", 60)
+        with closing(sqlite3.connect(path)) as connection:
+            select = "SELECT total(length(value)) FROM checkpoint_channels WHERE channel = 'lines'"
+            sizes.append(connection.execute(select).fetchone()[0])
+    assert sizes[0] < sizes[1] / 3
+
+
+async def test_values_whose_versions_others_made_are_kept_whole(saver: StoreSaver, tmp_path: Path) -> None:
+    parent: Any = {"configurable": {"thread_id": "t", "checkpoint_ns": ""}}
+    for number in range(3):
+        checkpoint = empty_checkpoint() | {"id": f"{number}", "channel_versions": {"c": number}}
+        checkpoint["channel_values"] = {"c": [f"line {line}" for line in range(1000 + number)]}
+        parent = await saver.aput(parent, checkpoint, {}, {"c": number})
+    with closing(sqlite3.connect(tmp_path / "app.db")) as connection:
+        assert connection.execute("SELECT count(*), count(base) FROM checkpoint_channels").fetchone() == (3, 0)

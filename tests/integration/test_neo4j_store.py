@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from langgraph.checkpoint.conformance import checkpointer_test, validate
 
+from growing_channels import check_growing_channel
 from neo4j_server import Neo4jServer
 from pyagent.store.checkpoints import StoreSaver, langgraph_saver
 from pyagent.store.neo4j import Neo4jStore
@@ -54,6 +55,14 @@ async def test_langgraphs_suite_passes_with_every_capability_it_knows(neo4j: Neo
     failures = {name: result.failures for name, result in report.results.items() if not result.passed}
     assert failures == {}
     assert sum(result.tests_passed for result in report.results.values()) >= 81
+
+
+async def test_a_growing_channel_is_kept_as_differences_that_are_read_pruned_copied_and_begun_anew(
+    neo4j: Neo4jServer,
+) -> None:
+    await (await emptied(neo4j)).close()
+    async with langgraph_saver(neo4j.url) as saver, langgraph_saver(neo4j.url) as later:
+        await check_growing_channel(saver, later)
 
 
 async def test_runs_that_an_older_program_queued_stand_in_line(neo4j: Neo4jServer) -> None:
