@@ -75,6 +75,8 @@ async def test_a_token_does_what_it_may_and_nothing_else(server: ServerContext, 
         started = await runner.post("/api/v1/runs", json={"graph": "greet"})
         assert started.status_code == 201, started.text
         address = f"/api/v1/runs/{started.json()['id']}"
+        by = (await server.engine.store.get_run(started.json()["id"])).actor
+        assert by == f"token {vault.tokens()[0].id[:8]} (test)"
         assert (await reader.get(address)).status_code == 200
         refused = await runner.get(address)
         assert (refused.status_code, refused.json()["code"]) == (403, "server.capability")

@@ -141,6 +141,14 @@ def use_grant(grant: TokenGrant | None) -> None:
     _grant.set(grant)
 
 
+def actor() -> str:
+    """Who asks, as runs record it: `local` is the owner, others are their token with its label."""
+    grant = _grant.get()
+    if grant is None:
+        return "local"
+    return f"token {grant.ids[0][:8]}" + (f" ({grant.label})" if grant.label else "")
+
+
 def may(capability: Capability) -> bool:
     """Whether whoever asks may do that with the graphs at hand."""
     grant = _grant.get()
@@ -196,6 +204,7 @@ __all__ = [
     "NEEDS",
     "PREFIX",
     "Capability",
+    "actor",
     "grant_of",
     "may",
     "refusal",

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from pyagent.runtime.checking import GraphChecker
-from pyagent.server.capabilities import require, require_graph
+from pyagent.server.capabilities import actor, require, require_graph
 from pyagent.server.context import ServerContext, context_of
 from pyagent.server.limits import limited
 from pyagent.server.openapi import errors
@@ -21,21 +21,21 @@ Server = Annotated[ServerContext, Depends(context_of)]
 @router.post("/runs/{run_id}/cancel", responses=errors(404))
 async def cancel_run(run_id: RunId, server: Server, body: Cancel | None = None) -> RunSummary:
     """Stop a run for good; its steps get a grace time. A run that has ended stays as it is."""
-    await server.engine.cancel(run_id, reason=body.reason if body else "")
+    await server.engine.cancel(run_id, reason=body.reason if body else "", actor=actor())
     return await _summary(server, run_id)
 
 
 @router.post("/runs/{run_id}/pause", responses=errors(404))
 async def pause_run(run_id: RunId, server: Server) -> RunSummary:
     """Start no more steps until the run is resumed."""
-    await server.engine.pause(run_id)
+    await server.engine.pause(run_id, actor=actor())
     return await _summary(server, run_id)
 
 
 @router.post("/runs/{run_id}/resume", responses=errors(404, 409))
 async def resume_run(run_id: RunId, server: Server) -> RunSummary:
     """Go on with a paused, failed or cancelled run."""
-    return RunSummary.of(await server.engine.resume(run_id))
+    return RunSummary.of(await server.engine.resume(run_id, actor=actor()))
 
 
 @router.post(
@@ -53,13 +53,14 @@ async def fork_run(run_id: RunId, body: Fork, server: Server) -> RunSummary:
         require_graph(body.graph)
         graph = await server.engine.document(body.graph)
         GraphChecker(server.engine.registry).require(graph)
-    return RunSummary.of(await server.engine.fork(run_id, body.step, items=body.items, graph=graph, once=body.once))
+    new = await server.engine.fork(run_id, body.step, items=body.items, graph=graph, once=body.once, actor=actor())
+    return RunSummary.of(new)
 
 
 @router.post("/runs/{run_id}/answer", responses=errors(404, 409))
 async def answer_run(run_id: RunId, body: AnswerStep, server: Server) -> RunSummary:
     """Answer a step that waits for a person; the step's `wait.response_schema` says what it takes."""
-    await server.engine.answer(run_id, body.step, body.value)
+    await server.engine.answer(run_id, body.step, body.value, actor=actor())
     return await _summary(server, run_id)
 
 
@@ -68,28 +69,28 @@ async def approve_run(run_id: RunId, server: Server, body: Approve | None = None
     """Approve or reject what a step asks; the same as an answer `{"approved": …, "comment": …}`."""
     asked = body or Approve.model_validate({})
     value = {"approved": asked.approved, "comment": asked.comment}
-    await server.engine.answer(run_id, asked.step, value)
+    await server.engine.answer(run_id, asked.step, value, actor=actor())
     return await _summary(server, run_id)
 
 
 @router.post("/runs/{run_id}/signal", responses=errors(404, 409))
 async def signal_run(run_id: RunId, body: SendSignal, server: Server) -> RunSummary:
     """Send a signal to one run."""
-    await server.engine.signal(body.name, body.value, key=body.key, run_id=run_id)
+    await server.engine.signal(body.name, body.value, key=body.key, run_id=run_id, actor=actor())
     return await _summary(server, run_id)
 
 
 @router.post("/signals", status_code=202)
 async def send_signal(body: SendSignal, server: Server) -> SentSignal:
     """Send a signal to whichever run waits for it, now or later."""
-    await server.engine.signal(body.name, body.value, key=body.key)
+    await server.engine.signal(body.name, body.value, key=body.key, actor=actor())
     return SentSignal(sent=body.name)
 
 
 @router.post("/runs/{run_id}/resolve", responses=errors(404, 409))
 async def resolve_run(run_id: RunId, body: ResolveStep, server: Server) -> RunSummary:
     """Settle a step whose outcome is unknown."""
-    await server.engine.resolve(run_id, body.step, body.how, items=body.items)
+    await server.engine.resolve(run_id, body.step, body.how, items=body.items, actor=actor())
     return await _summary(server, run_id)
 
 

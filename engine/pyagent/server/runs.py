@@ -18,7 +18,7 @@ from pyagent.runtime.inputs import checked_inputs, needed_consents
 from pyagent.runtime.inspect import step_data
 from pyagent.runtime.log import decode
 from pyagent.runtime.trace import TRACEPARENT, TRACESTATE, read_labels
-from pyagent.server.capabilities import may, require_graph
+from pyagent.server.capabilities import actor, may, require_graph
 from pyagent.server.context import ServerContext, context_of
 from pyagent.server.form_address import form_path
 from pyagent.server.graphs import picture
@@ -73,6 +73,7 @@ async def start_run(
         document,
         values,
         trigger=body.trigger,
+        actor=actor(),
         key=key,
         key_policy=body.on_key or ("existing" if body.key is None and key is not None else "reject"),
         priority=body.priority,

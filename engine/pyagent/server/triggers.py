@@ -11,6 +11,7 @@ from pyagent.errors import NotFound
 from pyagent.runtime.activation import activate, deactivate
 from pyagent.runtime.live_triggers import LiveTrigger
 from pyagent.runtime.trigger_views import TriggerState, trigger_states
+from pyagent.server.capabilities import actor
 from pyagent.server.context import ServerContext, context_of
 from pyagent.server.openapi import errors
 from pyagent.server.shapes import RunSummary, Shape
@@ -115,7 +116,7 @@ class ListeningView(Shape):
 @router.post("/graphs/{graph_id}/activate", responses=errors(404))
 async def activate_graph(graph_id: GraphId, server: Server) -> ActivationView:
     """Let the world start the graph as it is now, in place of the version that is active."""
-    return ActivationView.of(await activate(server.engine, graph_id))
+    return ActivationView.of(await activate(server.engine, graph_id, actor=actor()))
 
 
 @router.post("/graphs/{graph_id}/deactivate", responses=errors(404))

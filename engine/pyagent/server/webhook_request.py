@@ -19,6 +19,7 @@ from pyagent.errors import InputError, NotFound, PyAgentError, Where
 from pyagent.graph.spec import GraphSpec
 from pyagent.runtime.credentials import read_credential
 from pyagent.runtime.inputs import text_value
+from pyagent.runtime.vault import VaultFailed
 from pyagent.sdk.charsets import charset
 from pyagent.sdk.items import BlobRef, JsonObject
 from pyagent.sdk.sources import Endpoint
@@ -96,7 +97,7 @@ async def check_sender(endpoint: Endpoint, headers: Headers, body: bytes | None)
     try:
         credential = await read_credential(endpoint.credential)
         right = _proves(endpoint, headers, body or b"", credential)
-    except (NotFound, KeyError) as error:
+    except (NotFound, KeyError, VaultFailed) as error:
         missing = f"it has no field {error}" if isinstance(error, KeyError) else error.message
         raise WebhookRefused(
             f"the webhook cannot tell who is asking: {missing}",

@@ -201,7 +201,25 @@ mod tests {
     use crate::index::{Index, decode_fields};
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        #[ignore = "long; run by the integration tests"]
+        fn any_vault_is_taken_apart_without_harm(
+            mark in prop::sample::select(vec![b"PYAVAULT\x01".to_vec(), b"PYAVAULT\x02".to_vec(), b"PYAVAUL".to_vec()]),
+            id in any::<[u8; 16]>(), kind in 0u8..4, lengths in any::<(u32, u16)>(), rest in vec(any::<u8>(), 0..900),
+        ) {
+            let mut bytes = [mark.as_slice(), &id, &[kind]].concat();
+            bytes.extend_from_slice(&rest);
+            for (at, length) in [(bytes.len() / 2, lengths.0), (26, u32::from(lengths.1))] {
+                if let Some(place) = bytes.get_mut(at..at + 4) {
+                    place.copy_from_slice(&length.to_le_bytes());
+                }
+            }
+            if let Ok(parts) = Parts::decode(&bytes, 1000) {
+                prop_assert_eq!(Parts::encode(&parts.head, parts.keyring, parts.index), bytes);
+            }
+        }
 
         // What the seals keep strangers from reaching is read with the same care.
         #[test]

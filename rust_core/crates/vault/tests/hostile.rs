@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use base64ct::{Base64UrlUnpadded, Encoding};
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
 use pyagent_vault::{
@@ -35,6 +36,52 @@ fn token(first: &BTreeSet<String>, then: &[Limits]) -> Result<String, TestCaseEr
         text = attenuate(&text, limits).map_err(failed)?;
     }
     Ok(text.to_string())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    // As many as PROPTEST_CASES says.
+    #[test]
+    #[ignore = "long; run by the integration tests"]
+    fn a_token_put_together_of_any_blocks_opens_nothing(
+        count in 0u8..10,
+        blocks in vec((vec(any::<u8>(), 0..80), any::<[u8; 32]>(), vec(any::<u8>(), 64)), 0..5),
+        end in vec(any::<u8>(), 30..34),
+    ) {
+        let mut bytes = vec![count];
+        for (payload, next, signature) in blocks {
+            bytes.extend_from_slice(&u32::try_from(payload.len())?.to_le_bytes());
+            bytes.extend_from_slice(&payload);
+            bytes.extend_from_slice(&next);
+            bytes.extend_from_slice(&signature);
+        }
+        bytes.extend_from_slice(&end);
+        let text = format!("pat1_{}", Base64UrlUnpadded::encode_string(&bytes));
+        prop_assert!(verify(&text, &owner(1).public(), 1).is_err());
+        // Narrowing asks nobody, and what comes of it opens nothing either.
+        let less = Limits { expires: Some(1), ..Limits::default() };
+        if let Ok(narrow) = attenuate(&text, &less) {
+            prop_assert!(verify(&narrow, &owner(1).public(), 0).is_err());
+        }
+    }
+
+    #[test]
+    #[ignore = "long; run by the integration tests"]
+    fn bytes_put_into_a_field_or_token_open_nothing(
+        plain in vec(any::<u8>(), 0..40), at in any::<prop::sample::Index>(), put in vec(any::<u8>(), 1..9),
+    ) {
+        let mut field = seal_to(&owner(1).agreement_public(), b"", &plain)?;
+        let mut text = token(&BTreeSet::from(["a".to_owned()]), &[])?.into_bytes();
+        for bytes in [&mut field, &mut text] {
+            let place = at.index(bytes.len());
+            bytes.splice(place..place, put.iter().copied());
+        }
+        prop_assert!(open_sealed(&owner(1), b"", &field).is_err());
+        if let Ok(text) = String::from_utf8(text) {
+            prop_assert!(verify(&text, &owner(1).public(), 0).is_err());
+        }
+    }
 }
 
 proptest! {
@@ -127,7 +174,6 @@ proptest! {
 
 #[test]
 fn a_block_taken_off_a_narrowed_token_leaves_none() -> Result<(), Box<dyn std::error::Error>> {
-    use base64ct::{Base64UrlUnpadded, Encoding};
     let (wide, narrow) = (BTreeSet::from(["a".to_owned(), "b".to_owned()]), BTreeSet::from(["a".to_owned()]));
     let text = issue(&owner(1), &Limits { capabilities: Some(wide), expires: Some(9), ..Limits::default() })?.0;
     let less = attenuate(&text, &Limits { capabilities: Some(narrow), ..Limits::default() })?;
