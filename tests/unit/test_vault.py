@@ -286,6 +286,23 @@ async def test_a_try_tells_whether_it_works_without_the_secret(vault: Vault, tmp
         await try_credential("nowhere", of)
 
 
+async def test_a_webhook_whose_credential_is_locked_away_says_that_it_cannot_tell_who_asks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from starlette.datastructures import Headers
+
+    from pyagent.sdk import Endpoint
+    from pyagent.server.webhook_request import WebhookRefused, check_sender
+
+    monkeypatch.setenv("PYAGENT_STORE", str(tmp_path / "store.db"))
+    make_vault("correct horse battery")
+    monkeypatch.setattr(vaults, "_opened", {})
+    endpoint = Endpoint(path="/a", authentication="header", credential="hook")
+    with pytest.raises(WebhookRefused) as caught:
+        await check_sender(endpoint, Headers({"authorization": "Bearer x"}), None)
+    assert (caught.value.status, caught.value.code) == (503, "webhook.credential")
+
+
 def test_refusals_of_the_compiled_module_have_a_code_and_a_hint_of_ours() -> None:
     codes = {kind: error.code for kind, error in vaults._BY_KIND.items()}
     assert len(set(codes.values())) == len(codes)
