@@ -36,6 +36,11 @@ fn plain(fields: &Fields) -> Vec<(&str, &str)> {
     fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
 }
 
+fn bytes(hex: &str) -> Vec<u8> {
+    let digits: Vec<u8> = hex.bytes().filter_map(|one| char::from(one).to_digit(16)).map(|one| one as u8).collect();
+    digits.chunks(2).map(|pair| pair[0] * 16 + pair[1]).collect()
+}
+
 fn check(name: &str, unlock: fn(&Path) -> Unlock, folder: &Path) -> Tested {
     let path = folder.join(format!("{name}.vault"));
     assert_eq!(Vault::needs_passphrase(&path)?, name == "passphrase");
@@ -55,7 +60,7 @@ fn check(name: &str, unlock: fn(&Path) -> Unlock, folder: &Path) -> Tested {
     assert_eq!((grant.expires, grant.label.as_str(), grant.ids.len()), (3_999_999_999, "less", 2));
     assert_eq!(vault.verify(&token, 4_000_000_000).err().map(|error| error.kind), Some(Kind::Expired));
     assert_eq!(vault.tokens()?.len(), 1);
-    let field = fs::read(folder.join(format!("{name}.field")))?;
+    let field = bytes(&fs::read_to_string(folder.join(format!("{name}.field.hex")))?);
     assert_eq!(open_sealed(&vault.identity()?, b"golden", &field)?.as_slice(), b"a sealed field");
     // It is written as well, and goes on.
     vault.put("new", "generic", &vec![("token".to_owned(), Zeroizing::new("value".to_owned()))], 1_764_000_200)?;
