@@ -55,6 +55,8 @@ def test_values_that_are_no_durations_count_as_none() -> None:
         histogram.record(value)
     assert samples(registry)[("a_seconds_sum",)] == 0
     assert samples(registry)["a_seconds_bucket", "0.001"] == 3
+    histogram.record(float("inf"))
+    assert samples(registry)[("a_seconds_sum",)] == 1e8
 
 
 def test_series_without_bound_become_one() -> None:

@@ -15,6 +15,8 @@ const TENTH: u64 = 50;
 pub(crate) const GROUPS: usize = 16;
 const FIRST: u32 = 2;
 const LAST: u32 = FIRST + GROUPS as u32 - 2;
+/// The greatest value of the last bucket.
+pub(crate) const LONGEST: u64 = 10_u64.pow(LAST + 1);
 const WIDTHS: [u64; GROUPS - 1] = widths();
 
 const fn widths() -> [u64; GROUPS - 1] {
@@ -129,6 +131,7 @@ mod tests {
         }
         assert_eq!(place(0), 0);
         assert_eq!(place(u64::MAX), COUNT - 1);
+        assert_eq!(upper(COUNT - 1), LONGEST);
     }
 
     proptest! {

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicI64, AtomicU64, fence};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::buckets::{BOUNDS, GROUPS, number, place_in_group, size};
+use crate::buckets::{BOUNDS, GROUPS, LONGEST, number, place_in_group, size};
 use crate::snapshot::{Distribution, Value};
 
 /// What a family has one of for each set of label values.
@@ -101,8 +101,9 @@ pub struct Histogram {
 }
 
 impl Histogram {
-    /// Count one that took so many nanoseconds.
+    /// Count one that took so many nanoseconds; more than three years count as three.
     pub fn record(&self, nanoseconds: u64) {
+        let nanoseconds = nanoseconds.min(LONGEST);
         let (group, bucket) = place_in_group(nanoseconds);
         let buckets = self.groups[group].get_or_init(|| (0..size(group)).map(|_| AtomicU64::new(0)).collect());
         buckets[bucket].fetch_add(1, Relaxed);

@@ -232,6 +232,8 @@ mod tests {
         assert!(registry.amount("runs", "Any", &[]).is_err(), "OpenMetrics could not tell them apart");
         assert!(registry.counter("runs_total", "Any", &[]).is_err());
         assert!(registry.counter("runs", "Any", &[]).is_err());
+        assert!(registry.counter("spent_seconds_total", "Any", &[]).is_err(), "seconds are counted otherwise");
+        assert!(registry.level("high_total", "Any", &[]).is_err());
         assert!(registry.histogram("took", "Any", &[]).is_err());
         assert!(registry.amount("1a", "Any", &[]).is_err());
         assert!(registry.amount("b", "Any", &names(&["le"])).is_err());

@@ -193,17 +193,26 @@ impl FamilyKey {
         if !name.ends_with(wanted) {
             return Err(format!("the name {name} does not end in {wanted}"));
         }
-        if *kind == Kind::Amount && name.ends_with("_total") {
-            return Err(format!("the name {name} is that of a counter"));
+        let of_another = match kind {
+            Kind::Amount | Kind::Level => "_total",
+            Kind::Counter => "_seconds_total",
+            Kind::CounterSeconds | Kind::Histogram => return check_labels(name, labels),
+        };
+        if name.ends_with(of_another) {
+            return Err(format!("the name {name} is that of another kind of metric"));
         }
-        for (index, label) in labels.iter().enumerate() {
-            let reserved = label.starts_with("__") || label == "le" || label == "quantile";
-            if !is_name(label, false) || reserved || labels[..index].contains(label) {
-                return Err(format!("{label:?} cannot be a label of {name}"));
-            }
-        }
-        Ok(())
+        check_labels(name, labels)
     }
+}
+
+fn check_labels(name: &str, labels: &[String]) -> Result<(), String> {
+    for (index, label) in labels.iter().enumerate() {
+        let reserved = label.starts_with("__") || label == "le" || label == "quantile";
+        if !is_name(label, false) || reserved || labels[..index].contains(label) {
+            return Err(format!("{label:?} cannot be a label of {name}"));
+        }
+    }
+    Ok(())
 }
 
 fn is_name(text: &str, colon: bool) -> bool {
