@@ -17,6 +17,7 @@ from pyagent.runtime.engine import Engine
 from pyagent.runtime.library import GraphLibrary
 from pyagent.runtime.vault import Vault, make_vault, narrow_token
 from pyagent.sdk import Registry
+from pyagent.server import events
 from pyagent.server.app import create_app
 from pyagent.server.context import ServerContext
 from pyagent.server.security import Keys
@@ -201,3 +202,22 @@ async def test_a_socket_opens_for_who_may_read(server: ServerContext, vault: Vau
         assert not await opens(["pyagent.events"], "pat1_AAAA")
         assert await opens(["pyagent.events", f"bearer.{reader}"])
         assert await opens(["pyagent.events"], reader)
+
+
+async def test_an_open_stream_ends_when_its_token_is_revoked(
+    server: ServerContext, vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "HEARTBEAT", 0.05)
+    run = await server.engine.run("greet")
+    async with serving(server.engine, token=TOKEN, port=0, work=False) as page:
+        headers = {"Authorization": f"Bearer {issue(vault, 'read')}", "Accept": "text/event-stream"}
+        async with httpx.AsyncClient(base_url=page.address, headers=headers, timeout=20) as client:
+            async with client.stream("GET", f"/api/v1/runs/{run.id}/events") as answer:
+                lines = answer.aiter_lines()
+                async for line in lines:
+                    if "run.completed" in line:
+                        break
+                vault.revoke(vault.tokens()[0].id)
+                rest = [line async for line in lines]
+            assert "event: stopping" in rest
+            assert (await client.get("/api/v1/graphs")).json()["code"] == "vault.token_revoked"

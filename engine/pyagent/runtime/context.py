@@ -225,7 +225,8 @@ class StepContext:
 
     async def credential(self, name: str) -> Mapping[str, str]:
         found = await self._live.credentials(name)
-        self._live.secrets.extend(value for value in found.values() if len(value) >= SHORTEST)
+        known = self._live.secrets
+        known.extend({value for value in found.values() if len(value) >= SHORTEST} - set(known))
         return found
 
     async def javascript(

@@ -7,11 +7,12 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Literal
 
 from pyagent.errors import PyAgentError
-from pyagent.runtime.vault import TokenGrant, TokenRefused, open_vault
+from pyagent.runtime.vault import TokenGrant, TokenRefused, VaultFailed, open_vault
 from pyagent.server.errors import Refused
 
 Capability = Literal["read", "run", "approve", "edit"]
@@ -141,6 +142,21 @@ def use_grant(grant: TokenGrant | None) -> None:
     _grant.set(grant)
 
 
+def still_opens() -> bool:
+    """Whether the token of whoever asks has neither ended nor been revoked since: streams go on for long."""
+    grant = _grant.get()
+    if grant is None:
+        return True
+    if grant.expires <= datetime.now(UTC):
+        return False
+    try:
+        vault = open_vault()
+        revoked = {token.id for token in vault.tokens() if token.revoked is not None} if vault is not None else None
+    except VaultFailed:
+        return False
+    return revoked is not None and revoked.isdisjoint(grant.ids)
+
+
 def actor() -> str:
     """Who asks, as runs record it: `local` is the owner, others are their token with its label."""
     grant = _grant.get()
@@ -210,5 +226,6 @@ __all__ = [
     "refusal",
     "require",
     "require_graph",
+    "still_opens",
     "use_grant",
 ]

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import StreamingResponse
 
+from pyagent.server.capabilities import still_opens
 from pyagent.server.context import ServerContext, context_of
 from pyagent.server.openapi import errors, streams
 from pyagent.server.runs import RunId
@@ -103,7 +104,8 @@ async def _events(
 async def batches(
     server: ServerContext, after: int, kinds: str, run_id: str | None
 ) -> AsyncGenerator[Sequence[EventView]]:
-    """Events as they are committed, until the server stops; an empty batch after `HEARTBEAT` seconds without any.
+    """Events as they are committed, until the server stops or the reader's token ends; an empty batch after `HEARTBEAT`
+    seconds without any.
 
     Only what the reader asks for is read: one that is slow holds no more than a batch in memory, and no run waits.
     """
@@ -116,7 +118,7 @@ async def batches(
 
     try:
         with server.streams.reading(after) if run_id is None else nullcontext(_untold) as tell:
-            while not server.stopping.is_set():
+            while not server.stopping.is_set() and still_opens():
                 next_ = next_ or asyncio.create_task(read())
                 await asyncio.wait({next_, stopping}, timeout=HEARTBEAT, return_when=asyncio.FIRST_COMPLETED)
                 if not next_.done():
