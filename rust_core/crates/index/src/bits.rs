@@ -20,6 +20,12 @@ impl Bits {
         Self { words, len }
     }
 
+    /// The places of the values that are chosen.
+    pub fn of<T>(values: &[T], chosen: impl Fn(&T) -> bool) -> Self {
+        let word = |values: &[T]| values.iter().rev().fold(0, |word, value| word << 1 | u64::from(chosen(value)));
+        Self { words: values.chunks(64).map(word).collect(), len: values.len() }
+    }
+
     pub fn words(&self) -> &[u64] {
         &self.words
     }

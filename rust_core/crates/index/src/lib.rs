@@ -12,6 +12,7 @@ mod manifest;
 mod map;
 mod search;
 mod segment;
+mod signs;
 mod state;
 mod text;
 mod vectors;

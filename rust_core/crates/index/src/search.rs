@@ -11,6 +11,7 @@ use crate::bits::Bits;
 use crate::document::Document;
 use crate::error::{Error, Result};
 use crate::segment::Kind;
+use crate::signs::worth_a_look;
 use crate::state::{Shelf, State};
 use crate::text::{B, K1, inverse_frequency, query_terms};
 use crate::vectors::{Scan, Top, normalised, quantised_query, similarity};
@@ -35,6 +36,13 @@ pub struct Filter {
     pub before: Option<i64>,
     /// It must be reached from one of these ids by following links, either way, in so many steps.
     pub near: Option<(Vec<String>, u32)>,
+}
+
+impl Filter {
+    fn is_some(&self) -> bool {
+        let tags = [&self.all_tags, &self.any_tags, &self.no_tags].iter().any(|tags| !tags.is_empty());
+        tags || self.since.is_some() || self.before.is_some() || self.near.is_some()
+    }
 }
 
 /// What is looked for.
@@ -81,7 +89,7 @@ impl State {
         let wanted = if both { depth } else { query.limit };
         let texts = if query.text.is_empty() { Vec::new() } else { self.by_words(&query.text, &allowed, wanted)? };
         let nearest = match &query.vector {
-            Some(vector) => self.by_nearness(vector, &allowed, wanted)?,
+            Some(vector) => self.by_nearness(vector, &allowed, wanted, query.filter.is_some())?,
             None => Vec::new(),
         };
         let mut ranked: Vec<(Place, f64)> = match (both, &query.vector) {
@@ -188,7 +196,7 @@ impl State {
         Ok(found)
     }
 
-    fn by_nearness(&self, vector: &[f32], allowed: &[Bits], most: usize) -> Result<Vec<(Place, f64)>> {
+    fn by_nearness(&self, vector: &[f32], allowed: &[Bits], most: usize, filtered: bool) -> Result<Vec<(Place, f64)>> {
         if self.width == 0 {
             return Ok(Vec::new());
         }
@@ -205,6 +213,8 @@ impl State {
             }
             let mut top = Top::new(most.saturating_mul(SPARE).max(64));
             let (codes, scales) = (shelf.segment.codes(), shelf.segment.scales());
+            let likely = worth_a_look(&shelf.segment, &vector, most, allowed, filtered);
+            let allowed = likely.as_ref().unwrap_or(allowed);
             Scan { codes, scales, query: &query, allowed, top: &mut top }.run();
             for (_, place) in top.into_best() {
                 let place = place as usize;

@@ -1,7 +1,7 @@
 //! A segment: documents that do not change any more, as sections of bytes that are used where they lie.
 //!
 //! ```text
-//! magic · documents u32 · width u32 · terms u64 · 10 × (offset u64, length u64, checksum u32) · checksum u32 · sections
+//! magic · documents u32 · width u32 · terms u64 · 11 × (offset u64, length u64, checksum u32) · checksum u32 · sections
 //! ```
 //! Ids are found by a sorted table of hashes. One sorted list of keys carries words, tags and links alike, told apart by
 //! their first byte; a key's postings are document numbers as differences, with the number of occurrences. Readers
@@ -15,12 +15,13 @@ use crate::bits::Bits;
 use crate::document::Document;
 use crate::error::{Error, Result};
 use crate::map::Bytes;
+use crate::signs;
 use crate::text;
 use crate::vectors;
 use crate::wire::{Cursor, hash, put_varint, record};
 
-const MAGIC: &[u8; 8] = b"PYAIDX01";
-const SECTIONS: usize = 10;
+const MAGIC: &[u8; 8] = b"PYAIDX02";
+const SECTIONS: usize = 11;
 const HEADER: usize = 8 + 4 + 4 + 8 + SECTIONS * 20 + 4;
 const IDS: usize = 0;
 const PLACES: usize = 1;
@@ -32,6 +33,7 @@ const KEY_TEXTS: usize = 6;
 const POSTINGS: usize = 7;
 const CODES: usize = 8;
 const VECTORS: usize = 9;
+const SIGNS: usize = 10;
 
 /// What a key is: a word of the text, a tag, or the id that a link points to.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -173,6 +175,16 @@ impl Builder {
         self.sections[KEYS].extend(text.to_le_bytes());
         self.sections[KEYS].extend(bytes.to_le_bytes());
         self.sections[KEYS].extend(0u32.to_le_bytes());
+        let mut present = Bits::none(self.documents as usize);
+        for (document, scale) in self.scales.chunks_exact(4).enumerate() {
+            if !vectors::float(scale).is_nan() {
+                present.set(document);
+            }
+        }
+        let mut made = signs::made(&self.sections[VECTORS], self.width, &present);
+        let (codes, stored) = (&self.sections[CODES], &self.sections[VECTORS]);
+        signs::tell_shares(&mut made, codes, &self.scales, stored, self.width, &present);
+        self.sections[SIGNS] = made;
         self.sections[CODES].extend_from_slice(&self.scales);
 
         let mut header = Vec::with_capacity(HEADER);
@@ -327,6 +339,10 @@ impl Segment {
 
     pub fn scales(&self) -> &[u8] {
         self.section(CODES).get(self.documents * self.width..).unwrap_or_default()
+    }
+
+    pub fn signs(&self) -> &[u8] {
+        self.section(SIGNS)
     }
 
     pub fn has_vector(&self, number: usize) -> bool {

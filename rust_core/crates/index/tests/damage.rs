@@ -80,9 +80,9 @@ proptest! {
         if mend {
             // With a checksum that fits, damage gets further.
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            if name.starts_with("segment") && bytes.len() >= 228 {
-                let sum = crc32fast::hash(&bytes[..224]);
-                bytes[224..228].copy_from_slice(&sum.to_le_bytes());
+            if name.starts_with("segment") && bytes.len() >= 248 {
+                let sum = crc32fast::hash(&bytes[..244]);
+                bytes[244..248].copy_from_slice(&sum.to_le_bytes());
             } else if name == "manifest" && bytes.len() > 4 {
                 let end = bytes.len() - 4;
                 let sum = crc32fast::hash(&bytes[..end]);

@@ -153,3 +153,68 @@ fn a_vector_that_does_not_fit_is_refused() -> Result<()> {
     assert_eq!(index.stats()?.documents, 1);
     Ok(())
 }
+
+/// Numbers between -1 and 1 that are the same on every machine.
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> f32 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 40) as f32 / (1 << 23) as f32 - 1.0
+    }
+}
+
+/// Whether a segment looks at some of its vectors or at all, it finds the nearest, whatever they are like.
+#[test]
+fn the_nearest_are_found_in_large_segments_of_any_kind() -> Result<()> {
+    const WIDTH: usize = 128;
+    for kind in ["groups", "noise", "positive", "few that count", "alike"] {
+        let mut numbers = Numbers(7);
+        let centres: Vec<Vec<f32>> = (0..300).map(|_| (0..WIDTH).map(|_| numbers.next()).collect()).collect();
+        let mut vector = |number: usize| -> Vec<f32> {
+            let centre = &centres[number % centres.len()];
+            let near = |numbers: &mut Numbers, part: f32| centre.iter().map(|x| x + part * numbers.next()).collect();
+            match kind {
+                "groups" => near(&mut numbers, 0.4),
+                "noise" => (0..WIDTH).map(|_| numbers.next()).collect(),
+                "positive" => near(&mut numbers, 0.4).iter().map(|x: &f32| x + 5.0).collect(),
+                "few that count" => {
+                    let weight = |place: usize| if place < 4 { 20.0 } else { 0.5 };
+                    near(&mut numbers, 0.4)
+                        .iter()
+                        .enumerate()
+                        .map(|(place, x): (usize, &f32)| x * weight(place))
+                        .collect()
+                }
+                _ => centres[0].iter().map(|x| x + 0.001 * numbers.next()).collect(),
+            }
+        };
+        let vectors: Vec<Vec<f32>> = (0..6_000).map(&mut vector).collect();
+        let asked: Vec<Vec<f32>> = (6_000..6_030).map(&mut vector).collect();
+        let folder = Folder::new();
+        let index = Index::open(folder.path(), true, pyagent_index::Limits::default())?;
+        let with = |(number, vector): (usize, &Vec<f32>)| Document {
+            vector: Some(vector.clone()),
+            ..document(&number.to_string(), "")
+        };
+        upsert(&index, vectors.iter().enumerate().map(with).collect())?;
+        let unit = |vector: &[f32]| {
+            let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
+            vector.iter().map(|x| x / length).collect::<Vec<f32>>()
+        };
+        let stored: Vec<Vec<f32>> = vectors.iter().map(|vector| unit(vector)).collect();
+        let mut lost = 0;
+        for vector in &asked {
+            let found =
+                index.state()?.search(&Query { vector: Some(vector.clone()), limit: 10, ..Query::default() })?;
+            let one = unit(vector);
+            let mut all: Vec<f32> =
+                stored.iter().map(|other| one.iter().zip(other).map(|(x, y)| x * y).sum()).collect();
+            all.sort_by(|a, b| b.total_cmp(a));
+            // What is as near as the tenth counts: among vectors that are alike there is no other order.
+            lost += found.iter().filter(|hit| hit.score < f64::from(all[9]) - 1e-5).count();
+        }
+        assert!(lost <= 6, "{kind}: {lost} of 300 lost");
+    }
+    Ok(())
+}
