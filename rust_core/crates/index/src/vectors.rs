@@ -1,7 +1,7 @@
 //! Nearest vectors by looking at all of them: first as bytes, then the best of those exactly.
 //!
 //! A search is bound by memory, so the first pass reads a quarter of the bytes: each vector's components are scaled to
-//! -127..=127. What it finds, several times as many as asked for, is compared by the vectors themselves.
+//! -127..=127. What it finds, some more than asked for, is compared by the vectors themselves.
 
 use crate::bits::Bits;
 use crate::error::{Error, Result};
