@@ -12,12 +12,21 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench import chains, codec, memory, metrics, shapes, starts, webhooks
+from bench import chains, codec, memory, metrics, sandbox, shapes, starts, webhooks
 from bench.frame import Row, report
 from bench.machine import describe
 from bench.measure import ROOT, SideFailed, measure
 
-ROWS: list[Row] = [*chains.ROWS, *memory.ROWS, *shapes.ROWS, *starts.ROWS, *webhooks.ROWS, *codec.ROWS, *metrics.ROWS]
+ROWS: list[Row] = [
+    *chains.ROWS,
+    *memory.ROWS,
+    *shapes.ROWS,
+    *starts.ROWS,
+    *webhooks.ROWS,
+    *codec.ROWS,
+    *metrics.ROWS,
+    *sandbox.ROWS,
+]
 LATEST = ROOT / ".bench" / "latest.json"
 
 

@@ -20,6 +20,10 @@ from pyagent.cli.exits import Exit
 from pyagent.cli.text import escape
 from pyagent.errors import PyAgentError
 
+_HOW_TO_ISOLATE = (
+    "Allow user namespaces (sysctl user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns; in a "
+    "container, its seccomp profile)."
+)
 _ROOM = 1 << 30
 """Bytes of disk below which a run may well fail."""
 _SOON_READ = 200_000_000
@@ -82,6 +86,27 @@ async def _rust_module() -> Finding:
         return Finding(name="rust module", status="missing", detail=f"pyagent_core: {error}", hint=hint)
     status = "ok" if value == 42 else "missing"
     return Finding(name="rust module", status=status, detail="pyagent_core evaluates expressions")
+
+
+async def _sandbox() -> Finding:
+    from pyagent.sdk.process import SandboxMissing, run_process
+    from pyagent.sdk.sandbox import Sandbox
+    from pyagent.settings import SANDBOX
+
+    name, chosen = "sandbox", SANDBOX.text()
+    if chosen == "off":
+        return Finding(name=name, status="optional", detail="PYAGENT_SANDBOX=off: programs of steps run free")
+    try:
+        result = await run_process(["true"], sandbox=Sandbox(network="loopback"), timeout=30)
+    except SandboxMissing as error:
+        detail = f"programs of steps are not run; not kept: {'; '.join(error.details['missing'])}"
+        return Finding(name=name, status="missing", detail=detail, hint=f"{_HOW_TO_ISOLATE} {error.hint}")
+    if result.unkept:
+        detail = f"PYAGENT_SANDBOX=best does not keep: {'; '.join(result.unkept)}"
+        return Finding(name=name, status="optional", detail=detail, hint=_HOW_TO_ISOLATE)
+    detail = f"programs of steps are kept by {', '.join(result.held)}"
+    absent = "" if "landlock" in result.held else "; without Landlock, which would be a second wall around files"
+    return Finding(name=name, status="ok", detail=detail + absent)
 
 
 async def _dates() -> Finding:
@@ -308,6 +333,7 @@ async def _version(path: str) -> str:
 _LOOKS: tuple[Callable[[], Awaitable[Finding]], ...] = (
     _python,
     _rust_module,
+    _sandbox,
     _dates,
     _settings,
     _credentials,

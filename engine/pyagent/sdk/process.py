@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypeAlias
 
 from pyagent.errors import NodeCancelled, NodeError
-from pyagent.sdk.context import CancelToken
+from pyagent.sdk.context import CancelToken, Context
 from pyagent.sdk.sandbox import Sandbox, entries, program, scratch
 
 Stream: TypeAlias = Literal["stdout", "stderr"]
@@ -112,6 +112,8 @@ class ProcessResult:
     exceeded: str = ""
     """The limit that it was killed for, where all its processes together used too much: `memory`, `processes`, `disk`.
     """
+    held: tuple[str, ...] = ()
+    """The kernel's means that kept it in its sandbox: `landlock`, `mount`, `net`, `pid`, `seccomp`, `user`, `ipc`."""
     unkept: tuple[str, ...] = ()
     """What the machine could not keep of the sandbox, for people; empty unless PYAGENT_SANDBOX is `best`."""
 
@@ -143,6 +145,12 @@ class ProcessResult:
             return f"killed by {signal.Signals(-self.exit_code).name}"
         except ValueError:
             return f"killed by signal {-self.exit_code}"
+
+
+def log_unkept(result: ProcessResult, ctx: Context) -> None:
+    """Say in the run's log what this machine did not keep of the sandbox, where the user chose to go on without."""
+    if result.unkept:
+        ctx.log(f"the sandbox does not keep: {'; '.join(result.unkept)}", level="warning")
 
 
 def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -397,6 +405,7 @@ class _Running:
             cpu_seconds=self._messages["cpu"],
             peak_memory=self._messages["memory"],
             exceeded=self._messages["exceeded"],
+            held=tuple(self._messages["held"]),
             unkept=tuple(self._messages["missing"]),
         )
 

@@ -8,8 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pyagent.sdk import Context, NodeError
-from pyagent.sdk.process import ProcessResult
+from pyagent.sdk import NodeError
 from pyagent.sdk.sandbox import Sandbox
 
 Read = Annotated[
@@ -46,9 +45,3 @@ def sandbox(
 
 def _absolute(work: Path, paths: Iterable[str]) -> list[Path]:
     return [work / Path(path).expanduser() for path in paths if path]
-
-
-def log_unkept(result: ProcessResult, ctx: Context) -> None:
-    """Say what this machine could not keep of the sandbox, where the user chose to go on without."""
-    if result.unkept:
-        ctx.log(f"the sandbox does not keep: {'; '.join(result.unkept)}", level="warning")

@@ -12,9 +12,9 @@ from pydantic import ByteSize, Field
 
 from pyagent.sdk import Context, Item, Items, JsonObject, NodeError, NodeParams, NodeTimeout, node
 from pyagent.sdk.fields import LITERAL, Duration
-from pyagent.sdk.process import ProcessLimits, ProcessResult, clean_environment, run_process
+from pyagent.sdk.process import ProcessLimits, ProcessResult, clean_environment, log_unkept, run_process
 from pyagent.sdk.sandbox import interpreter_places, python_places
-from pyagent_nodes.code._places import Network, Read, Write, log_unkept, sandbox
+from pyagent_nodes.code._places import Network, Read, Write, sandbox
 
 _HARNESS = Path(__file__).with_name("_harness.py")
 _MEBIBYTE = 1024 * 1024

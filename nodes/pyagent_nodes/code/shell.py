@@ -14,9 +14,16 @@ from pydantic import AfterValidator, ByteSize, Field, model_validator
 
 from pyagent.sdk import BlobRef, Context, Item, Items, JsonObject, NodeError, NodeParams, NodeTimeout, node
 from pyagent.sdk.fields import LITERAL, Duration, FieldPath, with_field
-from pyagent.sdk.process import ProcessLimits, ProcessNotFound, ProcessResult, clean_environment, run_process
+from pyagent.sdk.process import (
+    ProcessLimits,
+    ProcessNotFound,
+    ProcessResult,
+    clean_environment,
+    log_unkept,
+    run_process,
+)
 from pyagent.sdk.sandbox import program_places, python_places
-from pyagent_nodes.code._places import Network, Read, Write, log_unkept, sandbox
+from pyagent_nodes.code._places import Network, Read, Write, sandbox
 
 _MEBIBYTE = 1024 * 1024
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pyagent.sdk import Context
-from pyagent.sdk.process import ProcessLimits, ProcessResult, run_process
+from pyagent.sdk.process import ProcessLimits, ProcessResult, log_unkept, run_process
 from pyagent_nodes.pipeline.programs import TEST_VARIABLES, suite_sandbox, user_environment
 from pyagent_nodes.pipeline.project import has_pytest_settings, read_toml
 from pyagent_nodes.pipeline.shapes import Outcome, TestCase
@@ -25,6 +25,8 @@ GOOD = frozenset({"passed", "xfailed", "xpassed", "skipped"})
 """Outcomes that do not fail a suite."""
 _PYTEST_NO_TESTS = 5
 _LOOK_EVERY = 0.25
+_PROCESSES = 4096
+"""More than a suite needs, and less than takes a machine down."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,7 +187,7 @@ async def run_suite(
                 cwd=tree,
                 env=env,
                 timeout=timeout,
-                limits=ProcessLimits(memory=memory, output=1 << 20),
+                limits=ProcessLimits(memory=memory, processes=_PROCESSES, output=1 << 20),
                 sandbox=suite_sandbox(
                     python, tree, scratch, read=(python.parent.parent,), network=network, tmp=scratch / "tmp"
                 ),
@@ -195,6 +197,7 @@ async def run_suite(
         finally:
             ended.set()
             await asyncio.wait({watching})
+        log_unkept(result, ctx)
         return _run_of(runner, arguments, report, result, {str(scratch): "(temporary)", str(tree): "."})
     finally:
         await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)

@@ -21,7 +21,7 @@ from packaging.utils import canonicalize_name
 
 from pyagent.sdk import Context, NodeError
 from pyagent.sdk.places import cache_folder
-from pyagent.sdk.process import ProcessResult, run_process
+from pyagent.sdk.process import ProcessResult, log_unkept, run_process
 from pyagent_nodes.pipeline.licences import LICENCES, read_licences
 from pyagent_nodes.pipeline.programs import (
     CACHE_VARIABLES,
@@ -195,7 +195,9 @@ async def make_environment(
     """A fresh environment with the package itself, imported from the work tree, and all that its tests need."""
     started = time.monotonic()
     uv = Uv(ctx, timeout)
-    uv.version = (await uv.run("--version")).text.split("(")[0].strip()
+    asked = await uv.run("--version")
+    log_unkept(asked, ctx)
+    uv.version = asked.text.split("(")[0].strip()
     interpreter, version = await find_python(uv, python, project.requires_python)
     key = environment_key(tree, project, version)
     lock = read_lock(key)

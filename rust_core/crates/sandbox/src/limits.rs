@@ -1,9 +1,10 @@
 //! What a program may use up: the kernel's limits for each process, and a watch over all of them together.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -77,7 +78,7 @@ impl Watch {
     #[must_use]
     pub fn new(limits: &Limits, folders: Vec<PathBuf>) -> Self {
         let disk = limits.disk.map(|growth| {
-            let most = folders.iter().map(|folder| size_of(folder)).sum::<u64>().saturating_add(growth);
+            let most = size_of(&folders).saturating_add(growth);
             Disk { folders, most, next: Instant::now() + LEAST_PAUSE }
         });
         Self { memory: limits.memory, processes: limits.processes, disk }
@@ -110,27 +111,45 @@ impl Watch {
         if begun < disk.next {
             return None;
         }
-        let used: u64 = disk.folders.iter().map(|folder| size_of(folder)).sum();
+        let used = size_of(&disk.folders);
         disk.next = Instant::now() + (begun.elapsed() * MEASURING).max(LEAST_PAUSE);
         (used > disk.most).then_some("disk")
     }
 }
 
-/// Bytes that a folder takes up on its disk; links are not followed.
-fn size_of(folder: &Path) -> u64 {
-    let Ok(about) = folder.symlink_metadata() else { return 0 };
-    let mut total = about.blocks().saturating_mul(512);
-    if about.is_dir() {
-        let mut left = vec![folder.to_owned()];
-        while let Some(next) = left.pop() {
-            for entry in fs::read_dir(next).into_iter().flatten().flatten() {
-                let Ok(about) = entry.metadata() else { continue };
-                total = total.saturating_add(about.blocks().saturating_mul(512));
-                if about.is_dir() {
-                    left.push(entry.path());
-                }
-            }
+/// Bytes that folders take up on their disks; links are not followed, and what is seen twice counts once.
+fn size_of(folders: &[PathBuf]) -> u64 {
+    let mut seen = HashSet::new();
+    let mut total = 0_u64;
+    let mut left: Vec<PathBuf> = folders.to_vec();
+    while let Some(path) = left.pop() {
+        let Ok(about) = path.symlink_metadata() else { continue };
+        if !seen.insert((about.dev(), about.ino())) {
+            continue;
+        }
+        total = total.saturating_add(about.blocks().saturating_mul(512));
+        if about.is_dir() {
+            left.extend(fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path()));
         }
     }
     total
+}
+
+#[cfg(test)]
+mod tests {
+    use super::size_of;
+    use std::fs;
+    use std::io;
+
+    #[test]
+    fn what_is_seen_twice_counts_once() -> io::Result<()> {
+        let base = std::env::temp_dir().join(format!("pyagent-size-{}", std::process::id()));
+        fs::create_dir_all(base.join("inner"))?;
+        fs::write(base.join("inner/file"), vec![1; 100_000])?;
+        fs::hard_link(base.join("inner/file"), base.join("same"))?;
+        let once = size_of(std::slice::from_ref(&base));
+        assert!((100_000..200_000).contains(&once), "{once}");
+        assert_eq!(size_of(&[base.clone(), base.join("inner")]), once);
+        fs::remove_dir_all(base)
+    }
 }

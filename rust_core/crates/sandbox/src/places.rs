@@ -72,7 +72,7 @@ pub struct Place {
 pub struct Places {
     /// Sorted by path, so that what is inside another comes after it.
     pub places: Vec<Place>,
-    /// Symbolic links on the way to them: path and target.
+    /// Symbolic links on the way to them: path and target. Those inside a place are there already.
     pub links: BTreeMap<PathBuf, PathBuf>,
 }
 
@@ -97,9 +97,6 @@ impl Places {
             }
         }
         found.places.sort_by(|one, other| one.path.cmp(&other.path));
-        let seen: Vec<PathBuf> = found.places.iter().map(|place| place.path.clone()).collect();
-        // A link inside a place that is shown is there already.
-        found.links.retain(|link, _| !seen.iter().any(|path| link.starts_with(path)));
         Ok(found)
     }
 
@@ -157,4 +154,56 @@ impl Places {
 fn parts(path: &Path) -> VecDeque<PathBuf> {
     let named = path.components().filter(|part| matches!(part, Component::Normal(_) | Component::ParentDir));
     named.map(|part| PathBuf::from(part.as_os_str())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Places;
+    use crate::profile::Profile;
+    use std::fs;
+    use std::io;
+    use std::os::unix::fs::symlink;
+    use std::path::PathBuf;
+
+    fn folder(name: &str) -> io::Result<PathBuf> {
+        let path = std::env::temp_dir().join(format!("pyagent-places-{}-{name}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path)?;
+        path.canonicalize()
+    }
+
+    #[test]
+    fn links_are_followed_and_noted() -> io::Result<()> {
+        let base = folder("links")?;
+        fs::create_dir(base.join("real"))?;
+        symlink("real", base.join("alias"))?;
+        let profile = Profile { read: vec![base.join("alias")], ..Profile::default() };
+        let found = Places::find(&profile).map_err(io::Error::other)?;
+        assert_eq!(found.places.iter().map(|place| &place.path).collect::<Vec<_>>(), [&base.join("real")]);
+        assert_eq!(found.links.get(&base.join("alias")), Some(&PathBuf::from("real")));
+        fs::remove_dir_all(base)
+    }
+
+    #[test]
+    fn a_ring_of_links_ends() -> io::Result<()> {
+        let base = folder("ring")?;
+        symlink("b", base.join("a"))?;
+        symlink("a", base.join("b"))?;
+        let profile = Profile { write: vec![base.join("a")], ..Profile::default() };
+        assert!(Places::find(&profile).is_err());
+        fs::remove_dir_all(base)
+    }
+
+    #[test]
+    fn the_nearest_place_decides_whether_a_path_may_be_changed() -> io::Result<()> {
+        let base = folder("nearest")?;
+        fs::create_dir_all(base.join("open/closed"))?;
+        let profile =
+            Profile { read: vec![base.join("open/closed")], write: vec![base.join("open")], ..Profile::default() };
+        let found = Places::find(&profile).map_err(io::Error::other)?;
+        assert!(found.is_writable(&base.join("open/x")));
+        assert!(!found.is_writable(&base.join("open/closed/x")));
+        assert!(!found.is_writable(&base));
+        fs::remove_dir_all(base)
+    }
 }

@@ -283,3 +283,80 @@ fn wrong(what: &str, value: &[u8]) -> ProfileError {
     let shown: String = String::from_utf8_lossy(value).chars().take(80).collect();
     ProfileError(format!("the profile has a wrong {what}: {shown:?}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Limits, Mechanism, Mode, Network, Profile};
+    use proptest::prelude::*;
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStringExt;
+    use std::path::PathBuf;
+    use std::time::Duration;
+
+    fn text() -> impl Strategy<Value = OsString> {
+        proptest::collection::vec(1_u8.., 0..20).prop_map(OsString::from_vec)
+    }
+
+    fn name() -> impl Strategy<Value = OsString> {
+        "[A-Z_]{1,8}".prop_map(OsString::from)
+    }
+
+    fn place() -> impl Strategy<Value = PathBuf> {
+        text().prop_map(|text| PathBuf::from(OsString::from_vec([b"/".to_vec(), text.into_vec()].concat())))
+    }
+
+    prop_compose! {
+        fn profile()(
+            argv in proptest::collection::vec(text(), 1..4),
+            env in proptest::collection::vec((name(), text()), 0..4),
+            cwd in proptest::option::of(place()),
+            tmp in proptest::option::of(place()),
+            read in proptest::collection::vec(place(), 0..4),
+            write in proptest::collection::vec(place(), 0..4),
+            mode in prop_oneof![Just(Mode::Required), Just(Mode::Best), Just(Mode::Off)],
+            network in prop_oneof![Just(Network::None), Just(Network::Loopback), Just(Network::All)],
+            numbers in proptest::collection::vec(proptest::option::of(any::<u32>()), 7),
+            without in proptest::collection::btree_set(proptest::sample::select(&Mechanism::ALL[..]), 0..4),
+            system in any::<bool>(),
+        ) -> Profile {
+            let at = |index: usize| numbers.get(index).copied().flatten().map(u64::from);
+            let limits = Limits {
+                memory: at(0), cpu_seconds: at(1), processes: at(2), file_size: at(3), open_files: at(4), disk: at(5),
+                wall: at(6).map(Duration::from_millis),
+            };
+            Profile { argv, env, cwd, mode, system, read, write, tmp, network, limits, without }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_profile_comes_back_from_its_bytes(profile in profile()) {
+            prop_assert_eq!(Profile::parse(&profile.to_bytes()), Ok(profile));
+        }
+
+        #[test]
+        fn any_bytes_are_a_profile_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+            let _ = Profile::parse(&bytes);
+        }
+
+        #[test]
+        fn a_damaged_profile_opens_no_relative_place(profile in profile(), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+            let mut bytes = profile.to_bytes();
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            if let Ok(found) = Profile::parse(&bytes) {
+                prop_assert!(!found.argv.is_empty());
+                prop_assert!(found.read.iter().chain(&found.write).all(|path| path.is_absolute()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_profile_without_a_program_or_with_an_unknown_key_is_refused() {
+        for bytes in
+            [&b""[..], b"read=/usr\0", b"argv=ls\0colour=red\0", b"argv=ls\0read=usr\0", b"argv=ls\0memory=-1\0"]
+        {
+            assert!(Profile::parse(bytes).is_err());
+        }
+    }
+}
