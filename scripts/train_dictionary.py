@@ -17,10 +17,10 @@ import random
 import re
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
@@ -38,7 +38,7 @@ _ID = re.compile(rb"\b01[0-9A-HJKMNP-TV-Z]{24}\b|\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a
 
 
 @contextmanager
-def captured() -> Iterator[list[bytes]]:
+def captured() -> Generator[list[bytes]]:
     """Everything that goes through the codec."""
     from pyagent.store import codec
 
@@ -58,7 +58,9 @@ def captured() -> Iterator[list[bytes]]:
 
 async def samples() -> list[bytes]:
     """What the runs keep, as SQLite's store (a commit in three payloads) and Neo4j's (each by itself) pass it on."""
-    from pyagent.store import codec
+
+    import orjson
+
     from pyagent.store.sqlite import SqliteStore
 
     singles: list[bytes] = []
@@ -66,17 +68,18 @@ async def samples() -> list[bytes]:
 
     async def keeping(self: Any, lease: Any, change: Any) -> Any:
         singles.extend(entry.body for entry in change.entries)
-        singles.extend(codec._text(event.data) for event in change.events)
+        singles.extend(orjson.dumps(dict(event.data)) for event in change.events)
         return await commit(self, lease, change)
 
-    SqliteStore.commit = keeping
+    patched: Any = SqliteStore
+    patched.commit = keeping
     try:
         with captured() as found:
             await run_examples("[!i]*")
             await run_langgraph()
         await run_examples("io")  # what goes into one commit depends on the disk's speed there
     finally:
-        SqliteStore.commit = commit
+        patched.commit = commit
     return [*found, *singles]
 
 
@@ -138,7 +141,7 @@ async def run_langgraph() -> None:
     def confirm(state: State) -> dict[str, Any]:
         return {"messages": [HumanMessage(str(interrupt({"question": "Go on?"})), id=f"human-{state['step']}")]}
 
-    builder = StateGraph(State)
+    builder: Any = StateGraph(State)
     for name, node in (("ask", ask), ("tool", tool), ("confirm", confirm)):
         builder.add_node(name, node)
     for source, target in ((START, "ask"), ("ask", "tool"), ("tool", "confirm"), ("confirm", END)):
@@ -204,7 +207,7 @@ def main() -> int:
         asked.samples.mkdir(parents=True, exist_ok=True)
         for number, sample in enumerate(found):
             (asked.samples / f"{number:05d}").write_bytes(sample)
-    trained = zstandard.train_dictionary(SIZE, found, level=1, dict_id=asked.number).as_bytes()
+    trained = zstandard.train_dictionary(SIZE, cast("Any", found), level=1, dict_id=asked.number).as_bytes()
     target.write_bytes(trained)
     print(f"{target}: {len(trained)} bytes from {len(found)} samples, {sum(map(len, found))} bytes")
     print(f"sha256 {hashlib.sha256(trained).hexdigest()}")

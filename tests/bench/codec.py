@@ -127,7 +127,7 @@ def _store_sides() -> tuple[Callable[[Any], list[bytes]], Callable[[list[bytes]]
     from pyagent.runtime.log import decode, encode
     from pyagent.store import codec
     from pyagent.store.base import LogRecord
-    from pyagent.store.sqlite import batches
+    from pyagent.store.sqlite import batches, rows
 
     def pack(commit: Any) -> list[bytes]:
         entries, events, steps = commit
@@ -144,11 +144,14 @@ def _store_sides() -> tuple[Callable[[Any], list[bytes]], Callable[[list[bytes]]
             for kind, step, length in codec.rows_of(content[4:start]):
                 found.append((kind, step, decode(content[start : start + length])))
                 start += length
-        return (
-            found,
-            list(batches.unpack_events(10_000, "run", events)) if events else [],
-            [batches.step_of(row) for row in codec.rows_of(codec.decode(steps))] if steps else [],
-        )
+        # Tables with times as the other side gives them: what the store's objects cost is no serializer's affair.
+        told = codec.rows_of(codec.decode(events)) if events else []
+        for row in told:
+            row[2] = rows.moment(row[2])
+        states = codec.rows_of(codec.decode(steps)) if steps else []
+        for row in states:
+            row[5], row[6] = rows.moment_or_none(row[5]), rows.moment_or_none(row[6])
+        return found, told, states
 
     return pack, unpack
 
