@@ -1,17 +1,19 @@
 """Train the codec's dictionary on what PyAgent's own runs keep, and write it where the codec is built from.
 
-    .venv/bin/python scripts/train_dictionary.py NUMBER [--output FILE] [--samples FOLDER]
+    .venv/bin/python scripts/train_dictionary.py NUMBER
+    .venv/bin/python scripts/train_dictionary.py NUMBER --check
 
 The runs are those of the example graphs beside the nodes that need no server, and a LangGraph conversation with a
-checkpointer. Times, identities and durations differ from run to run: they are replaced by others that do not, and
-what still differs between two rounds is left out, so that the same sources give the same file. A number that is in
-use is refused: what was packed with a dictionary is read with that one for ever.
+checkpointer. Times, identities and durations differ from run to run: they are replaced by others that do not, and what
+still differs between two rounds is left out. The samples are kept beside the dictionary: the same ones give the same
+file. A number that is in use is refused: what was packed with a dictionary is read with that one for ever.
 """
 
 import argparse
 import asyncio
 import hashlib
 import json
+import lzma
 import os
 import random
 import re
@@ -45,9 +47,9 @@ def captured() -> Generator[list[bytes]]:
     found: list[bytes] = []
     encode = codec.encode
 
-    def keeping(payload: bytes) -> bytes:
+    def keeping(payload: bytes, *, parent: bytes | None = None) -> bytes:
         found.append(payload)
-        return encode(payload)
+        return encode(payload, parent=parent)
 
     codec.encode = keeping
     try:
@@ -189,28 +191,43 @@ def settled(payloads: list[bytes], again: list[bytes]) -> list[bytes]:
     return [replaced(found[key]) for key in sorted(found)]
 
 
+def write_samples(path: Path, found: list[bytes]) -> None:
+    """Keep what a dictionary was trained on."""
+    path.write_bytes(lzma.compress(json.dumps([sample.decode("latin-1") for sample in found]).encode(), preset=9))
+
+
+def read_samples(path: Path) -> list[bytes]:
+    """What `write_samples` was given."""
+    return [sample.encode("latin-1") for sample in json.loads(lzma.decompress(path.read_bytes()))]
+
+
+def trained(number: int, found: list[bytes]) -> bytes:
+    """The dictionary: the same for the same samples."""
+    import zstandard
+
+    return zstandard.train_dictionary(SIZE, cast("Any", found), level=1, dict_id=number).as_bytes()
+
+
 def main() -> int:
-    """0 when the dictionary was written."""
+    """0 when the dictionary was written, or is what its samples give."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("number", type=int, help="the new dictionary's number")
-    parser.add_argument("--samples", type=Path, help="also write the samples into this folder")
-    parser.add_argument("--output", type=Path, help="another place than the codec's, to compare")
+    parser.add_argument("--check", action="store_true", help="train an old one again from its samples, and compare")
     asked = parser.parse_args()
-    target = asked.output or DICTIONARIES / f"{asked.number}.zdict"
+    target, kept = DICTIONARIES / f"{asked.number}.zdict", DICTIONARIES / f"{asked.number}.samples.xz"
+    if asked.check:
+        same = trained(asked.number, read_samples(kept)) == target.read_bytes()
+        print(f"{target} is {'' if same else 'not '}what its samples give")
+        return 0 if same else 1
     if target.exists():
         print(f"{target} is there already: give the new dictionary a new number.", file=sys.stderr)
         return 1
-    import zstandard
-
     found = settled(asyncio.run(samples()), asyncio.run(samples()))
-    if asked.samples:
-        asked.samples.mkdir(parents=True, exist_ok=True)
-        for number, sample in enumerate(found):
-            (asked.samples / f"{number:05d}").write_bytes(sample)
-    trained = zstandard.train_dictionary(SIZE, cast("Any", found), level=1, dict_id=asked.number).as_bytes()
-    target.write_bytes(trained)
-    print(f"{target}: {len(trained)} bytes from {len(found)} samples, {sum(map(len, found))} bytes")
-    print(f"sha256 {hashlib.sha256(trained).hexdigest()}")
+    write_samples(kept, found)
+    made = trained(asked.number, found)
+    target.write_bytes(made)
+    print(f"{target}: {len(made)} bytes from {len(found)} samples, {sum(map(len, found))} bytes")
+    print(f"sha256 {hashlib.sha256(made).hexdigest()}")
     return 0
 
 
