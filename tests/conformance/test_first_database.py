@@ -42,6 +42,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (found / "outbox").touch()
     (found / "letter.txt").write_text("hello")
     monkeypatch.setenv("HOME", str(found))
+    # Code of then wrote where it liked; in a sandbox it would ask for the folder by `write`.
+    monkeypatch.setenv("PYAGENT_SANDBOX", "off")
     return found
 
 

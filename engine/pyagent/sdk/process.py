@@ -24,7 +24,7 @@ from typing import Any, BinaryIO, Literal, TypeAlias
 
 from pyagent.errors import NodeCancelled, NodeError
 from pyagent.sdk.context import CancelToken, Context
-from pyagent.sdk.sandbox import Sandbox, entries, program, scratch
+from pyagent.sdk.sandbox import Sandbox, entries, is_wanted, program, scratch
 
 Stream: TypeAlias = Literal["stdout", "stderr"]
 OnLine: TypeAlias = Callable[[Stream, str], None]
@@ -242,6 +242,8 @@ async def run_process(
     if cancel is not None:
         cancel.check()
     environment = dict(clean_environment() if env is None else env)
+    if not is_wanted():
+        sandbox = None
     with scratch(sandbox) as temporary:
         if sandbox is not None and temporary is not None:
             environment |= {"TMPDIR": str(temporary)} | ({"HOME": str(temporary)} if sandbox.own_home else {})

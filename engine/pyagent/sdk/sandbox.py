@@ -41,6 +41,11 @@ class Sandbox:
     """Mechanisms (`landlock`, `mount`, …) taken for absent: how tests look at machines that lack them."""
 
 
+def is_wanted() -> bool:
+    """Whether programs are to be kept in a sandbox at all. Raises `SetupError` for a wrong PYAGENT_SANDBOX."""
+    return SANDBOX.text() != "off"
+
+
 @cache
 def program() -> Path | None:
     """`pyagent-sandbox`: it was installed with the compiled module; None where it was not."""
