@@ -168,6 +168,12 @@ impl State {
             }
             worth.push((term, f64::from(times) * inverse_frequency(documents, holding)));
         }
+        let part = |times: u32, length: u32| {
+            let (times, length) = (f64::from(times), f64::from(length));
+            times * (K1 + 1.0) / (times + K1 * (1.0 - B + B * length / average))
+        };
+        // Most terms occur once in a short text, and to look costs less than to divide.
+        let once: Vec<f64> = (0..512).map(|length| part(1, length)).collect();
         let mut found = Vec::new();
         for (number, (shelf, allowed)) in self.shelves.iter().zip(allowed).enumerate() {
             with_scores(shelf.segment.documents(), |scores| {
@@ -175,9 +181,9 @@ impl State {
                     let Some(mut postings) = shelf.segment.postings(Kind::Word, term)? else { continue };
                     while let Some((place, times)) = postings.next()? {
                         if allowed.has(place) {
-                            let (times, length) = (f64::from(times), f64::from(shelf.segment.length(place)));
-                            scores[place] +=
-                                worth * times * (K1 + 1.0) / (times + K1 * (1.0 - B + B * length / average));
+                            let length = shelf.segment.length(place);
+                            let known = once.get(length as usize).filter(|_| times == 1);
+                            scores[place] += worth * known.copied().unwrap_or_else(|| part(times, length));
                         }
                     }
                 }

@@ -22,8 +22,8 @@ fn reference(documents: &BTreeMap<String, String>, query: &str) -> Vec<(String, 
             let holding = counted.iter().filter(|(_, counts)| counts.contains_key(&term)).count() as f64;
             let idf = ((number - holding + 0.5) / (holding + 0.5)).ln_1p();
             let frequency = f64::from(counts.get(&term).copied().unwrap_or(0));
-            score += f64::from(times) * idf * frequency * (K1 + 1.0)
-                / (frequency + K1 * (1.0 - B + B * length(counts) / average));
+            let part = frequency * (K1 + 1.0) / (frequency + K1 * (1.0 - B + B * length(counts) / average));
+            score += f64::from(times) * idf * part;
         }
         if score > 0.0 {
             found.push(((*id).clone(), score));
