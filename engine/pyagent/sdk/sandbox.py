@@ -88,17 +88,27 @@ def python_places() -> tuple[Path, ...]:
 
 
 def interpreter_places(python: Path) -> tuple[Path, ...]:
-    """Where the files of another interpreter, or of a virtual environment's, are."""
+    """Where the files of another interpreter, or of a virtual environment's, are.
+
+    Of a folder that is no environment only what Python has there: the environment's own words (`pyvenv.cfg`, a link)
+    may come from code that is to stay in a sandbox, and beside `~/.local/bin` lie other programs' secrets.
+    """
     found: list[Path] = []
     for path in (python, python.resolve()):
         if path.parent.name == "bin":
-            found.append(path.parent.parent)
-    with contextlib.suppress(OSError):
+            found += _installed_at(path.parent.parent)
+    with contextlib.suppress(OSError, ValueError):
         for line in (python.parent.parent / "pyvenv.cfg").read_text().splitlines():
             name, _, value = line.partition("=")
-            if name.strip() == "home":
-                found.append(Path(value.strip()).parent)
+            if name.strip() == "home" and Path(value.strip()).name == "bin":
+                found += _installed_at(Path(value.strip()).parent)
     return _widest(found)
+
+
+def _installed_at(prefix: Path) -> list[Path]:
+    if (prefix / "pyvenv.cfg").is_file():
+        return [prefix]
+    return [folder for name in ("bin", "lib", "lib64", "include") if (folder := prefix / name).is_dir()]
 
 
 @cache
