@@ -122,6 +122,22 @@ async def test_only_who_may_edit_forks_with_other_items(server: ServerContext, v
         assert (refused.status_code, refused.json()["code"]) == (403, "server.capability")
 
 
+async def test_a_fork_gives_a_runs_inputs_to_a_graph_that_asks_about_them_for_who_may_approve_alone(
+    server: ServerContext, vault: Vault, tmp_path: Path
+) -> None:
+    (tmp_path / "harmless.yaml").write_text(
+        ASK.replace("id: ask\n", "id: harmless\n").replace(", consent: It writes there", "")
+    )
+    run = await server.engine.run("harmless", {"path": "/tmp/x"})
+    fork = {"step": "ask", "graph": "ask"}
+    async with client_of(server, issue(vault, "run")) as runner:
+        refused = await runner.post(f"/api/v1/runs/{run.id}/fork", json=fork)
+        assert (refused.status_code, refused.json()["code"]) == (403, "server.capability")
+        assert (await runner.post(f"/api/v1/runs/{run.id}/fork", json=fork | {"graph": "harmless"})).status_code == 201
+    async with client_of(server, issue(vault, "run", "approve")) as both:
+        assert (await both.post(f"/api/v1/runs/{run.id}/fork", json=fork)).status_code == 201
+
+
 async def test_a_token_for_a_graph_starts_and_sees_that_one(server: ServerContext, vault: Vault) -> None:
     other = await server.engine.run("other")
     async with client_of(server, issue(vault, "run", "read", graphs={"greet"})) as client:

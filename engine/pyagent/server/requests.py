@@ -7,6 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from pyagent.runtime.checking import GraphChecker
+from pyagent.runtime.inputs import needed_consents
+from pyagent.runtime.log import decode
 from pyagent.server.capabilities import actor, require, require_graph
 from pyagent.server.context import ServerContext, context_of
 from pyagent.server.limits import limited
@@ -53,6 +55,10 @@ async def fork_run(run_id: RunId, body: Fork, server: Server) -> RunSummary:
         require_graph(body.graph)
         graph = await server.engine.document(body.graph)
         GraphChecker(server.engine.registry).require(graph)
+        inputs = decode((await server.engine.store.get_run(run_id)).inputs)
+        if needed_consents(graph.spec, inputs):
+            # Nobody was asked about them when the run began: that graph gave them another meaning, or none.
+            require("approve", f"going on with {body.graph} and these inputs")
     new = await server.engine.fork(run_id, body.step, items=body.items, graph=graph, once=body.once, actor=actor())
     return RunSummary.of(new)
 

@@ -224,12 +224,18 @@ async def make_environment(
         lock = [line for line in lock if canonicalize_name(line.split("==")[0]) != own]
         write_lock(key, lock)
         ctx.log(f"{len(lock)} packages installed", packages=lock)
-    (environment_folder(ctx) / _READY).write_text(key)
+    _put(environment_folder(ctx) / _READY, key)
     return Environment(
         key=key, python=version, lock=lock, package=package, tool=uv.version,
         licences=await _keep_licences(ctx), reused=reused,
         seconds=round(time.monotonic() - started, 3),
     )  # fmt: skip
+
+
+def _put(path: Path, text: str) -> None:
+    """Write a file of ours where builds write, too: not through a link that one has left there."""
+    path.unlink(missing_ok=True)
+    path.write_text(text)
 
 
 async def _keep_licences(ctx: Context) -> Blob:
@@ -250,7 +256,7 @@ async def _fresh(ctx: Context, uv: Uv, interpreter: str) -> None:
 async def _install_lock(ctx: Context, uv: Uv, lock: Sequence[str]) -> None:
     if lock:
         listed = ctx.work_dir / "lock.txt"
-        listed.write_text("\n".join(lock) + "\n")
+        _put(listed, "\n".join(lock) + "\n")
         await uv.install(["--no-deps", "-r", str(listed)], env={}, cached=True)
 
 
@@ -307,5 +313,5 @@ async def open_environment(
         if environment.package != "not installed":
             build = _build_variables(source, tree)
             await _install_package(ctx, uv, tree, project, "", ["--no-deps"], build, cached=True)
-        ready.write_text(environment.key)
+        _put(ready, environment.key)
     return environment_python(ctx)

@@ -120,6 +120,7 @@ def _put(tree: Path, name: str, content: bytes) -> None:
 def _write_state(state: Path, files: list[str]) -> None:
     """All or nothing: a kill in the middle leaves the list that was there."""
     new = state.with_name(f"{state.name}.new")
+    new.unlink(missing_ok=True)  # builds write here, too: nothing is written through a link that one has left
     new.write_text(json.dumps(files))
     new.replace(state)
 
