@@ -13,8 +13,10 @@ from pyagent.sdk import SetupError
 from pyagent.sdk.process import clean_environment
 from pyagent.sdk.sandbox import Sandbox, interpreter_places, program_places, python_places
 
-CACHE_VARIABLES = re.compile(r"^(PIP_|UV_|XDG_CACHE_HOME$|(https?|all|no)_proxy$|REQUESTS_CA_BUNDLE$|SSL_CERT_)", re.I)
-"""What package clients read: index, proxy, certificates, caches."""
+CACHE_VARIABLES = re.compile(
+    r"^(PIP_|UV_(?!PUBLISH_)|XDG_CACHE_HOME$|(https?|all|no)_proxy$|REQUESTS_CA_BUNDLE$|SSL_CERT_)", re.I
+)
+"""What package clients read: index, proxy, certificates, caches. Builds see it, too: nothing that publishes."""
 TEST_VARIABLES = re.compile(r"^(LC_|LANG$|LANGUAGE$|TZ$)")
 """What tests may see of the user's environment beside path and home: language and time zone."""
 _NAMES_FILE = re.compile(r"^(PIP_CONFIG_FILE|UV_CONFIG_FILE|PIP_CERT|REQUESTS_CA_BUNDLE|SSL_CERT_(FILE|DIR))$", re.I)

@@ -1,4 +1,5 @@
-"""Builds write into the run's folder: what the pipeline itself writes there goes through no link that one has left."""
+"""Builds are strangers: what the pipeline writes goes through no link that one has left, and they get no rights to
+publish."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from typing import Any, cast
 import pytest
 
 from pyagent_nodes.pipeline import venv, workspace
+from pyagent_nodes.pipeline.programs import CACHE_VARIABLES, user_environment
 from pyagent_nodes.pipeline.shapes import Environment, Source
 
 
@@ -43,7 +45,7 @@ async def test_an_environment_is_made_again_without_writing_through_a_builds_lin
     monkeypatch.setattr(venv, "Uv", BuildThatLinks)
     work = tmp_path / "work"
     work.mkdir()
-    ctx = cast(Any, SimpleNamespace(work_dir=work, log=lambda *_, **__: None))
+    ctx = cast(Any, SimpleNamespace(work_dir=work, log=print))
     environment = Environment.model_construct(key="k", python="3.11", lock=["pytest==8.0"], package="not installed")
     await venv.open_environment(ctx, Source.model_construct(), cast(Any, None), environment, tmp_path)
     assert outside.read_text() == "mine"
@@ -57,3 +59,12 @@ async def test_the_list_of_patched_files_is_written_through_no_link(tmp_path: Pa
     workspace._write_state(state, ["a.py"])  # pyright: ignore[reportPrivateUsage]
     assert outside.read_text() == "mine"
     assert json.loads(state.read_text()) == ["a.py"]
+
+
+def test_builds_see_where_packages_come_from_and_not_what_may_publish_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UV_INDEX_URL", "https://packages.example/simple")
+    for name in ("UV_PUBLISH_TOKEN", "UV_PUBLISH_PASSWORD", "AWS_SECRET_ACCESS_KEY", "PYAGENT_VAULT_PASSPHRASE"):
+        monkeypatch.setenv(name, "treasure")
+    found = user_environment(CACHE_VARIABLES)
+    assert found["UV_INDEX_URL"] == "https://packages.example/simple"
+    assert "treasure" not in found.values()
