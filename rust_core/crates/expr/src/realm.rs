@@ -18,6 +18,7 @@ const PRELUDE: &str = include_str!("js/prelude.js");
 const HARDEN: &str = include_str!("js/harden.js");
 const DATES: &str = include_str!("js/dates.js");
 const INTL: &str = include_str!("js/intl.js");
+const NUMBERS: &str = include_str!("js/numbers.js");
 
 /// What native functions inside the realms share with the engine.
 pub(crate) struct Shared {
@@ -136,7 +137,8 @@ impl Realm {
         let (as_text, as_json) = context.with(|ctx| {
             let zone = zone_functions(&ctx, shared)?;
             let intl: Function = ctx.eval_with_options(INTL, options("intl"))?;
-            intl.call::<_, ()>((zone.clone(),))?;
+            let numbers: Function = ctx.eval_with_options(NUMBERS, options("numbers"))?;
+            intl.call::<_, ()>((zone.clone(), numbers))?;
             let dates: Function = ctx.eval_with_options(DATES, options("dates"))?;
             let exports = luxon.map(|bytecode| bytecode.load(&ctx)).transpose()?;
             dates.call::<_, ()>((zone, exports))?;

@@ -1,6 +1,6 @@
 // Intl for English: what luxon and the toLocale… methods need. QuickJS has none; other languages resolve to
 // en-US, as ECMA-402 asks of a language that is not there. Time zones come from the host.
-((zone) => {
+((zone, numbers) => {
   const { defineProperty, freeze } = Object;
   const MONTHS = ['January', 'February', 'March', 'April', 'May', 'June', 'July', 'August', 'September', 'October',
     'November', 'December'];
@@ -72,10 +72,11 @@
   const TIME_FIELDS = ['dayPeriod', 'hour', 'minute', 'second', 'fractionalSecondDigits'];
 
   // Which fields an object of options asks for, with the defaults of toLocaleString and its kin.
-  const chooseFields = (asked, defaults) => {
+  const chooseFields = (asked, defaults, british) => {
     const options = { ...asked };
     if (options.dateStyle || options.timeStyle) {
-      return { ...options, ...DATE_STYLES[options.dateStyle], ...TIME_STYLES[options.timeStyle] };
+      const date = british && options.dateStyle === 'short' ? { ...DATE_STYLES.short, year: 'numeric' } : DATE_STYLES[options.dateStyle];
+      return { ...options, ...date, ...TIME_STYLES[options.timeStyle] };
     }
     const has = (names) => names.some((name) => options[name] !== undefined);
     const [dates, times] = [has(DATE_FIELDS), has(TIME_FIELDS)];
@@ -129,16 +130,21 @@
       add('era', names[year > 0 ? 1 : 0]);
     }
     const onlyDay = !shown.month && !shown.day && !shown.year;
-    return { parts, join: onlyDay ? ' ' : shown.month === 'long' ? ' at ' : ', ' };
+    return { parts, join: onlyDay && !british ? ' ' : shown.month === 'long' ? ' at ' : ', ' };
   };
 
-  const timeParts = (shown, date, cycle) => {
+  const dayPeriod = (date) => {
+    const hours = date.getUTCHours();
+    if (hours === 12 && date.getUTCMinutes() === 0) return 'noon';
+    return hours < 12 ? 'in the morning' : hours < 18 ? 'in the afternoon' : hours < 21 ? 'in the evening' : 'at night';
+  };
+  const timeParts = (shown, date, cycle, british) => {
     const parts = [];
     const literal = (value) => parts.push({ type: 'literal', value });
     const hours = date.getUTCHours();
     if (shown.hour) {
       const value = { h11: hours % 12, h12: hours % 12 || 12, h23: hours, h24: hours || 24 }[cycle];
-      const wide = shown.hour === '2-digit' || cycle === 'h23' || cycle === 'h24';
+      const wide = shown.hour === '2-digit' || ((cycle === 'h23' || cycle === 'h24') && !(british && shown.fractionalSecondDigits));
       parts.push({ type: 'hour', value: wide ? pad(value) : String(value) });
     }
     const sub = (name, value) => {
@@ -154,8 +160,9 @@
       parts.push({ type: 'fractionalSecond', value: pad(date.getUTCMilliseconds(), 3).slice(0, shown.fractionalSecondDigits) });
     }
     if (shown.hour && (cycle === 'h12' || cycle === 'h11')) {
-      literal(' ');
-      parts.push({ type: 'dayPeriod', value: hours < 12 ? 'AM' : 'PM' });
+      literal(shown.dayPeriod ? ' ' : '\u202f');
+      const half = hours < 12 ? 'AM' : 'PM';
+      parts.push({ type: 'dayPeriod', value: shown.dayPeriod ? dayPeriod(date) : british ? half.toLowerCase() : half });
     }
     return parts;
   };
@@ -171,7 +178,7 @@
       if (timeZone === undefined || timeZone === null) {
         throw new RangeError(`Invalid time zone specified: ${asked.timeZone}`);
       }
-      this.#shown = chooseFields(asked, defaults);
+      this.#shown = chooseFields(asked, defaults, locale === 'en-GB');
       const cycle = asked.hour12 === true ? 'h12' : asked.hour12 === false ? 'h23'
         : asked.hourCycle ?? (locale === 'en-GB' ? 'h23' : 'h12');
       const fields = {};
@@ -183,7 +190,8 @@
       this.#resolved = freeze({
         locale, calendar: asked.calendar ?? 'gregory', numberingSystem: 'latn', timeZone, ...clock, ...fields,
       });
-      this.format = (date) => this.formatToParts(date).map((part) => part.value).join('');
+      // As in V8: texts have spaces where the parts have narrow ones, for programs that look for them.
+      this.format = (date) => this.formatToParts(date).map((part) => part.value).join('').replaceAll('\u202f', ' ');
       freeze(this);
     }
 
@@ -194,7 +202,7 @@
       const british = locale === 'en-GB';
       const date = new Date(at + zoneOffset(timeZone, at) * 1000);
       const { parts, join } = dateParts(this.#shown, date, british);
-      const times = timeParts(this.#shown, date, hourCycle);
+      const times = timeParts(this.#shown, date, hourCycle, british);
       if (times.length > 0 && parts.length > 0) parts.push({ type: 'literal', value: join });
       parts.push(...times);
       if (this.#shown.timeZoneName) {
@@ -206,7 +214,7 @@
 
     formatRange(from, to) {
       const [first, last] = [this.format(from), this.format(to)];
-      return first === last ? first : `${first} – ${last}`;
+      return first === last ? first : `${first}\u2009–\u2009${last}`;
     }
 
     resolvedOptions() {
@@ -218,97 +226,15 @@
     }
   }
 
-  const CURRENCIES = { USD: '$', EUR: '€', GBP: '£', JPY: '¥', INR: '₹', CNY: 'CN¥', KRW: '₩', CAD: 'CA$', AUD: 'A$' };
-  const UNITS = { year: 'yr', month: 'mth', week: 'wk', day: 'day', hour: 'hr', minute: 'min', second: 'sec', millisecond: 'ms' };
-  const NARROW = { year: 'y', month: 'm', week: 'w', day: 'd', hour: 'h', minute: 'm', second: 's', millisecond: 'ms' };
-
-  class NumberFormat {
-    #options;
-    #resolved;
-
-    constructor(locales, asked = {}) {
-      const locale = resolveLocale(locales);
-      const style = asked.style ?? 'decimal';
-      const decimals = style === 'currency' ? (asked.currency === 'JPY' || asked.currency === 'KRW' ? 0 : 2) : 0;
-      const minimum = asked.minimumFractionDigits ?? Math.min(decimals, asked.maximumFractionDigits ?? decimals);
-      const usual = style === 'percent' ? 0 : style === 'currency' ? decimals : 3;
-      this.#options = { ...asked, style };
-      this.#resolved = freeze({
-        locale, numberingSystem: 'latn', style, useGrouping: asked.useGrouping ?? 'auto',
-        minimumIntegerDigits: asked.minimumIntegerDigits ?? 1, minimumFractionDigits: minimum,
-        maximumFractionDigits: asked.maximumFractionDigits ?? Math.max(usual, minimum),
-      });
-      this.format = (value) => this.#format(typeof value === 'bigint' ? value : Number(value));
-      freeze(this);
-    }
-
-    #digits(value) {
-      const { minimumIntegerDigits, minimumFractionDigits, maximumFractionDigits, useGrouping } = this.#resolved;
-      const significant = this.#options.maximumSignificantDigits;
-      let text;
-      if (typeof value === 'bigint') text = String(value);
-      else if (significant) text = plain(Number(value.toPrecision(significant)));
-      else text = value >= 1e21 ? plain(value) : fixed(value, maximumFractionDigits);
-      let [whole, fraction = ''] = text.split('.');
-      if (significant === undefined) fraction = fraction.replace(/0+$/, '').padEnd(minimumFractionDigits, '0');
-      whole = whole.padStart(minimumIntegerDigits, '0');
-      if (useGrouping !== false) whole = whole.replace(/\B(?=(\d{3})+$)/g, ',');
-      return fraction ? `${whole}.${fraction}` : whole;
-    }
-
-    #format(number) {
-      const { style, currency = 'USD', unit = '', unitDisplay = 'short', currencyDisplay } = this.#options;
-      if (Number.isNaN(number)) return 'NaN';
-      const value = style === 'percent' ? number * 100 : number;
-      const sign = value < 0 || Object.is(value, -0) ? '-' : '';
-      const magnitude = value < 0 ? -value : value;
-      const digits = magnitude === Infinity ? '∞' : this.#digits(magnitude);
-      if (style === 'percent') return `${sign}${digits}%`;
-      if (style === 'currency') {
-        const code = String(currency).toUpperCase();
-        const symbol = currencyDisplay === 'code' ? `${code}\u00a0` : CURRENCIES[code] ?? `${code}\u00a0`;
-        return `${sign}${symbol}${digits}`;
-      }
-      if (style === 'unit') {
-        const plural = digits === '1' ? '' : 's';
-        if (unitDisplay === 'long') return `${sign}${digits} ${unit}${plural}`;
-        if (unitDisplay === 'narrow') return `${sign}${digits}${NARROW[unit] ?? unit}`;
-        const counted = ['year', 'month', 'week', 'day'].includes(unit) ? plural : '';
-        return `${sign}${digits} ${UNITS[unit] ?? unit}${counted}`;
-      }
-      return `${sign}${digits}`;
-    }
-
-    formatToParts(value) {
-      return [{ type: 'literal', value: this.format(value) }];
-    }
-
-    resolvedOptions() {
-      return { ...this.#resolved };
-    }
-
-    static supportedLocalesOf(locales) {
-      return supported(locales);
-    }
-  }
-  const plain = (value) => (value >= 1e21 ? String(BigInt(value)) : fixed(value, 20).replace(/\.?0+$/, ''));
-  // ECMA-402 rounds halves of the shortest decimal away from zero; toFixed rounds the binary value.
-  const fixed = (value, digits) => {
-    const text = String(value);
-    const [whole, fraction = ''] = text.split('.');
-    if (text.includes('e') || fraction.length <= digits) return value.toFixed(digits);
-    const kept = BigInt(whole + fraction.slice(0, digits));
-    const rounded = String(fraction[digits] >= '5' ? kept + 1n : kept).padStart(digits + 1, '0');
-    return digits === 0 ? rounded : `${rounded.slice(0, -digits)}.${rounded.slice(-digits)}`;
-  };
+  const { NumberFormat, PluralRules, RelativeTimeFormat } = numbers(resolveLocale, supported);
 
   class ListFormat {
-    #style;
+    #gap;
     #word;
 
     constructor(locales, { type = 'conjunction', style = 'long' } = {}) {
       resolveLocale(locales);
-      this.#style = style;
+      this.#gap = style === 'narrow' && type === 'unit' ? ' ' : ', ';
       this.#word = type === 'disjunction' ? 'or' : type === 'unit' ? '' : style === 'long' ? 'and' : style === 'short' ? '&' : '';
       freeze(this);
     }
@@ -317,17 +243,24 @@
       const words = [...list];
       const last = words.pop();
       if (words.length === 0) return last ?? '';
-      const gap = this.#style === 'narrow' && !this.#word ? ', ' : ', ';
-      if (!this.#word) return [...words, last].join(gap);
+      if (!this.#word) return [...words, last].join(this.#gap);
       return `${words.join(', ')}${words.length > 1 ? ',' : ''} ${this.#word} ${last}`;
     }
   }
+
+  const PUNCTUATION = '_-–—,;:!?.\'"()[]{}@*/\\&#%`^+<=>|~$';
 
   // Letters first, then accents, then small before capital, as in the Unicode collation of English.
   const collate = (a, b, { numeric = false, sensitivity = 'variant' } = {}) => {
     const base = (text) => text.normalize('NFD').replace(/[\u0300-\u036f]/g, '').toLowerCase();
     const [x, y] = [String(a), String(b)];
-    const rank = (character) => (/[\p{L}]/u.test(character) ? 3 : /\d/.test(character) ? 2 : /\s/.test(character) ? 0 : 1);
+    const rank = (character) => {
+      if (/\p{L}/u.test(character)) return 100;
+      if (/\d/.test(character)) return 99;
+      if (/\s/.test(character)) return 0;
+      const place = PUNCTUATION.indexOf(character[0]);
+      return place < 0 ? 98 : place + 1;
+    };
     const order = (left, right) => {
       const split = (text) => (numeric ? text.match(/\d+|\D/g) ?? [] : [...text]);
       const [p, q] = [split(left), split(right)];
@@ -373,7 +306,8 @@
     return wrapper;
   };
   const value = {
-    DateTimeFormat: callable(DateTimeFormat), NumberFormat: callable(NumberFormat), ListFormat, Collator: callable(Collator),
+    DateTimeFormat: callable(DateTimeFormat), NumberFormat: callable(NumberFormat), PluralRules,
+    RelativeTimeFormat, ListFormat, Collator: callable(Collator),
     getCanonicalLocales: (tags) => (typeof tags === 'string' ? [tags] : [...(tags ?? [])]),
   };
   defineProperty(globalThis, 'Intl', { value, enumerable: false });
