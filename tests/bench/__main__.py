@@ -12,13 +12,14 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench import chains, codec, memory, metrics, sandbox, shapes, starts, webhooks
+from bench import chains, codec, expressions, memory, metrics, sandbox, shapes, starts, webhooks
 from bench.frame import Row, report
 from bench.machine import describe
 from bench.measure import ROOT, SideFailed, measure
 
 ROWS: list[Row] = [
     *chains.ROWS,
+    *expressions.ROWS,
     *memory.ROWS,
     *shapes.ROWS,
     *starts.ROWS,

@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from n8n import NotThere, Peer
-from n8n.cases import CASES, ITEM
 
+from n8n import CASES, NotThere, Peer
 from pyagent.errors import PyAgentError
 from pyagent.runtime.expressions import EvaluationContext, Expressions
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 
+GIVEN = json.loads(CASES.read_text())
+EXPRESSIONS, ITEM = GIVEN["expressions"], GIVEN["item"]
+
+
 def test_there_are_at_least_three_hundred() -> None:
-    assert len(set(CASES)) >= 300
+    assert len(set(EXPRESSIONS)) >= 300
 
 
-@pytest.fixture(params=["UTC", "Europe/Berlin", "America/New_York"])
-def zone(request: pytest.FixtureRequest) -> Iterator[str]:
-    yield request.param
-
-
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/New_York"])
 def test_values_are_those_of_node(zone: str) -> None:
     try:
         with Peer("legacy", zone) as peer:
-            theirs = peer.ask(CASES, ITEM)
+            theirs = peer.ask(EXPRESSIONS, ITEM)
     except NotThere as error:
         pytest.skip(str(error))
     expressions = Expressions(timezone=zone)
@@ -42,7 +40,7 @@ def test_values_are_those_of_node(zone: str) -> None:
             return "an error"
 
     different: dict[str, tuple[Any, Any]] = {}
-    for code, their in zip(CASES, theirs, strict=True):
+    for code, their in zip(EXPRESSIONS, theirs, strict=True):
         expected = json.loads(their["value"]) if "value" in their else "an error"
         if (found := ours(code)) != expected:
             different[code] = (found, expected)

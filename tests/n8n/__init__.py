@@ -1,4 +1,4 @@
-"""The npm package n8n-workflow, installed once into the user's cache: oracle of differential tests, peer of benchmarks."""
+"""The npm package n8n-workflow, installed once into the user's cache: oracle of tests, peer of benchmarks."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ VERSION = "2.41.0"
 NODE = "24.21.0"
 EXPRESSIONS = Path(__file__).with_name("fifty.json")
 """Fifty expressions of many kinds, and the item that they read."""
+CASES = Path(__file__).with_name("cases.json")
+"""Hundreds on which both must agree: dates, numbers and words of English, and plain JavaScript."""
 
 
 class NotThere(Exception):

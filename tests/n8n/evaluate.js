@@ -1,6 +1,7 @@
 // Evaluates expressions by the npm package n8n-workflow: the oracle of differential tests, and the peer of benchmarks.
 // Reads {engine, timezone, item, items, expressions, rounds} from standard input, a line each time; answers each with a
-// line: for every expression its value as JSON or the error's text, and microseconds for one evaluation.
+// line: for every expression its value as JSON or the error's text, and microseconds for one evaluation, in the best of
+// five turns of `rounds`.
 const readline = require('node:readline');
 const { Expression, Workflow } = require('n8n-workflow');
 
@@ -39,9 +40,12 @@ function answer(workflow, { item, items = 1, expressions, rounds = 0 }) {
       return { error: String(error.message) };
     }
     if (rounds > 0) {
-      const start = process.hrtime.bigint();
-      for (let round = 0; round < rounds; round++) evaluate();
-      found.microseconds = Number(process.hrtime.bigint() - start) / 1000 / rounds;
+      found.microseconds = Infinity;
+      for (let turn = 0; turn < 5; turn++) {
+        const start = process.hrtime.bigint();
+        for (let round = 0; round < rounds; round++) evaluate();
+        found.microseconds = Math.min(found.microseconds, Number(process.hrtime.bigint() - start) / 1000 / rounds);
+      }
     }
     return found;
   });

@@ -194,7 +194,12 @@ class Expressions:
     def _script(
         self, expression: Expression, context: EvaluationContext, as_text: bool, used: list[_Asked] | None
     ) -> JsonValue:
-        arguments = tuple([_argument(getattr(context, name), keys) for name, keys in expression.arguments])
+        given = expression.arguments
+        if len(given) == 1:
+            ((name, keys),) = given
+            arguments: tuple[Any, ...] = (_argument(getattr(context, name), keys),)
+        else:
+            arguments = tuple([_argument(getattr(context, name), keys) for name, keys in given])
         reads, dates, random, calm = expression.traits
         now = context.now.timestamp() * 1000.0 if dates else 0.0
         seed = context.seed if random else 0
@@ -202,9 +207,10 @@ class Expressions:
         code = expression.code
         try:
             if calm and code not in self._heavy:
-                engine, programs = self._engine()
+                engine, programs = getattr(self._local, "engine", None) or self._engine()
                 program = programs.get(code)
                 if program is None:
+                    engine, programs = self._engine()
                     program = programs[code] = _compile(engine, expression)
                 try:
                     value = engine.run(program, arguments, as_text, now, seed, answer)
@@ -281,9 +287,18 @@ def _compile(engine: Engine, expression: Expression) -> int:
 
 def _argument(value: Any, keys: tuple[str, ...] | None) -> Any:
     """A data root as the engine takes it: a scalar, or JSON of as much of it as the code can read."""
-    if keys is not None and isinstance(value, dict):
+    if type(value) is dict:
         found = cast("dict[str, Any]", value)
-        value = {key: found[key] for key in keys if key in found}
+        if keys is not None:
+            if len(keys) == 1:
+                (key,) = keys
+                found = {key: found[key]} if key in found else {}
+            else:
+                found = {key: found[key] for key in keys if key in found}
+        try:
+            return orjson.dumps(found)
+        except TypeError:
+            return encoded(found)
     return value if value is None or isinstance(value, bool | int | float) else encoded(value)
 
 
