@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from datetime import UTC, datetime
 from textwrap import dedent
 
@@ -192,16 +191,15 @@ async def test_a_cancel_stops_the_code_and_leaves_no_thread_computing(mode):
         def log(self, message, **options):
             token.trigger()
 
-    began = time.process_time()
     with pytest.raises(NodeCancelled):
         await run(
             "console.log('here'); while (true) {}",
             context=Watching,
             cancel=token,
-            params={"timeout": "60s", "mode": mode},
+            params={"timeout": "10m", "mode": mode},
         )
+    # Waits for the thread: one that went on would have ten minutes, and the test has less.
     await asyncio.get_running_loop().shutdown_default_executor()
-    assert time.process_time() - began < 5
 
 
 async def test_cancelling_the_task_stops_the_code_too():
