@@ -39,6 +39,7 @@ nodes:
     name: Run the tests
     effects: idempotent
     with:
+      read: ["{{ $inputs.gate.split('/').slice(0, -1).join('/') }}"]
       code: |
         import os, time
         print("waiting for the gate")

@@ -32,6 +32,7 @@ nodes:
     use: code.python@1
     effects: idempotent
     with:
+      read: ["{{ $inputs.go.split('/').slice(0, -1).join('/') }}"]
       code: |
         import os, time
         while not os.path.exists(inputs["go"]):

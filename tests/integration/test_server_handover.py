@@ -16,12 +16,13 @@ from server_process import ServerProcess
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(30)]
 
 STEPS = 6
-# A step's program has a process above it that guards it; the one above that is the server.
+# A step's program has two processes above it that guard it; the one above them is the server. Only one without a
+# sandbox sees them.
 NODE = """\
   - id: s{number}
     use: code.shell@1
     with:
-      script: 'sleep "$WAIT"; echo s{number} >> "$FILE"; ps -o ppid= $PPID >> "$FILE.by"'
+      script: 'sleep "$WAIT"; echo s{number} >> "$FILE"; ps -o ppid= $(ps -o ppid= $PPID) >> "$FILE.by"'
       env: {{WAIT: "{{{{ $inputs.seconds }}}}", FILE: "{{{{ $inputs.file }}}}"}}
 """
 CHAIN = (
@@ -32,7 +33,8 @@ CHAIN = (
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PYAGENT_SANDBOX", "off")
     (tmp_path / "chain.yaml").write_text(CHAIN)
     return tmp_path
 

@@ -23,10 +23,16 @@ inputs: {file: {type: string}, name: {type: string}}
 nodes:
   - id: first
     use: code.shell@1
-    with: {script: 'echo "$NAME first" >> "$FILE"', env: {FILE: "{{ $inputs.file }}", NAME: "{{ $inputs.name }}"}}
+    with:
+      script: 'echo "$NAME first" >> "$FILE"'
+      env: {FILE: "{{ $inputs.file }}", NAME: "{{ $inputs.name }}"}
+      write: ["{{ $inputs.file.split('/').slice(0, -1).join('/') }}"]
   - id: second
     use: code.shell@1
-    with: {script: 'echo "$NAME second" >> "$FILE"', env: {FILE: "{{ $inputs.file }}", NAME: "{{ $inputs.name }}"}}
+    with:
+      script: 'echo "$NAME second" >> "$FILE"'
+      env: {FILE: "{{ $inputs.file }}", NAME: "{{ $inputs.name }}"}
+      write: ["{{ $inputs.file.split('/').slice(0, -1).join('/') }}"]
 edges: [first -> second]
 """
 ENDLESS = """\

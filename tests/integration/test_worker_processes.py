@@ -31,7 +31,10 @@ time.sleep(items[0]["seconds"])
 return items
 """
 WORK = graph(
-    {"note": {"use": "code.python", "with": {"code": NOTE}, "effects": "once"}, "after": {"use": "flow.noop"}},
+    {
+        "note": {"use": "code.python", "with": {"code": NOTE, "write": ["{{ $inputs.folder }}"]}, "effects": "once"},
+        "after": {"use": "flow.noop"},
+    },
     ["note -> after"],
     id="work",
     inputs={"n": {"type": "integer"}, "folder": {"type": "string"}, "seconds": {"type": "number"}},

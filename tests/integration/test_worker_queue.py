@@ -38,7 +38,7 @@ os.write(file, f"end {items[0]['n']}\\n".encode())
 return items
 """
 LIMITED = graph(
-    {"note": {"use": "code.python", "with": {"code": NOTE}, "effects": "once"}},
+    {"note": {"use": "code.python", "with": {"code": NOTE, "write": ["{{ $inputs.folder }}"]}, "effects": "once"}},
     [],
     id="limited",
     inputs={"n": {"type": "integer"}, "folder": {"type": "string"}},

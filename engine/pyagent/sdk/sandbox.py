@@ -57,7 +57,7 @@ def program() -> Path | None:
 
 
 def entries(sandbox: Sandbox | None, temporary: Path | None) -> list[tuple[str, str]]:
-    """The sandbox as entries of a profile. Raises `SetupError` for a wrong PYAGENT_SANDBOX."""
+    """The sandbox as entries of a profile."""
     if sandbox is None:
         return [("mode", "off")]
     found = [("mode", SANDBOX.text()), ("network", sandbox.network), ("system", "1" if sandbox.system else "0")]
