@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 
 from pyagent.errors import ExpressionError, SetupError
-from pyagent.runtime import _luxon
+from pyagent.runtime import _luxon, expression_process
 from pyagent.runtime.expression_context import EvaluationContext, NodeView
 from pyagent.runtime.expressions import Expressions
 from pyagent.sdk.later import Later, in_time
@@ -98,6 +98,17 @@ def test_a_process_has_no_environment_and_the_code_no_way_to_it(monkeypatch: pyt
     monkeypatch.setenv("SECRET", "told")
     code = "(() => { for (;;) return [typeof process, typeof require, typeof std, typeof os] })()"
     assert Expressions().evaluate("{{ " + code + " }}", CONTEXT) == ["undefined"] * 4
+
+
+def test_a_machine_that_starts_no_process_is_told_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise BlockingIOError("Resource temporarily unavailable")
+
+    expression_process.end_processes()
+    monkeypatch.setattr(expression_process.subprocess, "Popen", refuse)
+    with pytest.raises(ExpressionError, match="no process for the expression can be started") as caught:
+        Expressions().evaluate(LOOP, CONTEXT)
+    assert caught.value.code == "expr.memory"
 
 
 async def test_whoever_does_not_wait_is_told_later_and_finds_the_answer_then() -> None:

@@ -174,7 +174,10 @@ def _take() -> _Child:
         with _lock:
             child = _idle.pop() if _idle else None
         if child is None:
-            return _Child()
+            try:
+                return _Child()
+            except OSError as error:
+                raise ScriptError("memory", f"no process for the expression can be started: {error}", 0, 0) from error
         if child.alive:
             return child
         child.end()
