@@ -220,6 +220,22 @@ async def test_a_socket_opens_for_who_may_read(server: ServerContext, vault: Vau
         assert await opens(["pyagent.events"], reader)
 
 
+async def test_a_socket_is_judged_by_the_address_that_it_was_opened_at(server: ServerContext, vault: Vault) -> None:
+    run = await server.engine.run("greet")
+    only = issue(vault, "read", graphs={"greet"})
+    async with serving(server.engine, token=TOKEN, port=0, work=False) as page:
+        base = page.address.replace("http:", "ws:") + "/api/v1/runs/"
+        codes = []
+        for run_id in (run.id, f"{run.id}%3Fx", f"{run.id}%23x"):
+            async with connect(
+                f"{base}{run_id}/events/ws", proxy=None, subprotocols=[Subprotocol("pyagent.events")]
+            ) as socket:
+                await socket.send(json.dumps({"token": only}))
+                first = json.loads(await socket.recv())
+                codes.append(first.get("data", {}).get("error", {}).get("code"))
+    assert codes == [None, "server.unauthorized", "server.unauthorized"]
+
+
 async def test_an_open_stream_ends_when_its_token_is_revoked(
     server: ServerContext, vault: Vault, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -226,7 +226,9 @@ class StepContext:
     async def credential(self, name: str) -> Mapping[str, str]:
         found = await self._live.credentials(name)
         known = self._live.secrets
-        known.extend({value for value in found.values() if len(value) >= SHORTEST} - set(known))
+        if new := {value for value in found.values() if len(value) >= SHORTEST} - set(known):
+            # The longest first: one that begins another would leave the rest of that to be read.
+            known[:] = sorted({*known, *new}, key=len, reverse=True)
         return found
 
     async def javascript(

@@ -86,7 +86,7 @@ async def _opens(socket: WebSocket, server: ServerContext, token: str) -> bool:
         grant = await grant_of(token)
     except PyAgentError:
         return False
-    if await refusal(grant, "GET", socket.url.path, server.graph_of) is not None:
+    if await refusal(grant, "GET", str(socket.scope["path"]), server.graph_of) is not None:
         return False
     use_grant(grant)
     return True

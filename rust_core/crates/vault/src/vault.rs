@@ -23,6 +23,8 @@ const KEPT: usize = 4;
 const USE_NOTED: i64 = 600;
 /// Seconds after its end that a token is still listed.
 const TOKEN_LISTED: i64 = 30 * 24 * 3600;
+/// How often a vault is read again that was changed while it was read.
+const TRIES: u32 = 10;
 
 /// What opens a vault.
 #[derive(Clone)]
@@ -383,7 +385,19 @@ impl Vault {
 const VALUES: &str = "values";
 
 impl State {
+    /// The file as it is now. Where its key is changed between the reading of the two files, they are read again.
     fn load(path: &Path, unlock: Unlock, before: Option<&Self>) -> Result<Self> {
+        let mut tries = 0;
+        loop {
+            let seen = stamp(path);
+            match Self::load_once(path, unlock.clone(), before) {
+                Err(error) if error.kind == Kind::Locked && tries < TRIES && stamp(path) != seen => tries += 1,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    fn load_once(path: &Path, unlock: Unlock, before: Option<&Self>) -> Result<Self> {
         let (bytes, stamp) = read(path, LARGEST)?;
         let parts = Parts::decode(&bytes, usize::try_from(LARGEST).unwrap_or(usize::MAX))?;
         let mut found = None;

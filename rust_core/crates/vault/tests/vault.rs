@@ -121,6 +121,30 @@ fn a_vault_or_key_file_that_is_there_is_never_overwritten() -> Tested {
 }
 
 #[test]
+fn a_vault_opens_at_any_moment_while_its_key_is_changed() -> Tested {
+    let folder = Folder::new()?;
+    let vault = folder.create()?;
+    vault.put("a", "generic", &fields("value"), 1)?;
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for now in 0..20 {
+                if vault.rotate(None, now).is_err() {
+                    break;
+                }
+            }
+            done.store(true, std::sync::atomic::Ordering::Release);
+        });
+        while !done.load(std::sync::atomic::Ordering::Acquire) {
+            assert_eq!(*folder.open()?.get("a")?, *fields("value"));
+        }
+        Ok::<(), Box<dyn std::error::Error>>(())
+    })?;
+    assert_eq!(vault.generation()?.0, 21);
+    Ok(())
+}
+
+#[test]
 fn a_changed_byte_anywhere_is_noticed() -> Tested {
     let folder = Folder::new()?;
     folder.create()?.put("a", "generic", &fields("value"), 1)?;
