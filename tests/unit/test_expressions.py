@@ -342,3 +342,8 @@ def test_a_plain_path_gives_what_javascript_gives(data: st.DataObject) -> None:
         code += f"{optional}[{quoted}]"
     for template in ("{{ %s }}", "text {{ %s }}"):
         assert outcome(template % code, document) == outcome(template % f"({code})", document)
+
+
+def test_a_text_of_many_megabytes_can_be_read() -> None:
+    context = replace(CONTEXT, json={"text": "ab" * 20_000_000})
+    assert Expressions().evaluate("{{ $json.text.length }}", context) == 40_000_000
