@@ -141,7 +141,9 @@ async def attempt(
         timeout=12,
         grace=0.1,
         limits=LIMITS,
-        sandbox=Sandbox(read=(SCRIPT, *python_places()), write=(world.inside,), network=network, without=without),
+        sandbox=Sandbox(
+            read=(SCRIPT.parent, *python_places()), write=(world.inside,), network=network, without=without
+        ),
     )
 
 
@@ -154,6 +156,7 @@ CASES += [(name, "loopback") for name, _ in CASES if name.startswith(OF_NETWORK)
 async def test_it_does_not_get_out(world: World, name: str, network: str) -> None:
     result = await attempt(world, name, network=network)
     assert b"ESCAPED" not in result.stdout, result.text
+    assert b"ImportError" not in result.stderr and b"ModuleNotFoundError" not in result.stderr, "it was not tried"
     assert world.untouched()
     assert have_ended(marked(world.known["marker"]))
 
