@@ -156,7 +156,7 @@ CASES += [(name, "loopback") for name, _ in CASES if name.startswith(OF_NETWORK)
 async def test_it_does_not_get_out(world: World, name: str, network: str) -> None:
     result = await attempt(world, name, network=network)
     assert b"ESCAPED" not in result.stdout, result.text
-    assert b"ImportError" not in result.stderr and b"ModuleNotFoundError" not in result.stderr, "it was not tried"
+    assert b"ModuleNotFoundError" not in result.stderr, "it was not tried"
     assert world.untouched()
     assert have_ended(marked(world.known["marker"]))
 
