@@ -129,3 +129,9 @@ async def test_one_process_has_one_handle_until_the_index_is_gone(index: MemoryI
     (index.folder / "manifest").unlink()
     with pytest.raises(NotFound):
         await MemoryIndex.open(index.folder, create=False)
+
+
+async def test_what_is_remembered_is_for_its_user_only(tmp_path: Path) -> None:
+    index = await MemoryIndex.open(tmp_path / "new" / "index")
+    assert index.folder.stat().st_mode & 0o777 == 0o700
+    assert index.folder.parent.stat().st_mode & 0o777 == 0o700

@@ -12,6 +12,7 @@ import re
 import sys
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +22,7 @@ import orjson
 
 from pyagent import native
 from pyagent.errors import InputError, NotFound, StoreError
+from pyagent.sdk.places import private_folder
 from pyagent.settings import MEMORY, data_folder
 
 WRITE_WAIT = 30.0
@@ -160,6 +162,9 @@ class MemoryIndex:
         known = _open.get(folder)
         if known is not None and (folder / "manifest").is_file():
             return known
+        if create:
+            with suppress(OSError):  # whatever stops this stops the index, which says why
+                private_folder(folder)
         try:
             found = cls(folder, native.MemoryIndex(folder, create=create))
         except native.MemoryIndexError as error:
