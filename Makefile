@@ -29,7 +29,7 @@ run: setup ## test, audit and document a real repository, live (REPO=, ONCE=1, Y
 
 .PHONY: test
 test: setup ## fast tests
-	@$(BIN)/pytest -m 'not integration'
+	@$(BIN)/pytest -m 'not integration' -n 2 --dist loadfile
 	@scripts/test-rust
 
 .PHONY: integration
