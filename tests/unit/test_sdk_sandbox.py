@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,22 @@ async def test_a_program_sees_its_places_and_no_others(tmp_path: Path):
     assert not (tmp_path / "shown" / "new").exists()
     assert "Read-only file system" in result.error_text
     assert result.unkept == ()
+
+
+async def test_what_a_program_leaves_in_its_temporary_folder_is_removed_beside_the_event_loop(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    removed: list[tuple[str, bool]] = []
+
+    def remove(folder: Path, *, ignore_errors: bool) -> None:
+        removed.append((str(folder), threading.current_thread() is threading.main_thread()))
+        rmtree(folder, ignore_errors=ignore_errors)
+
+    rmtree = shutil.rmtree
+    monkeypatch.setattr("pyagent.sdk.sandbox.shutil.rmtree", remove)
+    result = await run_process(["sh", "-c", 'touch "$TMPDIR/left"; echo "$TMPDIR"'], sandbox=Sandbox())
+    assert removed == [(result.text.strip(), False)]
+    assert not Path(result.text.strip()).exists()
 
 
 async def test_a_place_behind_symbolic_links_is_seen_at_its_own_name(tmp_path: Path):
@@ -174,7 +192,7 @@ def test_the_places_of_a_virtual_environment_are_its_own_and_its_pythons(tmp_pat
     (base / "bin" / "python3").touch()
     (environment / "bin" / "python").symlink_to(base / "bin" / "python3")
     (environment / "pyvenv.cfg").write_text(f"home = {base}/bin\n")
-    assert set(interpreter_places(environment / "bin" / "python")) == {environment, base}
+    assert set(interpreter_places(environment / "bin" / "python")) == {environment, base / "bin"}
 
 
 def test_no_interpreter_opens_a_whole_home(monkeypatch, tmp_path: Path):

@@ -244,7 +244,7 @@ async def run_process(
     environment = dict(clean_environment() if env is None else env)
     if not is_wanted():
         sandbox = None
-    with scratch(sandbox) as temporary:
+    async with scratch(sandbox) as temporary:
         if sandbox is not None and temporary is not None:
             environment |= {"TMPDIR": str(temporary)} | ({"HOME": str(temporary)} if sandbox.own_home else {})
         specification = [

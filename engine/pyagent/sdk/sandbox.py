@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Generator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -67,8 +68,8 @@ def entries(sandbox: Sandbox | None, temporary: Path | None) -> list[tuple[str, 
     return [*found, ("tmp", str(temporary))] if temporary is not None else found
 
 
-@contextlib.contextmanager
-def scratch(sandbox: Sandbox | None) -> Generator[Path | None]:
+@contextlib.asynccontextmanager
+async def scratch(sandbox: Sandbox | None) -> AsyncGenerator[Path | None]:
     """The temporary folder of a program in `sandbox`, removed afterwards if it was made here."""
     if sandbox is None or sandbox.tmp is not None:
         yield sandbox.tmp.absolute() if sandbox is not None and sandbox.tmp is not None else None
@@ -77,7 +78,8 @@ def scratch(sandbox: Sandbox | None) -> Generator[Path | None]:
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        # A program may have left any number of files there, and the event loop renews leases meanwhile.
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
 @cache
