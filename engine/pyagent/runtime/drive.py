@@ -207,7 +207,7 @@ class Driver:
         self.journal.change(status, **change, **({"seen": self._seen} if self._seen else {}))
         await self.journal.flush()
         if status in ("completed", "failed", "cancelled"):
-            self.live.clean()
+            await self.live.clean()
 
     def _stop(self) -> None:
         """The graph ended the run itself."""

@@ -16,7 +16,7 @@ from pyagent.runtime.frames import Changes
 from pyagent.runtime.journal import LINGER, Journal
 from pyagent.runtime.lineage import told_lineage
 from pyagent.runtime.log import Entry, StepKey
-from pyagent.runtime.scratch import remove_scratch, scratch_directory
+from pyagent.runtime.scratch import has_scratch, remove_scratch, scratch_directory
 from pyagent.runtime.speech import Speech
 from pyagent.runtime.state import RunState
 from pyagent.runtime.trace import NO_TRACE, RunTrace
@@ -287,9 +287,10 @@ class LiveRun:
         self.outside.extend(keys)
         self.woken.set()
 
-    def clean(self) -> None:
-        """Remove the run's scratch directory."""
-        remove_scratch(self.run_id)
+    async def clean(self) -> None:
+        """Remove the run's scratch directory; a work tree holds thousands of files, and other runs go on meanwhile."""
+        if has_scratch(self.run_id):
+            await asyncio.to_thread(remove_scratch, self.run_id)
 
 
 def step_row(key: StepKey, status: StepStatus, **more: Any) -> StepRecord:

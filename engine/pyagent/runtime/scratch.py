@@ -28,8 +28,12 @@ def scratch_directory(run_id: str) -> Path:
         ) from None
 
 
+def has_scratch(run_id: str) -> bool:
+    """Whether the run has a scratch directory; few runs have one."""
+    return (scratch_root() / run_id).exists()
+
+
 def remove_scratch(run_id: str) -> None:
     """Remove the run's scratch directory; what cannot be removed is left to the next clean-up."""
-    path = scratch_root() / run_id
-    if path.exists():  # few runs have one
-        shutil.rmtree(path, ignore_errors=True)
+    if has_scratch(run_id):
+        shutil.rmtree(scratch_root() / run_id, ignore_errors=True)

@@ -246,7 +246,7 @@ async def _keep_licences(ctx: Context) -> Blob:
 
 async def _fresh(ctx: Context, uv: Uv, interpreter: str) -> None:
     folder = environment_folder(ctx)
-    shutil.rmtree(folder, ignore_errors=True)
+    await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
     result = await uv.run("venv", "--no-project", "--python", interpreter, folder)
     if not result.ok:
         said = result.error_text.strip()
