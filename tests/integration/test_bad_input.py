@@ -331,13 +331,8 @@ def test_a_waiting_run_goes_on_though_its_graph_file_is_gone(user: User) -> None
 
 
 def test_a_living_run_cannot_be_taken_from_its_process(user: User) -> None:
-    user.file(
-        "g.yaml",
-        python(
-            "import os, time\nwhile not os.path.exists(inputs['go']): time.sleep(0.02)\nreturn []",
-            read=[str(user.home)],
-        ),
-    )
+    code = "import os, time\nwhile not os.path.exists(inputs['go']): time.sleep(0.02)\nreturn []"
+    user.file("g.yaml", python(code, read=[str(user.home)]))
     go = str(user.home / "go")
     owner = user.background("run", "g.yaml", "--json", "--input", f"go={go}")
     assert owner.stdout is not None
