@@ -91,6 +91,19 @@ const NAMESPACES: [libc::c_int; 7] = [
     libc::CLONE_NEWUSER,
     libc::CLONE_NEWUTS,
 ];
+/// Calls that give a file its mode, with the argument's place.
+const MODES: [(c_long, u8); 4] =
+    [(libc::SYS_fchmod, 1), (libc::SYS_fchmodat, 2), (libc::SYS_fchmodat2, 2), (libc::SYS_mknodat, 2)];
+#[cfg(target_arch = "x86_64")]
+const MODES_HERE: [(c_long, u8); 3] = [(libc::SYS_chmod, 1), (libc::SYS_creat, 1), (libc::SYS_mknod, 1)];
+#[cfg(not(target_arch = "x86_64"))]
+const MODES_HERE: [(c_long, u8); 0] = [];
+/// Calls that may make a file, with the place of their flags; the mode follows them.
+const OPENS: [(c_long, u8); 1] = [(libc::SYS_openat, 2)];
+#[cfg(target_arch = "x86_64")]
+const OPENS_HERE: [(c_long, u8); 1] = [(libc::SYS_open, 1)];
+#[cfg(not(target_arch = "x86_64"))]
+const OPENS_HERE: [(c_long, u8); 0] = [];
 /// The first number that this list knows nothing of (after Linux 6.17's `file_setattr`). Numbers from here on, those
 /// of x86's other interfaces (0x4000_0000 and more) among them, do not exist for the program.
 const UNKNOWN: u32 = 470;
@@ -105,8 +118,8 @@ pub fn restrict(network: Network) -> Result<(), String> {
     let architecture = TargetArch::try_from(std::env::consts::ARCH).map_err(|error| error.to_string())?;
     let filters = [
         (rules(network).map_err(|error| error.to_string())?, libc::EPERM),
-        // Its flags cannot be looked at; the C library then uses `clone`.
-        (BTreeMap::from([(libc::SYS_clone3, Vec::new())]), libc::ENOSYS),
+        // Their arguments lie in memory and cannot be looked at; libraries then use `clone` and `openat`.
+        (BTreeMap::from([libc::SYS_clone3, libc::SYS_openat2].map(|number| (number, Vec::new()))), libc::ENOSYS),
     ];
     for (rules, error) in filters {
         let answer = SeccompAction::Errno(u32::try_from(error).unwrap_or(1));
@@ -163,5 +176,26 @@ fn rules(network: Network) -> Result<BTreeMap<c_long, Vec<SeccompRule>>, seccomp
         }
     };
     found.insert(libc::SYS_socket, sockets);
+    found.extend(set_user_id()?);
+    Ok(found)
+}
+
+/// Files that whoever runs them becomes another user by: made as root, they would be left behind for everybody.
+fn set_user_id() -> Result<BTreeMap<c_long, Vec<SeccompRule>>, seccompiler::BackendError> {
+    let is = |index, operator, value| SeccompCondition::new(index, Length::Dword, operator, value);
+    let bits = [libc::S_ISUID, libc::S_ISGID].map(u64::from);
+    let creates = u64::from(libc::O_CREAT.unsigned_abs());
+    let mut found: BTreeMap<c_long, Vec<SeccompRule>> = BTreeMap::new();
+    for (number, mode) in MODES.into_iter().chain(MODES_HERE) {
+        for bit in bits {
+            found.entry(number).or_default().push(SeccompRule::new(vec![is(mode, Op::MaskedEq(bit), bit)?])?);
+        }
+    }
+    for (number, flags) in OPENS.into_iter().chain(OPENS_HERE) {
+        for bit in bits {
+            let conditions = vec![is(flags, Op::MaskedEq(creates), creates)?, is(flags + 1, Op::MaskedEq(bit), bit)?];
+            found.entry(number).or_default().push(SeccompRule::new(conditions)?);
+        }
+    }
     Ok(found)
 }
