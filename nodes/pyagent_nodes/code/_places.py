@@ -44,4 +44,15 @@ def sandbox(
 
 
 def _absolute(work: Path, paths: Iterable[str]) -> list[Path]:
-    return [work / Path(path).expanduser() for path in paths if path]
+    return [_place(work, Path(path).expanduser()) for path in paths if path]
+
+
+def _place(work: Path, path: Path) -> Path:
+    # An earlier step's code may have left a link there: what it cannot reach itself, it must not show to the next.
+    if not path.is_absolute() and not (work / path).resolve().is_relative_to(work.resolve()):
+        raise NodeError(
+            f"{path}, named by `read` or `write`, leads out of the run's own directory",
+            code="node.sandbox_path",
+            hint="Name places outside of it by their absolute paths.",
+        )
+    return work / path
