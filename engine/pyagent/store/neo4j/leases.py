@@ -277,11 +277,14 @@ async def take(
     """Claim the first of the runs that somebody should take."""
     # Whoever queues a run or takes one waits here for the others.
     await lock_line(to)
-    _, found = await _first(to, limit, excluding)
-    await do(to, _LOCK_RUNS, runs=sorted(found))
-    # Runs are also claimed by their names: what was chosen holds only if it still does under its locks.
-    line, again = await _first(to, limit, excluding)
-    chosen = [run for run in again if run in set(found)]
+    line, chosen = await _first(to, limit, excluding)
+    locked: set[str] = set()
+    # Runs are also claimed by their names, and their slots come free: what was chosen holds only if it still does under
+    # its locks. And the line is left as if all of it were taken, so that nothing of it may be left out.
+    while not locked.issuperset(chosen):
+        locked.update(chosen)
+        await do(to, _LOCK_RUNS, runs=sorted(chosen))
+        line, chosen = await _first(to, limit, excluding)
     taken = await rows(to, _TAKE, runs=chosen, owner=owner, ttl=_microseconds(ttl)) if chosen else []
     groups = {
         what: [[group.priority, group.name, group.begun] for group in told]
