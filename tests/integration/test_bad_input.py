@@ -567,9 +567,11 @@ HOSTILE: dict[str, tuple[str, dict[str, object], str, int]] = {
         "node.code_", 1,
     ),
     "ends its process": ("import os\nos._exit(3)", {}, "node.code_died", 1),
-    "kills its supervisor": ("import os, time\nos.kill(os.getppid(), 9)\ntime.sleep(600)", {}, "node.process", 1),
+    "kills its supervisor": (  # in a sandbox it is out of reach
+        "import os, time\nos.kill(os.getppid(), 9)\ntime.sleep(600)", {"timeout": "1s"}, "node.timeout", 1,
+    ),
     "does not parse": ("return [", {}, "node.code_failed", 1),
-    "removes its folder": ("import os, shutil\nshutil.rmtree(os.getcwd())\nreturn [{}]", {}, "completed", 0),
+    "removes its folder": ("import os, shutil\nshutil.rmtree(os.getcwd())\nreturn [{}]", {}, "node.code_failed", 1),
     "leaves odd files": (
         "import os\nos.makedirs('a/b')\nopen('a/b/c', 'w')\nos.chmod('a/b', 0)\nos.chmod('a', 0)\n"
         "open('x\\ny', 'w')\nopen(b'\\xff', 'w')\nos.mkfifo('p')\nos.symlink('/etc', 'l')\nreturn [{}]",

@@ -44,6 +44,9 @@ full of runs that only wait."""
 _KEPT_LOG_BYTES = 16_000_000
 """Of an emptied log so much is kept on the disk: writing over it is cheaper than growing a file."""
 _MAGIC = b"SQLite format 3\0"
+_PAGE = 4096
+_TREE_PAGES = (b"\x02", b"\x05", b"\x0a", b"\x0d")
+"""First bytes of pages of trees: https://www.sqlite.org/fileformat.html, 1.6."""
 _OLDEST_SQLITE = (3, 38, 0)
 """STRICT tables and JSON functions in every build."""
 
@@ -309,7 +312,7 @@ class Database:
             return StoreFull(f"No space is left for the store {self.path}.")
         if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
             return self._read_only()
-        if code == sqlite3.SQLITE_NOTADB and not self._begins_as_database():
+        if code == sqlite3.SQLITE_NOTADB and not self._may_be_database():
             return StoreError(
                 f"{self.path} is not a PyAgent database.",
                 code="store.foreign",
@@ -357,10 +360,14 @@ class Database:
             hint="See whether its folder can be read and written, or set PYAGENT_STORE to another path.",
         )
 
-    def _begins_as_database(self) -> bool:
+    def _may_be_database(self) -> bool:
+        """Whether the file begins as a database does, or its second page does as a page of one."""
         try:
             with self.path.open("rb") as file:
-                return file.read(len(_MAGIC)) == _MAGIC
+                if file.read(len(_MAGIC)) == _MAGIC:
+                    return True
+                file.seek(_PAGE)
+                return file.read(1) in _TREE_PAGES and self.path.stat().st_size % _PAGE == 0
         except OSError:
             return False
 
