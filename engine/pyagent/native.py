@@ -6,16 +6,12 @@ from pyagent.errors import SetupError
 
 try:
     from pyagent_core import (
-        Amount,
-        Amounts,
         Blake3,
         CodecError,
         CoreFault,
         Counter,
-        Counters,
         Engine,
         Histogram,
-        Histograms,
         Level,
         Levels,
         MemoryIndex,
@@ -34,11 +30,9 @@ try:
         codec_pack_with,
         codec_unpack,
         codec_unpack_with,
-        is_signed,
         metric_bounds,
         parse_template,
         plain_path,
-        seal_to,
         text_terms,
         walk,
     )
@@ -54,16 +48,12 @@ NATIVE_PATH = _native.__file__
 
 __all__ = [
     "NATIVE_PATH",
-    "Amount",
-    "Amounts",
     "Blake3",
     "CodecError",
     "CoreFault",
     "Counter",
-    "Counters",
     "Engine",
     "Histogram",
-    "Histograms",
     "Level",
     "Levels",
     "MemoryIndex",
@@ -81,11 +71,9 @@ __all__ = [
     "codec_pack_with",
     "codec_unpack",
     "codec_unpack_with",
-    "is_signed",
     "metric_bounds",
     "parse_template",
     "plain_path",
-    "seal_to",
     "text_terms",
     "walk",
 ]

@@ -7,49 +7,24 @@ from pathlib import Path
 
 import pytest
 
+from leaky_nodes import LEAKY, SECRET, fail, leak
 from pyagent.runtime.engine import Engine
 from pyagent.sdk import Context, Items, NoParams, Registry, node
 from pyagent.store import open_store
-
-SECRET = "correct-horse-battery"
-GRAPH = """
-pyagent: 1
-id: leaky
-nodes:
-  - {id: leak, use: leaky.leak@1, on_error: continue}
-  - {id: end, use: leaky.fail@1}
-edges: [leak -> end]
-"""
-
-
-@node("leaky.leak", title="Leak", effects="idempotent")
-async def leak(items: Items, params: NoParams, ctx: Context) -> None:
-    """Says its credential in every way it can, and fails with it."""
-    password = (await ctx.credential("vault"))["password"]
-    ctx.log(f"it is {password}", also=password)
-    ctx.progress(0.5, password)
-    ctx.token(password)
-    raise ValueError(f"could not log in with {password}")
-
-
-@node("leaky.fail", title="Fail", effects="idempotent")
-async def fail(items: Items, params: NoParams, ctx: Context) -> None:
-    """Fails with what an earlier step read."""
-    raise RuntimeError(f"still {(await ctx.credential('vault'))['password']}")
 
 
 @node("leaky.nested", title="Nested", effects="idempotent")
 async def nested(items: Items, params: NoParams, ctx: Context) -> None:
     """Says a password that begins with a name that it read before."""
     name = (await ctx.credential("who"))["user"]
-    ctx.log(f"{name} comes in by {(await ctx.credential('vault'))['password']}")
+    ctx.log(f"{name} comes in by {(await ctx.credential('mail'))['password']}")
 
 
 async def test_a_secret_that_begins_with_another_is_masked_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYAGENT_CREDENTIAL_WHO", json.dumps({"user": "correct"}))
-    monkeypatch.setenv("PYAGENT_CREDENTIAL_VAULT", json.dumps({"password": SECRET}))
+    monkeypatch.setenv("PYAGENT_CREDENTIAL_MAIL", json.dumps({"password": SECRET}))
     registry = Registry({})
     registry.add(nested)
     store = open_store(f"sqlite:///{tmp_path}/s.db")
@@ -66,14 +41,14 @@ async def test_a_secret_that_begins_with_another_is_masked_whole(
 
 
 async def test_a_credential_is_masked_wherever_a_node_says_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYAGENT_CREDENTIAL_VAULT", json.dumps({"password": SECRET}))
+    monkeypatch.setenv("PYAGENT_CREDENTIAL_MAIL", json.dumps({"password": SECRET}))
     registry = Registry({})
     registry.add(leak)
     registry.add(fail)
     store = open_store(f"sqlite:///{tmp_path}/s.db")
     await store.open()
     try:
-        run = await Engine(store, registry=registry).run(GRAPH)
+        run = await Engine(store, registry=registry).run(LEAKY)
         events = await store.read_events()
         steps = await store.steps(run.id)
         log = await store.read_log(run.id)

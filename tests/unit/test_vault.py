@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from leaky_nodes import LEAKY, SECRET, fail, leak
 from pyagent.errors import InputError, NotFound
 from pyagent.runtime import vault as vaults
 from pyagent.runtime.credentials import put_credential, read_credential, try_credential, users_of_credentials
@@ -20,33 +21,6 @@ from pyagent.runtime.vault import Vault, VaultAbsent, VaultFailed, VaultLocked, 
 from pyagent.sdk import Context, Item, Items, NoParams, Registry, node
 from pyagent.store.base import Store
 from pyagent.store.sqlite import SqliteStore
-
-SECRET = "correct-horse-battery"
-GRAPH = """
-pyagent: 1
-id: leaky
-nodes:
-  - {id: leak, use: leaky.leak@1, on_error: continue}
-  - {id: fail, use: leaky.fail@1}
-edges: [leak -> fail]
-outputs: {}
-"""
-
-
-@node("leaky.leak", title="Leak", effects="idempotent")
-async def leak(items: Items, params: NoParams, ctx: Context) -> None:
-    """Says its credential in every way it can, and fails with it."""
-    password = (await ctx.credential("Mail"))["password"]
-    ctx.log(f"it is {password}", also=password)
-    ctx.progress(0.5, password)
-    ctx.token(password)
-    raise ValueError(f"could not log in with {password}")
-
-
-@node("leaky.fail", title="Fail", effects="idempotent")
-async def fail(items: Items, params: NoParams, ctx: Context) -> None:
-    """Fails with what an earlier step read."""
-    raise RuntimeError(f"still {(await ctx.credential('mail'))['password']}")
 
 
 @node("leaky.tell", title="Tell", effects="idempotent")
@@ -181,7 +155,7 @@ async def test_a_value_of_the_vault_is_masked_wherever_a_node_says_it(vault: Vau
     registry = Registry({})
     registry.add(leak)
     registry.add(fail)
-    run = await Engine(store, registry=registry).run(GRAPH)
+    run = await Engine(store, registry=registry).run(LEAKY)
     events, steps, log = await store.read_events(), await store.steps(run.id), await store.read_log(run.id)
     assert run.status == "failed"
     assert "RuntimeError: still" in (run.error or {})["message"]
