@@ -39,10 +39,15 @@ class Conflict:
     theirs: Any
     line: int | None = None
     """Line, from 1, of the conflict's `<<<<<<<` in the merged text."""
+    parts: Path = ()
+    """The path part by part: `("nodes", "decide", "with", "rules", 0, "when")`."""
+    absent: tuple[str, ...] = ()
+    """Which of `base`, `ours` and `theirs` have nothing there."""
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON: `{path, kind, base, ours, theirs, line}`."""
-        return {name: getattr(self, name) for name in ("path", "kind", "base", "ours", "theirs", "line")}
+        """As JSON: `{path, parts, kind, base, ours, theirs, absent, line}`."""
+        found = {name: getattr(self, name) for name in ("path", "kind", "base", "ours", "theirs", "line")}
+        return found | {"parts": list(self.parts), "absent": list(self.absent)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +103,8 @@ def merge(base: str, ours: str, theirs: str, *, names: tuple[str, str] = ("ours"
             ours=_plain(item, item.ours),
             theirs=_plain(item, item.theirs),
             line=lines.get(item.path, first),
+            parts=tuple("level" if part == LEVEL else part for part in item.path),
+            absent=tuple(name for name in ("base", "ours", "theirs") if getattr(item, name) is ABSENT),
         )
         for item in found
     ]

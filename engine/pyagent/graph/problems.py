@@ -6,21 +6,25 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pydantic import BaseModel, ValidationError
 
 from pyagent.errors import PyAgentError, Where
+from pyagent.graph.fixes import Fix, put, rename_key, take_out
 from pyagent.graph.parts import ID_PATTERN
 from pyagent.graph.spec import (
     FORMAT,
     Body,
     CacheSpec,
+    Canvas,
     Concurrency,
     Fairness,
+    FrameSpec,
     GraphSpec,
     LoopSpec,
     NodeSpec,
+    NoteSpec,
     RetrySpec,
     RunsOn,
     Settings,
@@ -79,16 +83,22 @@ class Problem:
     message: str
     hint: str = ""
     where: Where
+    path: Path = ()
+    """Where it is in the graph's data, or where what is missing should be: `("nodes", 3, "with", "url")`."""
+    fix: Fix | None = None
+    """What makes it go, where the check knows that."""
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON: `{code, severity, message, hint, where}`."""
-        return {
+        """As JSON: `{code, severity, message, hint, where, path}`, and `fix` where there is one."""
+        found: dict[str, Any] = {
             "code": self.code,
             "severity": self.severity,
             "message": self.message,
             "hint": self.hint,
             "where": self.where.as_dict(),
+            "path": list(self.path),
         }
+        return found | ({"fix": self.fix.as_dict()} if self.fix else {})
 
     @staticmethod
     def of(error: PyAgentError) -> Problem:
@@ -99,17 +109,24 @@ class Problem:
 def nearest(word: str, known: Iterable[str]) -> str:
     """A sentence that proposes the known name closest to `word`, or lists a few; empty if there is none."""
     names = sorted(set(known))
+    if close := closest(word, names):
+        return f"Did you mean `{close}`?"
+    if not names:
+        return ""
+    shown = ", ".join(f"`{name}`" for name in names[:8])
+    return f"Known: {shown}{', …' if len(names) > 8 else ''}."
+
+
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """The known name that somebody may have meant by `word`; None if none is like it."""
+    names = sorted(set(known))
     # The name of a node type is better known than its domain: `data.filter` means `flow.filter@1`. And what is a type
     # here is a domain elsewhere: `http.request` means `io.http@1`.
     parts = word.partition("@")[0].split(".")
     same = [name for name in names if len(parts) > 1 and _last(name) == parts[-1]]
     same = same or [name for name in names if len(parts) > 1 and "." in name and _last(name) in parts]
-    if close := get_close_matches(word, same, 1, 0.0) or get_close_matches(word, names, 1, 0.6):
-        return f"Did you mean `{close[0]}`?"
-    if not names:
-        return ""
-    shown = ", ".join(f"`{name}`" for name in names[:8])
-    return f"Known: {shown}{', …' if len(names) > 8 else ''}."
+    close = get_close_matches(word, same, 1, 0.0) or get_close_matches(word, names, 1, 0.6)
+    return close[0] if close else None
 
 
 def node_at(tree: Tree, path: Path) -> str | None:
@@ -160,14 +177,20 @@ def _schema_problem(kind: str, message: str, location: Path, path: Path, tree: T
     known = _known_keys(path[:-1])
     name = str(location[-1]) if location else ""
     hint = _HINTS.get(kind, "")
+    fix: Fix | None = None
     if kind == "missing":
         code, text = "graph.schema", f"`{name}` is missing"
         hint = f"Add `{name}:`."
     elif kind == "extra_forbidden":
         code, text = "graph.schema", f"`{name}` is no key here"
         hint = nearest(name, known)
+        close = closest(name, set(known) - set(_keys_at(tree, path[:-1])))
+        fix = rename_key(path, close, value_at(tree, path)) if close else take_out(f"Remove {name}", path)
     elif kind == "use" and isinstance(used := value_at(tree, path), str) and _UNVERSIONED.fullmatch(used):
         code, text, hint = "graph.schema", f"`{used}` names no major version", f"Write `{used}@1`."
+        fix = put(f"Use {used}@1", path, f"{used}@1")
+    elif kind == "graph.edge.syntax":
+        code, text, fix = kind, message, take_out("Remove the edge", path)
     elif kind in _KINDS:
         code, text = "graph.schema", f"`{path[-1] if path else 'the file'}` must be {_KINDS[kind]}"
         hint = hint or _KIND_HINTS[_KINDS[kind]]
@@ -176,7 +199,13 @@ def _schema_problem(kind: str, message: str, location: Path, path: Path, tree: T
         text = message if code != "graph.schema" or kind in _HINTS else f"`{path[-1]}`: {_plain(message)}"
     line, column = tree.locate(path, key=kind == "extra_forbidden")
     where = Where(file=file, line=line, column=column, node=node_at(tree, path), field=field_of(location) or None)
-    return Problem(code=code, message=text, hint=hint or _ANY_HINT, where=where)
+    place = (*path, name) if kind == "missing" else path
+    return Problem(code=code, message=text, hint=hint or _ANY_HINT, where=where, path=place, fix=fix)
+
+
+def _keys_at(tree: Tree, path: Path) -> list[str]:
+    value = value_at(tree, path)
+    return list(cast("dict[str, Any]", value)) if isinstance(value, dict) else []
 
 
 def _plain(message: str) -> str:
@@ -197,6 +226,9 @@ def _known_keys(path: Path) -> list[str]:
         return key_order(Concurrency)
     if path == ("settings", "fairness"):
         return key_order(Fairness)
+    if path[0] == "canvas":
+        inside = {"notes": NoteSpec, "frames": FrameSpec}.get(str(path[1])) if len(path) == 3 else None
+        return key_order(Canvas) if len(path) == 1 else key_order(inside) if inside else []
     return key_order(StateChannel) if path[0] == "state" else []
 
 

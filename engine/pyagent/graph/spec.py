@@ -215,6 +215,41 @@ class NodeSpec(_Model):
         return self.name or self.id
 
 
+Color = Literal["blue", "green", "yellow", "orange", "red", "purple", "gray"]
+"""The colours that the designer has; what they look like is its own affair, light or dark."""
+Spot = tuple[int | float, int | float]
+"""A place in the picture: x to the right, y down."""
+_Length = Annotated[int | float, Field(gt=0)]
+Extent = tuple[_Length, _Length]
+"""Width and height in the picture."""
+
+
+class NoteSpec(_Model):
+    """Words that stand in the picture beside the nodes."""
+
+    text: str = Field(description="Markdown")
+    at: Spot = Field(description="Where its upper left corner is")
+    size: Extent = Field(description="Width and height")
+    color: Color | None = None
+
+
+class FrameSpec(_Model):
+    """A box drawn behind nodes that belong together; it means nothing to a run."""
+
+    title: str = ""
+    at: Spot = Field(description="Where its upper left corner is")
+    size: Extent = Field(description="Width and height")
+    color: Color | None = None
+
+
+class Canvas(_Model):
+    """What the designer draws beside the nodes themselves; no run sees it."""
+
+    notes: dict[Id, NoteSpec] = Field(default_factory=dict, description="Notes by id")
+    frames: dict[Id, FrameSpec] = Field(default_factory=dict, description="Frames by id")
+    colors: dict[str, Color] = Field(default_factory=dict, description="Colours of nodes, by the node's id")
+
+
 class Place(NamedTuple):
     """A node and where it stands: its path in the file and the body it is in."""
 
@@ -239,9 +274,8 @@ class GraphSpec(_Model):
     nodes: tuple[NodeSpec, ...] = ()
     edges: tuple[EdgeField, ...] = ()
     pins: dict[str, Pin] = Field(default_factory=dict, description="Test data pinned to nodes")
-    layout: dict[str, tuple[int | float, int | float]] = Field(
-        default_factory=dict, description="Where the designer draws nodes"
-    )
+    layout: dict[str, Spot] = Field(default_factory=dict, description="Where the designer draws nodes")
+    canvas: Canvas = Field(default=Canvas(), description="Notes, frames and colours that the designer draws")
 
     def places(self) -> Iterator[Place]:
         """Every node, bodies included, in the order of the file."""
@@ -273,16 +307,18 @@ class GraphSpec(_Model):
         }
 
     def hash(self) -> str:
-        """BLAKE3 of the canonical form without comments, layout and pins (SEMANTICS 23), as 64 hex digits."""
+        """BLAKE3, in 64 hex digits, of the canonical form without comments, pins and what is drawn (SEMANTICS 23)."""
         from pyagent.native import blake3_hex
 
         data = self.to_data()
-        data.pop("layout", None)
-        data.pop("pins", None)
+        for key in ("pins", *DRAWN):
+            data.pop(key, None)
         text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
         return blake3_hex(text.encode("utf-8", "surrogatepass"))
 
 
+DRAWN = ("layout", "canvas")
+"""The parts of a file that say how the designer draws the graph, and nothing about what it does."""
 _ALWAYS = ("pyagent", "id", "nodes")
 
 
@@ -295,17 +331,22 @@ def _places(nodes: tuple[NodeSpec, ...], path: tuple[str | int, ...], owner: str
 
 
 __all__ = [
+    "DRAWN",
     "FORMAT",
     "Body",
     "CacheSpec",
+    "Canvas",
+    "Color",
     "Concurrency",
     "Edge",
     "Effects",
+    "FrameSpec",
     "GraphSpec",
     "Join",
     "JsonType",
     "LoopSpec",
     "NodeSpec",
+    "NoteSpec",
     "Place",
     "Reducer",
     "RetrySpec",

@@ -1,7 +1,8 @@
 """The one canonical style of a graph file: `pyagent graph fmt`.
 
 Keys of the format come in its order, edges and durations in their canonical spelling, two spaces of indentation,
-short collections on one line, one item of `nodes`, `edges` and `layout` a line; comments stay with their entries.
+short collections on one line, one item of `nodes`, `edges`, `layout` and `canvas` a line; comments stay with their
+entries.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pydantic import BaseModel
 from pyagent.errors import GraphError
 from pyagent.graph.duration import format_duration, parse_duration
 from pyagent.graph.parts import parse_edge
-from pyagent.graph.spec import Body, GraphSpec, NodeSpec, RetrySpec, Settings
+from pyagent.graph.spec import Body, Canvas, FrameSpec, GraphSpec, NodeSpec, NoteSpec, RetrySpec, Settings
 from pyagent.graph.yaml_comments import Remarks, remarks
 from pyagent.graph.yaml_emit import Piece, block
 from pyagent.graph.yaml_tree import Path, Tree, parse
@@ -28,6 +29,7 @@ def key_order(model: type[BaseModel]) -> list[str]:
 
 
 _GRAPH, _NODE, _SETTINGS, _RETRY, _BODY = map(key_order, (GraphSpec, NodeSpec, Settings, RetrySpec, Body))
+_CANVAS, _NOTE, _FRAME = map(key_order, (Canvas, NoteSpec, FrameSpec))
 
 
 def fmt(text: str, file: str | None = None) -> str:
@@ -69,6 +71,12 @@ def order_of(path: Path) -> list[str]:
             return _GRAPH
         case ("settings",):
             return _SETTINGS
+        case ("canvas",):
+            return _CANVAS
+        case ("canvas", "notes", _):
+            return _NOTE
+        case ("canvas", "frames", _):
+            return _FRAME
         case _:
             pass
     if is_node(path):
@@ -89,7 +97,9 @@ def is_node(path: Path) -> bool:
 def is_open(path: Path) -> bool:
     """Whether the collection at `path` has a line for each entry however short it is."""
     match path:
-        case () | ("nodes",) | ("edges",) | ("layout",):
+        case () | ("nodes",) | ("edges",) | ("layout",) | ("canvas",):
+            return True
+        case ("canvas", "notes" | "frames" | "colors"):
             return True
         case _:
             pass

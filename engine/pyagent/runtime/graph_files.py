@@ -15,7 +15,7 @@ from typing import Any
 from pyagent.errors import GraphError, NotFound, Where
 from pyagent.graph.yaml import Document, decode, load_text, read_file
 from pyagent.native import blake3_hex
-from pyagent.runtime.library import GraphLibrary
+from pyagent.runtime.library import SUFFIXES, GraphLibrary
 
 _TRIES = 5
 """Times that a save begins anew because the file changed under it."""
@@ -97,10 +97,10 @@ async def save_graph(
     """Write a graph's file. `base` is the `text_hash` of the text that the editor started from.
 
     If the file has changed since, both changes are merged; `base_text` finds the text they have in common. Raises
-    `GraphConflict` where they do not go together (`graph.conflict`; `details` has the texts `ours`, `theirs`,
-    `with_ours` and `with_theirs`, the `hash` of theirs, and the `conflicts`), or where their common text is unknown
-    (`graph.base_unknown`); nothing is written then. Raises `NotFound`, `GraphError` for a text that is no graph, and
-    `GraphReadOnly`.
+    `GraphConflict` where they do not go together (`graph.conflict`; `details` has the texts `base`, `ours`, `theirs`,
+    `with_ours` and `with_theirs`, what they say in `specs`, the `hash` of theirs, and the `conflicts`), or where their
+    common text is unknown (`graph.base_unknown`); nothing is written then. Raises `NotFound`, `GraphError` for a text
+    that is no graph, and `GraphReadOnly`.
     """
     document = _document(graph_id, text)
     for _ in range(_TRIES):
@@ -141,6 +141,34 @@ def create_graph(library: GraphLibrary, text: str) -> Document:
     return load_text(text, str(path))
 
 
+def rename_graph(library: GraphLibrary, graph_id: str, name: str, *, base: str) -> Document:
+    """Give the graph's file another name in its folder, if it still has the text whose `text_hash` is `base`.
+
+    Raises `NotFound`, `GraphConflict`, `GraphExists`, `GraphReadOnly`, and `GraphError` for a name that no graph file
+    has.
+    """
+    current = read_text(library, graph_id)
+    path = current.path.with_name(name)
+    if path.name != name or path.suffix not in SUFFIXES or name.startswith("."):
+        raise GraphError(
+            f"{name!r} names no graph file", code="graph.file", hint=f"Such a name ends with {' or '.join(SUFFIXES)}."
+        )
+    target = _target(library, current.path)
+    with _locked(current.path.parent), _refused(path):
+        if read_text(library, graph_id).hash != base:
+            raise _changed(current, graph_id)
+        if not _may_write(current.path.parent):
+            raise GraphReadOnly(f"{current.path.parent} cannot be written", where=Where(file=str(current.path)))
+        if path != current.path:
+            try:
+                # Unlike a rename, a link fails where there is a file meanwhile; of a link, the link itself is renamed.
+                os.link(current.path, path, follow_symlinks=False)
+            except FileExistsError:
+                raise GraphExists(f"there is a file {name} already", where=Where(file=str(path))) from None
+            current.path.unlink()
+    return _load(graph_id, decode(read_file(target if current.path.is_symlink() else path), str(path)), path)
+
+
 def delete_graph(library: GraphLibrary, graph_id: str, *, base: str) -> GraphText:
     """Remove the graph's file, if it still has the text whose `text_hash` is `base`; returns what it held.
 
@@ -169,13 +197,15 @@ async def _merged(graph_id: str, ours: Document, theirs: GraphText, base: str, b
 
     result = await asyncio.to_thread(merge, common, ours.text, theirs.text)
     if result.conflicts:
-        more = {"ours": ours.text, "with_ours": result.with_ours, "with_theirs": result.with_theirs}
-        raise _changed(theirs, graph_id, [found.as_dict() for found in result.conflicts], **more)
+        texts = {"base": common, "ours": ours.text}
+        texts |= {"with_ours": result.with_ours, "with_theirs": result.with_theirs}
+        specs = {name: _data(text) for name, text in (texts | {"theirs": theirs.text}).items()}
+        raise _changed(theirs, graph_id, [found.as_dict() for found in result.conflicts], **texts, specs=specs)
     return _document(graph_id, result.text)
 
 
 def _changed(
-    theirs: GraphText, graph_id: str, conflicts: list[dict[str, Any]] | None = None, **more: str
+    theirs: GraphText, graph_id: str, conflicts: list[dict[str, Any]] | None = None, **more: Any
 ) -> GraphConflict:
     places = ", ".join(str(found["path"]) for found in conflicts or [])
     return GraphConflict(
@@ -183,6 +213,14 @@ def _changed(
         where=Where(file=str(theirs.path)),
         details={"theirs": theirs.text, "hash": theirs.hash, "conflicts": conflicts or [], **more},
     )
+
+
+def _data(text: str) -> dict[str, Any] | None:
+    """What the text says as data; None if it is no graph."""
+    try:
+        return load_text(text).spec.to_data()
+    except GraphError:
+        return None
 
 
 def _document(graph_id: str, text: str) -> Document:
@@ -293,6 +331,7 @@ __all__ = [
     "create_graph",
     "delete_graph",
     "read_text",
+    "rename_graph",
     "save_graph",
     "text_hash",
 ]

@@ -15,8 +15,10 @@ from pyagent import __version__
 from pyagent.server import (
     blobs,
     credentials,
+    editing,
     events,
     forms,
+    graph_past,
     graph_saving,
     graphs,
     health,
@@ -39,6 +41,9 @@ from pyagent.server.webhooks import Door
 _PARTS = (
     health,
     metrics,
+    # before `graphs`: of two routes that fit an address the first is taken
+    graph_past,
+    editing,
     graphs,
     graph_saving,
     run_files,

@@ -32,13 +32,19 @@ _NEEDS: tuple[tuple[Capability, tuple[str, ...]], ...] = (
             "GET /metrics",
             "GET /api/v1/openapi.json",
             "GET /api/v1/graphs",
+            "GET /api/v1/graphs/watch",
             "POST /api/v1/graphs/check",
+            "POST /api/v1/graphs/edit",
+            "POST /api/v1/graphs/merge",
+            "POST /api/v1/graphs/diff",
             "GET /api/v1/graphs/{graph_id}",
             "GET /api/v1/graphs/{graph_id}/text",
             "GET /api/v1/graphs/{graph_id}/svg",
             "GET /api/v1/graphs/{graph_id}/versions",
             "GET /api/v1/graphs/{graph_id}/versions/{version}",
             "GET /api/v1/graphs/{graph_id}/diff",
+            "GET /api/v1/graphs/{graph_id}/history",
+            "GET /api/v1/graphs/{graph_id}/history/{ref}",
             "GET /api/v1/runs",
             "GET /api/v1/runs/{run_id}",
             "GET /api/v1/runs/{run_id}/file",
@@ -84,6 +90,8 @@ _NEEDS: tuple[tuple[Capability, tuple[str, ...]], ...] = (
             "POST /api/v1/graphs",
             "PUT /api/v1/graphs/{graph_id}",
             "DELETE /api/v1/graphs/{graph_id}",
+            "POST /api/v1/graphs/{graph_id}/duplicate",
+            "POST /api/v1/graphs/{graph_id}/rename-file",
             "POST /api/v1/graphs/{graph_id}/activate",
             "POST /api/v1/graphs/{graph_id}/deactivate",
             "POST /api/v1/graphs/{graph_id}/listen",
@@ -94,11 +102,20 @@ _NEEDS: tuple[tuple[Capability, tuple[str, ...]], ...] = (
 NEEDS: dict[str, Capability] = {address: capability for capability, addresses in _NEEDS for address in addresses}
 """What each address needs, as `METHOD /path/{parameter}`; a WebSocket is a GET."""
 _WITHOUT_DATA = frozenset(
-    {"GET /api/v1/openapi.json", "GET /api/v1/nodes", "GET /api/v1/nodes/{use}", "GET /api/v1/credential-kinds"}
+    {
+        "GET /api/v1/openapi.json",
+        "GET /api/v1/nodes",
+        "GET /api/v1/nodes/{use}",
+        "GET /api/v1/credential-kinds",
+        "POST /api/v1/graphs/check",
+        "POST /api/v1/graphs/edit",
+        "POST /api/v1/graphs/merge",
+        "POST /api/v1/graphs/diff",
+    }
 )
-"""What a token for some graphs may ask, too: it tells of no graph and no run."""
-_CHECKS_ITSELF = frozenset({"POST /api/v1/runs"})
-"""Routes that look at the graph that the request names."""
+"""What a token for some graphs may ask, too: it tells of no graph but what was sent, and of no run."""
+_CHECKS_ITSELF = frozenset({"POST /api/v1/runs", "GET /api/v1/graphs/watch"})
+"""Routes that look at the graphs that they are about."""
 _grant: ContextVar[TokenGrant | None] = ContextVar("grant", default=None)
 
 
@@ -177,6 +194,12 @@ def require(capability: Capability, what: str) -> None:
         raise _refused(f"{what} needs the capability {capability}", "Ask for another token.")
 
 
+def may_see(graph_id: str) -> bool:
+    """Whether whoever asks may know of that graph."""
+    grant = _grant.get()
+    return grant is None or grant.graphs is None or graph_id in grant.graphs
+
+
 def require_graph(graph_id: str) -> None:
     """Raises `Refused` (`server.capability`) where whoever asks may not use that graph."""
     grant = _grant.get()
@@ -223,6 +246,7 @@ __all__ = [
     "actor",
     "grant_of",
     "may",
+    "may_see",
     "refusal",
     "require",
     "require_graph",

@@ -11,6 +11,7 @@ from functools import partial
 from fastapi import Request
 
 from pyagent.runtime.engine import Engine
+from pyagent.runtime.graph_watch import GraphWatch
 from pyagent.server.limits import Limits
 from pyagent.server.measures import ServerMetrics
 from pyagent.server.security import Keys
@@ -78,6 +79,7 @@ class ServerContext:
     """One graph is saved at a time: others' saves are merged instead of tried again and again."""
     limits: Limits = field(default_factory=Limits)
     metrics: ServerMetrics = field(init=False)
+    watch: GraphWatch = field(init=False)
     working: asyncio.Task[None] | None = None
     """What executes runs here; None for a server that only shows them."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -85,6 +87,7 @@ class ServerContext:
 
     def __post_init__(self) -> None:
         self.metrics = ServerMetrics(self.engine, self.streams)
+        self.watch = GraphWatch(self.engine.library)
 
     async def graph_of(self, run_id: str) -> str:
         """The id of a run's graph. Raises `NotFound`."""

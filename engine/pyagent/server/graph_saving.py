@@ -1,4 +1,4 @@
-"""Routes that write graph files: make, save over what the editor has seen, delete."""
+"""Routes that write graph files: make, copy, save over what the editor has seen, rename, delete."""
 
 from __future__ import annotations
 
@@ -9,11 +9,21 @@ from fastapi import APIRouter, Depends, Header
 from fastapi.responses import Response
 
 from pyagent.errors import GraphError
+from pyagent.graph.editing import read_data
 from pyagent.graph.spec import GraphSpec
-from pyagent.graph.yaml import load_text
-from pyagent.runtime.graph_files import create_graph, delete_graph, read_text, save_graph, text_hash
+from pyagent.graph.yaml import dump, load_text
+from pyagent.runtime.graph_files import (
+    GraphConflict,
+    create_graph,
+    delete_graph,
+    read_text,
+    rename_graph,
+    save_graph,
+    text_hash,
+)
+from pyagent.server.capabilities import require_graph
 from pyagent.server.context import ServerContext, context_of
-from pyagent.server.graph_shapes import GraphDetails, NewGraph, SaveGraph
+from pyagent.server.graph_shapes import DuplicateGraph, GraphDetails, NewGraph, RenameFile, SaveGraph
 from pyagent.server.graphs import GraphId, details_of
 from pyagent.server.openapi import errors
 
@@ -27,9 +37,33 @@ IfMatch = Annotated[
 @router.post("", status_code=201, responses=errors(409))
 async def make_graph(body: NewGraph, server: Server, response: Response) -> GraphDetails:
     """Write a new graph file into the library's first folder that can be written."""
-    document = await asyncio.to_thread(create_graph, server.engine.library, body.text)
+    text = body.text if body.text is not None else dump(read_data(body.spec))
+    document = await asyncio.to_thread(create_graph, server.engine.library, text)
     await _keep(server, document.text)
-    return details_of(document, server, response)
+    return await details_of(document, server, response)
+
+
+@router.post("/{graph_id}/duplicate", status_code=201, responses=errors(404, 409))
+async def duplicate_graph(graph_id: GraphId, body: DuplicateGraph, server: Server, response: Response) -> GraphDetails:
+    """Write a copy of a graph under another id, comments too."""
+    require_graph(body.id)
+    found = await server.engine.document(graph_id)
+    copy = found.spec.model_copy(update={"id": body.id} | ({"name": body.name} if body.name is not None else {}))
+    document = await asyncio.to_thread(create_graph, server.engine.library, found.update(copy).text)
+    await _keep(server, document.text)
+    return await details_of(document, server, response)
+
+
+@router.post("/{graph_id}/rename-file", responses=errors(404, 409, 428))
+async def rename_graph_file(
+    graph_id: GraphId, body: RenameFile, server: Server, response: Response, if_match: IfMatch = None
+) -> GraphDetails:
+    """Give a graph's file another name in its folder. The graph's id stays: activations and runs know it by that."""
+    async with server.saving:
+        document = await asyncio.to_thread(
+            rename_graph, server.engine.library, graph_id, body.file, base=_base(None, if_match)
+        )
+    return await details_of(document, server, response)
 
 
 @router.put("/{graph_id}", responses=errors(404, 409, 428))
@@ -40,8 +74,9 @@ async def write_graph(
 
     `base` says what the editor started from. Where the file has changed since, both changes are merged, and the
     answer has the merged text; where they do not go together, nothing is written, and the error `graph.conflict` has
-    both texts and each conflict in `details`.
+    in `details` the texts `base`, `ours` and `theirs`, the same as data in `specs`, and each of the `conflicts`.
     """
+    base = _base(body.base, if_match)
 
     async def base_text(hash: str) -> str | None:
         if body.base_text is not None and text_hash(body.base_text) == hash:
@@ -51,14 +86,35 @@ async def write_graph(
         kept = await server.engine.store.graph_versions(graph_id, 200)
         return next((version.text for version in kept if text_hash(version.text) == hash), None)
 
+    text = body.text
+    if text is None:
+        text = await _written(graph_id, read_data(body.spec), base, await base_text(base))
     async with server.saving:
         before = await asyncio.to_thread(read_text, server.engine.library, graph_id)
-        saved = await save_graph(
-            server.engine.library, graph_id, body.text, base=_base(body.base, if_match), base_text=base_text
-        )
+        saved = await save_graph(server.engine.library, graph_id, text, base=base, base_text=base_text)
     replaced = await _keep(server, before.text)
     await _keep(server, saved.document.text)
-    return details_of(saved.document, server, response, merged=saved.merged, instead_of=replaced)
+    return await details_of(saved.document, server, response, merged=saved.merged, instead_of=replaced)
+
+
+async def _written(graph_id: str, spec: GraphSpec, base: str, base_text: str | None) -> str:
+    """The text that it is based on, changed so that it says `spec`."""
+    if base_text is None:
+        raise GraphConflict(
+            f"the text of {graph_id} that you started from is not known here",
+            code="graph.base_unknown",
+            hint="Send it as `base_text`, or send the graph as `text`.",
+            details={"hash": base, "conflicts": []},
+        )
+
+    def written() -> str:
+        try:
+            return load_text(base_text).update(spec).text
+        except GraphError:
+            # What was broken is mended by being written anew.
+            return dump(spec)
+
+    return await asyncio.to_thread(written)
 
 
 @router.delete("/{graph_id}", status_code=204, responses=errors(404, 409, 428))

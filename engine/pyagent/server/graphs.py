@@ -71,7 +71,7 @@ async def check_graph(body: CheckGraph, server: Server) -> CheckedGraph:
 @router.get("/{graph_id}", responses=errors(404))
 async def show_graph(graph_id: GraphId, server: Server, response: Response) -> GraphDetails:
     """One graph. `ETag` is what a save must be based on."""
-    return details_of(await server.engine.document(graph_id), server, response)
+    return await details_of(await server.engine.document(graph_id), server, response)
 
 
 @router.get("/{graph_id}/text", response_class=Response, responses=errors(404) | content("text/yaml", "The file"))
@@ -138,7 +138,7 @@ def picture(spec: GraphSpec, server: ServerContext) -> Response:
     return Response(svg(spec, GraphChecker(server.engine.registry).catalogue), media_type="image/svg+xml")
 
 
-def details_of(
+async def details_of(
     document: Document,
     server: ServerContext,
     response: Response,
@@ -152,23 +152,26 @@ def details_of(
     """
     spec = document.spec
     checker = GraphChecker(server.engine.registry)
-    triggers = [
-        node.id for node in spec.nodes if (found := checker.catalogue.get(str(node.use))) and found.kind == "trigger"
-    ]
-    replaced = migration_problems(instead_of, document) if instead_of is not None else []
     hash = server.texts.keep(document.text)
     response.headers["ETag"] = f'"{hash}"'
-    return GraphDetails(
-        **summary_of(document).model_dump(),
-        hash=spec.hash(),
-        text_hash=hash,
-        inputs_schema=spec.inputs_schema(),
-        triggers=triggers,
-        spec=spec.to_data(),
-        text=document.text,
-        problems=[_problem(problem) for problem in [*checker.check(document), *replaced]],
-        merged=merged,
-    )
+
+    def looked_at() -> GraphDetails:
+        types = {node.id: checker.catalogue.get(str(node.use)) for node in spec.nodes}
+        replaced = migration_problems(instead_of, document) if instead_of is not None else []
+        return GraphDetails(
+            **summary_of(document).model_dump(),
+            hash=spec.hash(),
+            text_hash=hash,
+            inputs_schema=spec.inputs_schema(),
+            triggers=[name for name, found in types.items() if found is not None and found.kind == "trigger"],
+            spec=spec.to_data(),
+            text=document.text,
+            problems=[_problem(problem) for problem in [*checker.check(document), *replaced]],
+            merged=merged,
+        )
+
+    # Of thousands of nodes that takes its time, and others are waiting.
+    return await asyncio.to_thread(looked_at)
 
 
 def summary_of(document: Document) -> GraphSummary:

@@ -15,6 +15,7 @@ from pyagent.graph.check.catalogue import (
 )
 from pyagent.graph.check.context import Check
 from pyagent.graph.check.expressions import check_expressions
+from pyagent.graph.check.facts import NodeFacts, node_facts
 from pyagent.graph.check.flow import check_flow
 from pyagent.graph.check.nodes import check_edges, check_ids, check_nodes, check_state
 from pyagent.graph.check.salvage import salvage
@@ -28,6 +29,13 @@ def check(document: Document, catalogue: Catalogue, expressions: Expressions | N
 
     A graph without problems of severity `error` may run. `expressions` None leaves templates unchecked.
     """
+    return inspect(document, catalogue, expressions)[0]
+
+
+def inspect(
+    document: Document, catalogue: Catalogue, expressions: Expressions | None = None
+) -> tuple[list[Problem], dict[str, NodeFacts]]:
+    """As `check`, and what the node types and the edges say of each node, by id."""
     run = Check(
         spec=document.spec,
         tree=document.tree,
@@ -36,7 +44,7 @@ def check(document: Document, catalogue: Catalogue, expressions: Expressions | N
         catalogue=catalogue,
         expressions=expressions,
     )
-    return _checked(run, complete=True)
+    return _checked(run, complete=True), node_facts(run)
 
 
 def check_text(
@@ -83,10 +91,12 @@ __all__ = [
     "Catalogue",
     "Expressions",
     "Fault",
+    "NodeFacts",
     "NodeTypeInfo",
     "ParamProblem",
     "Problem",
     "Reading",
     "check",
     "check_text",
+    "inspect",
 ]

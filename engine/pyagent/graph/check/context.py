@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from pyagent.errors import Where
+from pyagent.errors import GraphError, Where
 from pyagent.graph.check.catalogue import Catalogue, Expressions, NodeTypeInfo
+from pyagent.graph.fixes import Fix
 from pyagent.graph.problems import Problem, Severity
 from pyagent.graph.spec import Edge, GraphSpec, NodeSpec
 from pyagent.graph.topology import Topology
@@ -101,11 +102,14 @@ class Check:
         node: str | None = None,
         key: bool = False,
         place: tuple[int, int] | None = None,
+        fix: Fix | None = None,
     ) -> None:
-        """Add a problem at `path`, or at the `place` (line, column) inside of it."""
+        """Add a problem at `path`, or at the `place` (line, column) inside of it. `fix` makes it go."""
         line, column = place or self.tree.locate(path, key=key)
         where = Where(file=self.file, line=line, column=column, node=node, field=field_of(path) or None)
-        self.problems.append(Problem(code=code, severity=severity, message=message, hint=hint, where=where))
+        self.problems.append(
+            Problem(code=code, severity=severity, message=message, hint=hint, where=where, path=path, fix=fix)
+        )
 
     @cached_property
     def levels(self) -> tuple[Level, ...]:
@@ -173,6 +177,26 @@ class Check:
             if triggers:
                 return [(trigger,) for trigger in dict.fromkeys(triggers)]
         return [tuple(node for node in level.index if not level.incoming[node])]
+
+    def shapes(self, level: Level) -> list[Topology]:
+        """The level as each of its starts reaches it, without those whose loops are not allowed."""
+        return [shape for shape, _ in self.outlines(level) if shape is not None]
+
+    def outlines(self, level: Level) -> list[tuple[Topology | None, GraphError | None]]:
+        """For each start of the level its shape, or why it has none."""
+        if level.path not in self._outlines:
+            found: list[tuple[Topology | None, GraphError | None]] = []
+            for start in self.starts(level):
+                try:
+                    found.append((self.topology(level, start), None))
+                except GraphError as error:
+                    found.append((None, error))
+            self._outlines[level.path] = found
+        return self._outlines[level.path]
+
+    @cached_property
+    def _outlines(self) -> dict[Path, list[tuple[Topology | None, GraphError | None]]]:
+        return {}
 
     def topology(self, level: Level, start: tuple[str, ...]) -> Topology:
         """The level as `start` reaches it; raises `GraphError` for loops that are not allowed.

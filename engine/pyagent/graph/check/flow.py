@@ -21,14 +21,12 @@ def check_flow(check: Check) -> None:
     """All checks of this module, level by level, for each trigger."""
     writers: dict[int, dict[str, list[tuple[str, NodeSpec]]]] = {}
     for level in reversed(check.levels):
-        starts = check.starts(level)
-        shapes: list[Topology] = []
-        for start in starts:
-            try:
-                shapes.append(check.topology(level, start))
-            except GraphError as error:
+        outlines = check.outlines(level)
+        for _, error in outlines:
+            if error is not None:
                 _loop_error(check, level, error)
-        if len(shapes) < len(starts):
+        shapes = check.shapes(level)
+        if len(shapes) < len(outlines):
             continue
         _unreachable(check, level, shapes)
         backs = _back_edges(level, shapes)
