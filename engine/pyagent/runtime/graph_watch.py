@@ -136,18 +136,21 @@ class _Work:
 
     def _watch(self) -> None:
         """Watch the folders that there are until one of them comes or goes."""
-        folders = [folder.absolute() for folder in self._library.folders]
-        watched = {_existing(folder) for folder in (*folders, *(folder.parent for folder in folders))}
         from watchfiles._rust_notify import RustNotify
 
+        folders = [folder.absolute() for folder in self._library.folders]
+        watched = _watched(folders)
         try:
-            watcher = RustNotify([str(folder) for folder in watched], False, False, 300, False, True)
+            watcher = RustNotify(watched, False, False, 300, False, True)
         except FileNotFoundError:
             # One went while the watch began: the next try takes what is above it.
             return
         above = {str(folder) for each in folders for folder in (each, *each.parents)}
         inside = tuple(f"{folder}{os.sep}" for folder in folders)
         try:
+            if _watched(folders) != watched:
+                # One came while the watch began.
+                return
             # Looked at when the watch has begun: what happens from now on is noticed, what happened before is seen.
             self._look()
             self._in_loop(self._begun)
@@ -209,6 +212,11 @@ class _Work:
     def _fail(self, error: Exception) -> None:
         if not self.ready.done():
             self.ready.set_exception(error)
+
+
+def _watched(folders: list[Path]) -> list[str]:
+    """What to watch: the folders, and what is above them, since a folder that is made anew is another."""
+    return sorted({str(_existing(folder)) for folder in (*folders, *(folder.parent for folder in folders))})
 
 
 def _existing(folder: Path) -> Path:
