@@ -158,7 +158,11 @@ def rename_graph(library: GraphLibrary, graph_id: str, name: str, *, base: str) 
         if read_text(library, graph_id).hash != base:
             raise _changed(current, graph_id)
         if not _may_write(current.path.parent):
-            raise GraphReadOnly(f"{current.path.parent} cannot be written", where=Where(file=str(current.path)))
+            raise GraphReadOnly(
+                f"{current.path.parent} cannot be written",
+                hint="Copy the graph into a folder of your own, named by PYAGENT_GRAPHS.",
+                where=Where(file=str(current.path)),
+            )
         if path != current.path:
             try:
                 # Unlike a rename, a link fails where there is a file meanwhile; of a link, the link itself is renamed.
