@@ -31,6 +31,7 @@ run: setup ## test, audit and document a real repository, live (REPO=, ONCE=1, Y
 test: setup ## fast tests
 	@$(BIN)/pytest -m 'not integration' -n 2 --dist loadfile
 	@scripts/test-rust
+	@scripts/test-web
 
 .PHONY: integration
 integration: setup ## slow tests: real packages, real servers, kills
@@ -45,7 +46,7 @@ bench: setup ## how fast it is beside its peers, measured in the same run (ONLY=
 	@PYTHONPATH=tests $(BIN)/python -m bench $(ONLY)
 
 .PHONY: lint
-lint: setup ## ruff, pyright, import contracts, clippy
+lint: setup ## ruff, pyright, import contracts, clippy, TypeScript
 	@scripts/lint
 
 .PHONY: fmt

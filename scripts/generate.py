@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import api_client
 import api_reference
 import command_reference
 import error_reference
@@ -31,6 +32,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "docs/reference/graph.schema.json": schema_reference.render,
     "docs/reference/nodes.md": node_reference.render,
     "docs/reference/settings.md": settings_reference.render,
+    "web/src/api/schema.ts": api_client.render,
 }
 
 

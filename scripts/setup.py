@@ -36,10 +36,13 @@ LOCKED = ROOT / "requirements" / "locked.txt"
 RUST = ROOT / "rust_core"
 PROGRAMS = RUST / "crates" / "py" / "target" / "data" / "scripts"
 """Programs that the module's wheel installs beside Python's; `data` in its pyproject.toml names the folder."""
+WEB = ROOT / "web"
+DESIGNER = ROOT / "engine" / "pyagent" / "server" / "static" / "designer"
+"""Where the server has the built designer."""
 LUXON = ROOT / "engine" / "pyagent" / "runtime" / "_luxon.py"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pyagent"
-KEPT_WHEELS = 4
-"""Builds of the Rust module that stay in the cache."""
+KEPT_BUILDS = 4
+"""Builds of the Rust module, and of the designer, that stay in the cache."""
 
 
 class SetupFailed(Exception):
@@ -135,10 +138,15 @@ def install_core(key: str) -> None:
     if not kept.is_dir():
         print("        (built once for these sources; the first time takes a minute or two)", flush=True)
         build_core(kept)
-    os.utime(kept)
-    for old in sorted(kept.parent.iterdir(), key=lambda path: path.stat().st_mtime)[:-KEPT_WHEELS]:
-        shutil.rmtree(old)
+    forget_old_builds(kept)
     uv("--offline", "--no-deps", "--reinstall", *kept.glob("*.whl"))
+
+
+def forget_old_builds(used: Path) -> None:
+    """Keep this build in the cache and those that were used last beside it."""
+    os.utime(used)
+    for old in sorted(used.parent.iterdir(), key=lambda path: path.stat().st_mtime)[:-KEPT_BUILDS]:
+        shutil.rmtree(old)
 
 
 def build_core(kept: Path) -> None:
@@ -176,6 +184,35 @@ def core_sources() -> Iterator[Path]:
         yield from (Path(folder, name) for name in sorted(files) if not name.endswith(".md"))
 
 
+def install_web_packages(_: str) -> None:
+    """Install what the designer is built and tested with."""
+    if shutil.which("npm") is None:
+        raise SetupFailed("npm was not found.\n  hint: install Node.js 20.19 or later.")
+    command(["npm", "ci", "--silent", "--no-audit", "--no-fund", "--prefix", WEB], hint=NETWORK_HINT)
+
+
+def install_designer(key: str) -> None:
+    """Build the designer, or take it from the cache when these sources were built before."""
+    kept = CACHE / "designer" / key
+    if not kept.is_dir():
+        fresh = kept.with_name(f"{kept.name}.{os.getpid()}")
+        try:
+            vite = WEB / "node_modules" / ".bin" / "vite"
+            command([vite, "build", WEB, "--outDir", fresh, "--emptyOutDir", "--logLevel", "warn"])
+            fresh.rename(kept)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+    forget_old_builds(kept)
+    shutil.rmtree(DESIGNER, ignore_errors=True)
+    shutil.copytree(kept, DESIGNER)
+
+
+def web_sources() -> Iterator[Path]:
+    """The files that the designer is built from."""
+    yield from (WEB / name for name in ("index.html", "package-lock.json", "postcss.config.cjs", "vite.config.ts"))
+    yield from sorted(path for path in (WEB / "src").rglob("*") if path.is_file() and ".test." not in path.name)
+
+
 STAGES = (
     Stage(name="packages", made_from=lambda: digest([LOCKED]), run=install_packages),
     Stage(name="project", made_from=lambda: digest([ROOT / "pyproject.toml"]), run=install_project),
@@ -189,6 +226,18 @@ STAGES = (
         made_from=lambda: digest([LUXON]),
         run=lambda _: command([PYTHON, "-m", "pyagent.runtime._luxon"], hint=NETWORK_HINT),
         is_there=lambda: any(CACHE.glob("luxon-*.mjs")),
+    ),
+    Stage(
+        name="web packages",
+        made_from=lambda: digest([WEB / "package-lock.json", WEB / ".npmrc"]),
+        run=install_web_packages,
+        is_there=(WEB / "node_modules").is_dir,
+    ),
+    Stage(
+        name="designer",
+        made_from=lambda: digest(web_sources()),
+        run=install_designer,
+        is_there=(DESIGNER / "index.html").is_file,
     ),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Collection
 from pathlib import Path
 
@@ -33,7 +34,7 @@ from pyagent.server import (
 )
 from pyagent.server.context import ServerContext, context_of
 from pyagent.server.errors import add_handlers
-from pyagent.server.guard import Guard, port_option
+from pyagent.server.guard import Guard, policy, port_option
 from pyagent.server.openapi import describe, operation_id
 from pyagent.server.security import SESSION_SECONDS
 from pyagent.server.webhooks import Door
@@ -59,6 +60,8 @@ _PARTS = (
     credentials,
 )
 STATIC = Path(__file__).parent / "static"
+DESIGNER = STATIC / "designer" / "index.html"
+"""The designer as it was built; it wants the nonce by which its libraries may add styles."""
 _RUN = re.compile("[0-9a-f]{1,40}")
 _ENTERED = """<!doctype html><html lang="en"><meta charset="utf-8"><title>PyAgent</title>
 <link rel="icon" href="/static/icon.svg">
@@ -97,6 +100,12 @@ def create_app(context: ServerContext, *, hosts: Collection[str] = ()) -> ASGIAp
         count=context.metrics.count,
         graph_of=context.graph_of,
     )
+
+    @app.get("/designer", include_in_schema=False)
+    async def designer() -> Response:  # pyright: ignore[reportUnusedFunction]
+        nonce = secrets.token_urlsafe(16)
+        page = DESIGNER.read_text().replace("{{nonce}}", nonce)
+        return HTMLResponse(page, headers={"Content-Security-Policy": policy(style_nonce=nonce)})
 
     @app.get("/", include_in_schema=False)
     async def page(  # pyright: ignore[reportUnusedFunction]

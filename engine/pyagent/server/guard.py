@@ -40,14 +40,21 @@ _OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 _OPEN = ("/static/", "/reports/", "/forms/")
 """Where requests need no token: what is there asks for a key of its own, or is nobody's secret."""
 _PICTURE = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+
+
 # Scripts and styles come from this server alone; the one inline style is that of drawn graphs.
-_POLICY = (
-    "default-src 'none'; script-src 'self'; "
-    f"style-src 'self' 'sha256-{_PICTURE}'; img-src 'self' data:; connect-src 'self'; font-src 'self'; "
-    "manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
+def policy(*, style_nonce: str = "") -> str:
+    """The content security policy of a page; `style_nonce`: styles that carry it may be added by its scripts."""
+    styles = f"'nonce-{style_nonce}'" if style_nonce else f"'sha256-{_PICTURE}'"
+    return (
+        f"default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self' {styles}; "
+        "img-src 'self' data: blob:; connect-src 'self'; font-src 'self'; "
+        "manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
+
+
 _HEADERS = {
-    "Content-Security-Policy": _POLICY,
+    "Content-Security-Policy": policy(),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",

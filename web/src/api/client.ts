@@ -1,0 +1,57 @@
+/** The server's API: typed by its own description, with errors as the server tells them. */
+
+import createClient from 'openapi-fetch';
+import type { components, paths } from './schema';
+
+export type Schemas = components['schemas'];
+
+/** What the server says went wrong; `code` stays the same, `hint` says what to do. */
+export class ApiError extends Error {
+  readonly status: number;
+  readonly code: string;
+  readonly hint: string;
+  readonly where: Record<string, unknown>;
+  readonly details: Record<string, unknown>;
+
+  constructor(status: number, told: Partial<Schemas['ErrorView']>) {
+    super(told.message ?? `The server answered with ${status}.`);
+    this.name = 'ApiError';
+    this.status = status;
+    this.code = told.code ?? 'server.unknown';
+    this.hint = told.hint ?? '';
+    this.where = { ...(told.where ?? {}) };
+    this.details = { ...(told.details ?? {}) };
+  }
+
+  /** No answer came at all. */
+  get offline(): boolean {
+    return this.status === 0;
+  }
+}
+
+export const client = createClient<paths>({ baseUrl: '/', credentials: 'same-origin' });
+
+interface Answer<T> {
+  data?: T;
+  error?: unknown;
+  response: Response;
+}
+
+/** What an answer holds. Raises `ApiError`, with status 0 where the server could not be reached. */
+export async function ask<T>(request: Promise<Answer<T>>): Promise<T> {
+  let answer: Answer<T>;
+  try {
+    answer = await request;
+  } catch (error) {
+    if (error instanceof DOMException && error.name === 'AbortError') throw error;
+    throw new ApiError(0, {
+      code: 'server.offline',
+      message: 'The server cannot be reached.',
+      hint: 'What you have changed is kept here until it can.',
+    });
+  }
+  if (!answer.response.ok) {
+    throw new ApiError(answer.response.status, (answer.error ?? {}) as Partial<Schemas['ErrorView']>);
+  }
+  return answer.data as T;
+}

@@ -1,0 +1,17 @@
+export const shell = {
+  name: 'PyAgent',
+  skip: 'Skip to the content',
+  graphs: 'Graphs',
+  runs: 'Runs',
+  credentials: 'Credentials',
+  nodes: 'Nodes',
+  settings: 'Settings',
+  loading: 'Loading…',
+  notFound: 'There is nothing at this address.',
+  home: 'Back to the graphs',
+  failed: 'This part of the page has failed.',
+  again: 'Try again',
+  light: 'Light',
+  dark: 'Dark',
+  theme: 'Switch between light and dark',
+};

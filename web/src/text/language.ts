@@ -1,0 +1,12 @@
+/** The words of the designer. English is the language there is; another one is a file with the same keys. */
+
+import { shell } from './en/shell';
+
+export const words = { shell };
+
+type Values = Readonly<Record<string, string | number>>;
+
+/** A text with its `{placeholders}` filled in: `fill(words.shell.steps, { count: 3 })`. */
+export function fill(text: string, values: Values): string {
+  return text.replace(/\{(\w+)\}/g, (whole, name: string) => (name in values ? String(values[name]) : whole));
+}
