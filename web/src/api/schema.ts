@@ -80,6 +80,137 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/graphs/watch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Watch Graphs
+         * @description For `Accept: text/event-stream` a stream of what changes in the library's files, whoever changes it.
+         *
+         *     The event `ready` comes first: what changes after it is told. Then each message is a change `{graph, file,
+         *     text_hash, kind}`; a graph that changes faster than its reader reads is told as it is last. Without that header
+         *     this is the address of a graph that is called `watch`.
+         */
+        get: operations["watch_graphs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/graphs/{graph_id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Graph History
+         * @description What the graph's file said before, newest first: the commits that changed it, where it is in a git repository,
+         *     and the versions that the store keeps. A version that says what a commit says is left out.
+         */
+        get: operations["list_graph_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/graphs/{graph_id}/history/{ref}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Graph History
+         * @description The graph's file as it was.
+         */
+        get: operations["show_graph_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/graphs/edit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Edit Graph
+         * @description The text that says `spec`: `text`, changed where the graph differs, comments and style of the rest kept.
+         *
+         *     With it comes all that an editor shows: problems with their fixes, and what each node's type and the edges say of
+         *     it. Nothing is kept.
+         */
+        post: operations["edit_graph"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/graphs/merge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Merge Graphs
+         * @description What two descendants of one version say together: by node, edge and field. Nothing is kept.
+         *
+         *     Where they do not go together, the result has their side, and `conflicts` tells what ours has there: whoever
+         *     settles it edits the result. `GraphError` where one of the three is not YAML.
+         */
+        post: operations["merge_graphs"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/graphs/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Diff Texts
+         * @description What has changed from one text to another, by node, edge and field; what only moved is told as `moved`.
+         */
+        post: operations["diff_texts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/graphs": {
         parameters: {
             query?: never;
@@ -142,7 +273,7 @@ export interface paths {
          *
          *     `base` says what the editor started from. Where the file has changed since, both changes are merged, and the
          *     answer has the merged text; where they do not go together, nothing is written, and the error `graph.conflict` has
-         *     both texts and each conflict in `details`.
+         *     in `details` the texts `base`, `ours` and `theirs`, the same as data in `specs`, and each of the `conflicts`.
          */
         put: operations["write_graph"];
         post?: never;
@@ -250,6 +381,46 @@ export interface paths {
         get: operations["diff_graph"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/graphs/{graph_id}/duplicate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Duplicate Graph
+         * @description Write a copy of a graph under another id, comments too.
+         */
+        post: operations["duplicate_graph"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/graphs/{graph_id}/rename-file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rename Graph File
+         * @description Give a graph's file another name in its folder. The graph's id stays: activations and runs know it by that.
+         */
+        post: operations["rename_graph_file"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1118,6 +1289,43 @@ export interface components {
             problems: components["schemas"]["ProblemView"][];
         };
         /**
+         * ConflictView
+         * @description One place that both sides changed, and not alike.
+         */
+        ConflictView: {
+            /**
+             * Path
+             * @description By identity: `nodes.decide.with.rules[0].when`, `edges[decide.urgent -> page]`.
+             */
+            path: string;
+            /**
+             * Parts
+             * @description The same, part by part; a node is `nodes` and its id, whichever body it is in.
+             */
+            parts: (string | number)[];
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "changed" | "added" | "deleted" | "dangling" | "order";
+            /** Base */
+            base: unknown;
+            /** Ours */
+            ours: unknown;
+            /** Theirs */
+            theirs: unknown;
+            /**
+             * Absent
+             * @description The sides that have nothing there; null is a value.
+             */
+            absent: ("base" | "ours" | "theirs")[];
+            /**
+             * Line
+             * @description Of the conflict's `<<<<<<<` in the text with markers.
+             */
+            line: number | null;
+        };
+        /**
          * CredentialList
          * @description All credentials, and how the vault stands.
          */
@@ -1212,6 +1420,107 @@ export interface components {
         Cursor: {
             /** Cursor */
             cursor: number;
+        };
+        /**
+         * DiffGraphs
+         * @description Two texts to compare.
+         */
+        DiffGraphs: {
+            /** Old */
+            old: string;
+            /** New */
+            new: string;
+        };
+        /**
+         * DuplicateGraph
+         * @description A copy of a graph under another id.
+         */
+        DuplicateGraph: {
+            /**
+             * Id
+             * @description The copy's id; it names its file, too
+             */
+            id: string;
+            /**
+             * Name
+             * @description The copy's name; left out, that of the graph
+             */
+            name?: string | null;
+        };
+        /**
+         * EditGraph
+         * @description A graph's text, and what it shall say.
+         */
+        EditGraph: {
+            /**
+             * Text
+             * @description The file as the editor knows it; empty for a new one
+             */
+            text: string;
+            /**
+             * Spec
+             * @description What it shall say; null: only tell what it says
+             */
+            spec?: {
+                [key: string]: unknown;
+            } | null;
+        };
+        /**
+         * EditView
+         * @description What to write at a path of a graph's `spec`, or, with `remove`, to take away there.
+         *
+         *     Edits are made one after the other. Mappings on the way that are missing are made; the place behind a list's last
+         *     item appends.
+         */
+        EditView: {
+            /** Path */
+            path: (string | number)[];
+            /** Value */
+            value?: unknown;
+            /**
+             * Remove
+             * @default false
+             */
+            remove?: boolean;
+        };
+        /**
+         * EditedGraph
+         * @description A graph's text after an edit.
+         */
+        EditedGraph: {
+            /**
+             * Ok
+             * @description `text` says `spec`. False: the text is no graph, or the data is none; `text` is then what was sent.
+             */
+            ok: boolean;
+            /** Text */
+            text: string;
+            /** Text Hash */
+            text_hash: string;
+            /**
+             * Hash
+             * @description What runs are pinned to: comments, pins and what is only drawn do not count.
+             */
+            hash: string | null;
+            /**
+             * Spec
+             * @description What `text` says, in canonical form.
+             */
+            spec: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Problems
+             * @description What `pyagent graph check` says; without lines where `spec` was none.
+             */
+            problems: components["schemas"]["ProblemView"][];
+            /**
+             * Nodes
+             * @description By id, bodies included.
+             */
+            nodes: {
+                [key: string]: components["schemas"]["NodeView"];
+            };
         };
         /**
          * ErrorPlace
@@ -1319,6 +1628,19 @@ export interface components {
             choices: string[];
         };
         /**
+         * FixView
+         * @description A quick fix of a problem: edits of the graph's `spec`.
+         */
+        FixView: {
+            /**
+             * Title
+             * @description What it does, in the imperative.
+             */
+            title: string;
+            /** Edits */
+            edits: components["schemas"]["EditView"][];
+        };
+        /**
          * Fork
          * @description Run again from a step.
          */
@@ -1377,7 +1699,7 @@ export interface components {
             problem?: components["schemas"]["ProblemView"] | null;
             /**
              * Hash
-             * @description What runs are pinned to: comments, layout and pins do not count.
+             * @description What runs are pinned to: comments, pins and what is only drawn do not count.
              */
             hash: string;
             /**
@@ -1461,6 +1783,68 @@ export interface components {
             file: string;
             /** @description Why the file is no graph; such a one has nothing but an id, that of its name, and a file. */
             problem?: components["schemas"]["ProblemView"] | null;
+        };
+        /**
+         * HistoryEntry
+         * @description What a graph's file once said.
+         */
+        HistoryEntry: {
+            /**
+             * Source
+             * @enum {string}
+             */
+            source: "git" | "store";
+            /**
+             * Ref
+             * @description The commit, or the version's hash.
+             */
+            ref: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Author */
+            author: string;
+            /**
+             * Subject
+             * @description The first line of the commit's message.
+             */
+            subject: string;
+            /** Text Hash */
+            text_hash: string;
+        };
+        /**
+         * HistoryPage
+         * @description What the file said before, newest first.
+         */
+        HistoryPage: {
+            /** Entries */
+            entries: components["schemas"]["HistoryEntry"][];
+        };
+        /**
+         * HistoryText
+         * @description A graph's file as it was.
+         */
+        HistoryText: {
+            /**
+             * Source
+             * @enum {string}
+             */
+            source: "git" | "store";
+            /** Ref */
+            ref: string;
+            /** Text */
+            text: string;
+            /** Text Hash */
+            text_hash: string;
+            /**
+             * Spec
+             * @description What it says; null where it is no graph that this server can read.
+             */
+            spec: {
+                [key: string]: unknown;
+            } | null;
         };
         /**
          * ImportedView
@@ -1572,15 +1956,82 @@ export interface components {
             version: string;
         };
         /**
+         * MergeGraphs
+         * @description Two descendants of one version, as texts or as data.
+         */
+        MergeGraphs: {
+            /**
+             * Base
+             * @description What both come from; empty text: both are new
+             */
+            base: string | {
+                [key: string]: unknown;
+            };
+            /** Ours */
+            ours: string | {
+                [key: string]: unknown;
+            };
+            /** Theirs */
+            theirs: string | {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * MergedGraph
+         * @description What two versions say together. Where they do not go together, their side is taken, and `conflicts` tells.
+         */
+        MergedGraph: {
+            /**
+             * Clean
+             * @description There are no conflicts.
+             */
+            clean: boolean;
+            /**
+             * Text
+             * @description Every conflict settled by their side.
+             */
+            text: string;
+            /**
+             * Spec
+             * @description What `text` says; null where that is no graph: what both sides have may not fit together.
+             */
+            spec: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * With Ours
+             * @description The text with every conflict settled by our side.
+             */
+            with_ours: string;
+            /** With Ours Spec */
+            with_ours_spec: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Marked
+             * @description The text with `<<<<<<<`, `=======`, `>>>>>>>` around each conflict.
+             */
+            marked: string;
+            /** Conflicts */
+            conflicts: components["schemas"]["ConflictView"][];
+        };
+        /**
          * NewGraph
-         * @description A new graph file.
+         * @description A new graph file; its `id` names it.
          */
         NewGraph: {
             /**
              * Text
-             * @description The graph file; its `id` names it
+             * @description The graph file
              */
-            text: string;
+            text?: string | null;
+            /**
+             * Spec
+             * @description The graph file as data, instead of `text`
+             */
+            spec?: {
+                [key: string]: unknown;
+            } | null;
         };
         /**
          * NodeTypeDetails
@@ -1707,6 +2158,61 @@ export interface components {
             each_item: boolean;
         };
         /**
+         * NodeView
+         * @description What a node's type, its parameters and the edges say of it: all that an editor needs to draw it.
+         */
+        NodeView: {
+            /**
+             * Title
+             * @description What people call its type; of a type that is not installed its name.
+             */
+            title: string;
+            /** Installed */
+            installed: boolean;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "action" | "trigger" | "loop" | "map" | "call";
+            /**
+             * Trigger
+             * @description A run may start here.
+             */
+            trigger: boolean;
+            /**
+             * Effects
+             * @enum {string}
+             */
+            effects: "none" | "idempotent" | "once";
+            /**
+             * Ports In
+             * @description The first is the default one; `*`: an edge may name any other.
+             */
+            ports_in: string[];
+            /**
+             * Ports Out
+             * @description The first is the default one; `error` included where it is routed.
+             */
+            ports_out: string[];
+            /**
+             * Ports Known
+             * @description The ports are those that there are; else only those that edges name, since nothing tells of the others.
+             */
+            ports_known: boolean;
+            /**
+             * Owner
+             * @description The node whose body it is in.
+             */
+            owner: string | null;
+            /** Loop Header */
+            loop_header: boolean;
+            /**
+             * Back Edges
+             * @description The edges that bring the next iteration to this header.
+             */
+            back_edges: string[];
+        };
+        /**
          * OriginView
          * @description The item of another step that an item came from.
          */
@@ -1756,6 +2262,14 @@ export interface components {
             /** Hint */
             hint: string;
             where: components["schemas"]["ErrorPlace"];
+            /**
+             * Path
+             * @description Where it is in the graph's `spec`, or where what is missing should be: `["nodes", 3, "with", "url"]`.
+             * @default []
+             */
+            path?: (string | number)[];
+            /** @description What makes it go, where the check knows that. */
+            fix?: components["schemas"]["FixView"] | null;
         };
         /**
          * PutCredential
@@ -1784,6 +2298,17 @@ export interface components {
             ready: boolean;
             /** Checks */
             checks: components["schemas"]["Check"][];
+        };
+        /**
+         * RenameFile
+         * @description Another name for a graph's file; the graph's id stays.
+         */
+        RenameFile: {
+            /**
+             * File
+             * @description In the folder that it is in
+             */
+            file: string;
         };
         /**
          * ResolveStep
@@ -1962,11 +2487,21 @@ export interface components {
         };
         /**
          * SaveGraph
-         * @description A graph file as an editor leaves it.
+         * @description A graph file as an editor leaves it; of a `spec` the text is that of `base`, changed where the graph differs.
          */
         SaveGraph: {
-            /** Text */
-            text: string;
+            /**
+             * Text
+             * @description The graph file
+             */
+            text?: string | null;
+            /**
+             * Spec
+             * @description The graph file as data, instead of `text`
+             */
+            spec?: {
+                [key: string]: unknown;
+            } | null;
             /**
              * Base
              * @description `text_hash` of the text the editor started from; `If-Match` says the same
@@ -2577,6 +3112,644 @@ export interface operations {
             };
             /** @description The store cannot be reached (`store.unavailable`) */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    watch_graphs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GraphDetails"];
+                    "text/event-stream": string;
+                };
+            };
+            /** @description No token, or a wrong one (`server.unauthorized`, `vault.token…`) */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The request comes from elsewhere (`server.origin`), or the token does not allow it (`server.capability`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description There is no such thing (`*.not_found`) */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The server does not go by that name (`server.host`) */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description What was given does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Too many requests (`server.too_many`); `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Something unexpected happened (`internal`) */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The store cannot be reached (`store.unavailable`) */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    list_graph_history: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                graph_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HistoryPage"];
+                };
+            };
+            /** @description No token, or a wrong one (`server.unauthorized`, `vault.token…`) */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The request comes from elsewhere (`server.origin`), or the token does not allow it (`server.capability`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description There is no such thing (`*.not_found`) */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The server does not go by that name (`server.host`) */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description What was given does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Too many requests (`server.too_many`); `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Something unexpected happened (`internal`) */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The store cannot be reached (`store.unavailable`) */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    show_graph_history: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                graph_id: string;
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HistoryText"];
+                };
+            };
+            /** @description No token, or a wrong one (`server.unauthorized`, `vault.token…`) */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The request comes from elsewhere (`server.origin`), or the token does not allow it (`server.capability`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description There is no such thing (`*.not_found`) */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The server does not go by that name (`server.host`) */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description What was given does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Too many requests (`server.too_many`); `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Something unexpected happened (`internal`) */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The store cannot be reached (`store.unavailable`) */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    edit_graph: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EditGraph"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EditedGraph"];
+                };
+            };
+            /** @description No token, or a wrong one (`server.unauthorized`, `vault.token…`) */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The request comes from elsewhere (`server.origin`), or the token does not allow it (`server.capability`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The request did not come in time (`server.slow`) */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The request is too large (`server.too_large`) */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The server does not go by that name (`server.host`) */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description What was given does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Too many requests (`server.too_many`); `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Something unexpected happened (`internal`) */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The store cannot be reached (`store.unavailable`) */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The disk is full (`store.full`) */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    merge_graphs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MergeGraphs"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MergedGraph"];
+                };
+            };
+            /** @description No token, or a wrong one (`server.unauthorized`, `vault.token…`) */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The request comes from elsewhere (`server.origin`), or the token does not allow it (`server.capability`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The request did not come in time (`server.slow`) */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The request is too large (`server.too_large`) */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The server does not go by that name (`server.host`) */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description What was given does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Too many requests (`server.too_many`); `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Something unexpected happened (`internal`) */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The store cannot be reached (`store.unavailable`) */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The disk is full (`store.full`) */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    diff_texts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DiffGraphs"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GraphDiff"];
+                };
+            };
+            /** @description No token, or a wrong one (`server.unauthorized`, `vault.token…`) */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The request comes from elsewhere (`server.origin`), or the token does not allow it (`server.capability`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The request did not come in time (`server.slow`) */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The request is too large (`server.too_large`) */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The server does not go by that name (`server.host`) */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description What was given does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Too many requests (`server.too_many`); `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Something unexpected happened (`internal`) */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The store cannot be reached (`store.unavailable`) */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The disk is full (`store.full`) */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3774,6 +4947,290 @@ export interface operations {
             };
             /** @description The store cannot be reached (`store.unavailable`) */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    duplicate_graph: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                graph_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DuplicateGraph"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GraphDetails"];
+                };
+            };
+            /** @description No token, or a wrong one (`server.unauthorized`, `vault.token…`) */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The request comes from elsewhere (`server.origin`), or the token does not allow it (`server.capability`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description There is no such thing (`*.not_found`) */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The request did not come in time (`server.slow`) */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description What is there does not go with it, or nobody agreed to it */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The request is too large (`server.too_large`) */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The server does not go by that name (`server.host`) */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description What was given does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Too many requests (`server.too_many`); `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Something unexpected happened (`internal`) */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The store cannot be reached (`store.unavailable`) */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The disk is full (`store.full`) */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    rename_graph_file: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `ETag` of the text that the editor started from */
+                "If-Match"?: string | null;
+            };
+            path: {
+                graph_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RenameFile"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GraphDetails"];
+                };
+            };
+            /** @description No token, or a wrong one (`server.unauthorized`, `vault.token…`) */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The request comes from elsewhere (`server.origin`), or the token does not allow it (`server.capability`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description There is no such thing (`*.not_found`) */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The request did not come in time (`server.slow`) */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description What is there does not go with it, or nobody agreed to it */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The request is too large (`server.too_large`) */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The server does not go by that name (`server.host`) */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description What was given does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The request must say what it is based on (`graph.base_missing`) */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Too many requests (`server.too_many`); `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Something unexpected happened (`internal`) */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The store cannot be reached (`store.unavailable`) */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The disk is full (`store.full`) */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
