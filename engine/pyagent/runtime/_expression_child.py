@@ -10,6 +10,7 @@ import json
 import resource
 import signal
 import sys
+from functools import partial
 from importlib.machinery import ExtensionFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
@@ -38,12 +39,13 @@ def _read() -> dict[str, Any] | None:
     return json.loads(line) if line else None
 
 
-def _write(message: dict[str, Any], blob: bytes = b"") -> None:
+def _write(message: dict[str, Any], blob: bytes = b"", *, flush: bool = True) -> None:
     _OUT.write(json.dumps(message).encode() + b"\n" + blob)
-    _OUT.flush()
+    if flush:
+        _OUT.flush()
 
 
-def _answer(kind: str, name: str, which: str, port: str) -> bytes | None:
+def _answer(asked: dict[str, Any], kind: str, name: str, which: str, port: str) -> bytes | None:
     left, _ = signal.setitimer(signal.ITIMER_REAL, 0)
     _write({"ask": [kind, name, which, port]})
     found = _read()
@@ -51,6 +53,7 @@ def _answer(kind: str, name: str, which: str, port: str) -> bytes | None:
         sys.exit(0)
     signal.setitimer(signal.ITIMER_REAL, left)
     if "refused" in found:
+        asked["refused"] = True
         raise LookupError("refused")
     return None if found["bytes"] is None else _IN.read(found["bytes"])
 
@@ -59,26 +62,34 @@ class _Refused(Exception):
     pass
 
 
-def _run(native: Any, engine: Any, asked: dict[str, Any], arguments: tuple[Any, ...]) -> Any:
+def _compiled(native: Any, engine: Any, asked: dict[str, Any]) -> int:
     signal.setitimer(signal.ITIMER_REAL, _COMPILING)
     try:
-        program = engine.compile(asked["code"], asked["parameters"])
+        return engine.compile(asked["code"], asked["parameters"])
     except native.ScriptError as error:
         if error.args[0] != "needs_luxon":
             raise
+    finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        _write({"need": "luxon"})
-        found = _read()
-        if found is None:
-            sys.exit(0)
-        if found["bytes"] is None:
-            raise _Refused from None
+    _write({"need": "luxon"})
+    found = _read()
+    if found is None:
+        sys.exit(0)
+    if found["bytes"] is None:
+        raise _Refused
+    signal.setitimer(signal.ITIMER_REAL, _COMPILING)
+    try:
         engine.provide_luxon(_IN.read(found["bytes"]).decode())
-        program = engine.compile(asked["code"], asked["parameters"])
+        return engine.compile(asked["code"], asked["parameters"])
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _run(engine: Any, program: int, asked: dict[str, Any], run: dict[str, Any]) -> Any:
+    host = partial(_answer, asked) if asked["host"] else None
     signal.setitimer(signal.ITIMER_REAL, asked["alarm"])
     try:
-        host = _answer if asked["host"] else None
-        return engine.run(program, arguments, asked["as_text"], asked["now"], asked["seed"], host)
+        return engine.run(program, run["arguments"], run["as_text"], run["now"], run["seed"], host)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
@@ -91,31 +102,36 @@ def main() -> None:
     engine: Any = None
     domain: Any = None
     while (asked := _read()) is not None:
-        sizes: list[int | None] = asked["blobs"]
-        arguments = tuple(
-            given if size is None else _IN.read(size) for given, size in zip(asked["arguments"], sizes, strict=True)
-        )
+        for run in asked["runs"]:
+            run["arguments"] = tuple(
+                given if size is None else _IN.read(size)
+                for given, size in zip(run["arguments"], run["blobs"], strict=True)
+            )
         limits = asked["timezone"], asked["time_limit"], asked["memory_limit"]
         try:
             if (asked["domain"], *limits) != domain:
                 # Nothing of one graph is there when another's code runs.
-                engine = None
+                engine = domain = None
                 _bound(limits[2] * 4 + _SPARE)
                 engine = native.Engine(timezone=limits[0], time_limit=limits[1], memory_limit=limits[2])
                 domain = (asked["domain"], *limits)
-            value = _run(native, engine, asked, arguments)
+            program = _compiled(native, engine, asked)
+            for run in asked["runs"]:
+                value = _run(engine, program, asked, run)
+                if "refused" in asked:
+                    raise _Refused
+                if isinstance(value, bytes):
+                    _write({"bytes": len(value)}, value, flush=False)
+                else:
+                    _write({"value": value}, flush=False)
         except native.ScriptError as error:
-            signal.setitimer(signal.ITIMER_REAL, 0)
             _write({"error": list(error.args)})
         except MemoryError:
             _write({"error": ["memory", "the memory limit was reached", 0, 0]})
         except (LookupError, _Refused):
             _write({"refused": True})
         else:
-            if isinstance(value, bytes):
-                _write({"bytes": len(value)}, value)
-            else:
-                _write({"value": value})
+            _write({"done": True})
 
 
 def _bound(more: int) -> None:

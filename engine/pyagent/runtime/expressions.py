@@ -24,7 +24,7 @@ from pyagent.errors import ExpressionError
 from pyagent.native import Engine, ScriptError, walk
 from pyagent.runtime import _luxon
 from pyagent.runtime.expression_context import EvaluationContext, Item, JsonValue, NodeView
-from pyagent.runtime.expression_process import Task, run_apart
+from pyagent.runtime.expression_process import Run, Task, run_apart
 from pyagent.runtime.expression_template import (
     ROOTS,
     Expression,
@@ -229,10 +229,7 @@ class Expressions:
                 memory_limit=memory_limit,
                 code=code,
                 parameters=tuple(expression.parameters),
-                arguments=arguments,
-                as_text=as_text,
-                now=now,
-                seed=seed,
+                runs=(Run(arguments=arguments, as_text=as_text, now=now, seed=seed),),
             )
             return self._apart(task, answer, context, used)
         except ScriptError as error:
@@ -243,7 +240,7 @@ class Expressions:
     ) -> JsonValue:
         """Run a task in a process: wait for it, or say `Later`, after which its outcome is there once."""
         if used is None:
-            return _value_of(run_apart(task, answer))
+            return _value_of(_of_one(task, answer))
         # The same code on the same data of another item may read other items: the item belongs to what is asked.
         asked = (task, context.seed, context.item_index)
         if asked in self._settled:
@@ -322,9 +319,19 @@ def _answer_inside(
 def _outcome(task: Task, answer: partial[bytes | None] | None) -> Any:
     """What a task gave, or the error that it raised."""
     try:
-        return run_apart(task, answer)
+        return _of_one(task, answer)
     except Exception as error:
         return error
+
+
+def _of_one(task: Task, answer: partial[bytes | None] | None) -> Any:
+    """What the only run of a task gives."""
+    (value,) = run_apart(task, None if answer is None else partial(_numbered, answer))
+    return value
+
+
+def _numbered(answer: partial[bytes | None], run: int, kind: str, name: str, which: str, port: str) -> bytes | None:
+    return answer(kind, name, which, port)
 
 
 @cache

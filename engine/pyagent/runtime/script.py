@@ -1,20 +1,24 @@
-"""Scripts in the expression language: the body of a function, run in an engine and a thread of its own.
+"""Scripts in the expression language: the body of a function, run in an engine in a process of its own.
 
 A script sees what expressions see, under limits of its own, and `items` (or `item`) and `console`; the clock and
-`Math.random()` are those of its step, so it gives the same in a replay.
+`Math.random()` are those of its step, so it gives the same in a replay. A thread waits for the process, which is killed
+when its time is over or a stop is asked for, whatever it is doing.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
 from itertools import islice
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
+from uuid import uuid4
 
-from pyagent.native import Engine, ScriptError
-from pyagent.runtime import _luxon
+from pyagent.native import ScriptError
 from pyagent.runtime.expression_context import EvaluationContext
+from pyagent.runtime.expression_process import Leash, Run, Task, run_leashed
 from pyagent.runtime.expression_template import Expression
 from pyagent.runtime.expressions import decoded, encoded
 from pyagent.sdk.context import CancelToken, Level
@@ -23,12 +27,15 @@ from pyagent.sdk.script import ScriptFailed, ScriptLimits, ScriptMode
 Log = Callable[..., None]
 """`ctx.log`."""
 Say = Callable[[Level, str], None]
+Given: TypeAlias = tuple[Any, EvaluationContext]
+"""What the code works on once, and what it can read meanwhile."""
 
 _BATCH = 200
-"""Items worked on in one visit to the thread."""
-
-_PATIENCE = 50
-"""Hundredths of a second that a stop waits for the thread to end."""
+"""Items, at most, that are taken up at once."""
+_FULL = 4 << 20
+"""Bytes of items beyond which no more of them go to the process together."""
+_MOST = max(4, os.cpu_count() or 1)
+"""Scripts that run at once; who comes later waits. Expressions have processes of their own."""
 
 _CONSOLE = "\0console "
 """Before what `console` says; it goes the way of reads of nodes, of which none has such a name."""
@@ -54,70 +61,72 @@ _FOOTER = "\n})(); })($, $input, __given, __each)"
 
 
 class Script:
-    """One program; for one thread at a time."""
+    """One program, and how its runs are asked for; for one thread at a time."""
 
     def __init__(self, code: str, mode: ScriptMode, timezone: str, limits: ScriptLimits) -> None:
-        """Raises `ScriptFailed` if the code does not parse."""
         self._code = code
         self._mode: ScriptMode = mode
         self._limits = limits
-        _, names, _, _, self._random, self._dates, _ = Expression(code, 1, 1).analysis
-        roots = Expression(code, 1, 1).arguments
-        parameters = Expression(code, 1, 1).parameters
+        self._timezone = timezone
+        self._domain = uuid4().hex
+        expression = Expression(code, 1, 1)
+        _, _, _, _, self._random, self._dates, _ = expression.analysis
         # The header gives the current item itself, whole.
         self._roots = [
             (parameter, attribute)
-            for parameter, (attribute, _) in zip(parameters, roots, strict=True)
+            for parameter, (attribute, _) in zip(expression.parameters, expression.arguments, strict=True)
             if parameter not in ("$json", "$binary")
         ]
-        try:
-            self._engine = Engine(timezone=timezone, time_limit=limits.seconds, memory_limit=limits.memory)
-            if names & {"$now", "$today"}:
-                self._engine.provide_luxon(_luxon.source())
-            self._program = self._compile()
-        except ScriptError as error:
-            raise self._failed(error, None) from None
 
-    def _compile(self) -> int:
-        source = f"{_HEADER}{self._code}{_FOOTER}"
-        parameters = [*(name for name, _ in self._roots), "__given", "__each"]
-        try:
-            return self._engine.compile(source, parameters)
-        except ScriptError as error:
-            if error.args[0] != "needs_luxon":
-                raise
-        self._engine.provide_luxon(_luxon.source())
-        return self._engine.compile(source, parameters)
+    def run(self, batch: Sequence[Given], start: int, say: Say, loop: asyncio.AbstractEventLoop, leash: Leash) -> Any:
+        """What the code returns for each of `batch`, of which the first is item `start`. Reads are answered in `loop`.
 
-    def run(
-        self,
-        given: Any,
-        context: EvaluationContext,
-        index: int | None,
-        say: Say,
-        loop: asyncio.AbstractEventLoop,
-    ) -> Any:
-        """What the code returns for `given`: an item, or a list of them. Reads are answered in `loop`.
-
-        Raises `ScriptFailed`, and what reading another node raises.
+        An empty batch only checks the code. Raises `ScriptFailed`, and what reading another node raises.
         """
-        arguments = tuple(_argument(getattr(context, attribute)) for _, attribute in self._roots)
-        try:
-            value = self._engine.run(
-                self._program,
-                (*arguments, encoded(given), self._mode == "each"),
-                False,
-                context.now.timestamp() * 1000.0 if self._dates else 0.0,
-                context.seed if self._random else 0,
-                partial(_answer, context, say, loop),
+        made: list[Any] = []
+        for runs in self._together(batch):
+            task = Task(
+                domain=self._domain,
+                timezone=self._timezone,
+                time_limit=self._limits.seconds,
+                memory_limit=self._limits.memory,
+                code=f"{_HEADER}{self._code}{_FOOTER}",
+                parameters=(*(name for name, _ in self._roots), "__given", "__each"),
+                runs=tuple(runs),
             )
-        except ScriptError as error:
-            raise self._failed(error, index) from None
-        return decoded(value) if type(value) is bytes else value
+            contexts = [context for _, context in batch[len(made) : len(made) + len(runs)]]
+            found: list[Any] = []
+            try:
+                run_leashed(task, partial(_answer, contexts, say, loop), found, leash)
+            except ScriptError as error:
+                item = start + len(made) + len(found) if self._mode == "each" and runs else None
+                raise self._failed(error, item) from None
+            made += [decoded(value) if type(value) is bytes else value for value in found]
+        return made
 
-    def interrupt(self) -> None:
-        """Stop the run that another thread has going on."""
-        self._engine.interrupt()
+    def _together(self, batch: Sequence[Given]) -> Iterator[list[Run]]:
+        """The runs for a batch, as many at once as are not too large together."""
+        runs: list[Run] = []
+        size = 0
+        for given, context in batch:
+            whole = encoded(given)
+            run = Run(
+                arguments=(
+                    *(_argument(getattr(context, attribute)) for _, attribute in self._roots),
+                    whole,
+                    self._mode == "each",
+                ),
+                now=context.now.timestamp() * 1000.0 if self._dates else 0.0,
+                seed=context.seed if self._random else 0,
+            )
+            more = sum(len(argument) for argument in run.arguments if isinstance(argument, bytes))
+            if runs and size + more > _FULL:
+                yield runs
+                runs, size = [], 0
+            runs.append(run)
+            size += more
+        if runs or not batch:
+            yield runs
 
     def _failed(self, error: ScriptError, item: int | None) -> ScriptFailed:
         kind, message, line, _ = error.args
@@ -141,7 +150,7 @@ class Script:
 
 async def run_script(
     code: str,
-    given: Iterable[tuple[Any, EvaluationContext]],
+    given: Iterable[Given],
     *,
     mode: ScriptMode,
     timezone: str,
@@ -151,9 +160,8 @@ async def run_script(
 ) -> list[Any]:
     """What the code returned for each of `given`: what it works on, and what it can read meanwhile.
 
-    Raises `ScriptFailed`, what reading another node raises, and `NodeCancelled` when `cancel` asks for it. A stop
-    interrupts the code; only a native function that is under way (the largest takes a second or two) ends first,
-    in a thread that nobody waits for.
+    Raises `ScriptFailed`, what reading another node raises, and `NodeCancelled` when `cancel` asks for it: then the
+    code has ended.
     """
     loop = asyncio.get_running_loop()
     lines = 0
@@ -166,22 +174,12 @@ async def run_script(
         elif lines == limits.lines + 1:
             loop.call_soon_threadsafe(partial(log, f"more than {limits.lines} lines; the rest is left out"))
 
-    script: Script | None = None
-    stopped = False
+    script = Script(code, mode, timezone, limits)
 
-    def work(batch: Sequence[tuple[Any, EvaluationContext]], start: int) -> list[Any]:
-        nonlocal script
-        if script is None:
-            script = Script(code, mode, timezone, limits)
-        found: list[Any] = []
-        for index, (value, context) in enumerate(batch, start):
-            if stopped:
-                break
-            found.append(script.run(value, context, index if mode == "each" else None, say, loop))
-        return found
-
-    async def turn(batch: Sequence[tuple[Any, EvaluationContext]], start: int) -> list[Any]:
-        working = asyncio.ensure_future(asyncio.to_thread(work, batch, start))
+    async def turn(batch: Sequence[Given], start: int) -> list[Any]:
+        leash = Leash()
+        job = _threads().submit(script.run, batch, start, say, loop, leash)
+        working = asyncio.wrap_future(job)
         asked = asyncio.ensure_future(cancel.wait())
         try:
             await asyncio.wait({working, asked}, return_when=asyncio.FIRST_COMPLETED)
@@ -191,18 +189,9 @@ async def run_script(
             asked.cancel()
             # What the thread raises after its end was asked for is nobody's.
             working.add_done_callback(lambda done: done.cancelled() or done.exception())
-            await stop(working)
-
-    async def stop(working: asyncio.Future[Any]) -> None:
-        nonlocal stopped
-        stopped = not working.done()
-        for _ in range(_PATIENCE):
-            if working.done():
-                return
-            # Again and again: a run that was just about to begin does not notice.
-            if script is not None:
-                script.interrupt()
-            await asyncio.wait({working}, timeout=0.01)
+            leash.pull()
+            if not job.cancel():
+                await asyncio.wait({working})
 
     waiting = iter(given)
     made: list[Any] = []
@@ -218,7 +207,14 @@ def _argument(value: Any) -> Any:
 
 
 def _answer(
-    context: EvaluationContext, say: Say, loop: asyncio.AbstractEventLoop, kind: str, name: str, which: str, port: str
+    contexts: Sequence[EvaluationContext],
+    say: Say,
+    loop: asyncio.AbstractEventLoop,
+    run: int,
+    kind: str,
+    name: str,
+    which: str,
+    port: str,
 ) -> bytes | None:
     """Answers the engine's reads of items, and takes what `console` says."""
     if kind == "node" and name.startswith(_CONSOLE):
@@ -227,8 +223,14 @@ def _answer(
         return None
 
     async def look() -> bytes | None:
-        found = context.items_of(kind, name, which, port)
+        found = contexts[run].items_of(kind, name, which, port)
         return None if found is None else encoded(found)
 
     # Where the run's state lives: nothing changes it meanwhile.
     return asyncio.run_coroutine_threadsafe(look(), loop).result()
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    """Threads that wait for scripts, so that nothing else does."""
+    return ThreadPoolExecutor(max_workers=_MOST, thread_name_prefix="scripts")

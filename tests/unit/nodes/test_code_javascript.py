@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import cache
 from textwrap import dedent
 
 import pytest
 from pydantic import ValidationError
 
+from pyagent.runtime import expression_process, script
 from pyagent.runtime.engine import Engine
 from pyagent.sdk import BlobRef, Item, NodeCancelled, NodeError, Registry
 from pyagent.testing import MemoryStore, TestCancelToken, TestContext, run_node
@@ -183,8 +188,35 @@ async def test_endless_code_is_stopped_and_so_is_code_that_takes_all_memory():
     assert "`memory`" in error.hint
 
 
+LOOP = "while (true) {}"
+# A comparison of texts of half a gigabyte, again and again: QuickJS would ask whether to go on after thousands of them.
+NATIVE = "let s = 'x'.repeat(9000); for (let i = 0; i < 16; i++) s += s; while (true) s + 'a' === s + 'b'"
+
+
+@pytest.fixture
+def processes(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
+    """Those that are started for scripts from now on."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    class Remembered(subprocess.Popen):
+        def __init__(self, *arguments, **options):
+            super().__init__(*arguments, **options)
+            started.append(self)
+
+    expression_process.end_processes()
+    monkeypatch.setattr(expression_process.subprocess, "Popen", Remembered)
+    return started
+
+
+async def test_a_native_call_that_never_asks_is_stopped_in_time_and_the_next_code_runs():
+    error = await failure(NATIVE, params={"timeout": "200ms"})
+    assert error.code == "node.timeout"
+    assert (await run("return {a: 1}")).json() == [{"a": 1}]
+
+
 @pytest.mark.parametrize("mode", ["all", "each"])
-async def test_a_cancel_stops_the_code_and_leaves_no_thread_computing(mode):
+@pytest.mark.parametrize("code", [LOOP, NATIVE], ids=["loop", "native"])
+async def test_a_cancel_stops_the_code_and_leaves_no_process_computing(mode, code, processes):
     token = TestCancelToken()
 
     class Watching(TestContext):
@@ -193,29 +225,68 @@ async def test_a_cancel_stops_the_code_and_leaves_no_thread_computing(mode):
 
     with pytest.raises(NodeCancelled):
         await run(
-            "console.log('here'); while (true) {}",
+            f"console.log('here'); {code}",
             context=Watching,
             cancel=token,
             params={"timeout": "10m", "mode": mode},
         )
-    # Waits for the thread: one that went on would have ten minutes, and the test has less.
-    await asyncio.get_running_loop().shutdown_default_executor()
+    assert [process.poll() for process in processes] == [-signal.SIGKILL]
 
 
-async def test_cancelling_the_task_stops_the_code_too():
+@pytest.mark.parametrize("code", [LOOP, NATIVE], ids=["loop", "native"])
+async def test_a_server_answers_while_code_runs_that_only_its_end_stops(code, processes):
     started = asyncio.Event()
 
     class Watching(TestContext):
         def log(self, message, **options):
             started.set()
 
-    code = "console.log('here'); while (true) {}"
-    task = asyncio.create_task(run(code, context=Watching, params={"timeout": "60s"}))
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(await reader.readline())
+        writer.close()
+
+    params = {"timeout": "10m"}
+    task = asyncio.create_task(run(f"console.log('here'); {code}", context=Watching, params=params))
     await started.wait()
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        writer.write(b"there?\n")
+        assert await reader.readline() == b"there?\n"
+        writer.close()
+    assert not task.done()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await asyncio.get_running_loop().shutdown_default_executor()
+    assert [process.poll() for process in processes] == [-signal.SIGKILL]
+
+
+async def test_code_that_waits_for_its_turn_does_not_begin_once_it_is_cancelled(monkeypatch, processes):
+    monkeypatch.setattr(script, "_threads", cache(lambda: ThreadPoolExecutor(max_workers=1)))
+    begun = asyncio.Event()
+
+    class Watching(TestContext):
+        def log(self, message, **options):
+            begun.set()
+
+    first = asyncio.create_task(run(f"console.log('here'); {LOOP}", context=Watching, params={"timeout": "10m"}))
+    await begun.wait()
+    token = TestCancelToken()
+    token.trigger()
+    with pytest.raises(NodeCancelled):
+        await run(LOOP, cancel=token, params={"timeout": "10m"})
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    assert len(processes) == 1
+
+
+async def test_each_item_reads_for_itself_and_an_error_names_its_item_however_many_went_together():
+    many = [{"n": number, "text": "x" * (900_000 if 200 <= number < 206 else 10)} for number in range(420)]
+    assert [item["n"] for item in (await each("return {n: $input.item.json.n}", many)).json()] == list(range(420))
+    for wrong in (0, 199, 205, 206, 419):
+        code = f"if (item.n === {wrong}) throw new Error('no'); return {{}}"
+        error = await failure(code, items=many, params={"mode": "each"})
+        assert error.details == {"line": 1, "item": wrong}
 
 
 async def test_huge_numbers_are_as_in_javascript_and_unicode_survives():

@@ -168,24 +168,7 @@ pub struct Engine {
 #[allow(unsafe_code, reason = "rquickjs's handles hold raw pointers; see above")]
 unsafe impl Send for Engine {}
 
-/// Stops an engine's run from another thread.
-#[derive(Clone)]
-pub struct Interrupter(Arc<Shared>);
-
-impl Interrupter {
-    /// Stop the run that is going on as if its time were over; one that has not begun yet is not stopped.
-    pub fn interrupt(&self) {
-        self.0.meter.stop();
-    }
-}
-
 impl Engine {
-    /// What stops this engine's runs.
-    #[must_use]
-    pub fn interrupter(&self) -> Interrupter {
-        Interrupter(Arc::clone(&self.shared))
-    }
-
     /// An engine whose local time is that of `timezone` (an IANA name).
     ///
     /// # Errors

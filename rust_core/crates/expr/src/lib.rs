@@ -16,6 +16,6 @@ mod zones;
 
 pub use analysis::{Analysis, DATA_ROOTS, INHERITED, Key, Needs, Path, Pick, Root, analyse, plain_path};
 pub use calm::is_calm;
-pub use engine::{Argument, Engine, Host, Interrupter, Limits, Program, Run, Value};
+pub use engine::{Argument, Engine, Host, Limits, Program, Run, Value};
 pub use error::{ErrorKind, ExprError};
 pub use template::{Part, Position, TemplateError, parse};

@@ -158,30 +158,6 @@ fn an_endless_loop_stops_in_time_and_the_engine_goes_on() -> Result<(), ExprErro
 }
 
 #[test]
-fn a_run_is_stopped_from_another_thread_and_the_engine_goes_on() -> Result<(), ExprError> {
-    let limits = Limits { time: Duration::from_secs(60), ..Limits::default() };
-    let mut engine = Engine::new("UTC", limits)?;
-    let interrupter = engine.interrupter();
-    interrupter.interrupt();
-    assert_eq!(evaluate(&mut engine, "1")?, Value::Integer(1));
-    let ended = std::sync::atomic::AtomicBool::new(false);
-    let outcome = std::thread::scope(|scope| {
-        scope.spawn(|| {
-            while !ended.load(std::sync::atomic::Ordering::Relaxed) {
-                interrupter.interrupt();
-                std::thread::yield_now();
-            }
-        });
-        let outcome = evaluate(&mut engine, "(() => { while (true) {} })()");
-        ended.store(true, std::sync::atomic::Ordering::Relaxed);
-        outcome
-    });
-    assert_eq!(kind(outcome), Some(ErrorKind::Timeout));
-    assert_eq!(evaluate(&mut engine, "1")?, Value::Integer(1));
-    Ok(())
-}
-
-#[test]
 fn a_timeout_cannot_be_caught() -> Result<(), ExprError> {
     let limits = Limits { time: Duration::from_millis(50), ..Limits::default() };
     let mut engine = Engine::new("UTC", limits)?;

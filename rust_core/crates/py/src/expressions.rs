@@ -202,7 +202,6 @@ impl Given {
 #[pyclass(frozen, module = "pyagent_core._native")]
 pub struct Engine {
     inner: Mutex<expr::Engine>,
-    interrupter: expr::Interrupter,
 }
 
 impl Engine {
@@ -231,15 +230,7 @@ impl Engine {
                 Err(error) => return Err(pyo3::exceptions::PyValueError::new_err(error.to_string())),
             };
             let engine = expr::Engine::new(timezone, limits).map_err(|error| script_error(&error))?;
-            Ok(Self { interrupter: engine.interrupter(), inner: Mutex::new(engine) })
-        })
-    }
-
-    /// Stop the run that another thread has going on, as if its time were over.
-    fn interrupt(&self) -> PyResult<()> {
-        guarded(|| {
-            self.interrupter.interrupt();
-            Ok(())
+            Ok(Self { inner: Mutex::new(engine) })
         })
     }
 
