@@ -136,7 +136,7 @@ async def start_occurrence(
         events.append(event("run.cancelled", reason=reason, actor=trigger.type.name))
         first = Commit(status="cancelled")
     inputs = inputs_of(graph, occurrence)
-    turn = engine.turn(graph, inputs)
+    turn = await engine.turn(graph, inputs)
     if skipped:
         turn = Turn(priority=turn.priority)
     elif alone:

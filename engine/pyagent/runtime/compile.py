@@ -245,7 +245,7 @@ async def execute(todo: StepTask) -> Recorded:
         raise _as_error(live.state.failure)
     if live.state.stopped is not None and live.state.ended is None:
         reset = _collector.set(entries)
-        finish_run(live)
+        await finish_run(live)
         _collector.reset(reset)
     if live.state.ended is not None and live.state.ended["status"] == "failed":
         raise _as_error(live.state.ended["error"])

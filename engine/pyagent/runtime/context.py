@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pyagent.errors import NodeError
 from pyagent.native import blake3_hex
@@ -24,6 +25,7 @@ from pyagent.sdk.commands import Answer, LoopView
 from pyagent.sdk.context import Level
 from pyagent.sdk.credentials import SHORTEST
 from pyagent.sdk.items import BlobRef, Item, Items
+from pyagent.sdk.later import in_time
 from pyagent.sdk.outcome import loop_view
 from pyagent.sdk.params import NodeParams
 from pyagent.sdk.script import ScriptFailed, ScriptLimits, ScriptMode
@@ -84,6 +86,7 @@ class StepContext:
         params_for: Callable[[int], NodeParams],
         deadline: datetime | None,
     ) -> None:
+        """`params_for` may raise `Later`."""
         self._live = live
         self._key = key
         self._params_for = params_for
@@ -167,10 +170,10 @@ class StepContext:
     def work_dir(self) -> Path:
         return self._live.work_dir
 
-    def params_for(self, params: P, index: int) -> P:
+    async def params_for(self, params: P, index: int) -> P:
         if self._node.params is not None:
             return params
-        return self._params_for(index)  # type: ignore[return-value]
+        return cast("P", await in_time(partial(self._params_for, index)))
 
     @property
     def trace(self) -> Mapping[str, str]:

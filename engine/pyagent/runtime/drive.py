@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, cast
 
 from langchain_core.runnables.config import var_child_runnable_config
@@ -25,6 +26,7 @@ from pyagent.runtime.messages import Understood, answered_row, due, next_timer, 
 from pyagent.runtime.restart import successor
 from pyagent.runtime.versions import SEMANTICS
 from pyagent.sdk.items import Items
+from pyagent.sdk.later import in_time
 from pyagent.store.base import Lease, Message, Run, RunStatus, Store
 
 MAX_ADOPTIONS = 5
@@ -165,6 +167,8 @@ class Driver:
         if self.draining:
             state.paused = self._paused
         change: dict[str, Any] = {"release": True}
+        if state.stopped is not None and not (state.failure or state.cancelled or state.ended):
+            await self._stop()
         if state.failure is not None:
             status: RunStatus = "failed"
             change["error"] = _as_error(state.failure)
@@ -178,15 +182,12 @@ class Driver:
             for child, on_parent in state.called:
                 if on_parent == "cancel":
                     await self.means.cancel_run(child)
-        elif state.stopped is not None or state.ended is not None:
-            if state.ended is None:
-                self._stop()
-            ended = cast("dict[str, Any]", state.ended)
-            status = ended["status"]
+        elif state.ended is not None:
+            status = state.ended["status"]
             if status == "failed":
-                change["error"] = ended["error"]
+                change["error"] = state.ended["error"]
             if status == "completed":
-                change["outputs"] = encode_outputs(ended.get("outputs") or {})
+                change["outputs"] = encode_outputs(state.ended.get("outputs") or {})
                 if (follows := successor(self.run, state, self.means.new_id())) is not None:
                     change["successor"] = follows
                     self.live.tell(event("run.continued", run=follows.run.id))
@@ -209,14 +210,14 @@ class Driver:
         if status in ("completed", "failed", "cancelled"):
             await self.live.clean()
 
-    def _stop(self) -> None:
-        """The graph ended the run itself."""
+    async def _stop(self) -> None:
+        """The graph ended the run itself. A time limit may do so meanwhile."""
         stopped = self.live.state.stopped or {}
         if stopped["status"] == "failed":
             error = RunStopped(stopped.get("message") or "the graph ended the run as failed").as_dict()
             self._end("failed", [event("run.failed", error=error)], error=error)
         else:
-            finish_run(self.live)
+            await finish_run(self.live)
 
     def _end(self, status: RunStatus, events: list[Any], **data: Any) -> None:
         found = {name: value for name, value in data.items() if value is not None}
@@ -333,7 +334,9 @@ class Driver:
             self.live.wake(woken)
 
     async def _take(self, message: Message) -> list[StepKey]:
-        found = understand(self.live.state, message, self._writes)
+        # Asked again where expressions take long, with the same time each time.
+        writes = partial(self._writes, datetime.now(UTC))
+        found = await in_time(partial(understand, self.live.state, message, writes))
         if found is None:
             return []
         self._taken.add(message.id)
@@ -367,8 +370,8 @@ class Driver:
             self._taking.discard(key)
         return self.live.state.apply(entry).ready
 
-    def _writes(self, key: StepKey, items: Items, outputs: Outputs) -> Mapping[str, Any]:
-        return self.live.values.writes(key, items, outputs, datetime.now(UTC))
+    def _writes(self, now: datetime, key: StepKey, items: Items, outputs: Outputs) -> Mapping[str, Any]:
+        return self.live.values.writes(key, items, outputs, now)
 
     def _answered(self, key: StepKey, answer: Mapping[str, Any]) -> list[StepKey]:
         entry = Entry("step.answered", key, {"answer": dict(answer)})

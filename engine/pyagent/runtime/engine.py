@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 import uuid
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -166,7 +166,7 @@ class Engine(Requests):
         chosen = program.trigger(trigger)
         program.root(chosen)
         values = checked_inputs(spec, inputs or {})
-        turn = turn_of(
+        turn = await turn_of(
             spec,
             self._expressions_of(program),
             values,
@@ -221,11 +221,11 @@ class Engine(Requests):
         None if it could not be driven."""
         return self._hands.under_way(run_id) if self._hands is not None else None
 
-    def turn(self, graph: GraphSpec, inputs: Mapping[str, Any]) -> Turn:
+    async def turn(self, graph: GraphSpec, inputs: Mapping[str, Any]) -> Turn:
         """Which runs a run of the graph with these inputs takes turns with (`settings.concurrency`). Raises
         `GraphError`, `InputError`."""
         expressions = self._expressions_of(self._versions.program(graph, None))
-        return turn_of(graph, expressions, inputs, self.owner)
+        return await turn_of(graph, expressions, inputs, self.owner)
 
     async def run(self, graph: GraphLike, inputs: Mapping[str, Any] | None = None, **options: Any) -> Run:
         """Start a run and drive it here until it ends or waits. Options as for `start`."""
@@ -420,7 +420,7 @@ class Engine(Requests):
         async def signal(name: str, value: Any, key: str, to: str | None, once: str) -> None:
             await self.signal(name, value, key=key, run_id=to, actor=run.actor, sent_by=run.id, once=once)
 
-        async def prepare(command: Restart, writes: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
+        async def prepare(command: Restart, writes: Callable[[], Awaitable[Mapping[str, Any]]]) -> dict[str, Any]:
             program = old = state.program
             graphs = (state.started or {}).get("graphs", {})
             if command.version == "newest":
@@ -432,11 +432,11 @@ class Engine(Requests):
             values = checked_inputs(program.graph, inputs)
             begin = checked_state(program.graph, command.state)
             if begin is None and program is not old:
-                begin = restarted_state(self._expressions_of(program), old.graph, program.graph, state, writes)
+                begin = await restarted_state(self._expressions_of(program), old.graph, program.graph, state, writes)
+            expressions = self._expressions_of(program)
+            turn = await turn_of(program.graph, expressions, values, run.owner, priority=run.priority)
             return {
-                **turn_of(
-                    program.graph, self._expressions_of(program), values, run.owner, priority=run.priority
-                )._asdict(),
+                **turn._asdict(),
                 "graph": program.hash,
                 "graphs": graphs,
                 "inputs": values,

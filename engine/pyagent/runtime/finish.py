@@ -19,10 +19,14 @@ async def finish_frames(live: LiveRun, changes: Changes) -> None:
         if frame is None or name not in live.state.awaiting:
             continue
         if frame.parent is None:
-            finish_run(live)
+            await finish_run(live)
             return
         try:
-            data = {"element": frame.element, "outputs": live.values.outputs(name, datetime.now(UTC))}
+            outputs = await live.values.outputs(name, datetime.now(UTC))
+            if name not in live.state.awaiting:
+                # While they were waited for, what the graph was called for has ended.
+                continue
+            data = {"element": frame.element, "outputs": outputs}
             more = live.record(Entry("frame.ended", frame.parent, data))
         except StoreError:
             raise
@@ -33,17 +37,31 @@ async def finish_frames(live: LiveRun, changes: Changes) -> None:
         changes.finished.extend(more.finished)
 
 
-def finish_run(live: LiveRun) -> None:
-    """Evaluate the run's outputs and record that it has completed, or failed if they cannot be evaluated."""
+async def finish_run(live: LiveRun) -> None:
+    """Evaluate the run's outputs and record that it has completed, or failed if they cannot be evaluated.
+
+    Nothing is recorded if something else ends the run meanwhile.
+    """
     at = timestamp(datetime.now(UTC))
+    ended = _end_of(live)
     try:
-        outputs = live.values.outputs("", datetime.now(UTC))
+        outputs = await live.values.outputs("", datetime.now(UTC))
+        if _end_of(live) != ended:
+            return
         entry = Entry("run.ended", None, {"status": "completed", "outputs": outputs, "at": at})
         live.record(entry, [event("run.completed", outputs=outputs)])
         live.outputs = outputs
     except StoreError:
         raise
     except PyAgentError as error:
+        if _end_of(live) != ended:
+            return
         found = error.as_dict()
         entry = Entry("run.ended", None, {"status": "failed", "error": found, "at": at})
         live.record(entry, [event("run.failed", error=found)])
+
+
+def _end_of(live: LiveRun) -> tuple[bool, bool, bool]:
+    """What ends the run before, or instead of, its outputs."""
+    state = live.state
+    return state.failure is not None, state.cancelled is not None, state.ended is not None

@@ -217,16 +217,14 @@ def _call(
     params = node.params
     kept: dict[int, NodeParams] = {}
 
-    def params_of(index: int, *, waits: bool) -> NodeParams:
+    def params_for(index: int) -> NodeParams:
         if params is not None:
             return params
         if index not in kept:
             if len(kept) == PAGE_ITEMS:
                 kept.clear()
-            kept[index] = node.type.validate_params(live.values.params(key, index, ports, items, began, waits=waits))
+            kept[index] = node.type.validate_params(live.values.params(key, index, ports, items, began))
         return kept[index]
-
-    params_soon = partial(params_of, waits=False)
 
     context = StepContext(
         live,
@@ -235,13 +233,13 @@ def _call(
         now=began + live.ahead if live.ahead else began,
         token=live.running[key],
         ports=ports,
-        params_for=partial(params_of, waits=True),
+        params_for=params_for,
         deadline=None,
     )
     if node.type.each_item:
-        return call_items(node, items, params_soon, context)
+        return call_items(node, items, params_for, context)
     try:
-        first = params_soon(0)
+        first = params_for(0)
     except Later as later:
         return _after(later, partial(_call, live, key, node, ports, items, began))
     call: Any = node.type.function(items, first, context)

@@ -29,7 +29,7 @@ StartGraph = Callable[[str, dict[str, Any], dict[str, Any]], Awaitable[str]]
 Credentials = Callable[[str], Awaitable[dict[str, str]]]
 SendSignal = Callable[[str, Any, str, str | None, str], Awaitable[None]]
 """Send a signal: name, value, key, run (None: whichever waits), and the word by which it is sent once."""
-Prepare = Callable[[Restart, Callable[[], Mapping[str, Any]]], Awaitable[dict[str, Any]]]
+Prepare = Callable[[Restart, Callable[[], Awaitable[Mapping[str, Any]]]], Awaitable[dict[str, Any]]]
 """What the log keeps of a run's successor, given the step's own state writes: see `runtime.restart`."""
 Resolve = Callable[[str], Awaitable[str]]
 """The hash of the version of a graph that this run is pinned to, by the graph's id."""
@@ -304,5 +304,5 @@ async def _no_signals(name: str, value: Any, key: str, run: str | None, once: st
     )
 
 
-async def _no_restart(command: Restart, writes: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
+async def _no_restart(command: Restart, writes: Callable[[], Awaitable[Mapping[str, Any]]]) -> dict[str, Any]:
     raise RunError("the run cannot begin anew here", code="run.no_engine", hint="Run the graph with pyagent.Engine.")

@@ -29,11 +29,13 @@ class Understood:
 
 
 Writes = Callable[[StepKey, Items, Outputs], Mapping[str, Any]]
-"""The state writes of a step that ends with these outputs, given what it was given. Raises `PyAgentError`."""
+"""The state writes of a step that ends with these outputs, given what it was given. Raises `PyAgentError`, and
+`Later`."""
 
 
 def understand(state: RunState, message: Message, writes: Writes) -> Understood | None:
-    """The entries that record a message; None leaves it for later, as a signal that comes before its wait."""
+    """The entries that record a message; None leaves it for another time, as a signal that comes before
+    its wait. Raises what `writes` raises, but for its `PyAgentError`: that is recorded."""
     if state.restarting:
         return None  # it is the successor's
     at = timestamp(message.at.astimezone(UTC))

@@ -6,7 +6,8 @@ reads it there and evaluates nothing. What the old version had declared tells wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,7 +23,7 @@ from pyagent.runtime.reduce import Channels
 from pyagent.runtime.state import LoadProgram, RunState
 
 Migrate = Callable[[str, Any], Any]
-"""What a channel's migration gives, by the channel's name and its `migrate`."""
+"""What a channel's migration gives, by the channel's name and its `migrate`. It may take long."""
 
 
 def migration_of(
@@ -161,12 +162,12 @@ def _is_own(state: RunState, name: str) -> bool:
     return frame is not None
 
 
-def restarted_state(
+async def restarted_state(
     expressions: Expressions,
     old: GraphSpec,
     new: GraphSpec,
     state: RunState,
-    writes: Callable[[], Mapping[str, Any]],
+    writes: Callable[[], Awaitable[Mapping[str, Any]]],
 ) -> dict[str, Any] | None:
     """What a successor on the version `new` begins with, where that is not simply the state as the run leaves it.
 
@@ -175,8 +176,11 @@ def restarted_state(
     """
     if not differs(old.state, new.state):
         return None
+    wrote = await writes()
     root = state.frames[""]
     channels = Channels(old.state, begin=root.channels.given())
-    for name, value in writes().items():
+    for name, value in wrote.items():
         channels.write(name, value, StepKey("", ""))
-    return carried(old, new, channels.given(), migration_of(expressions, old, channels, root.inputs, datetime.now(UTC)))
+    migrate = migration_of(expressions, old, channels, root.inputs, datetime.now(UTC))
+    # A migration may take long.
+    return await asyncio.to_thread(carried, old, new, channels.given(), migrate)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from abc import ABC, abstractmethod
@@ -211,16 +212,19 @@ class Requests(ABC):
         document = await self.document(graph) if graph is not None else load_text(text)
         new = versions.program(document.spec) if graph is not None else old
 
+        expressions = {program.hash: self._expressions_of(program) for program in (old, new)}
+
         def writes(state: RunState, key: StepKey, outputs: Outputs) -> Mapping[str, Any]:
-            values = Values(state, self._expressions_of, run_id=source.id)
+            values = Values(state, lambda program: expressions[program.hash], run_id=source.id)
             given = Items.concat(list(state.inputs_of(key).values()))
-            return values.writes(key, given, outputs, datetime.now(UTC))
+            return values.writes(key, given, outputs, datetime.now(UTC), waits=True)
 
         def migration(state: Mapping[str, Any], inputs: Mapping[str, Any]) -> Migrate:
-            return migration_of(self._expressions_of(new), old.graph, state, inputs, datetime.now(UTC))
+            return migration_of(expressions[new.hash], old.graph, state, inputs, datetime.now(UTC))
 
-        kept = fork_entries(
-            entries, step, items=items, once=once, old=old, new=new, load=versions.loaded,
+        # Its expressions may take long.
+        kept = await asyncio.to_thread(
+            fork_entries, entries, step, items=items, once=once, old=old, new=new, load=versions.loaded,
             writes=writes, migration=migration, now=datetime.now(UTC),
         )  # fmt: skip
         await self.store.put_graph(document.spec.id, new.hash, document.text)

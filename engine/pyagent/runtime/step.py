@@ -30,7 +30,7 @@ from pyagent.runtime.windows import run_windows
 from pyagent.sdk.commands import Call, Command, Map, Restart, Stop, Wait
 from pyagent.sdk.each import run_each
 from pyagent.sdk.items import Item, Items, Result
-from pyagent.sdk.later import in_time
+from pyagent.sdk.later import Later, in_time
 from pyagent.sdk.node import Effects
 from pyagent.sdk.outcome import ItemOutcome, failed_item, join_outcomes, mark, normalise
 from pyagent.sdk.pages import PAGE_ITEMS
@@ -81,14 +81,16 @@ class Step:
                 return await self._stopped()
             pinned = None if live.production else live.state.program.graph.pins.get(key.node)
             if pinned is not None:
-                return self._end({"pinned": True}, self._pinned(pinned))
+                return await self._end({"pinned": True}, self._pinned(pinned))
             if (reused := live.state.reusable.get(key)) is not None:
-                return self._end({"reused": True}, reused.outputs or {})
+                return await self._end({"reused": True}, reused.outputs or {})
             if self.node.type.kind == "trigger" and live.state.given is not None and not key.frame:
-                return self._end({"given": True}, {self.node.ports_out[0]: live.state.given})
+                return await self._end({"given": True}, {self.node.ports_out[0]: live.state.given})
             if self.node.spec.disabled:
                 passed = self.items if len(self.items) else Items.of(())
-                return self._end({"disabled": True}, {self.node.ports_out[0]: passed} if self.node.ports_out else {})
+                return await self._end(
+                    {"disabled": True}, {self.node.ports_out[0]: passed} if self.node.ports_out else {}
+                )
             if self._lost():
                 return await self._unknown(
                     "its worker was lost between the beginning and the commit of a try", lost=True
@@ -142,7 +144,7 @@ class Step:
         live, node = self.live, self.node
         self.token.check()
         if node.params is None and not node.type.each_item:
-            await in_time(partial(self.params_soon, 0))
+            await self._first_params()
         if node.params is None and callable(node.type.effects) and node.spec.effects is None:
             self.effects = await self._strictest_effects()
         if self.effects == "none":
@@ -204,7 +206,7 @@ class Step:
         found: set[Effects] = set()
         for index in range(max(1, len(self.items))):
             try:
-                found.add(self.node.type.effects_for(await in_time(partial(self.params_soon, index))))
+                found.add(self.node.type.effects_for(await in_time(partial(self.params_for, index))))
             except (PyAgentError, ValidationError):
                 # Item 0 was evaluated before; a later item's error is that item's, when its turn comes.
                 continue
@@ -221,30 +223,32 @@ class Step:
     async def _call(self, context: StepContext) -> Returned:
         node_type = self.node.type
         if not node_type.each_item:
-            returned = await node_type.function(self.items, self.params_for(0), context)
-            return normalise(returned, node_type, self._declared_ports, self.items)
+            returned = await node_type.function(self.items, await self._first_params(), context)
+            return normalise(returned, node_type, await self._declared_ports(), self.items)
         once = self.effects == "once"
         kept = self._kept_items()
         if not (once or kept or self.node.spec.retry):
-            return await call_items(self.node, self.items, self.params_soon, context, self._declared_ports)
+            return await call_items(self.node, self.items, self.params_for, context, await self._declared_ports())
         outcomes = await run_each(
             node_type,
             self.items,
-            self.params_soon,
+            self.params_for,
             cast(Any, context),
             kept=kept,
             settled={index for index, outcome in kept.items() if outcome.error is not None},
             on_begin=self._begin_item if once else None,
             on_outcome=self._end_item if once or self.node.spec.retry else None,
         )
-        return _joined(outcomes, self.items, self._declared_ports)
+        return _joined(outcomes, self.items, await self._declared_ports())
 
-    @property
-    def _declared_ports(self) -> tuple[str, ...]:
+    async def _first_params(self) -> NodeParams:
+        return self.node.params or await in_time(partial(self.params_for, 0))
+
+    async def _declared_ports(self) -> tuple[str, ...]:
         ports = self.node.ports_out
         if self.node.params is None and callable(self.node.type.ports_out):
             try:
-                ports = self.node.type.ports_out_for(self.params_for(0)) or ports
+                ports = self.node.type.ports_out_for(await self._first_params()) or ports
             except (PyAgentError, ValidationError):
                 # Of an item-wise node, whose other items may well be evaluated.
                 return ports
@@ -331,14 +335,13 @@ class Step:
                 if self.node.spec.always_output and self.node.ports_out and not outputs.get(self.node.ports_out[0]):
                     outputs[self.node.ports_out[0]] = Items.of([Item({})])
                 data: dict[str, Any] = {"more": True} if returned.more else {}
-                changes = self._end(data, outputs)
+                changes = await self._end(data, outputs)
             case Stop():
-                changes = self._end({"stop": {"status": returned.status, "message": returned.message}}, {})
+                changes = await self._end({"stop": {"status": returned.status, "message": returned.message}}, {})
             case Restart():
                 items = {} if returned.items is None else {GIVEN: Items.of(begun_with(returned.items))}
-                writes = partial(self.live.values.writes, self.key, self.items, items, self.started_at)
-                restart = await self.live.prepare_restart(returned, writes)
-                changes = self._end({"stop": {"status": "completed", "restart": restart}}, items)
+                restart = await self.live.prepare_restart(returned, partial(self._writes, items))
+                changes = await self._end({"stop": {"status": "completed", "restart": restart}}, items)
             case Wait():
                 changes = self._record(self.records.parked(self.attempt, returned))
             case Map():
@@ -352,13 +355,24 @@ class Step:
             self.live.journal.owes = True
         return changes
 
-    def _end(self, data: dict[str, Any], outputs: Outputs) -> Changes:
+    async def _end(self, data: dict[str, Any], outputs: Outputs) -> Changes:
         """Record a completed step, with its state writes."""
         try:
-            writes = self.live.values.writes(self.key, self.items, outputs, self.started_at)
+            writes = await self._writes(outputs)
         except PyAgentError as error:
             return self._record_failure(self._describe(error))
         return self._record(self.records.completed(self.attempt, outputs, writes, data))
+
+    async def _writes(self, outputs: Outputs) -> dict[str, Any]:
+        if not self.node.spec.write:
+            return {}
+        while True:
+            try:
+                return self.live.values.writes(self.key, self.items, outputs, self.started_at)
+            except Later as later:
+                await later.settle()
+            if self.key not in self.live.state.startable:
+                raise StepInterrupted("what it was part of has ended")
 
     def _record(self, said: Said) -> Changes:
         return self.live.record(said.entry, [said.event], [said.row])
@@ -468,7 +482,7 @@ class Step:
                 "key": f"{self.live.run_id}/{self.key}",
             }
             run_id = await self.live.start_graph(command.graph, dict(command.inputs), options)
-            return self._end(
+            return await self._end(
                 {"called": run_id, "on_parent": command.on_parent},
                 {self.node.ports_out[0]: Items.of([Item({"run_id": run_id})])},
             )
@@ -497,20 +511,13 @@ class Step:
     # -- small things -------------------------------------------------------------------------------------------
 
     def params_for(self, index: int) -> NodeParams:
-        """The parameters for one input item. Raises `ExpressionError`, or pydantic's `ValidationError`."""
-        return self._params_of(index, waits=True)
-
-    def params_soon(self, index: int) -> NodeParams:
-        """As `params_for`, but raises `Later` where that takes long."""
-        return self._params_of(index, waits=False)
-
-    def _params_of(self, index: int, *, waits: bool) -> NodeParams:
+        """The parameters for one input item. Raises `ExpressionError`, pydantic's `ValidationError`, or `Later`."""
         if self.node.params is not None:
             return self.node.params
         if index not in self._params:
             if len(self._params) == PAGE_ITEMS:
                 self._params.clear()
-            values = self.live.values.params(self.key, index, self.ports, self.items, self.started_at, waits=waits)
+            values = self.live.values.params(self.key, index, self.ports, self.items, self.started_at)
             self._params[index] = self.node.type.validate_params(values)
         return self._params[index]
 

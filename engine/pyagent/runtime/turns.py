@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 from pyagent.errors import InputError
@@ -11,6 +12,7 @@ from pyagent.graph.spec import GraphSpec
 from pyagent.native import blake3_hex
 from pyagent.runtime.expressions import EvaluationContext, Expressions
 from pyagent.runtime.log import encode
+from pyagent.sdk.later import in_time
 
 MAX_PRIORITY = 1000
 
@@ -27,7 +29,7 @@ class Turn(NamedTuple):
     weight: int = 1
 
 
-def turn_of(
+async def turn_of(
     graph: GraphSpec,
     expressions: Expressions,
     inputs: Mapping[str, Any],
@@ -52,16 +54,19 @@ def turn_of(
         return Turn(priority=priority)
     context = EvaluationContext(now=datetime.now(UTC), inputs=dict(inputs), json=dict(inputs))
 
-    def named(of: str, template: str | None, *scope: str) -> str | None:
-        key = None if template is None else expressions.evaluate(template, context, field=f"settings.{of}.key")
+    async def named(of: str, template: str | None, *scope: str) -> str | None:
+        if template is None:
+            return None
+        field = f"settings.{of}.key"
+        key = await in_time(partial(expressions.evaluate, template, context, field=field, waits=False))
         return None if key is None else blake3_hex(encode([owner, *scope, key]))[:32]
 
-    slot = None if concurrency is None else named("concurrency", concurrency.key, graph.id)
+    slot = None if concurrency is None else await named("concurrency", concurrency.key, graph.id)
     return Turn(
         slot=slot,
         slots=1 if concurrency is None or slot is None else concurrency.limit,
         priority=priority,
         # A group may span graphs: a customer has one turn, whatever is done for it.
-        fairness=None if fairness is None else named("fairness", fairness.key),
+        fairness=None if fairness is None else await named("fairness", fairness.key),
         weight=1 if fairness is None else fairness.weight,
     )

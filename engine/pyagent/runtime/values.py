@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, cast, overload
 
 from pyagent.errors import ExpressionError
@@ -15,6 +16,7 @@ from pyagent.runtime.log import Outputs, StepKey
 from pyagent.runtime.program import Program
 from pyagent.runtime.state import RunState
 from pyagent.sdk.items import Item, Items, ItemSource
+from pyagent.sdk.later import in_time
 
 _SKIPPED = "expr.skipped_node"
 """Told apart inside this module: an output that names a skipped node is null."""
@@ -73,18 +75,16 @@ class Values:
         ports: Mapping[str, Items],
         items: Items,
         now: datetime,
-        *,
-        waits: bool = True,
     ) -> dict[str, Any]:
         """The node's parameters with their expressions evaluated for input item `index`.
 
-        Raises `ExpressionError`, and with `waits=False` `Later` where an expression takes long."""
+        Raises `ExpressionError`, and `Later` where an expression takes long."""
         node = self._state.node(key)
         raw = {name: value for name, value in node.spec.params.items() if name not in node.literal}
         kept = {name: value for name, value in node.spec.params.items() if name in node.literal}
         item = items[index] if index < len(items) else None
         context = self._context(key, now, item, index, ports)
-        return {**cast(dict[str, Any], self._of(key).evaluate(raw, context, field="with", waits=waits)), **kept}
+        return {**cast(dict[str, Any], self._of(key).evaluate(raw, context, field="with", waits=False)), **kept}
 
     def script_context(
         self, key: StepKey, index: int, ports: Mapping[str, Items], item: Item | None, now: datetime
@@ -92,17 +92,22 @@ class Values:
         """What a script of the step can read while it works on `item`."""
         return self._context(key, now, item, index, ports)
 
-    def writes(self, key: StepKey, items: Items, outputs: Outputs, now: datetime) -> dict[str, Any]:
-        """The state writes of a step that is ending: `$json` is its first output item, else its first input item."""
+    def writes(
+        self, key: StepKey, items: Items, outputs: Outputs, now: datetime, *, waits: bool = False
+    ) -> dict[str, Any]:
+        """The state writes of a step that is ending: `$json` is its first output item, else its first input item.
+
+        Raises `ExpressionError`, and unless it `waits`, `Later` where an expression takes long: to be asked again with
+        the same `now`."""
         write = self._state.node(key).spec.write
         if not write:
             return {}
         made = next((found for found in outputs.values() if len(found)), items)
         item = made[0] if len(made) else None
         context = self._context(key, now, item, 0, {"in": made})
-        return cast(dict[str, Any], self._of(key).evaluate(write, context, field="write"))
+        return cast(dict[str, Any], self._of(key).evaluate(write, context, field="write", waits=waits))
 
-    def outputs(self, frame: str, now: datetime) -> dict[str, Any]:
+    async def outputs(self, frame: str, now: datetime) -> dict[str, Any]:
         """The outputs of a graph that has ended. A template that names a skipped node is null (SEMANTICS 27).
 
         Raises `ExpressionError`.
@@ -122,10 +127,11 @@ class Values:
             vars={},
             seed=self._seed(f"outputs/{frame}"),
         )
+        evaluate = partial(self._expressions(found.program).evaluate, context=context, waits=False)
         values: dict[str, Any] = {}
         for name, template in templates.items():
             try:
-                values[name] = self._expressions(found.program).evaluate(template, context, field=f"outputs.{name}")
+                values[name] = await in_time(partial(evaluate, template, field=f"outputs.{name}"))
             except ExpressionError as error:
                 if error.code != _SKIPPED:
                     raise

@@ -149,8 +149,9 @@ class Context(Protocol):
         the node calls; empty where the run is part of no trace."""
         ...
 
-    def params_for(self, params: P, index: int) -> P:
-        """`params` as evaluated for input item `index`; those the function got are for item 0."""
+    async def params_for(self, params: P, index: int) -> P:
+        """`params` as evaluated for input item `index`; those the function got are for item 0. An expression that
+        takes long is waited for."""
         ...
 
     async def gather(self, pieces: AsyncIterator[tuple[str, Sequence[Item]]]) -> Outputs:

@@ -131,7 +131,7 @@ class _Call:
             for ref in (one.binary or {}).values():
                 await blobs.put(await ctx.blobs.get(ref), name=ref.name, media_type=ref.media_type)
         return _Call(
-            params=[_dumped(params)] if item else _by_item(params, ctx, sum(map(len, ports.values()))),
+            params=[_dumped(params)] if item else await _by_item(params, ctx, sum(map(len, ports.values()))),
             item=item,
             ports=ports,
             answer=ctx.answer,
@@ -146,10 +146,10 @@ def _dumped(params: NodeParams) -> Mapping[str, Any]:
     return params.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
-def _by_item(params: NodeParams, ctx: Any, count: int) -> Sequence[Mapping[str, Any]]:
+async def _by_item(params: NodeParams, ctx: Any, count: int) -> Sequence[Mapping[str, Any]]:
     found = [_dumped(params)]
     with suppress(PyAgentError, ValueError):  # an item's expression may fail; the node need not ask for it
-        found += [_dumped(ctx.params_for(params, index)) for index in range(1, count)]
+        found += [_dumped(await ctx.params_for(params, index)) for index in range(1, count)]
     return found if any(each != found[0] for each in found) else found[:1]
 
 

@@ -174,7 +174,7 @@ class TestContext:
             self._work_dir = Path(self._temporary.name)
         return self._work_dir
 
-    def params_for(self, params: P, index: int) -> P:
+    async def params_for(self, params: P, index: int) -> P:
         """The parameters by item that `run_node` was given, else `params`."""
         return params if self._params_for is None else cast("P", self._params_for(index))
 
@@ -338,7 +338,7 @@ async def run_node(
         **options,
     )
     if node_type.each_item:
-        outcomes = await run_each(node_type, joined, lambda index: ctx.params_for(model, index), ctx)
+        outcomes = await run_each(node_type, joined, params_for if callable(params) else lambda _: model, ctx)
         result = join_outcomes(
             outcomes,
             joined,

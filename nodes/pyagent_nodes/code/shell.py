@@ -133,7 +133,7 @@ async def shell(items: Items, params: ShellParams, ctx: Context) -> list[Item]:
         return await _made(result, params, ctx, Item({}, None, tuple(s for item in given for s in item.sources)), None)
     made: list[Item] = []
     for index, item in enumerate(items):
-        own = ctx.params_for(params, index)
+        own = await ctx.params_for(params, index)
         result = await _run(own, [item], ctx)
         made += await _made(result, own, ctx, item, index)
     return made

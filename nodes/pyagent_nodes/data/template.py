@@ -86,7 +86,7 @@ async def template(items: Items, params: TemplateParams, ctx: Context) -> AsyncI
             batch = page[start : start + _BATCH]
             texts = await asyncio.to_thread(render, batch, first)
             for index, (item, text) in enumerate(zip(batch, texts, strict=True), first):
-                yield await _made(item, text, ctx.params_for(params, index), ctx)
+                yield await _made(item, text, await ctx.params_for(params, index), ctx)
             first += len(batch)
             ctx.cancel.check()
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Literal, Self, TypeVar
 
 from pydantic import Field, model_validator
@@ -96,7 +95,7 @@ async def sql(items: Items, params: SqlParams, ctx: Context) -> list[Item]:
     base = await asyncio.to_thread(lambda: ctx.work_dir)
     target = find_target(params.url, credential, lambda path: resolve(path, base))
     if params.mode in ("query", "execute"):
-        _check_values(items, params, ctx)
+        await _check_values(items, params, ctx)
     timeout = params.timeout.total_seconds()
     give_up = time.monotonic() + timeout
     while True:
@@ -135,11 +134,11 @@ async def _commit(connection: Connection, params: SqlParams) -> None:
         raise sql_error(error) from error
 
 
-def _check_values(items: Items, params: SqlParams, ctx: Context) -> None:
+async def _check_values(items: Items, params: SqlParams, ctx: Context) -> None:
     """See that each item has the statement's values before anything runs. Raises `SqlValues`."""
     names = bind_names(params.statement)
     for index in range(len(items)):
-        given = ctx.params_for(params, index).values or {}
+        given = (await ctx.params_for(params, index)).values or {}
         if missing := [name for name in names if name not in given]:
             raise SqlValues(
                 f"the statement wants {', '.join(f':{name}' for name in missing)}, which `values` lacks",
@@ -155,7 +154,7 @@ async def _run(
     """Run the statement for one item, of `many`; `before` is how many rows came back so far."""
     from sqlalchemy import text
 
-    given = ctx.params_for(params, index).values or {}
+    given = (await ctx.params_for(params, index)).values or {}
     values = {name: to_parameter(value, connection.postgres) for name, value in given.items()}
     run, statement, guard = connection.raw, text(params.statement), connection.guard
     streamed = params.mode == "query" and (not connection.postgres or _FETCHED.match(params.statement) is not None)
@@ -198,33 +197,34 @@ async def _write(connection: Connection, items: Items, params: SqlParams, ctx: C
     types = await _column_types(connection, params)
     statements: dict[tuple[str, ...], Any] = {}
     done = 0
-    for fields, rows in groupby(_rows(items, params, ctx, types), key=tuple):
+    async for batch in _batches(_rows(items, params, ctx, types)):
+        fields = tuple(batch[0])
         if fields not in statements:
             statements[fields] = _statement(fields, params, connection.postgres)
-        for batch in _batches(rows):
-            try:
-                await guard.run(connection.raw.execute(statements[fields], batch))
-            except _driver_errors() as error:
-                raise sql_error(error) from error
-            done += len(batch)
-            ctx.progress(done / len(items))
+        try:
+            await guard.run(connection.raw.execute(statements[fields], batch))
+        except _driver_errors() as error:
+            raise sql_error(error) from error
+        done += len(batch)
+        ctx.progress(done / len(items))
     return list(items)
 
 
-def _batches(rows: Iterator[JsonObject]) -> Iterator[list[JsonObject]]:
+async def _batches(rows: AsyncIterator[JsonObject]) -> AsyncIterator[list[JsonObject]]:
+    """Rows that follow one another and have the same fields."""
     batch: list[JsonObject] = []
-    for row in rows:
-        batch.append(row)
-        if len(batch) == _BATCH:
+    async for row in rows:
+        if batch and (len(batch) == _BATCH or tuple(row) != tuple(batch[0])):
             yield batch
             batch = []
+        batch.append(row)
     if batch:
         yield batch
 
 
-def _rows(items: Items, params: SqlParams, ctx: Context, types: dict[str, Any]) -> Iterator[JsonObject]:
+async def _rows(items: Items, params: SqlParams, ctx: Context, types: dict[str, Any]) -> AsyncIterator[JsonObject]:
     for index, item in enumerate(items):
-        row = ctx.params_for(params, index).values
+        row = (await ctx.params_for(params, index)).values
         row = item.json if row is None else row
         names = params.columns if params.columns is not None else list(row)
         if unknown := [name for name in names if name not in types]:

@@ -61,7 +61,7 @@ async def zip(items: Items, params: ZipParams, ctx: Context) -> list[Item]:
         for index, item in enumerate(items):
             ctx.cancel.check()
             ctx.progress(index / len(items))
-            given = ctx.params_for(params, index).path
+            given = (await ctx.params_for(params, index)).path
             for ref in _files(item, params):
                 total += ref.size
                 if total > params.max_total:

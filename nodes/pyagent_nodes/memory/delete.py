@@ -27,7 +27,7 @@ async def delete(items: Items, params: DeleteParams, ctx: Context) -> AsyncItera
     async for batch in batches(items, ctx):
         wanted: dict[Path, tuple[DeleteParams, list[str]]] = {}
         for number, _ in batch:
-            each = ctx.params_for(params, number)
+            each = await ctx.params_for(params, number)
             wanted.setdefault(each.place(), (each, []))[1].append(each.id)
         for each, ids in wanted.values():
             try:

@@ -30,7 +30,7 @@ async def embed(items: Items, params: EmbedParams, ctx: Context) -> AsyncIterato
     folder with `model.onnx` and `tokenizer.json` is another model. `hashing` knows words, not what they mean.
     """
     async for batch in batches(items, ctx):
-        given = [(item, ctx.params_for(params, number)) for number, item in batch]
+        given = [(item, await ctx.params_for(params, number)) for number, item in batch]
         for model in sorted({each.model for _, each in given}):
             wanted = [at for at, (_, each) in enumerate(given) if each.model == model]
             made = await vectors_of([given[at][1].text for at in wanted], model, ctx.cancel)

@@ -46,7 +46,7 @@ async def upsert(items: Items, params: UpsertParams, ctx: Context) -> AsyncItera
     machine dies. All vectors of an index come from one model.
     """
     async for batch in batches(items, ctx):
-        given = [(item, ctx.params_for(params, number)) for number, item in batch]
+        given = [(item, await ctx.params_for(params, number)) for number, item in batch]
         vectors: dict[int, bytes] = {}
         for model in sorted({each.model for _, each in given if each.model and each.vector is None}):
             wanted = [at for at, (_, each) in enumerate(given) if each.model == model and each.vector is None]
