@@ -1,10 +1,58 @@
-import { Title } from '@mantine/core';
+import { Box, Button, Center, Group, Loader, Text, Title } from '@mantine/core';
+import { useHotkeys } from '@mantine/hooks';
+import { save } from '@/editor/files';
+import { type Editor, useEditor } from '@/editor/store';
+import { useOpenEditor } from '@/editor/useOpenEditor';
 import { words } from '@/text/language';
+import { ErrorMessage } from '@/widgets/ErrorMessage';
+import classes from './GraphPage.module.css';
 
+/** The designer of one graph: its canvas with what stands around it. */
 export default function GraphPage({ id }: { readonly id: string }) {
+  const editor = useOpenEditor(id);
+  if (editor === null) {
+    return (
+      <Center h="100%">
+        <Loader aria-label={words.shell.loading} />
+      </Center>
+    );
+  }
+  if (editor instanceof Error) {
+    return (
+      <Box p="md">
+        <ErrorMessage title={words.files.unreadable} error={editor} />
+      </Box>
+    );
+  }
+  return <Designer editor={editor} />;
+}
+
+function Designer({ editor }: { readonly editor: Editor }) {
+  useHotkeys([['mod+S', () => void save(editor).catch(() => undefined)]], []);
   return (
-    <Title p="md">
-      {words.shell.graphs} {id}
-    </Title>
+    <div className={classes.page}>
+      <TopBar editor={editor} />
+      <div className={classes.canvas} />
+    </div>
+  );
+}
+
+function TopBar({ editor }: { readonly editor: Editor }) {
+  const name = useEditor(editor, (state) => state.history.graph.name ?? state.id);
+  const saving = useEditor(editor, (state) => state.saving);
+  return (
+    <Group className={classes.bar} justify="space-between" wrap="nowrap">
+      <Title order={1} size="h4" lineClamp={1}>
+        {name}
+      </Title>
+      <Group wrap="nowrap">
+        <Text size="sm" c="dimmed" role="status">
+          {words.files[saving]}
+        </Text>
+        <Button size="xs" disabled={saving !== 'changed'} onClick={() => void save(editor).catch(() => undefined)}>
+          {words.files.save}
+        </Button>
+      </Group>
+    </Group>
   );
 }

@@ -5,6 +5,7 @@ import { createStore, type StoreApi } from 'zustand/vanilla';
 import type { Schemas } from '@/api/client';
 import { begin, edited, type History, redone, settled, undone } from '@/graph/history';
 import type { Edit, GraphSpec, Level } from '@/graph/model';
+import { showing } from './saving';
 
 /** A file as it was read or saved last: what a save is based on. */
 export interface Saved {
@@ -122,10 +123,7 @@ export function select(editor: Editor, chosen: Partial<{ [K in keyof Selection]:
 }
 
 function show(editor: Editor, history: History): void {
-  const state = editor.getState();
-  if (history === state.history) return;
-  const saving = state.saving === 'conflict' ? 'conflict' : history.graph === state.saved.graph ? 'saved' : 'changed';
-  editor.setState({ history, saving });
+  editor.setState((state) => showing(state, history));
 }
 
 /** A part of an editor's state, for components: they are drawn again when that part changes. */

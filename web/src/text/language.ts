@@ -1,8 +1,9 @@
 /** The words of the designer. English is the language there is; another one is a file with the same keys. */
 
+import { files } from './en/files';
 import { shell } from './en/shell';
 
-export const words = { shell };
+export const words = { files, shell };
 
 type Values = Readonly<Record<string, string | number>>;
 

@@ -1,0 +1,178 @@
+/** Open graphs and their files: read, check, save, and take in what others write. Editors stay while the page does. */
+
+import { ApiError, ask, client } from '@/api/client';
+import { type FileChange, watchGraphs } from '@/api/watch';
+import type { GraphSpec } from '@/graph/model';
+import { forgetDraft, keepDraft, readDraft } from './drafts';
+import { isChanged, stateAfter } from './saving';
+import { apply, createEditor, type Editor, graphOf, type Saved } from './store';
+
+const editors = new Map<string, Promise<Editor>>();
+
+/** The editor of a graph; the same as before where it is open already. Raises `ApiError`. */
+export function openEditor(id: string): Promise<Editor> {
+  let editor = editors.get(id);
+  if (!editor) {
+    editor = open(id);
+    editors.set(id, editor);
+    editor.catch(() => editors.delete(id));
+  }
+  return editor;
+}
+
+/** Forget an editor, with what was changed in it. */
+export function closeEditor(id: string): void {
+  editors.delete(id);
+  forgetDraft(id);
+}
+
+async function open(id: string): Promise<Editor> {
+  const details = await ask(client.GET('/api/v1/graphs/{graph_id}', { params: { path: { graph_id: id } } }));
+  const editor = createEditor(id, savedFrom(details));
+  const draft = readDraft(id);
+  if (draft && draft.textHash === details.text_hash) {
+    apply(editor, 'Draft', () => draft.graph);
+  } else if (draft) {
+    await mergeWith(editor, savedFrom(details), { text: draft.text, graph: draft.graph });
+  }
+  follow(editor);
+  return editor;
+}
+
+/** A file as the server gave it. */
+export function savedFrom(details: { text: string; text_hash: string; spec: unknown }): Saved {
+  return { text: details.text, textHash: details.text_hash, graph: details.spec as GraphSpec };
+}
+
+/** Write what is shown. Raises `ApiError` where the server refuses it; a clash is a state, not an error. */
+export async function save(editor: Editor): Promise<void> {
+  const { saved, saving } = editor.getState();
+  const sent = graphOf(editor);
+  if (sent === saved.graph || saving === 'saving' || saving === 'conflict') return;
+  editor.setState((state) => stateAfter(state, { kind: 'sent' }));
+  try {
+    const details = await ask(
+      client.PUT('/api/v1/graphs/{graph_id}', {
+        params: { path: { graph_id: editor.getState().id } },
+        body: { spec: sent as unknown as Record<string, unknown>, base: saved.textHash, base_text: saved.text },
+      }),
+    );
+    const written = savedFrom(details);
+    editor.setState((state) => stateAfter(state, { kind: 'written', sent, saved: written }));
+    if (details.merged) await takeIn(editor, { ...written, graph: details.spec as unknown as GraphSpec }, sent);
+    if (!isChanged(editor.getState())) forgetDraft(editor.getState().id);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    if (error.code === 'graph.conflict') {
+      await changedOnDisk(editor);
+      return;
+    }
+    editor.setState((state) => stateAfter(state, { kind: 'failed', state: error.offline ? 'offline' : 'refused' }));
+    if (!error.offline) throw error;
+  }
+}
+
+/** The file may have changed on disk: read it, and bring it together with what is shown. */
+export async function changedOnDisk(editor: Editor): Promise<void> {
+  const { id, saved } = editor.getState();
+  const details = await ask(client.GET('/api/v1/graphs/{graph_id}', { params: { path: { graph_id: id } } }));
+  if (details.text_hash === saved.textHash) return;
+  await takeIn(editor, savedFrom(details), saved.graph);
+}
+
+/** Show what others wrote: as it is where nothing was edited since `base`, else merged. */
+async function takeIn(editor: Editor, theirs: Saved, base: GraphSpec): Promise<void> {
+  const shown = graphOf(editor);
+  if (shown === base) {
+    editor.setState((state) => stateAfter(state, { kind: 'merged', shown, merged: theirs.graph, saved: theirs }));
+    return;
+  }
+  await mergeWith(editor, theirs, { text: editor.getState().saved.text, graph: shown });
+}
+
+/** Bring edits that were made from `ours.text` together with the file as it is now; edits made meanwhile, too. */
+async function mergeWith(editor: Editor, theirs: Saved, ours: { text: string; graph: GraphSpec }): Promise<void> {
+  let graph = ours.graph;
+  let before = graphOf(editor);
+  for (;;) {
+    const merged = await ask(
+      client.POST('/api/v1/graphs/merge', {
+        body: { base: ours.text, ours: graph as unknown as Record<string, unknown>, theirs: theirs.text },
+      }),
+    );
+    const shown = graphOf(editor);
+    if (shown !== before) {
+      graph = shown;
+      before = shown;
+      continue;
+    }
+    if (!merged.clean || !merged.spec) {
+      apply(editor, 'Draft', () => graph);
+      editor.setState((state) => stateAfter(state, { kind: 'clashed', theirs }));
+    } else {
+      const together = merged.spec as unknown as GraphSpec;
+      editor.setState((state) => stateAfter(state, { kind: 'merged', shown, merged: together, saved: theirs }));
+    }
+    return;
+  }
+}
+
+/** Take a conflict's outcome: it stands on what they wrote, and is saved next. */
+export function resolve(editor: Editor, outcome: GraphSpec): void {
+  const theirs = editor.getState().theirs;
+  if (!theirs) return;
+  const shown = graphOf(editor);
+  editor.setState((state) => stateAfter(state, { kind: 'merged', shown, merged: outcome, saved: theirs }));
+}
+
+const CHECK_DELAY = 250;
+
+/** Ask the server what it says of the graph, again after each change; keep a draft of what is not saved. */
+function follow(editor: Editor): void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let asked: AbortController | undefined;
+  let seen: GraphSpec | null = null;
+
+  const check = async () => {
+    const { saved } = editor.getState();
+    const graph = graphOf(editor);
+    asked?.abort();
+    asked = new AbortController();
+    try {
+      const answer = await ask(
+        client.POST('/api/v1/graphs/edit', {
+          body: { text: saved.text, spec: graph as unknown as Record<string, unknown> },
+          signal: asked.signal,
+        }),
+      );
+      editor.setState({
+        checked: { graph, text: answer.text, problems: answer.problems, facts: answer.nodes as never },
+      });
+    } catch {
+      // The save state tells of a lost server; what was said before stays.
+    }
+  };
+  const onChange = () => {
+    const graph = graphOf(editor);
+    if (graph === seen) return;
+    seen = graph;
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      const { id, saved } = editor.getState();
+      if (isChanged(editor.getState()))
+        keepDraft(id, { textHash: saved.textHash, text: saved.text, graph: graphOf(editor) });
+      else forgetDraft(id);
+      void check();
+    }, CHECK_DELAY);
+  };
+  editor.subscribe(onChange);
+  seen = graphOf(editor);
+  void check();
+  watchGraphs((change: FileChange | null) => {
+    const { id, saved } = editor.getState();
+    // Null: the stream begins anew, and may have missed something.
+    if (change && (change.graph !== id || change.text_hash === saved.textHash)) return;
+    if (change && change.text_hash === null) return;
+    void changedOnDisk(editor).catch(() => undefined);
+  });
+}
