@@ -34,8 +34,9 @@ test: setup ## fast tests
 	@scripts/test-web
 
 .PHONY: integration
-integration: setup ## slow tests: real packages, real servers, kills
+integration: setup ## slow tests: real packages, real servers, kills, browsers
 	@$(BIN)/pytest -m integration -n 2 --dist loadfile
+	@scripts/test-browser
 
 .PHONY: chaos
 chaos: setup ## an hour at most: thousands of random runs under faults, workers killed on both stores (ARGS="--first 7 --cases 1 --kills 0")
