@@ -48,11 +48,19 @@ def graph_folders() -> list[Path]:
 
     The first two count before they exist: a server that is up sees the first graph that is put there.
     """
-    package = Path(__file__).resolve().parents[1]
-    # in a wheel, in a working copy
-    ready = [package / "ready_graphs", package.parents[1] / "graphs"]
     own = [path for path in (*GRAPHS.paths(), Path("graphs")) if _is_folder(path) or not _exists(path)]
-    return list(dict.fromkeys(path.absolute() for path in (*own, *filter(_is_folder, ready))))
+    return list(dict.fromkeys(path.absolute() for path in (*own, *filter(_is_folder, _ready_folders()))))
+
+
+def is_ready_made(file: str | Path) -> bool:
+    """Whether a graph's file came with PyAgent."""
+    return Path(file).absolute().parent in _ready_folders()
+
+
+def _ready_folders() -> tuple[Path, Path]:
+    """Where the graphs lie that come with PyAgent: in a wheel, in a working copy."""
+    package = Path(__file__).resolve().parents[1]
+    return package / "ready_graphs", package.parents[1] / "graphs"
 
 
 def _exists(path: Path) -> bool:

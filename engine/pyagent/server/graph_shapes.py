@@ -59,6 +59,8 @@ class GraphSummary(Shape):
     description: str
     nodes: int
     file: str
+    ready_made: bool = False
+    """It came with PyAgent: a template, to be copied."""
     problem: ProblemView | None = None
     """Why the file is no graph; such a one has nothing but an id, that of its name, and a file."""
 

@@ -15,7 +15,7 @@ from pyagent.graph.spec import GraphSpec
 from pyagent.graph.yaml import Document, load_text
 from pyagent.runtime.checking import GraphChecker
 from pyagent.runtime.graph_files import read_text
-from pyagent.runtime.library import BrokenFile, GraphFile
+from pyagent.runtime.library import BrokenFile, GraphFile, is_ready_made
 from pyagent.server.context import ServerContext, context_of
 from pyagent.server.graph_shapes import (
     HASH,
@@ -183,6 +183,7 @@ def summary_of(document: Document) -> GraphSummary:
         description=spec.description or "",
         nodes=sum(1 for _ in spec.places()),
         file=document.file or "",
+        ready_made=document.file is not None and is_ready_made(document.file),
     )
 
 

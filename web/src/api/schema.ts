@@ -1695,6 +1695,12 @@ export interface components {
             nodes: number;
             /** File */
             file: string;
+            /**
+             * Ready Made
+             * @description It came with PyAgent: a template, to be copied.
+             * @default false
+             */
+            ready_made?: boolean;
             /** @description Why the file is no graph; such a one has nothing but an id, that of its name, and a file. */
             problem?: components["schemas"]["ProblemView"] | null;
             /**
@@ -1781,6 +1787,12 @@ export interface components {
             nodes: number;
             /** File */
             file: string;
+            /**
+             * Ready Made
+             * @description It came with PyAgent: a template, to be copied.
+             * @default false
+             */
+            ready_made?: boolean;
             /** @description Why the file is no graph; such a one has nothing but an id, that of its name, and a file. */
             problem?: components["schemas"]["ProblemView"] | null;
         };

@@ -1,9 +1,10 @@
 /** The words of the designer. English is the language there is; another one is a file with the same keys. */
 
 import { files } from './en/files';
+import { home } from './en/home';
 import { shell } from './en/shell';
 
-export const words = { files, shell };
+export const words = { files, home, shell };
 
 type Values = Readonly<Record<string, string | number>>;
 
