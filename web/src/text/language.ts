@@ -2,9 +2,10 @@
 
 import { files } from './en/files';
 import { home } from './en/home';
+import { problems } from './en/problems';
 import { shell } from './en/shell';
 
-export const words = { files, home, shell };
+export const words = { files, home, problems, shell };
 
 type Values = Readonly<Record<string, string | number>>;
 
