@@ -5,6 +5,7 @@ import { type Editor, useEditor } from '@/editor/store';
 import { useOpenEditor } from '@/editor/useOpenEditor';
 import { words } from '@/text/language';
 import { ErrorMessage } from '@/widgets/ErrorMessage';
+import { FileBanner } from './files/FileBanner';
 import classes from './GraphPage.module.css';
 
 /** The designer of one graph: its canvas with what stands around it. */
@@ -32,6 +33,7 @@ function Designer({ editor }: { readonly editor: Editor }) {
   return (
     <div className={classes.page}>
       <TopBar editor={editor} />
+      <FileBanner editor={editor} />
       <div className={classes.canvas} />
     </div>
   );

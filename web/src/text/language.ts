@@ -1,11 +1,12 @@
 /** The words of the designer. English is the language there is; another one is a file with the same keys. */
 
+import { conflict } from './en/conflict';
 import { files } from './en/files';
 import { home } from './en/home';
 import { problems } from './en/problems';
 import { shell } from './en/shell';
 
-export const words = { files, home, problems, shell };
+export const words = { conflict, files, home, problems, shell };
 
 type Values = Readonly<Record<string, string | number>>;
 
