@@ -23,6 +23,7 @@ from pyagent.runtime.journal import StoreJournal, event
 from pyagent.runtime.live import LiveRun, step_row
 from pyagent.runtime.log import Entry, Outputs, StepKey, decode, encode, timestamp
 from pyagent.runtime.messages import Understood, answered_row, due, next_timer, overdue, understand
+from pyagent.runtime.partial import until_of
 from pyagent.runtime.restart import successor
 from pyagent.runtime.versions import SEMANTICS
 from pyagent.sdk.items import Items
@@ -112,6 +113,8 @@ class Driver:
             data = {"inputs": inputs, "trigger": self.run.trigger, "at": timestamp(now), "semantics": SEMANTICS}
             if self.means.graphs:
                 data["graphs"] = dict(self.means.graphs)
+            if until := until_of(self.run):
+                data["until"] = until
             self.live.record(Entry("run.started", None, data), [event("run.started", graph=self.run.graph_id)])
         elif lease.adopted:
             data = {"owner": lease.owner, "at": timestamp(now)}

@@ -17,7 +17,6 @@ from pyagent.errors import InputError, LeaseHeld, LeaseLost, PyAgentError
 from pyagent.graph.source import GraphLike, read_graph
 from pyagent.graph.spec import GraphSpec
 from pyagent.graph.yaml import Document, dump
-from pyagent.native import blake3_hex
 from pyagent.runtime.credentials import read_credential
 from pyagent.runtime.drive import DEFAULT_PARALLEL, Driven, Driver
 from pyagent.runtime.expressions import Expressions
@@ -29,6 +28,7 @@ from pyagent.runtime.live import LiveRun
 from pyagent.runtime.log import Entry, StepKey, decode, encode
 from pyagent.runtime.migration import restarted_state
 from pyagent.runtime.observe import Observer, observed, unobserved
+from pyagent.runtime.partial import labelled, outermost, until_of
 from pyagent.runtime.program import Program
 from pyagent.runtime.requests import Requests, new_run_id
 from pyagent.runtime.restart import checked_state
@@ -37,7 +37,7 @@ from pyagent.runtime.trace import RunTrace, TraceContext
 from pyagent.runtime.tracing import Tracer, tracer_from_environment
 from pyagent.runtime.turns import Turn, turn_of
 from pyagent.runtime.values import Values
-from pyagent.runtime.versions import Recent, RulesNewer, RunVersions, Versions
+from pyagent.runtime.versions import Recent, RulesNewer, RunVersions, Versions, version_of
 from pyagent.sdk.commands import Restart
 from pyagent.sdk.registry import Registry
 from pyagent.store.base import (
@@ -141,6 +141,7 @@ class Engine(Requests):
         inputs: Mapping[str, Any] | None = None,
         *,
         trigger: str = "",
+        until: str = "",
         key: str | None = None,
         key_policy: KeyPolicy = "reject",
         key_window: timedelta = timedelta(0),
@@ -157,14 +158,16 @@ class Engine(Requests):
         """Queue a run of the graph; `drive` or `work` executes it. `blobs`: payloads that the inputs name, by digest.
         `reserve`: this engine is about to drive it, and no other worker of the store is to take it first.
         `priority`, -1000 to 1000, goes before the graph's own; `inherited_priority` is for a graph that has none.
+        `until`: only this node and what leads to it take part; for a node of a body, the whole map.
 
-        Raises `GraphError` if the graph does not hold together, `InputError` if the inputs do not fit or there is no
-        such priority, `KeyTaken`.
+        Raises `GraphError` if the graph does not hold together, `InputError` if the inputs do not fit, there is no
+        such priority or the trigger does not lead to `until`, `NotFound` for an unknown `until`, `KeyTaken`.
         """
         spec, text = await self._read(graph)
-        program = self._versions.program(spec, _version(spec, production=production))
-        chosen = program.trigger(trigger)
-        program.root(chosen)
+        program = self._versions.program(spec, version_of(spec, production=production))
+        chosen = program.trigger(trigger, until)
+        program.root(chosen, until)
+        until = until and outermost(spec, until)
         values = checked_inputs(spec, inputs or {})
         turn = await turn_of(
             spec,
@@ -191,7 +194,7 @@ class Engine(Requests):
             reserved_for=self.peer if reserve and not blobs else None,
             owner=self.owner,
             actor=actor,
-            labels=dict(labels or {}),
+            labels=labelled(labels or {}, until),
         )
         first = Commit(blobs=blobs) if blobs else None
         return await self.create(new, [event("run.queued", graph=spec.id, actor=actor)], first)
@@ -424,9 +427,9 @@ class Engine(Requests):
             program = old = state.program
             graphs = (state.started or {}).get("graphs", {})
             if command.version == "newest":
-                newest = await versions.keep_newest(run.graph_id, partial(_version, production=run.production))
+                newest = await versions.keep_newest(run.graph_id, partial(version_of, production=run.production))
                 program = versions.loaded(newest)
-                program.root(program.trigger(run.trigger))
+                program.root(program.trigger(run.trigger), until_of(run))
                 graphs = await versions.pin(program)
             inputs = (state.started or {})["inputs"] if command.inputs is None else command.inputs
             values = checked_inputs(program.graph, inputs)
@@ -526,14 +529,6 @@ class Engine(Requests):
 
 def _moment() -> tuple[float, datetime]:
     return asyncio.get_running_loop().time(), datetime.now(UTC)
-
-
-def _version(spec: GraphSpec, *, production: bool) -> str | None:
-    """The version that a run is pinned to, None for the graph's hash: a test run keeps to the graph's pins, too, which
-    the hash leaves out."""
-    if production or not spec.pins:
-        return None
-    return blake3_hex(encode({"graph": spec.hash(), "pins": spec.to_data().get("pins", {})}))
 
 
 __all__ = ["Engine", "GraphLike", "InputError", "StepKey"]

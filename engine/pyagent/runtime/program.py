@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from pyagent.errors import GraphError, Where
 from pyagent.graph.spec import Body, Edge, GraphSpec, NodeSpec
+from pyagent.runtime import partial
 from pyagent.runtime.rules import EdgeRule, Join, NodeRule, Plan
 from pyagent.sdk.fields import literal_fields
 from pyagent.sdk.node import Effects, NodeType
@@ -121,19 +122,45 @@ class Program:
         """Ids of the trigger nodes, in the order of the file."""
         return tuple(node.id for node in self.graph.nodes if self.nodes[node.id].type.kind == "trigger")
 
-    def root(self, trigger: str = "") -> FrameProgram:
+    def root(self, trigger: str = "", until: str = "") -> FrameProgram:
         """The graph as started by this trigger node; empty: the only one, or the implicit one (SEMANTICS 6).
 
-        Raises `GraphError` (`graph.trigger.unknown`) when there is no such trigger or several to choose from.
+        `until`: only this node and what leads to it take part (`runtime.partial`).
+
+        Raises `GraphError` (`graph.trigger.unknown`) when there is no such trigger or several to choose from, and what
+        `until_node` raises.
         """
+        if until:
+            return self._partial(self.trigger(trigger, until), until)
         trigger = self.trigger(trigger)
         if trigger not in self._roots:
             starts = [trigger] if trigger else _without_incoming(self.graph.nodes, self.graph.edges)
             self._roots[trigger] = self._frame(self.graph.nodes, self.graph.edges, starts)
         return self._roots[trigger]
 
-    def trigger(self, wanted: str = "") -> str:
-        """The trigger node that `wanted` means; empty for the implicit one."""
+    def _partial(self, trigger: str, until: str) -> FrameProgram:
+        """The graph up to one of its nodes. Not kept: a graph has as many of them as nodes."""
+        until = partial.outermost(self.graph, until)
+        leading = partial.leading_to(until, self.graph.edges)
+        nodes = [node for node in self.graph.nodes if node.id in leading]
+        edges = [edge for edge in self.graph.edges if edge.target in leading]
+        starts = [trigger] if trigger in leading else []
+        if not trigger:
+            starts = _without_incoming(nodes, edges)
+        found = self._frame(nodes, edges, starts) if starts else None
+        if found is None or until not in found.plan.index:
+            others = [node for node in self.triggers if node in leading]
+            raise partial.unreached(self.graph, trigger, until, others)
+        return found
+
+    def trigger(self, wanted: str = "", until: str = "") -> str:
+        """The trigger node that `wanted` means; empty for the implicit one. With `until` it need not be told where one
+        alone leads to that node."""
+        if not wanted and until and len(self.triggers) > 1:
+            leading = partial.leading_to(partial.outermost(self.graph, until), self.graph.edges)
+            found = [trigger for trigger in self.triggers if trigger in leading]
+            if len(found) == 1:
+                return found[0]
         if wanted:
             if wanted in self.triggers:
                 return wanted

@@ -22,10 +22,11 @@ from pyagent.runtime.inputs import given_json
 from pyagent.runtime.journal import event, first_commit, read_entries
 from pyagent.runtime.log import Outputs, StepKey, encode
 from pyagent.runtime.migration import Migrate, migration_of
+from pyagent.runtime.partial import labelled, outermost
 from pyagent.runtime.program import Program
 from pyagent.runtime.state import RunState
 from pyagent.runtime.values import Values
-from pyagent.runtime.versions import Versions
+from pyagent.runtime.versions import Versions, version_of
 from pyagent.sdk.items import Items
 from pyagent.store.base import ENDED, Commit, NewRun, Run, StepRecord, Store
 
@@ -194,14 +195,19 @@ class Requests(ABC):
         items: Any = None,
         graph: GraphLike | None = None,
         once: Literal["ask", "repeat", "reuse"] = "ask",
+        until: str = "",
+        test: bool | None = None,
         actor: str = "local",
     ) -> Run:
         """A new run that keeps every outcome of `run_id` which does not descend from `step` (SEMANTICS 24).
 
         `items` become the step's outcome; without them the step is executed again. `graph` runs on another version.
         `once`: what to do with `once` steps that the source had done below the step; `ask` raises `InputError`
-        (`run.fork_once`) that names them. Raises `InputError` (`run.state_migration`) where a state channel that holds
-        a value is of another type there, and no migration says what becomes of it.
+        (`run.fork_once`) that names them. `until`: only this node and what leads to it take part, also where the source
+        did not come so far. `test` makes it a test run, or none; None: as the source is.
+
+        Raises `InputError` (`run.state_migration`) where a state channel that holds a value is of another type there,
+        and no migration says what becomes of it, and (`run.fork_nothing`) where there is nothing to do.
         """
         source = await self.store.get_run(run_id)
         versions = self._versions.of_run()
@@ -210,7 +216,14 @@ class Requests(ABC):
         await versions.pinned(entries)
         text = (await self.store.get_graph(source.graph_hash)).text
         document = await self.document(graph) if graph is not None else load_text(text)
-        new = versions.program(document.spec) if graph is not None else old
+        production = source.production if test is None else not test
+        if graph is None and production == source.production:
+            new = old
+        else:
+            new = versions.program(document.spec, version_of(document.spec, production=production))
+        trigger = new.trigger(source.trigger)
+        new.root(trigger, until)
+        until = until and outermost(new.graph, until)
 
         expressions = {program.hash: self._expressions_of(program) for program in (old, new)}
 
@@ -226,6 +239,7 @@ class Requests(ABC):
         kept = await asyncio.to_thread(
             fork_entries, entries, step, items=items, once=once, old=old, new=new, load=versions.loaded,
             writes=writes, migration=migration, now=datetime.now(UTC),
+            trigger=trigger, until=until, test=not production,
         )  # fmt: skip
         await self.store.put_graph(document.spec.id, new.hash, document.text)
         # One transaction: a worker that claimed a fork without its log would do everything again.
@@ -236,11 +250,11 @@ class Requests(ABC):
                 graph_hash=new.hash,
                 trigger=source.trigger,
                 inputs=source.inputs,
-                production=source.production,
+                production=production,
                 forked_from=source.id,
                 owner=self.owner,
                 actor=actor,
-                labels=dict(source.labels),
+                labels=labelled(source.labels, until),
                 slot=source.slot,
                 slots=source.slots,
                 priority=source.priority,

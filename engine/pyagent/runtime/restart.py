@@ -16,6 +16,7 @@ from pyagent.graph.spec import GraphSpec
 from pyagent.runtime.forking import blobs_of
 from pyagent.runtime.journal import event, first_commit
 from pyagent.runtime.log import Entry, StepKey, encode, timestamp
+from pyagent.runtime.partial import until_of
 from pyagent.runtime.state import GIVEN, RunState
 from pyagent.sdk.items import Item
 from pyagent.store.base import NewRun, Run, Successor
@@ -62,6 +63,7 @@ def successor(run: Run, state: RunState, new_id: str) -> Successor | None:
         "semantics": run.semantics,
         **({"graphs": restart["graphs"]} if restart["graphs"] else {}),
         **({"state": dict(kept)} if kept else {}),
+        **({"until": until} if (until := until_of(run)) else {}),
     }
     given = {GIVEN: outcome.outputs[GIVEN]} if GIVEN in outcome.outputs else None
     started = Entry("run.started", None, data, given)

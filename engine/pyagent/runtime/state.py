@@ -125,7 +125,7 @@ class RunState(RunBook):
     def _start(self, entry: Entry, changes: Changes) -> None:
         data = self.started = entry.data
         self.given = (entry.outputs or {}).get(GIVEN)
-        nodes = self.program.root(data.get("trigger", ""))
+        nodes = self.program.root(data.get("trigger", ""), data.get("until", ""))
         frame = FrameState(
             name="",
             program=self.program,

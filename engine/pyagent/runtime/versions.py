@@ -9,9 +9,10 @@ from typing import Generic, TypeVar, cast
 from pyagent.errors import GraphError, NotFound, RunError
 from pyagent.graph.spec import GraphSpec
 from pyagent.graph.yaml import load_text
+from pyagent.native import blake3_hex
 from pyagent.runtime.compile import CompiledGraph
 from pyagent.runtime.library import GraphLibrary, find_graph
-from pyagent.runtime.log import Entry
+from pyagent.runtime.log import Entry, encode
 from pyagent.runtime.program import Program
 from pyagent.sdk.registry import Registry
 from pyagent.store.base import Store
@@ -25,6 +26,14 @@ KEPT = 64
 
 SEMANTICS = 1
 """The newest version of the rules that this program knows."""
+
+
+def version_of(spec: GraphSpec, *, production: bool) -> str | None:
+    """The version that a run is pinned to, None for the graph's hash: a test run keeps to the graph's pins, too, which
+    the hash leaves out."""
+    if production or not spec.pins:
+        return None
+    return blake3_hex(encode({"graph": spec.hash(), "pins": spec.to_data().get("pins", {})}))
 
 
 class RulesNewer(RunError):
