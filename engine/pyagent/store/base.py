@@ -294,6 +294,14 @@ class RunFilter:
     """Created at this time or later."""
     until: datetime | None = None
     """Created before this time."""
+    production: bool | None = None
+    """Only runs that the world started, or only test runs."""
+    forked_from: str | None = None
+    """Only forks of this run."""
+    parent_run: str | None = None
+    """Only runs that this one started."""
+    longer_than: timedelta | None = None
+    """Only those that took, or take, so long at least, from their start to their end."""
     before: str | None = None
     """Only runs created before this one (its id): the next page."""
     limit: int = 50

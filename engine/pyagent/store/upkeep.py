@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from pyagent.store.base import Message, Run, RunStatus
+    from pyagent.store.statistics import RunStatistics
 
 
 IN_DATABASE = "the database"
@@ -97,6 +98,10 @@ class Upkeep(Protocol):
 
     async def count_alive(self) -> Mapping[RunStatus, int]:
         """Runs that have not ended, by status; quick, also where many have."""
+        ...
+
+    async def run_statistics(self, *, graph_id: str | None = None, since: datetime | None = None) -> RunStatistics:
+        """Figures about the runs of a graph, or of all, that were created at this time or later."""
         ...
 
     async def key_holder(self, owner: str, graph_id: str, key: str) -> str | None:

@@ -30,11 +30,12 @@ from pyagent.store.base import (
     RunStatus,
     SlotTaken,
     StepRecord,
-    lowered,
 )
 from pyagent.store.blobs import check_digest, check_range, digest_of
+from pyagent.store.statistics import RunStatistics, statistics_of
 from pyagent.store.upkeep import StoreStats
 from pyagent.testing.memory_events import MemoryEvents
+from pyagent.testing.memory_filter import lets_through
 from pyagent.testing.memory_graphs import json_copy
 from pyagent.testing.memory_line import MemoryLine, is_free
 
@@ -214,13 +215,7 @@ class MemoryStore(MemoryEvents):
         found = [
             run
             for run in (self._runs[identity].run for identity in reversed(identities))
-            if (filter.graph_id is None or run.graph_id == filter.graph_id)
-            and (filter.owner is None or run.owner == filter.owner)
-            and (not filter.statuses or run.status in filter.statuses)
-            and (filter.key is None or run.key == filter.key)
-            and (filter.since is None or run.created_at >= filter.since)
-            and (filter.until is None or run.created_at < filter.until)
-            and _mentions(run, filter.text)
+            if lets_through(run, filter, self._clock())
         ]
         return found[: max(filter.limit, 0)]
 
@@ -556,6 +551,11 @@ class MemoryStore(MemoryEvents):
         if (old := self._runs.get(run.continues or "")) is not None:
             old.run = replace(old.run, continued_as=run.id)
 
+    async def run_statistics(self, *, graph_id: str | None = None, since: datetime | None = None) -> RunStatistics:
+        """Figures about runs."""
+        chosen = await self.list_runs(RunFilter(graph_id=graph_id, since=since, limit=len(self._runs)))
+        return statistics_of(reversed(chosen))
+
     async def count_alive(self) -> Mapping[RunStatus, int]:
         """Runs that have not ended, by status."""
         self._check_open()
@@ -591,9 +591,3 @@ def _no_blob(digest: str) -> NotFound:
     return NotFound(
         f"There is no blob {digest}.", code="blob.not_found", hint="Put it first.", details={"digest": digest}
     )
-
-
-def _mentions(run: Run, text: str) -> bool:
-    """Whether one of the fields that `RunFilter.text` is about has it as a part."""
-    wanted = lowered(text)
-    return any(wanted in lowered(field or "") for field in (run.id, run.graph_id, run.key, run.trigger, run.actor))

@@ -46,6 +46,7 @@ from pyagent.testing.store_parts import (
 )
 from pyagent.testing.store_retention import RetentionConformance
 from pyagent.testing.store_runs import RunConformance
+from pyagent.testing.store_statistics import StatisticsConformance
 from pyagent.testing.store_upkeep import UpkeepConformance
 
 __all__ = [
@@ -63,7 +64,9 @@ __all__ = [
 ]
 
 
-class StoreConformance(UpkeepConformance, RetentionConformance, EventConformance, RunConformance):
+class StoreConformance(
+    StatisticsConformance, UpkeepConformance, RetentionConformance, EventConformance, RunConformance
+):
     """What the contract in `pyagent.store.base` promises, one test a promise."""
 
     # log and commit

@@ -102,6 +102,10 @@ MATCH (r:Run) WHERE r.number < $below
   AND ($text = '' OR r.search CONTAINS $text)
   AND ($since IS NULL OR r.created_at >= $since)
   AND ($until IS NULL OR r.created_at < $until)
+  AND ($production IS NULL OR r.production = $production)
+  AND ($forked_from IS NULL OR r.forked_from = $forked_from)
+  AND ($parent IS NULL OR r.parent_run = $parent)
+  AND ($longer IS NULL OR r.started_at + duration({microseconds: $longer}) <= coalesce(r.ended_at, datetime.realtime()))
   AND (size($statuses) = 0 OR r.status IN $statuses)
 WITH r ORDER BY r.number DESC LIMIT $limit
 MATCH (r)-[:HAS_LEASE]->(l:Lease)
@@ -230,6 +234,10 @@ async def listed(of: AsyncManagedTransaction, filter: RunFilter) -> list[Run]:
             text=lowered(filter.text),
             since=filter.since,
             until=filter.until,
+            production=filter.production,
+            forked_from=filter.forked_from,
+            parent=filter.parent_run,
+            longer=None if filter.longer_than is None else filter.longer_than // MICROSECOND,
             statuses=list(filter.statuses),
             limit=max(filter.limit, 0),
         )

@@ -32,12 +32,13 @@ from pyagent.store.base import (
 )
 from pyagent.store.blobs import CHUNK, FILE_THRESHOLD, check_digest, check_range, digest_of
 from pyagent.store.following import PAGE, Followed
-from pyagent.store.neo4j import commits, graphs, leases, payloads, runs, schema, streams, upkeep
+from pyagent.store.neo4j import commits, graphs, leases, payloads, runs, schema, statistics, streams, upkeep
 from pyagent.store.neo4j.checkpoints import Neo4jCheckpointDatabase
 from pyagent.store.neo4j.connection import CommitUnknown, Connection, Work, row
 from pyagent.store.neo4j.large import LargeBlobs, blobs_of
 from pyagent.store.neo4j.values import moment
 from pyagent.store.outside import OutsideBlobs, Upload
+from pyagent.store.statistics import RunStatistics
 from pyagent.store.upkeep import Compacted, StoreStats
 
 if TYPE_CHECKING:
@@ -181,6 +182,10 @@ class Neo4jStore(Followed[streams.PackedEvents]):
     async def count_alive(self) -> Mapping[RunStatus, int]:
         """Runs that have not ended, by status."""
         return await self.connection.read(runs.count_alive)
+
+    async def run_statistics(self, *, graph_id: str | None = None, since: datetime | None = None) -> RunStatistics:
+        """Figures about runs."""
+        return await self.connection.read(lambda of: statistics.read(of, graph_id, since))
 
     async def key_holder(self, owner: str, graph_id: str, key: str) -> str | None:
         """The run that holds the start key, deleted or not."""

@@ -171,7 +171,7 @@ def get(connection: sqlite3.Connection, run_id: str) -> Run:
     raise rows.no_run(run_id)
 
 
-def listed(connection: sqlite3.Connection, filter: RunFilter) -> list[Run]:
+def listed(connection: sqlite3.Connection, filter: RunFilter, now: datetime) -> list[Run]:
     """The runs that the filter lets through, newest first."""
     where: list[str] = []
     values: list[Any] = []
@@ -197,6 +197,18 @@ def listed(connection: sqlite3.Connection, filter: RunFilter) -> list[Run]:
     if filter.statuses:
         where.append(f"s.status IN ({', '.join('?' * len(filter.statuses))})")
         values.extend(filter.statuses)
+    if filter.production is not None:
+        where.append("r.production = ?")
+        values.append(filter.production)
+    if filter.forked_from is not None:
+        where.append("r.forked_from = ?")
+        values.append(filter.forked_from)
+    if filter.parent_run is not None:
+        where.append("r.parent_run = ?")
+        values.append(filter.parent_run)
+    if filter.longer_than is not None:
+        where.append("coalesce(s.ended_at, ?) - s.started_at >= ?")
+        values.extend((rows.stamp(now), filter.longer_than // rows.MICROSECOND))
     if filter.before is not None:
         where.append("r.run < ?")
         values.append(rows.run_number(connection, filter.before))

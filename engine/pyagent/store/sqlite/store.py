@@ -40,6 +40,7 @@ from pyagent.store.sqlite import (
     retention,
     rows,
     runs,
+    statistics,
     succession,
     upkeep,
 )
@@ -47,6 +48,7 @@ from pyagent.store.sqlite.checkpoints import SqliteCheckpointDatabase
 from pyagent.store.sqlite.compact import compact
 from pyagent.store.sqlite.database import BUSY_LIMIT, Database, Synchronous
 from pyagent.store.sqlite.large import LargeBlobs
+from pyagent.store.statistics import RunStatistics
 from pyagent.store.upkeep import Compacted, StoreStats
 
 if TYPE_CHECKING:
@@ -175,11 +177,15 @@ class SqliteStore(Followed[bytes]):
 
     async def list_runs(self, filter: RunFilter = RunFilter()) -> list[Run]:
         """The runs that the filter lets through, newest first."""
-        return await self.database.read(lambda of: runs.listed(of, filter))
+        return await self.database.read(lambda of: runs.listed(of, filter, self._clock()))
 
     async def count_alive(self) -> Mapping[RunStatus, int]:
         """Runs that have not ended, by status."""
         return await self.database.read(retention.count_alive)
+
+    async def run_statistics(self, *, graph_id: str | None = None, since: datetime | None = None) -> RunStatistics:
+        """Figures about runs."""
+        return await self.database.read(lambda of: statistics.read(of, graph_id, since))
 
     async def key_holder(self, owner: str, graph_id: str, key: str) -> str | None:
         """The run that holds the start key, deleted or not."""
