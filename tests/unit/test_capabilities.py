@@ -18,13 +18,17 @@ from pyagent.server.security import Keys
 from pyagent.testing import MemoryStore
 
 OPEN = {"GET /healthz", "GET /readyz", "GET /forms/{run_id}/{key}", "POST /forms/{run_id}/{key}"} | {
-    "GET /reports/{run_id}/{key}/{path:path}"
+    "GET /reports/{run_id}/{key}/{path:path}",
+    "GET /shared/{share_id}/{key}",
 }
 """What asks for no token."""
 OWNER = {
     "GET /",
     "POST /api/v1/links",
     "DELETE /api/v1/runs/{run_id}",
+    "POST /api/v1/runs/{run_id}/share",
+    "GET /api/v1/runs/{run_id}/share",
+    "DELETE /api/v1/runs/{run_id}/share",
     "GET /api/v1/credentials",
     "PUT /api/v1/credentials/{name}",
     "DELETE /api/v1/credentials/{name}",

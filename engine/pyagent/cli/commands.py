@@ -94,6 +94,10 @@ def run_command(
         int | None, typer.Option(min=-1000, max=1000, help="Higher ones begin first; left out, the graph's own, or 0.")
     ] = None,
     trigger: Annotated[str, typer.Option(help="The trigger node to start at, if there are several.")] = "",
+    until: Annotated[
+        str,
+        typer.Option(metavar="NODE", help="Run only this node and what leads to it; for one in a body, its map."),
+    ] = "",
     as_json: AsJsonLines = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Agree to what the graph would ask about.")] = False,
     test: Annotated[bool, typer.Option("--test", help="A test run: nodes with pins give their pinned data.")] = False,
@@ -126,6 +130,7 @@ def run_command(
         on_key=on_key,
         priority=priority,
         trigger=trigger,
+        until=until,
         as_json=as_json,
         yes=yes,
         test=test,
@@ -176,12 +181,22 @@ def show_command(
     log: Annotated[bool, typer.Option("--log", help="Show every event instead of the steps.")] = False,
     port: Annotated[str | None, typer.Option(help="With STEP: only this port.")] = None,
     item: Annotated[int | None, typer.Option(min=0, help="With STEP: only this item, counted from 0.")] = None,
+    html: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write the run into this file as one HTML page, without secrets.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show a run: its steps, times, errors and outputs. Exit code by its status, as for `run`.
 
     With STEP: the items of that step by port, and where they came from.
     """
+    if html is not None:
+        from pyagent.cli.run_pages import write_page
+
+        if step or follow or log or port is not None or item is not None:
+            raise InputError("--html shows the whole run", code="input.options", hint="pyagent show RUN --html FILE")
+        finish(lambda: write_page(run, html, as_json=as_json))
+        return
     if step:
         from pyagent.cli.step import show_step
 

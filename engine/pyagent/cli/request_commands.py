@@ -75,6 +75,9 @@ def fork_command(
         str | None, typer.Option(metavar="JSON", help="Items the step is taken to have given, instead of executing it.")
     ] = None,
     graph: Annotated[str | None, typer.Option(metavar="GRAPH", help="Go on with this version of the graph.")] = None,
+    until: Annotated[
+        str, typer.Option(metavar="NODE", help="Run only this node and what leads to it; STEP again: that alone.")
+    ] = "",
     once: Annotated[Once, typer.Option(help="Steps `once` below it that were done: repeat or reuse.")] = "ask",
     as_json: AsJsonLines = False,
     detach: Annotated[
@@ -84,7 +87,7 @@ def fork_command(
     """Run again from a step: a new run that keeps all that does not descend from it."""
     from pyagent.cli.requests import fork
 
-    finish(lambda: fork(run, step, items=items, graph=graph, once=once, as_json=as_json, detach=detach))
+    finish(lambda: fork(run, step, items=items, graph=graph, until=until, once=once, as_json=as_json, detach=detach))
 
 
 def approve_command(

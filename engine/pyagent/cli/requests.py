@@ -158,6 +158,7 @@ async def fork(
     *,
     items: str | None,
     graph: str | None,
+    until: str,
     once: OnceChoice,
     as_json: bool,
     detach: bool,
@@ -168,7 +169,7 @@ async def fork(
     async with open_engine(graph) as engine:
         document = await checked_document(engine, graph, quiet=as_json) if graph is not None else None
         given = parse_json(items, "--items") if items is not None else None
-        run = await engine.fork(run_id, step, items=given, graph=document, once=once)
+        run = await engine.fork(run_id, step, items=given, graph=document, until=until, once=once)
         if detach:
             _say(run, f"{run.id}: forked from {run.forked_from}. {_SERVED.format(run=run.id)}", as_json=as_json)
             return Exit.DONE

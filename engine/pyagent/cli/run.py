@@ -41,6 +41,7 @@ class RunOptions:
     on_key: KeyPolicy = "reject"
     priority: int | None = None
     trigger: str = ""
+    until: str = ""
     as_json: bool = False
     yes: bool = False
     test: bool = False
@@ -75,6 +76,7 @@ async def start(
         document,
         inputs,
         trigger=options.trigger,
+        until=options.until,
         key=options.key,
         key_policy=options.on_key,
         priority=options.priority,

@@ -14,7 +14,7 @@ from pyagent.cli.messages import error_console
 from pyagent.cli.output import print_json, print_json_line
 from pyagent.cli.run import RunOptions, start, sum_up
 from pyagent.cli.server_call import ask_server, server_address
-from pyagent.cli.session import open_engine, server_token
+from pyagent.cli.session import open_engine, server_token, shared_links
 from pyagent.cli.text import escape
 from pyagent.cli.watch import Watch, with_signals
 from pyagent.errors import SetupError
@@ -45,7 +45,7 @@ async def serve(
     async def served() -> Exit:
         async with (
             open_engine() as engine,
-            serving(engine, token=server_token(), host=host, port=port, work=work) as server,
+            serving(engine, token=server_token(), host=host, port=port, work=work, shares=shared_links()) as server,
         ):
             if port is None and server.port != PORT:
                 console.print(f"[yellow]{escape(await _taken_by(host))}[/] This one took the port {server.port}.")
@@ -127,7 +127,8 @@ async def run_and_serve(
     """Run a graph with its page beside it, and go on serving until Ctrl-C; then the run's own exit code."""
     from pyagent.server.serving import serving
 
-    async with serving(engine, token=server_token(), host=options.host, port=options.port) as server:
+    token, shares = server_token(), shared_links()
+    async with serving(engine, token=token, host=options.host, port=options.port, shares=shares) as server:
         run = await start(engine, document, inputs, options, reserve=False)
         watch = Watch(engine, run, document.spec, console, as_json=options.as_json, drive=False)
         if not options.as_json:

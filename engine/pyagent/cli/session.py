@@ -31,6 +31,15 @@ def folder_of(graph: str | None) -> list[Path]:
     return [Path(graph).absolute().parent] if graph is not None and is_path(graph) else []
 
 
+def shared_links() -> Path:
+    """Where the server on that store keeps the links to runs that were given away."""
+    from pyagent.server.security import token_file
+    from pyagent.server.shares import shares_file
+    from pyagent.settings import machine_file
+
+    return shares_file(token_file(machine_file()))
+
+
 def server_token() -> str:
     """The token of the server on the store that `open_engine` opens. Raises `SetupError` (`server.token`)."""
     from pyagent.server.security import read_token, token_file

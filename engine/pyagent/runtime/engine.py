@@ -98,6 +98,7 @@ class Engine(Requests):
         self.observers = [*([] if tracer is None else [tracer]), *observers]
         self._versions = Versions(self.registry, self.library, store)
         self._expressions: Recent[tuple[str, str], Expressions] = Recent(lambda key: Expressions(timezone=key[1]))
+        self._drafts: Recent[tuple[str, str], Expressions] = Recent(lambda key: Expressions(timezone=key[1]))
         self._drivers: dict[str, Driver] = {}
         self._driving: set[str] = set()
         self._hands: Hands | None = None
@@ -127,6 +128,16 @@ class Engine(Requests):
     async def document(self, graph: GraphLike) -> Document:
         """The graph as a document. Raises `GraphError`, `NotFound`."""
         return read_graph(graph) or await find_graph(self.library, self.store, str(graph))
+
+    def program(self, spec: GraphSpec, *, production: bool = True) -> Program:
+        """The graph ready to run, as runs or test runs of it are. Raises `GraphError`."""
+        return self._versions.program(spec, version_of(spec, production=production))
+
+    def draft(self, spec: GraphSpec) -> tuple[Program, Expressions]:
+        """A graph that is being edited, ready to be looked at, with an engine of its own for its expressions: it is not
+        kept among the versions, of which each change makes one. May take long for large ones, and is for any thread.
+        Raises `GraphError`."""
+        return Program(spec, self.registry), self._drafts[spec.id, spec.settings.timezone or "UTC"]
 
     async def _read(self, graph: GraphLike) -> tuple[GraphSpec, str]:
         """The graph and its YAML text."""

@@ -90,6 +90,13 @@ class Channels(Mapping[str, Any]):
         names = {*(self._begun or ()), *(name for name, _ in self.writes)}
         return {name: self[name] for name in self if name in names}
 
+    def after(self, writes: int) -> dict[str, Any]:
+        """The values as they were after the first so many writes; for channels without a parent."""
+        then = Channels(self._spec, begin=self._begun)
+        for name, value in self.writes[:writes]:
+            then._values[name] = reduce(self._spec[name].reduce, then._values[name], value)
+        return dict(then)
+
     def write(self, name: str, value: Any, writer: StepKey) -> StepKey | None:
         """Write one value; returns the step that wrote a `replace` channel last, if another did.
 

@@ -48,7 +48,7 @@ _SPEECH = frozenset({"step.log", "step.token", "step.progress"})
 _STRUCTURE = frozenset(
     {
         *("status", "kind", "policy", "handled", "code", "node", "step", "on_error", "on_parent", "resolve"),
-        *("graph_id", "trigger"),
+        *("graph_id", "trigger", "until"),
     }
 )
 """Fields that decisions hang on: a credential whose field says `completed` masks no status."""

@@ -45,17 +45,25 @@ _NEEDS: tuple[tuple[Capability, tuple[str, ...]], ...] = (
             "GET /api/v1/graphs/{graph_id}/diff",
             "GET /api/v1/graphs/{graph_id}/history",
             "GET /api/v1/graphs/{graph_id}/history/{ref}",
+            "GET /api/v1/graphs/{graph_id}/kept",
             "GET /api/v1/runs",
+            "GET /api/v1/runs/statistics",
+            "GET /api/v1/runs/compare",
             "GET /api/v1/runs/{run_id}",
             "GET /api/v1/runs/{run_id}/file",
             "GET /api/v1/runs/{run_id}/steps/{step:path}",
             "GET /api/v1/runs/{run_id}/svg",
             "GET /api/v1/runs/{run_id}/events",
             "GET /api/v1/runs/{run_id}/logs",
+            "GET /api/v1/runs/{run_id}/moments",
+            "GET /api/v1/runs/{run_id}/moments/{n}",
+            "GET /api/v1/runs/{run_id}/html",
             "GET /api/v1/runs/{run_id}/events/ws",
             "GET /api/v1/events",
             "GET /api/v1/events/ws",
             "GET /api/v1/cursor",
+            "POST /api/v1/expressions/preview",
+            "GET /api/v1/expressions/language",
             "GET /api/v1/nodes",
             "GET /api/v1/nodes/{use}",
             "GET /api/v1/credential-kinds",
@@ -111,10 +119,19 @@ _WITHOUT_DATA = frozenset(
         "POST /api/v1/graphs/edit",
         "POST /api/v1/graphs/merge",
         "POST /api/v1/graphs/diff",
+        "GET /api/v1/expressions/language",
     }
 )
 """What a token for some graphs may ask, too: it tells of no graph but what was sent, and of no run."""
-_CHECKS_ITSELF = frozenset({"POST /api/v1/runs", "GET /api/v1/graphs/watch"})
+_CHECKS_ITSELF = frozenset(
+    {
+        "POST /api/v1/runs",
+        "GET /api/v1/runs/compare",
+        "GET /api/v1/runs/statistics",
+        "POST /api/v1/expressions/preview",
+        "GET /api/v1/graphs/watch",
+    }
+)
 """Routes that look at the graphs that they are about."""
 _grant: ContextVar[TokenGrant | None] = ContextVar("grant", default=None)
 
@@ -200,8 +217,8 @@ def may_see(graph_id: str) -> bool:
     return grant is None or grant.graphs is None or graph_id in grant.graphs
 
 
-def require_graph(graph_id: str) -> None:
-    """Raises `Refused` (`server.capability`) where whoever asks may not use that graph."""
+def require_graph(graph_id: str | None) -> None:
+    """Raises `Refused` (`server.capability`) where whoever asks may not use that graph; None: all of them."""
     grant = _grant.get()
     if grant is not None and (error := _graph_refusal(grant, graph_id)) is not None:
         raise error

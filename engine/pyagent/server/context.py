@@ -15,7 +15,9 @@ from pyagent.runtime.graph_watch import GraphWatch
 from pyagent.server.limits import Limits
 from pyagent.server.measures import ServerMetrics
 from pyagent.server.security import Keys
+from pyagent.server.shares import Shares
 from pyagent.server.texts import GivenTexts
+from pyagent.server.timelines import Timelines
 
 
 class Streams:
@@ -78,6 +80,8 @@ class ServerContext:
     saving: asyncio.Lock = field(default_factory=asyncio.Lock)
     """One graph is saved at a time: others' saves are merged instead of tried again and again."""
     limits: Limits = field(default_factory=Limits)
+    shares: Shares = field(default_factory=Shares)
+    timelines: Timelines = field(default_factory=Timelines)
     metrics: ServerMetrics = field(init=False)
     watch: GraphWatch = field(init=False)
     working: asyncio.Task[None] | None = None

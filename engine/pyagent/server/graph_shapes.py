@@ -8,11 +8,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from pyagent.server.openapi import ErrorPlace
-from pyagent.server.shapes import GRAPH_ID, Shape
+from pyagent.server.shapes import GRAPH_ID, MAX_TEXT, Shape
 
 HASH = "^[0-9a-f]{64}$"
-MAX_TEXT = 4 * 1024 * 1024
-"""Characters of a graph file."""
 GraphContent = Annotated[str, Field(max_length=MAX_TEXT)] | dict[str, Any]
 """A graph file as text or as data."""
 

@@ -15,6 +15,7 @@ from pyagent.graph.spec import GraphSpec
 from pyagent.graph.yaml import Document, load_text
 from pyagent.runtime.checking import GraphChecker
 from pyagent.runtime.graph_files import read_text
+from pyagent.runtime.kept import kept_data
 from pyagent.runtime.library import BrokenFile, GraphFile, is_ready_made
 from pyagent.server.context import ServerContext, context_of
 from pyagent.server.graph_shapes import (
@@ -31,7 +32,8 @@ from pyagent.server.graph_shapes import (
     VersionView,
 )
 from pyagent.server.openapi import content, errors
-from pyagent.server.shapes import GRAPH_ID
+from pyagent.server.run_shapes import KeptDataView, KeptNodeView
+from pyagent.server.shapes import GRAPH_ID, RunSummary
 
 router = APIRouter(prefix="/api/v1/graphs", tags=["graphs"])
 Server = Annotated[ServerContext, Depends(context_of)]
@@ -86,6 +88,23 @@ async def read_graph_text(graph_id: GraphId, server: Server) -> Response:
 async def draw_graph(graph_id: GraphId, server: Server) -> Response:
     """The graph as a picture."""
     return picture((await server.engine.document(graph_id)).spec, server)
+
+
+@router.get("/{graph_id}/kept", responses=errors(404))
+async def kept_run_data(
+    graph_id: GraphId,
+    server: Server,
+    node: Annotated[str, Query(max_length=200, description="The node that is to be run, alone or with what follows")],
+) -> KeptDataView:
+    """Which earlier run has the data that a node needs, and what of them no longer fits the graph."""
+    found = await kept_data(server.engine, (await server.engine.document(graph_id)).spec, node)
+    return KeptDataView(
+        node=found.node,
+        run=None if found.run is None else RunSummary.of(found.run),
+        reached=found.reached,
+        complete=found.complete,
+        ancestors=[KeptNodeView(node=one.node, state=one.state, step=one.step) for one in found.ancestors],
+    )
 
 
 @router.get("/{graph_id}/versions")

@@ -37,7 +37,7 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 WEBHOOKS = ("/webhooks/", "/webhooks-test/")
 """Where the world sends requests: each webhook itself says who may, from which pages, and how much."""
 _OPEN_PATHS = frozenset({"/healthz", "/readyz"})
-_OPEN = ("/static/", "/reports/", "/forms/")
+_OPEN = ("/static/", "/reports/", "/forms/", "/shared/")
 """Where requests need no token: what is there asks for a key of its own, or is nobody's secret."""
 _PICTURE = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 

@@ -38,6 +38,7 @@ TAGS: tuple[dict[str, str], ...] = (
     {"name": "events", "description": "Everything that happens, in one order with a cursor."},
     {"name": "triggers", "description": "What starts graphs by itself: activate them, see when, try a webhook."},
     {"name": "credentials", "description": "What nodes log in with: set, try and delete it; values never come back."},
+    {"name": "expressions", "description": "What a template would give, and what the language has."},
     {"name": "nodes", "description": "The node types that are installed here."},
     {"name": "blobs", "description": "Large payloads, by their digest."},
     {"name": "forms", "description": "Pages for people without the token, each for one question."},

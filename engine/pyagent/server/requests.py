@@ -6,14 +6,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
-from pyagent.runtime.checking import GraphChecker
 from pyagent.runtime.inputs import needed_consents
 from pyagent.runtime.log import decode
 from pyagent.server.capabilities import actor, require, require_graph
 from pyagent.server.context import ServerContext, context_of
 from pyagent.server.limits import limited
 from pyagent.server.openapi import errors
-from pyagent.server.runs import RunId
+from pyagent.server.runs import RunId, chosen_graph
 from pyagent.server.shapes import AnswerStep, Approve, Cancel, Fork, ResolveStep, RunSummary, SendSignal, SentSignal
 
 router = APIRouter(prefix="/api/v1", tags=["requests"])
@@ -51,15 +50,24 @@ async def fork_run(run_id: RunId, body: Fork, server: Server) -> RunSummary:
     graph = None
     if body.items is not None:
         require("edit", "giving a step other items")
-    if body.graph is not None:
-        require_graph(body.graph)
-        graph = await server.engine.document(body.graph)
-        GraphChecker(server.engine.registry).require(graph)
+    if body.graph is not None or body.text is not None:
+        graph_id = body.graph or await server.graph_of(run_id)
+        require_graph(graph_id)
+        graph = await chosen_graph(server, graph_id, body.text)
         inputs = decode((await server.engine.store.get_run(run_id)).inputs)
         if needed_consents(graph.spec, inputs):
             # Nobody was asked about them when the run began: that graph gave them another meaning, or none.
-            require("approve", f"going on with {body.graph} and these inputs")
-    new = await server.engine.fork(run_id, body.step, items=body.items, graph=graph, once=body.once, actor=actor())
+            require("approve", f"going on with {graph_id} and these inputs")
+    new = await server.engine.fork(
+        run_id,
+        body.step,
+        items=body.items,
+        graph=graph,
+        once=body.once,
+        until=body.until,
+        test=body.test,
+        actor=actor(),
+    )
     return RunSummary.of(new)
 
 

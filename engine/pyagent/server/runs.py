@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, Header, Path, Query
@@ -12,13 +13,13 @@ from pydantic import AwareDatetime
 
 from pyagent.errors import InputError, NotFound, RunError, Where
 from pyagent.graph.spec import GraphSpec
-from pyagent.graph.yaml import load_text
+from pyagent.graph.yaml import Document, load_text
 from pyagent.runtime.checking import GraphChecker
 from pyagent.runtime.inputs import checked_inputs, needed_consents
 from pyagent.runtime.inspect import step_data
 from pyagent.runtime.log import decode
 from pyagent.runtime.trace import TRACEPARENT, TRACESTATE, read_labels
-from pyagent.server.capabilities import actor, may, require_graph
+from pyagent.server.capabilities import actor, may, require, require_graph
 from pyagent.server.context import ServerContext, context_of
 from pyagent.server.form_address import form_path
 from pyagent.server.graphs import picture
@@ -55,8 +56,7 @@ async def start_run(
     """Start a run; it is executed in the background."""
     engine = server.engine
     require_graph(body.graph)
-    document = await engine.document(body.graph)
-    GraphChecker(engine.registry).require(document)
+    document = await chosen_graph(server, body.graph, body.text)
     values = checked_inputs(document.spec, body.inputs)
     needed = needed_consents(document.spec, values)
     if needed and not (body.consent and may("approve")):
@@ -73,6 +73,7 @@ async def start_run(
         document,
         values,
         trigger=body.trigger,
+        until=body.until,
         actor=actor(),
         key=key,
         key_policy=body.on_key or ("existing" if body.key is None and key is not None else "reject"),
@@ -94,6 +95,12 @@ async def list_runs(
     ] = "",
     since: Annotated[AwareDatetime | None, Query(description="Created at this time or later")] = None,
     until: Annotated[AwareDatetime | None, Query(description="Created before this time")] = None,
+    production: Annotated[bool | None, Query(description="Runs that count, or test runs")] = None,
+    forked_from: Annotated[str | None, Query(max_length=40, description="Forks of this run")] = None,
+    parent_run: Annotated[str | None, Query(max_length=40, description="Runs that this one started")] = None,
+    longer_than: Annotated[
+        float | None, Query(ge=0, le=1e9, description="Seconds that they took, or take, at least")
+    ] = None,
     before: Annotated[str | None, Query(max_length=40, description="`next` of the page before")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> RunPage:
@@ -105,6 +112,10 @@ async def list_runs(
         text=text,
         since=since,
         until=until,
+        production=production,
+        forked_from=forked_from,
+        parent_run=parent_run,
+        longer_than=None if longer_than is None else timedelta(seconds=longer_than),
         before=before,
         limit=limit + 1,
     )
@@ -190,6 +201,24 @@ async def _until_it_rests(server: ServerContext, run_id: str, seconds: float) ->
         if (await store.get_run(run_id)).status not in ("queued", "running"):
             return
         await store.changed(min(left, 1.0), mark)
+
+
+async def chosen_graph(server: ServerContext, graph_id: str, text: str | None) -> Document:
+    """The graph that a run is to be of: as its file is, or as an editor has it. Raises `GraphError`, `NotFound`, and
+    `Refused` (`server.capability`) for a text of somebody who may not write the file either."""
+    if text is None:
+        document = await server.engine.document(graph_id)
+    else:
+        require("edit", "running a graph that is not saved")
+        document = await asyncio.to_thread(load_text, text)
+        if document.spec.id != graph_id:
+            raise InputError(
+                f"the text is the graph {document.spec.id!r}, not {graph_id!r}",
+                hint="Its `id` says which graph it is.",
+                where=Where(field="text"),
+            )
+    await asyncio.to_thread(GraphChecker(server.engine.registry).require, document)
+    return document
 
 
 def step_view(run: Run, record: StepRecord, keys: Keys) -> StepView:

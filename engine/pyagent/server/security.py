@@ -124,5 +124,15 @@ class Keys:
         """The key in the address of a form: 32 characters for the step, 32 for the one wait of it."""
         return self._sign("form", run_id, step)[:32] + self._sign("wait", run_id, step, wait)[:32]
 
+    # and a shared run's: whoever has it may look at that run until the link ends
+
+    def share_key(self, share: str, run_id: str) -> str:
+        """The key in the address of a shared run."""
+        return self._sign("share", share, run_id)[:40]
+
+    def is_share_key(self, share: str, run_id: str, key: str) -> bool:
+        """Whether the key opens the shared run."""
+        return hmac.compare_digest(key.encode(), self.share_key(share, run_id).encode())
+
     def _sign(self, *parts: str) -> str:
         return hmac.new(self._token.encode(), "\0".join(parts).encode(), hashlib.sha256).hexdigest()

@@ -9,6 +9,7 @@ import logging
 import socket
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import uvicorn
 
@@ -21,6 +22,7 @@ from pyagent.server import PORT
 from pyagent.server.app import create_app
 from pyagent.server.context import ServerContext
 from pyagent.server.security import Keys
+from pyagent.server.shares import Shares
 
 _NEAR = 20
 """Ports above the default one that are tried when none was asked for."""
@@ -100,17 +102,24 @@ class _Uvicorn(uvicorn.Server):
 
 @asynccontextmanager
 async def serving(
-    engine: Engine, *, token: str, host: str = "127.0.0.1", port: int | None = None, work: bool = True
+    engine: Engine,
+    *,
+    token: str,
+    host: str = "127.0.0.1",
+    port: int | None = None,
+    work: bool = True,
+    shares: Path | None = None,
 ) -> AsyncGenerator[PageServer]:
     """A server that is up inside the block; `work` also executes runs. At the end runs are handed over as they stand.
 
     `token` is what programs show, and what all its keys come from: `read_token` of a file beside the engine's store.
+    `shares`: where links to runs are kept (`shares_file`); without it they end with the server.
     Raises `SetupError` (`server.*`).
     """
     retention = retention_from_environment()
     keys = Keys(token)
     bound = listen(host, port)
-    context = ServerContext(engine=engine, keys=keys, port=bound.getsockname()[1])
+    context = ServerContext(engine=engine, keys=keys, port=bound.getsockname()[1], shares=Shares(shares))
     engine.observers.append(context.metrics.runs)
     application = create_app(context, hosts=(host,))
     config = uvicorn.Config(

@@ -9,8 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pyagent.runtime.event_kinds import EVENTS_VERSION
 from pyagent.runtime.log import decode
+from pyagent.runtime.partial import until_of
 from pyagent.store.base import Event, HowSettled, KeyPolicy, OnceChoice, Run, RunStatus, StepRecord, StepStatus
 
+MAX_TEXT = 4 * 1024 * 1024
+"""Characters of a graph file."""
 GRAPH_ID = "^[a-z][a-z0-9_]*$"
 """What the API takes for a graph. The engine also takes paths and whole files, from people at this machine."""
 
@@ -34,6 +37,8 @@ class RunSummary(Shape):
     priority: int
     actor: str
     forked_from: str | None
+    until: str | None
+    """The node that a partial run ends at: only that and what leads to it take part."""
     continues: str | None
     """The run that this one is the successor of (`flow.restart`)."""
     continued_as: str | None
@@ -60,6 +65,7 @@ class RunSummary(Shape):
             "priority": run.priority,
             "actor": run.actor,
             "forked_from": run.forked_from,
+            "until": until_of(run) or None,
             "continues": run.continues,
             "continued_as": run.continued_as,
             "parent_run": run.parent_run,
@@ -194,7 +200,15 @@ class StartRun(Shape):
 
     graph: str = Field(description="Id of the graph", pattern=GRAPH_ID)
     inputs: dict[str, Any] = Field(default_factory=dict)
-    trigger: str = ""
+    text: str | None = Field(
+        None,
+        max_length=MAX_TEXT,
+        description="The graph's file as the editor has it, unsaved, with that id; it takes the capability `edit`",
+    )
+    trigger: str = Field("", description="The trigger node; left out where there is one only, or one leads to `until`")
+    until: str = Field(
+        "", description="Only this node and what leads to it take part; for a node of a body, the whole map"
+    )
     key: str | None = Field(None, description="Start key; the header Idempotency-Key says the same", max_length=200)
     on_key: KeyPolicy | None = Field(
         None, description="What to do when a run with the key is alive; with Idempotency-Key `existing`, else `reject`"
@@ -218,9 +232,14 @@ class Cancel(Shape):
 class Fork(Shape):
     """Run again from a step."""
 
-    step: str
-    items: Any = None
+    step: str = Field(description="A step, or a node: its newest step. The run need not have come to the node")
+    items: Any = Field(None, description="What the step puts out, instead of being executed again")
     graph: str | None = Field(None, description="Go on with the current version of this graph", pattern=GRAPH_ID)
+    text: str | None = Field(
+        None, max_length=MAX_TEXT, description="Go on with this file, unsaved; it takes the capability `edit`"
+    )
+    until: str = Field("", description="Only this node and what leads to it take part; as `step`: that node alone")
+    test: bool | None = Field(None, description="Make it a test run, or none; left out, as the source is")
     once: OnceChoice = "ask"
 
 
