@@ -327,6 +327,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/graphs/{graph_id}/kept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Kept Run Data
+         * @description Which earlier run has the data that a node needs, and what of them no longer fits the graph.
+         */
+        get: operations["kept_run_data"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/graphs/{graph_id}/versions": {
         parameters: {
             query?: never;
@@ -468,6 +488,86 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/statistics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Run Statistics
+         * @description How many runs there are by status, by graph and by day, and how long they take.
+         */
+        get: operations["run_statistics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Compare Runs
+         * @description Two runs beside each other: how each step ended, how long it took, whether its data are the same.
+         */
+        get: operations["compare_runs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/moments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Moments
+         * @description The entries of the run's log, in order: what it can be shown as of.
+         */
+        get: operations["list_moments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/moments/{n}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Moment
+         * @description The run as it stood after entry `n` of its log: its state and its steps; 0: before the first.
+         */
+        get: operations["show_moment"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs": {
         parameters: {
             query?: never;
@@ -548,6 +648,116 @@ export interface paths {
          * @description The graph of a run, or of a graph that it called, in the version that it runs on.
          */
         get: operations["draw_run"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/share": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Shared
+         * @description The links that show the run now.
+         */
+        get: operations["list_shared"];
+        put?: never;
+        /**
+         * Share Run
+         * @description Make a link that shows the run, read only, to whoever has it: no login, no secrets, until it ends.
+         */
+        post: operations["share_run"];
+        /**
+         * Revoke Shared
+         * @description End a link, or all links to the run.
+         */
+        delete: operations["revoke_shared"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/html": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download Html
+         * @description The run as one HTML file: its graph, timeline, steps and their data, without secrets and without scripts.
+         */
+        get: operations["download_html"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/shared/{share_id}/{key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Shared
+         * @description A run that somebody has given a link to.
+         */
+        get: operations["show_shared"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/expressions/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Preview Expression
+         * @description What a template would give for one item of a node, with the data of a run, pinned data, or neither.
+         *
+         *     Nothing is run and nothing is kept. An error of the template itself is in the answer.
+         */
+        post: operations["preview_expression"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/expressions/language": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Expression Language
+         * @description The names, properties and methods that expressions have, for completion.
+         */
+        get: operations["expression_language"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1289,6 +1499,27 @@ export interface components {
             problems: components["schemas"]["ProblemView"][];
         };
         /**
+         * ComparedStep
+         * @description A step in one of the runs.
+         */
+        ComparedStep: {
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "running" | "waiting" | "unknown" | "completed" | "failed" | "skipped" | "cancelled";
+            /** Attempt */
+            attempt: number;
+            /** Seconds */
+            seconds: number | null;
+            /** Items In */
+            items_in: number;
+            /** Items Out */
+            items_out: {
+                [key: string]: number;
+            };
+        };
+        /**
          * ConflictView
          * @description One place that both sides changed, and not alike.
          */
@@ -1420,6 +1651,23 @@ export interface components {
         Cursor: {
             /** Cursor */
             cursor: number;
+        };
+        /**
+         * DayFiguresView
+         * @description The runs that were created on a day, in UTC.
+         */
+        DayFiguresView: {
+            /**
+             * Day
+             * Format: date
+             */
+            day: string;
+            /** Runs */
+            runs: number;
+            /** Completed */
+            completed: number;
+            /** Failed */
+            failed: number;
         };
         /**
          * DiffGraphs
@@ -1645,15 +1893,37 @@ export interface components {
          * @description Run again from a step.
          */
         Fork: {
-            /** Step */
+            /**
+             * Step
+             * @description A step, or a node: its newest step. The run need not have come to the node
+             */
             step: string;
-            /** Items */
+            /**
+             * Items
+             * @description What the step puts out, instead of being executed again
+             */
             items?: unknown;
             /**
              * Graph
              * @description Go on with the current version of this graph
              */
             graph?: string | null;
+            /**
+             * Text
+             * @description Go on with this file, unsaved; it takes the capability `edit`
+             */
+            text?: string | null;
+            /**
+             * Until
+             * @description Only this node and what leads to it take part; as `step`: that node alone
+             * @default
+             */
+            until?: string;
+            /**
+             * Test
+             * @description Make it a test run, or none; left out, as the source is
+             */
+            test?: boolean | null;
             /**
              * Once
              * @default ask
@@ -1758,6 +2028,26 @@ export interface components {
              * @description The same for people, one change a line.
              */
             text: string;
+        };
+        /**
+         * GraphFiguresView
+         * @description The runs of a graph.
+         */
+        GraphFiguresView: {
+            /** Graph */
+            graph: string;
+            /** Runs */
+            runs: number;
+            /** Failed */
+            failed: number;
+            /**
+             * P50
+             * @description Seconds that a completed run took, waits included: half of them took no longer. Null where none completed.
+             */
+            p50: number | null;
+            /** P95 */
+            p95: number | null;
+            last_run: components["schemas"]["RunSummary"] | null;
         };
         /**
          * GraphPage
@@ -1912,6 +2202,50 @@ export interface components {
             came_from: components["schemas"]["OriginView"][];
         };
         /**
+         * KeptDataView
+         * @description Which earlier run has the data that a node needs.
+         */
+        KeptDataView: {
+            /**
+             * Node
+             * @description The node, or of one in a body the node whose body that is.
+             */
+            node: string;
+            /** @description What to fork; null where no run has anything to keep. */
+            run: components["schemas"]["RunSummary"] | null;
+            /**
+             * Reached
+             * @description The run came to the node itself.
+             */
+            reached: boolean;
+            /**
+             * Complete
+             * @description All that leads to the node is kept: a fork at it runs it alone.
+             */
+            complete: boolean;
+            /** Ancestors */
+            ancestors: components["schemas"]["KeptNodeView"][];
+        };
+        /**
+         * KeptNodeView
+         * @description A node that leads to the one that is asked about.
+         */
+        KeptNodeView: {
+            /** Node */
+            node: string;
+            /**
+             * State
+             * @description `kept`: its outcome is taken over; `stale`: it, or what leads to it, has changed; `missing`: it has none.
+             * @enum {string}
+             */
+            state: "kept" | "stale" | "missing";
+            /**
+             * Step
+             * @description Its step that ended last.
+             */
+            step: string | null;
+        };
+        /**
          * KindView
          * @description A kind of credential.
          */
@@ -1927,6 +2261,42 @@ export interface components {
             fields: components["schemas"]["FieldView"][];
             /** Can Be Tried */
             can_be_tried: boolean;
+        };
+        /**
+         * Language
+         * @description What expressions can say, for completion.
+         */
+        Language: {
+            /** Entries */
+            entries: components["schemas"]["LanguageEntry"][];
+        };
+        /**
+         * LanguageEntry
+         * @description A name, a property or a method of the language of expressions.
+         */
+        LanguageEntry: {
+            /** Name */
+            name: string;
+            /**
+             * On
+             * @description What it belongs to.
+             * @enum {string}
+             */
+            on: "global" | "string" | "number" | "array" | "object" | "date" | "boolean" | "items" | "input" | "node";
+            /**
+             * Signature
+             * @description `first(port?)`, or the name alone for what is no function.
+             */
+            signature: string;
+            /** Gives */
+            gives: string;
+            /** Doc */
+            doc: string;
+            /**
+             * Source
+             * @enum {string}
+             */
+            source: "javascript" | "n8n" | "pyagent" | "luxon";
         };
         /**
          * Link
@@ -2026,6 +2396,57 @@ export interface components {
             marked: string;
             /** Conflicts */
             conflicts: components["schemas"]["ConflictView"][];
+        };
+        /**
+         * MomentPage
+         * @description A page of moments.
+         */
+        MomentPage: {
+            /** Moments */
+            moments: components["schemas"]["MomentView"][];
+            /**
+             * Count
+             * @description In all.
+             */
+            count: number;
+            /**
+             * Next
+             * @description `after` of the next page; null at the end.
+             */
+            next: number | null;
+        };
+        /**
+         * MomentView
+         * @description One entry of a run's log.
+         */
+        MomentView: {
+            /**
+             * N
+             * @description From 1, without gaps.
+             */
+            n: number;
+            /**
+             * At
+             * @description When; where the log does not say, when the entry before it was.
+             */
+            at: string | null;
+            /**
+             * Kind
+             * @description `run.started`, `step.ended`, `step.parked`, …
+             */
+            kind: string;
+            /**
+             * Step
+             * @description `frame/node@scope`; empty for entries about the run.
+             */
+            step: string;
+            /**
+             * Status
+             * @description How the step stands after it.
+             */
+            status: ("running" | "waiting" | "unknown" | "completed" | "failed" | "skipped" | "cancelled") | null;
+            /** Attempt */
+            attempt: number | null;
         };
         /**
          * NewGraph
@@ -2258,6 +2679,131 @@ export interface components {
             next: number | null;
         };
         /**
+         * PreviewError
+         * @description Why a template gave nothing.
+         */
+        PreviewError: {
+            /** Code */
+            code: string;
+            /** Message */
+            message: string;
+            /** Hint */
+            hint: string | null;
+            /**
+             * Field
+             * @description Dotted path in the template; null for a template that is a string.
+             */
+            field: string | null;
+            /**
+             * Line
+             * @description Inside that string, from 1.
+             */
+            line: number | null;
+            /**
+             * Column
+             * @description In characters, from 1.
+             */
+            column: number | null;
+            /**
+             * Offset
+             * @description Characters of the string before the place.
+             */
+            offset: number | null;
+            /**
+             * Missing
+             * @description Nodes that have no data yet (`preview.no_data`).
+             * @default []
+             */
+            missing?: string[];
+        };
+        /**
+         * PreviewExpression
+         * @description Evaluate a template without running anything.
+         */
+        PreviewExpression: {
+            /**
+             * Graph
+             * @description Id of the graph, as its file is
+             */
+            graph?: string | null;
+            /**
+             * Spec
+             * @description The graph as data, unsaved; this or `graph`
+             */
+            spec?: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Node
+             * @description The node that would read it
+             */
+            node: string;
+            /**
+             * Template
+             * @description A string with `{{ }}`, or any JSON with such strings inside
+             */
+            template: unknown;
+            /**
+             * Run
+             * @description The run whose data are read
+             */
+            run?: string | null;
+            /**
+             * Step
+             * @description Its step; left out, the node's last one
+             */
+            step?: string | null;
+            /**
+             * Item
+             * @description Index among the items that the node is given
+             * @default 0
+             */
+            item?: number;
+            /**
+             * Inputs
+             * @description `$inputs`, where no run is given
+             */
+            inputs?: {
+                [key: string]: unknown;
+            } | null;
+        };
+        /**
+         * PreviewedExpression
+         * @description What a template gives.
+         */
+        PreviewedExpression: {
+            /** Ok */
+            ok: boolean;
+            /** Value */
+            value: unknown;
+            /**
+             * Text
+             * @description As it is shown: a text as it is, anything else as JSON; at most 64 KiB.
+             */
+            text: string;
+            /**
+             * Cut
+             * @description `text` is the beginning only, and `value` is null.
+             */
+            cut: boolean;
+            error: components["schemas"]["PreviewError"] | null;
+            /**
+             * Reads
+             * @description `$json`, `$('decide')`, …
+             */
+            reads: string[];
+            /**
+             * Items
+             * @description Items that the node is given; `item` chooses one.
+             */
+            items: number;
+            /**
+             * Step
+             * @description The run's step whose data were read; null where they were put together.
+             */
+            step: string | null;
+        };
+        /**
          * ProblemView
          * @description One thing that `pyagent graph check` says.
          */
@@ -2347,6 +2893,25 @@ export interface components {
             } | null;
         };
         /**
+         * RunComparison
+         * @description Two runs beside each other.
+         */
+        RunComparison: {
+            a: components["schemas"]["RunSummary"];
+            b: components["schemas"]["RunSummary"];
+            /** Inputs Equal */
+            inputs_equal: boolean;
+            /** Outputs Equal */
+            outputs_equal: boolean | null;
+            /**
+             * Graph Changes
+             * @description From the version of `a` to that of `b`.
+             */
+            graph_changes: components["schemas"]["ChangeView"][];
+            /** Steps */
+            steps: components["schemas"]["StepComparison"][];
+        };
+        /**
          * RunDetails
          * @description A run with its data and steps.
          */
@@ -2374,6 +2939,11 @@ export interface components {
             actor: string;
             /** Forked From */
             forked_from: string | null;
+            /**
+             * Until
+             * @description The node that a partial run ends at: only that and what leads to it take part.
+             */
+            until: string | null;
             /**
              * Continues
              * @description The run that this one is the successor of (`flow.restart`).
@@ -2427,6 +2997,39 @@ export interface components {
             cursor: number;
         };
         /**
+         * RunMoment
+         * @description A run as it stood after an entry of its log.
+         */
+        RunMoment: {
+            /** N */
+            n: number;
+            /** At */
+            at: string | null;
+            /** Kind */
+            kind: string;
+            /** Step */
+            step: string;
+            /**
+             * Run Status
+             * @enum {string}
+             */
+            run_status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled";
+            /**
+             * State
+             * @description The values of its state channels.
+             */
+            state: {
+                [key: string]: unknown;
+            };
+            /**
+             * Steps
+             * @description How each step stood; what was ready counts as running.
+             */
+            steps: {
+                [key: string]: "running" | "waiting" | "unknown" | "completed" | "failed" | "skipped" | "cancelled";
+            };
+        };
+        /**
          * RunPage
          * @description A page of runs, newest first.
          */
@@ -2438,6 +3041,31 @@ export interface components {
              * @description `before` of the next page; null at the end.
              */
             next: string | null;
+        };
+        /**
+         * RunStatisticsView
+         * @description Figures about runs.
+         */
+        RunStatisticsView: {
+            /** Total */
+            total: number;
+            /**
+             * Statuses
+             * @description Runs by status; one that none has is left out.
+             */
+            statuses: {
+                [key: string]: number;
+            };
+            /**
+             * Graphs
+             * @description The one that ran last first.
+             */
+            graphs: components["schemas"]["GraphFiguresView"][];
+            /**
+             * Days
+             * @description The first day first; days without runs are left out.
+             */
+            days: components["schemas"]["DayFiguresView"][];
         };
         /**
          * RunSummary
@@ -2467,6 +3095,11 @@ export interface components {
             actor: string;
             /** Forked From */
             forked_from: string | null;
+            /**
+             * Until
+             * @description The node that a partial run ends at: only that and what leads to it take part.
+             */
+            until: string | null;
             /**
              * Continues
              * @description The run that this one is the successor of (`flow.restart`).
@@ -2549,6 +3182,62 @@ export interface components {
             sent: string;
         };
         /**
+         * ShareRun
+         * @description Give a link to a run away.
+         */
+        ShareRun: {
+            /**
+             * Expires In
+             * @description Seconds for which the link opens the page
+             * @default 604800
+             */
+            expires_in?: number;
+            /**
+             * Data
+             * @description Show the items that steps put out, and the run's inputs and outputs
+             * @default true
+             */
+            data?: boolean;
+        };
+        /**
+         * SharedRun
+         * @description A link that shows one run to whoever has it, without a login.
+         */
+        SharedRun: {
+            /**
+             * Id
+             * @description To revoke it.
+             */
+            id: string;
+            /**
+             * Path
+             * @description On this server.
+             */
+            path: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Actor */
+            actor: string;
+            /** Data */
+            data: boolean;
+        };
+        /**
+         * SharedRuns
+         * @description The links to a run that open it now.
+         */
+        SharedRuns: {
+            /** Links */
+            links: components["schemas"]["SharedRun"][];
+        };
+        /**
          * StartRun
          * @description Start a run.
          */
@@ -2563,10 +3252,22 @@ export interface components {
                 [key: string]: unknown;
             };
             /**
+             * Text
+             * @description The graph's file as the editor has it, unsaved, with that id; it takes the capability `edit`
+             */
+            text?: string | null;
+            /**
              * Trigger
+             * @description The trigger node; left out where there is one only, or one leads to `until`
              * @default
              */
             trigger?: string;
+            /**
+             * Until
+             * @description Only this node and what leads to it take part; for a node of a body, the whole map
+             * @default
+             */
+            until?: string;
             /**
              * Key
              * @description Start key; the header Idempotency-Key says the same
@@ -2594,6 +3295,29 @@ export interface components {
              * @default false
              */
             consent?: boolean;
+        };
+        /**
+         * StepComparison
+         * @description A step in two runs.
+         */
+        StepComparison: {
+            /** Step */
+            step: string;
+            /** Node */
+            node: string;
+            /** @description Null in a run that has no such step. */
+            a: components["schemas"]["ComparedStep"] | null;
+            b: components["schemas"]["ComparedStep"] | null;
+            /**
+             * Inputs Equal
+             * @description Whether both were given the same items; null where one of them was given none.
+             */
+            inputs_equal: boolean | null;
+            /**
+             * Outputs Equal
+             * @description Whether both put out the same items; null where one of them has not ended.
+             */
+            outputs_equal: boolean | null;
         };
         /**
          * StepDetails
@@ -4681,6 +5405,105 @@ export interface operations {
             };
         };
     };
+    kept_run_data: {
+        parameters: {
+            query: {
+                /** @description The node that is to be run, alone or with what follows */
+                node: string;
+            };
+            header?: never;
+            path: {
+                graph_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeptDataView"];
+                };
+            };
+            /** @description No token, or a wrong one (`server.unauthorized`, `vault.token…`) */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The request comes from elsewhere (`server.origin`), or the token does not allow it (`server.capability`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description There is no such thing (`*.not_found`) */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The server does not go by that name (`server.host`) */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description What was given does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Too many requests (`server.too_many`); `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Something unexpected happened (`internal`) */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The store cannot be reached (`store.unavailable`) */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
     list_graph_versions: {
         parameters: {
             query?: {
@@ -5484,6 +6307,390 @@ export interface operations {
             };
         };
     };
+    run_statistics: {
+        parameters: {
+            query?: {
+                /** @description Id of the graph; left out: all */
+                graph?: string | null;
+                /** @description Created at this time or later */
+                since?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunStatisticsView"];
+                };
+            };
+            /** @description No token, or a wrong one (`server.unauthorized`, `vault.token…`) */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The request comes from elsewhere (`server.origin`), or the token does not allow it (`server.capability`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The server does not go by that name (`server.host`) */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description What was given does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Too many requests (`server.too_many`); `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Something unexpected happened (`internal`) */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The store cannot be reached (`store.unavailable`) */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    compare_runs: {
+        parameters: {
+            query: {
+                a: string;
+                b: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunComparison"];
+                };
+            };
+            /** @description No token, or a wrong one (`server.unauthorized`, `vault.token…`) */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The request comes from elsewhere (`server.origin`), or the token does not allow it (`server.capability`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description There is no such thing (`*.not_found`) */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The server does not go by that name (`server.host`) */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description What was given does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Too many requests (`server.too_many`); `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Something unexpected happened (`internal`) */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The store cannot be reached (`store.unavailable`) */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    list_moments: {
+        parameters: {
+            query?: {
+                /** @description `n` of the last moment that was seen */
+                after?: number;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MomentPage"];
+                };
+            };
+            /** @description No token, or a wrong one (`server.unauthorized`, `vault.token…`) */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The request comes from elsewhere (`server.origin`), or the token does not allow it (`server.capability`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description There is no such thing (`*.not_found`) */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The server does not go by that name (`server.host`) */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description What was given does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Too many requests (`server.too_many`); `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Something unexpected happened (`internal`) */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The store cannot be reached (`store.unavailable`) */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    show_moment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+                n: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunMoment"];
+                };
+            };
+            /** @description No token, or a wrong one (`server.unauthorized`, `vault.token…`) */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The request comes from elsewhere (`server.origin`), or the token does not allow it (`server.capability`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description There is no such thing (`*.not_found`) */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The server does not go by that name (`server.host`) */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description What was given does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Too many requests (`server.too_many`); `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Something unexpected happened (`internal`) */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The store cannot be reached (`store.unavailable`) */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
     list_runs: {
         parameters: {
             query?: {
@@ -5498,6 +6705,14 @@ export interface operations {
                 since?: string | null;
                 /** @description Created before this time */
                 until?: string | null;
+                /** @description Runs that count, or test runs */
+                production?: boolean | null;
+                /** @description Forks of this run */
+                forked_from?: string | null;
+                /** @description Runs that this one started */
+                parent_run?: string | null;
+                /** @description Seconds that they took, or take, at least */
+                longer_than?: number | null;
                 /** @description `next` of the page before */
                 before?: string | null;
                 limit?: number;
@@ -6110,6 +7325,750 @@ export interface operations {
             };
             /** @description There is no such thing (`*.not_found`) */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The server does not go by that name (`server.host`) */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description What was given does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Too many requests (`server.too_many`); `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Something unexpected happened (`internal`) */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The store cannot be reached (`store.unavailable`) */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    list_shared: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SharedRuns"];
+                };
+            };
+            /** @description No token, or a wrong one (`server.unauthorized`, `vault.token…`) */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The request comes from elsewhere (`server.origin`), or the token does not allow it (`server.capability`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description There is no such thing (`*.not_found`) */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The server does not go by that name (`server.host`) */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description What was given does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Too many requests (`server.too_many`); `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Something unexpected happened (`internal`) */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The store cannot be reached (`store.unavailable`) */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    share_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ShareRun"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SharedRun"];
+                };
+            };
+            /** @description No token, or a wrong one (`server.unauthorized`, `vault.token…`) */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The request comes from elsewhere (`server.origin`), or the token does not allow it (`server.capability`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description There is no such thing (`*.not_found`) */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The request did not come in time (`server.slow`) */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The request is too large (`server.too_large`) */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The server does not go by that name (`server.host`) */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description What was given does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Too many requests (`server.too_many`); `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Something unexpected happened (`internal`) */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The store cannot be reached (`store.unavailable`) */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The disk is full (`store.full`) */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    revoke_shared: {
+        parameters: {
+            query?: {
+                /** @description Of one link; left out, all links to the run */
+                id?: string | null;
+            };
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No token, or a wrong one (`server.unauthorized`, `vault.token…`) */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The request comes from elsewhere (`server.origin`), or the token does not allow it (`server.capability`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description There is no such thing (`*.not_found`) */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The request did not come in time (`server.slow`) */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The request is too large (`server.too_large`) */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The server does not go by that name (`server.host`) */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description What was given does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Too many requests (`server.too_many`); `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Something unexpected happened (`internal`) */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The store cannot be reached (`store.unavailable`) */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The disk is full (`store.full`) */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    download_html: {
+        parameters: {
+            query?: {
+                /** @description False: without items, inputs and outputs */
+                data?: boolean;
+            };
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The run as one page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description No token, or a wrong one (`server.unauthorized`, `vault.token…`) */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The request comes from elsewhere (`server.origin`), or the token does not allow it (`server.capability`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description There is no such thing (`*.not_found`) */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The server does not go by that name (`server.host`) */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description What was given does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Too many requests (`server.too_many`); `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Something unexpected happened (`internal`) */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The store cannot be reached (`store.unavailable`) */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    show_shared: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                share_id: string;
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The run as one page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description The request comes from elsewhere (`server.origin`), or the token does not allow it (`server.capability`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description A page: the link shows nothing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description The server does not go by that name (`server.host`) */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description What was given does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Too many requests (`server.too_many`); `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Something unexpected happened (`internal`) */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The store cannot be reached (`store.unavailable`) */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    preview_expression: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PreviewExpression"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreviewedExpression"];
+                };
+            };
+            /** @description No token, or a wrong one (`server.unauthorized`, `vault.token…`) */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The request comes from elsewhere (`server.origin`), or the token does not allow it (`server.capability`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description There is no such thing (`*.not_found`) */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The request did not come in time (`server.slow`) */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The request is too large (`server.too_large`) */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The server does not go by that name (`server.host`) */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description What was given does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Too many requests (`server.too_many`); `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Something unexpected happened (`internal`) */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The store cannot be reached (`store.unavailable`) */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The disk is full (`store.full`) */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    expression_language: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Language"];
+                };
+            };
+            /** @description No token, or a wrong one (`server.unauthorized`, `vault.token…`) */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The request comes from elsewhere (`server.origin`), or the token does not allow it (`server.capability`) */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7353,6 +9312,8 @@ export interface operations {
                 kinds?: string;
                 /** @description Events that a page looks at */
                 limit?: number;
+                /** @description A stream's messages carry lists of events: each costs a page one event of the browser's */
+                batch?: boolean;
             };
             header?: {
                 /** @description As `after`; the later one counts */
@@ -7562,6 +9523,8 @@ export interface operations {
                 kinds?: string;
                 /** @description Events that a page looks at */
                 limit?: number;
+                /** @description A stream's messages carry lists of events: each costs a page one event of the browser's */
+                batch?: boolean;
             };
             header?: {
                 /** @description As `after`; the later one counts */
