@@ -159,6 +159,12 @@ SANDBOX = Setting(
     description="Whether programs that steps run must be kept in their sandbox. `required`: where this machine cannot, "
     "they are not run; `best`: they run with what it has, and the log names what is missing; `off`: they run free",
 )
+SANDBOX_PROGRAM = Setting(
+    name="PYAGENT_SANDBOX_PROGRAM",
+    kind="path",
+    description="The program `pyagent-sandbox` that keeps them there, if not the one that was installed",
+    told_default="the one of the compiled module's wheel; none on `PATH` is taken",
+)
 SQLITE_SYNCHRONOUS = Setting(
     name="PYAGENT_SQLITE_SYNCHRONOUS",
     kind="choice",
@@ -276,6 +282,7 @@ SETTINGS: tuple[Setting, ...] = (
     VAULT_KEY,
     VAULT_PASSPHRASE,
     SANDBOX,
+    SANDBOX_PROGRAM,
     SQLITE_SYNCHRONOUS,
     ALLOW_PRIVATE,
     RATE_STARTS,
@@ -343,6 +350,16 @@ def machine_file() -> Path:
     """The file beside which lies what belongs to the store of PYAGENT_STORE on this machine: the server's token. Where
     the store is a server, the default store's file, which need not exist. Raises `StoreError`."""
     return data_folder() / "pyagent" / "pyagent.db" if is_neo4j(STORE.text()) else store_file()
+
+
+def vault_file() -> Path:
+    """Where the vault of this machine is, there or not. Raises `StoreError`."""
+    return VAULT.path() or machine_file().with_name("credentials.vault")
+
+
+def key_file() -> Path:
+    """Where its key file is, there or not. Raises `StoreError`."""
+    return VAULT_KEY.path() or Path(f"{vault_file()}.key")
 
 
 def data_folder() -> Path:

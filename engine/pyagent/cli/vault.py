@@ -18,9 +18,9 @@ from pyagent.cli.output import print_json, table_console
 from pyagent.cli.session import open_engine
 from pyagent.cli.text import escape
 from pyagent.errors import InputError, NotFound
-from pyagent.runtime.vault import key_file as key_path
 from pyagent.runtime.vault import make_vault, require_vault
 from pyagent.settings import VAULT_PASSPHRASE
+from pyagent.settings import key_file as key_path
 
 if TYPE_CHECKING:
     from pyagent.runtime.vault import Secret, Vault

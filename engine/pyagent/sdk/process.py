@@ -24,22 +24,12 @@ from typing import Any, BinaryIO, Literal, TypeAlias
 
 from pyagent.errors import NodeCancelled, NodeError
 from pyagent.sdk.context import CancelToken, Context
+from pyagent.sdk.environment import clean_environment
 from pyagent.sdk.sandbox import Sandbox, entries, is_wanted, program, scratch
 
 Stream: TypeAlias = Literal["stdout", "stderr"]
 OnLine: TypeAlias = Callable[[Stream, str], None]
 
-_KEPT_VARIABLES = (
-    "PATH",
-    "HOME",
-    "USER",
-    "LOGNAME",
-    "TMPDIR",
-    "TZ",
-    "LD_LIBRARY_PATH",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-)
 _LONGEST_LINE = 65536
 _PATIENCE = 10.0
 """Seconds after the grace time in which the supervisor must have ended; a stopped one is killed."""
@@ -151,12 +141,6 @@ def log_unkept(result: ProcessResult, ctx: Context) -> None:
     """Say in the run's log what this machine did not keep of the sandbox, where the user chose to go on without."""
     if result.unkept:
         ctx.log(f"the sandbox does not keep: {'; '.join(result.unkept)}", level="warning")
-
-
-def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """A small environment without secrets: path, home, locale, time zone and certificates, plus `extra`."""
-    found = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
-    return {"PATH": os.defpath, "LANG": "C.UTF-8", **found, **(extra or {})}
 
 
 class _Capture:
@@ -290,7 +274,7 @@ def _start(with_stdin: bool) -> _Started:
     if executable is None:
         raise ProcessError(
             "the program pyagent-sandbox is missing, and nothing is run without it",
-            hint="Run `make setup`; it needs cargo, and Linux.",
+            hint="Run `make setup`; it needs cargo, and Linux. PYAGENT_SANDBOX_PROGRAM may name another build of it.",
         )
     with contextlib.ExitStack() as undo:
         pipes = [os.pipe() for _ in range(3 if with_stdin else 2)]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
+import itertools
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -12,11 +15,47 @@ from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
+from urllib.parse import unquote
 
-from pyagent.settings import SANDBOX
+from pydantic import AfterValidator
 
-Network: TypeAlias = Literal["none", "loopback", "all"]
+from pyagent.sdk.places import cache_path
+from pyagent.settings import (
+    BLOBS,
+    MEMORY,
+    SANDBOX,
+    SANDBOX_PROGRAM,
+    WORK,
+    data_folder,
+    key_file,
+    machine_file,
+    vault_file,
+)
+
+_NAME = re.compile(r"(?=.{1,253}\Z)(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z_-][A-Za-z0-9_-]{0,62}\.?", re.A)
+
+
+def host_entry(text: str) -> str:
+    """An entry of a list of allowed hosts, as it is: `api.example.com`, `*.example.com`, `10.1.0.0/16`, each perhaps
+    with `:port`; IPv6 with a port has brackets. Raises `ValueError` for what is none."""
+    host, colon, port = text.rpartition(":")
+    if not colon or (":" in host and not host.endswith("]")):
+        host, port = text, "80"
+    if port.isascii() and port.isdigit() and 0 < int(port) < 65536:
+        if _NAME.fullmatch(host.removeprefix("*.")):
+            return text
+        bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+        with contextlib.suppress(ValueError):
+            if "%" not in bare and ipaddress.ip_network(bare, strict=False) and not re.search(r"/.*\.", bare):
+                return text
+    raise ValueError(
+        f"{text!r} is no host: write a name, *. and a domain, an address or a network, each perhaps with :port"
+    )
+
+
+HostEntry: TypeAlias = Annotated[str, AfterValidator(host_entry)]
+Network: TypeAlias = Literal["none", "loopback", "all"] | tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +70,11 @@ class Sandbox:
     write: tuple[Path, ...] = ()
     """Files and folders that it may also change; they must exist."""
     network: Network = "none"
-    """`none`; `loopback`: an interface of its own that leads nowhere; `all`: what this machine sees."""
+    """`none`; `loopback`: an interface of its own that leads nowhere; `all`: what this machine sees. Or the hosts that
+    it may reach (`host_entry`), by a proxy on such an interface, which its environment names (HTTPS_PROXY, …). An entry
+    without a port means 80 and 443. A name that leads to an address of the inside needs that address as an entry."""
+    hide: tuple[Path, ...] = ()
+    """Files and folders that it never sees, whatever else is said here; beside `hidden_places()`."""
     system: bool = True
     """Whether it sees the system's programs, libraries and settings without secrets."""
     tmp: Path | None = None
@@ -47,23 +90,59 @@ def is_wanted() -> bool:
     return SANDBOX.text() != "off"
 
 
-@cache
 def program() -> Path | None:
-    """`pyagent-sandbox`: it was installed with the compiled module; None where it was not."""
-    beside = Path(sys.executable).parent / "pyagent-sandbox"
-    if beside.is_file():
-        return beside
-    found = shutil.which("pyagent-sandbox")
-    return Path(found) if found else None
+    """`pyagent-sandbox`: what PYAGENT_SANDBOX_PROGRAM names, else what was installed with the compiled module.
+
+    None where it is missing. PATH is not asked: whoever may write to one of its folders would be trusted with
+    everything.
+    """
+    named = SANDBOX_PROGRAM.path()
+    if named is not None:
+        return named.absolute() if named.is_file() else None
+    return _installed_program()
+
+
+@cache
+def _installed_program() -> Path | None:
+    from importlib import metadata
+
+    try:
+        files = metadata.distribution("pyagent-core").files or []
+    except metadata.PackageNotFoundError:
+        return None
+    found = next((file.locate() for file in files if file.name == "pyagent-sandbox"), None)
+    path = Path(str(found)).resolve() if found is not None else None
+    return path if path is not None and path.is_file() else None
+
+
+def hidden_places() -> tuple[Path, ...]:
+    """What no program in a sandbox sees: the engine's store, vault, keys, tokens, blobs and memories.
+
+    They are hidden even inside folders that the program may read. Raises `StoreError` if PYAGENT_STORE is wrong.
+    """
+    store, vault = machine_file(), vault_file()
+    own = [data_folder() / "pyagent", *(Path(f"{store}{end}") for end in ("", "-wal", "-shm", "-journal", ".blobs"))]
+    own += [store.with_name("server-token"), vault, key_file(), *filter(None, [MEMORY.path()])]
+    if (blobs := BLOBS.text()) and not blobs.startswith("s3:"):
+        own.append(Path(unquote(blobs.removeprefix("file://")) if blobs.startswith("file:") else blobs).expanduser())
+    # Folders in which programs work must be seen; what is secret within them is in the list by itself.
+    needed = [(WORK.path() or cache_path() / "work").resolve(), Path(tempfile.gettempdir()).resolve()]
+    return tuple(path.absolute() for path in own if not any(each.is_relative_to(path.resolve()) for each in needed))
 
 
 def entries(sandbox: Sandbox | None, temporary: Path | None) -> list[tuple[str, str]]:
     """The sandbox as entries of a profile."""
     if sandbox is None:
         return [("mode", "off")]
-    found = [("mode", SANDBOX.text()), ("network", sandbox.network), ("system", "1" if sandbox.system else "0")]
+    found = [("mode", SANDBOX.text()), ("system", "1" if sandbox.system else "0")]
+    if isinstance(sandbox.network, str):
+        found.append(("network", sandbox.network))
+    else:
+        found.append(("network", "hosts" if sandbox.network else "none"))
+        found += [("host", host) for host in sandbox.network]
     found += [("read", str(path.absolute())) for path in sandbox.read]
     found += [("write", str(path.absolute())) for path in sandbox.write]
+    found += [("hide", str(path.absolute())) for path in (*hidden_places(), *sandbox.hide)]
     found += [("without", name) for name in sorted(sandbox.without)]
     return [*found, ("tmp", str(temporary))] if temporary is not None else found
 
@@ -79,7 +158,27 @@ async def scratch(sandbox: Sandbox | None) -> AsyncGenerator[Path | None]:
         yield folder
     finally:
         # A program may have left any number of files there, and the event loop renews leases meanwhile.
-        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        await asyncio.to_thread(_remove, folder)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder, whatever a program has left in it: folders that nobody may open, or very many in each other."""
+    with contextlib.suppress(RecursionError):
+        shutil.rmtree(folder, ignore_errors=True)
+    # What is left is taken apart from above, each folder beside the first.
+    names = (folder.with_name(f"{folder.name}.{number}") for number in itertools.count())
+    left = [folder]
+    while left:
+        current = left.pop()
+        with contextlib.suppress(OSError):
+            current.chmod(0o700)
+            for entry in list(current.iterdir()):
+                if entry.is_dir() and not entry.is_symlink():
+                    entry.chmod(0o700)  # without it the folder cannot be moved
+                    left.append(entry.rename(next(names)))
+                else:
+                    entry.unlink()
+            current.rmdir()
 
 
 @cache

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from pyagent.sdk import NodeError
-from pyagent.sdk.sandbox import Sandbox
+from pyagent.sdk.sandbox import HostEntry, Sandbox
 
 Read = Annotated[
     list[str],
@@ -23,14 +23,16 @@ Write = Annotated[
     Field(description="Files and folders it may change, beside the run's own directory; they must exist"),
 ]
 Network = Annotated[
-    Literal["none", "loopback", "all"],
-    Field(description="What of the network it sees; `loopback` is its own and leads nowhere"),
+    Literal["none", "loopback", "all"] | list[HostEntry],
+    Field(
+        description="What of the network it sees; `loopback` is its own and leads nowhere. Or the hosts that it "
+        "reaches by a proxy there: names, addresses and networks, each perhaps with a port (else 80 and 443)",
+        examples=[["pypi.org", "*.example.com", "127.0.0.1:8080"]],
+    ),
 ]
 
 
-def sandbox(
-    work: Path, read: Sequence[str], write: Sequence[str], network: Literal["none", "loopback", "all"], *more: Path
-) -> Sandbox:
+def sandbox(work: Path, read: Sequence[str], write: Sequence[str], network: Network, *more: Path) -> Sandbox:
     """The sandbox of a program that works in `work`; relative paths begin there. Raises `NodeError`."""
     writable = [work, *_absolute(work, write)]
     for path in writable:
@@ -40,7 +42,8 @@ def sandbox(
                 code="node.sandbox_path",
                 hint="Make it first, or name the folder that it is to be made in.",
             )
-    return Sandbox(read=(*more, *_absolute(work, read)), write=tuple(writable), network=network)
+    reached = network if isinstance(network, str) else tuple(network) or "none"
+    return Sandbox(read=(*more, *_absolute(work, read)), write=tuple(writable), network=reached)
 
 
 def _absolute(work: Path, paths: Iterable[str]) -> list[Path]:

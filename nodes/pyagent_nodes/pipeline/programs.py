@@ -6,31 +6,31 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
 
 from pyagent.sdk import SetupError
-from pyagent.sdk.process import clean_environment
-from pyagent.sdk.sandbox import Sandbox, interpreter_places, program_places, python_places
+from pyagent.sdk.sandbox import HostEntry, Sandbox, interpreter_places, program_places, python_places
 
-CACHE_VARIABLES = re.compile(
-    r"^(PIP_|UV_(?!PUBLISH_)|XDG_CACHE_HOME$|(https?|all|no)_proxy$|REQUESTS_CA_BUNDLE$|SSL_CERT_)", re.I
-)
-"""What package clients read: index, proxy, certificates, caches. Builds see it, too: nothing that publishes."""
 TEST_VARIABLES = re.compile(r"^(LC_|LANG$|LANGUAGE$|TZ$)")
 """What tests may see of the user's environment beside path and home: language and time zone."""
+SuiteNetwork = Annotated[
+    bool | list[HostEntry],
+    Field(
+        description="Whether the tests see this machine's network, or a loopback of their own; or the hosts that they "
+        "reach by a proxy there",
+        examples=[["pypi.org", "127.0.0.1:8080"]],
+    ),
+]
 _NAMES_FILE = re.compile(r"^(PIP_CONFIG_FILE|UV_CONFIG_FILE|PIP_CERT|REQUESTS_CA_BUNDLE|SSL_CERT_(FILE|DIR))$", re.I)
 _OFFLINE = re.compile(
     r"NewConnectionError|ConnectTimeout|Name or service not known|Temporary failure in name resolution"
     r"|Network is unreachable|Connection refused|Failed to establish a new connection|error sending request"
     r"|dns error|Could not connect|network was disabled|tcp connect error|Connection to \S+ timed out|ProxyError",
 )
-
-
-def user_environment(keep: re.Pattern[str], extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """A clean environment with those of the user's variables whose name matches."""
-    found = {name: value for name, value in os.environ.items() if keep.search(name)}
-    return clean_environment({**found, **(extra or {})})
 
 
 def client_sandbox(*write: Path, read: tuple[Path, ...] = (), network: bool = True) -> Sandbox:
@@ -57,12 +57,16 @@ def client_sandbox(*write: Path, read: tuple[Path, ...] = (), network: bool = Tr
     )
 
 
-def suite_sandbox(python: Path, *write: Path, read: tuple[Path, ...] = (), network: bool, tmp: Path) -> Sandbox:
-    """For a repository's own tests: its folders and its environment; without `network` a loopback of their own."""
+def suite_sandbox(
+    python: Path, *write: Path, read: tuple[Path, ...] = (), network: bool | Sequence[str], tmp: Path
+) -> Sandbox:
+    """For a repository's own tests: its folders and its environment; without `network` a loopback of their own, which
+    with a list leads to those hosts."""
+    reached = tuple(network) or "loopback" if not isinstance(network, bool) else "all" if network else "loopback"
     return Sandbox(
         read=(*interpreter_places(python), *read),
         write=write,
-        network="all" if network else "loopback",
+        network=reached,
         tmp=tmp,
         own_home=False,
     )

@@ -15,6 +15,7 @@ from pyagent.sdk.fields import DurationOrSeconds
 from pyagent_nodes.pipeline import patches
 from pyagent_nodes.pipeline.bisection import Budget, Verdict, find_guilty
 from pyagent_nodes.pipeline.changes import describe_patch
+from pyagent_nodes.pipeline.programs import SuiteNetwork
 from pyagent_nodes.pipeline.results import FINE
 from pyagent_nodes.pipeline.shapes import Environment, Patch, Project, Source, Tests
 from pyagent_nodes.pipeline.suite import command_of, run_suite
@@ -37,7 +38,7 @@ class RevertParams(NodeParams):
         gt=timedelta(),
         description="How long one of them may take; with a baseline, 5 s and twice what it took are enough",
     )
-    network: bool = Field(False, description="Whether the tests see this machine's network, or a loopback of their own")
+    network: SuiteNetwork = False
     rounds: int = Field(5, ge=1, description="After so many rounds the whole patch is taken back")
 
 

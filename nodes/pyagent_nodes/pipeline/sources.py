@@ -13,10 +13,11 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from pyagent.sdk import CancelToken, NodeError
+from pyagent.sdk.environment import CLIENT_VARIABLES, user_environment
 from pyagent.sdk.places import cache_folder
 from pyagent.sdk.process import run_process
 from pyagent_nodes.pipeline.archives import sha256_of
-from pyagent_nodes.pipeline.programs import CACHE_VARIABLES, client_sandbox, looks_offline, user_environment
+from pyagent_nodes.pipeline.programs import client_sandbox, looks_offline
 
 _REQUIREMENT = re.compile(
     r"""^\s*(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)
@@ -157,7 +158,7 @@ async def download(requirement: Requirement, *, timeout: float, cancel: CancelTo
                 "--disable-pip-version-check", "--no-input", "--retries", "1", "--progress-bar", "off",
                 "--dest", folder / "files", "--requirement", folder / "requirements.txt",
             ],
-            env=user_environment(CACHE_VARIABLES),
+            env=user_environment(CLIENT_VARIABLES),
             sandbox=client_sandbox(folder),
             timeout=timeout,
             cancel=cancel,

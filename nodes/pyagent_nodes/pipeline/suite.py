@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pyagent.sdk import Context
+from pyagent.sdk.environment import user_environment
 from pyagent.sdk.process import ProcessLimits, ProcessResult, log_unkept, run_process
-from pyagent_nodes.pipeline.programs import TEST_VARIABLES, suite_sandbox, user_environment
+from pyagent_nodes.pipeline.programs import TEST_VARIABLES, suite_sandbox
 from pyagent_nodes.pipeline.project import has_pytest_settings, read_toml
 from pyagent_nodes.pipeline.shapes import Outcome, TestCase
 
@@ -136,13 +137,13 @@ async def run_suite(
     select: Collection[str] | None = None,
     timeout: float,
     memory: int | None = None,
-    network: bool = False,
+    network: bool | Sequence[str] = False,
     say: bool = True,
 ) -> SuiteRun:
     """Run the suite, or the tests selected by id, in `tree` with `python`.
 
     `timeout` in seconds, `memory` in bytes. Without `network` the tests see a loopback of their
-    own. Never raises for what the tests do: a
+    own, which with a list leads to those hosts. Never raises for what the tests do: a
     suite that hangs is cut off with what was known by then. `say`: report progress and failing tests to the run.
     """
     ctx.work_dir.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ from pydantic import ByteSize, Field
 
 from pyagent.sdk import Context, Item, Items, JsonObject, NodeError, NodeParams, NodeTimeout, Outputs, Where, node
 from pyagent.sdk.fields import DurationOrSeconds, FieldPath, format_duration, with_field
+from pyagent_nodes.pipeline.programs import SuiteNetwork
 from pyagent_nodes.pipeline.results import compare, load_cases, save_run
 from pyagent_nodes.pipeline.shapes import Environment, Patch, Project, Source, Tests
 from pyagent_nodes.pipeline.suite import command_of, run_suite
@@ -50,7 +51,7 @@ class TestParams(NodeParams):
     memory: ByteSize | None = Field(
         None, ge=64 << 20, description="Memory at most; of each process, address space too", examples=["2 GiB"]
     )
-    network: bool = Field(False, description="Whether the tests see this machine's network, or a loopback of their own")
+    network: SuiteNetwork = False
     on_hang: Literal["fail", "report"] = Field(
         "fail", description="fail: a suite that outlives its time fails the step; report: it counts as failed"
     )

@@ -20,16 +20,15 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
 from pyagent.sdk import Context, NodeError
+from pyagent.sdk.environment import CLIENT_VARIABLES, user_environment
 from pyagent.sdk.places import cache_folder
 from pyagent.sdk.process import ProcessResult, log_unkept, run_process
 from pyagent_nodes.pipeline.licences import LICENCES, read_licences
 from pyagent_nodes.pipeline.programs import (
-    CACHE_VARIABLES,
     TEST_VARIABLES,
     client_sandbox,
     find_program,
     looks_offline,
-    user_environment,
 )
 from pyagent_nodes.pipeline.project import read_toml
 from pyagent_nodes.pipeline.shapes import Blob, Environment, Project, Source
@@ -37,7 +36,7 @@ from pyagent_nodes.pipeline.shapes import Blob, Environment, Project, Source
 _READY = ".pyagent-environment"
 _RUNNERS = {"pytest": ["pytest"], "unittest": list[str](), "none": list[str]()}
 _DECIDING_FILES = re.compile(r"^(pyproject\.toml|setup\.(py|cfg)|tox\.ini|.*requirements.*\.(txt|in))$")
-_BUILD_VARIABLES = re.compile(CACHE_VARIABLES.pattern + "|" + TEST_VARIABLES.pattern, re.IGNORECASE)
+_BUILD_VARIABLES = re.compile(CLIENT_VARIABLES.pattern + "|" + TEST_VARIABLES.pattern, re.IGNORECASE)
 _COPIED = {"UV_LINK_MODE": "copy"}
 """In its sandbox the cache is another mount, and hard links do not lead from one to another."""
 
@@ -64,8 +63,13 @@ class EnvironmentOffline(EnvironmentFailed):
 
 
 def environment_folder(ctx: Context) -> Path:
-    """Where the run's environment is."""
-    return ctx.work_dir / "environment"
+    """Where the run's environment is. Raises `EnvironmentFailed` if a build has put a link to elsewhere there."""
+    folder = ctx.work_dir / "environment"
+    if folder.is_symlink():
+        raise EnvironmentFailed(
+            f"{folder} is a link", hint="What the repository's build runs has put it there; look at that."
+        )
+    return folder
 
 
 def environment_python(ctx: Context) -> Path:
@@ -245,7 +249,9 @@ async def _keep_licences(ctx: Context) -> Blob:
 
 
 async def _fresh(ctx: Context, uv: Uv, interpreter: str) -> None:
-    folder = environment_folder(ctx)
+    folder = ctx.work_dir / "environment"
+    if folder.is_symlink():
+        folder.unlink()
     await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
     result = await uv.run("venv", "--no-project", "--python", interpreter, folder)
     if not result.ok:

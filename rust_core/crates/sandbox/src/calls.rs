@@ -164,7 +164,7 @@ fn rules(network: Network) -> Result<BTreeMap<c_long, Vec<SeccompRule>>, seccomp
         [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK].map(|family| u64::from(family.unsigned_abs()));
     let sockets = match network {
         Network::None => vec![SeccompRule::new(vec![is(0, Op::Ne, unix)?])?],
-        Network::Loopback | Network::All => {
+        Network::Loopback | Network::Hosts | Network::All => {
             let raw = u64::from(libc::SOCK_RAW.unsigned_abs());
             let others = [unix, inet, inet6, netlink].map(|family| is(0, Op::Ne, family));
             vec![

@@ -1,4 +1,4 @@
-//! What the processes say to each other: a profile with three descriptors, then lines.
+//! What the processes say to each other: bytes with descriptors, such as a profile with three, then lines.
 
 use std::io::{self, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
@@ -29,13 +29,8 @@ pub fn from_stdin() -> io::Result<UnixStream> {
 /// # Errors
 /// The system's.
 pub fn send_profile(channel: &mut UnixStream, profile: &[u8], streams: &Streams) -> io::Result<()> {
-    let length = u32::try_from(profile.len()).map_err(io::Error::other)?.to_le_bytes();
     let borrowed: Vec<BorrowedFd<'_>> = streams.iter().map(AsFd::as_fd).collect();
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
-    let mut rights = SendAncillaryBuffer::new(&mut space);
-    rights.push(SendAncillaryMessage::ScmRights(&borrowed));
-    sendmsg(&*channel, &[io::IoSlice::new(&length)], &mut rights, SendFlags::NOSIGNAL)?;
-    channel.write_all(profile)
+    send_with(channel, profile, &borrowed)
 }
 
 /// Take what `send_profile` sent.
@@ -43,6 +38,29 @@ pub fn send_profile(channel: &mut UnixStream, profile: &[u8], streams: &Streams)
 /// # Errors
 /// The system's, and `InvalidData` for what is no profile with its streams.
 pub fn receive_profile(channel: &mut UnixStream) -> io::Result<(Vec<u8>, Streams)> {
+    let (profile, found) = receive_with(channel)?;
+    let streams = Streams::try_from(found);
+    Ok((profile, streams.map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "three streams are needed"))?))
+}
+
+/// Send bytes with at most three descriptors.
+///
+/// # Errors
+/// The system's.
+pub fn send_with(channel: &mut UnixStream, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+    let length = u32::try_from(bytes.len()).map_err(io::Error::other)?.to_le_bytes();
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
+    let mut rights = SendAncillaryBuffer::new(&mut space);
+    rights.push(SendAncillaryMessage::ScmRights(descriptors));
+    sendmsg(&*channel, &[io::IoSlice::new(&length)], &mut rights, SendFlags::NOSIGNAL)?;
+    channel.write_all(bytes)
+}
+
+/// Take what `send_with` sent.
+///
+/// # Errors
+/// The system's, and `InvalidData` for what has no length, or too much of it.
+pub fn receive_with(channel: &mut UnixStream) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
     let mut length = [0; 4];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
     let mut rights = RecvAncillaryBuffer::new(&mut space);
@@ -54,15 +72,13 @@ pub fn receive_profile(channel: &mut UnixStream) -> io::Result<(Vec<u8>, Streams
             found.extend(descriptors);
         }
     }
-    let bad = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
-    let streams = Streams::try_from(found).map_err(|_| bad("three streams are needed"))?;
     let size = usize::try_from(u32::from_le_bytes(length)).unwrap_or(usize::MAX);
     if received != length.len() || size > LONGEST {
-        return Err(bad("this is no profile"));
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "this is no profile"));
     }
-    let mut profile = vec![0; size];
-    channel.read_exact(&mut profile)?;
-    Ok((profile, streams))
+    let mut bytes = vec![0; size];
+    channel.read_exact(&mut bytes)?;
+    Ok((bytes, found))
 }
 
 /// What the first process inside says to the supervisor.

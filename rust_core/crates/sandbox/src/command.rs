@@ -10,12 +10,13 @@ use std::time::Duration;
 
 use crate::channel::{Message, Streams, from_stdin, receive_profile};
 use crate::profile::Profile;
-use crate::{inside, outside};
+use crate::{inside, outside, proxy};
 
 const USAGE: &str = "usage: pyagent-sandbox exec [KEY=VALUE]… -- PROGRAM [ARGUMENT]…
   read=PATH write=PATH tmp=PATH   what it may see, change, and have as /tmp
   system=1                        the system's programs and libraries
-  network=none|loopback|all  mode=required|best|off
+  hide=PATH                       what it may not see within those
+  network=none|loopback|all, or network=hosts host=NAME[:PORT]…  mode=required|best|off
   memory=BYTES cpu_seconds=N processes=N file_size=BYTES open_files=N disk=BYTES wall_ms=N
   env=NAME=VALUE cwd=PATH  without=user|mount|pid|net|ipc|landlock|seccomp";
 /// Exit codes of our own, as a shell's: the program cannot be run.
@@ -33,6 +34,7 @@ pub fn main() -> ExitCode {
             let told = arguments.map(|argument| argument.to_string_lossy().into_owned());
             from_stdin().and_then(|channel| inside::run(channel, outside::heard(told))).map(|()| ExitCode::SUCCESS)
         }
+        Some("proxy") => from_stdin().and_then(proxy::run).map(|()| ExitCode::SUCCESS),
         Some("exec") => exec(arguments),
         _ => {
             eprintln!("{USAGE}");
@@ -107,12 +109,10 @@ fn exec(arguments: impl Iterator<Item = OsString>) -> io::Result<ExitCode> {
         match bytes.iter().position(|byte| *byte == b'=') {
             _ if bytes == b"--" => entries = false,
             Some(at) => profile.set(&bytes[..at], &bytes[at + 1..]).map_err(io::Error::other)?,
-            None => return Err(io::Error::other(format!("{} is no KEY=VALUE\\n{USAGE}", argument.display()))),
+            None => return Err(io::Error::other(format!("{} is no KEY=VALUE\n{USAGE}", argument.display()))),
         }
     }
-    if profile.argv.is_empty() {
-        return Err(io::Error::other(USAGE));
-    }
+    profile.check().map_err(|error| io::Error::other(format!("{error}\n{USAGE}")))?;
     let own = |stream: std::os::fd::BorrowedFd<'_>| stream.try_clone_to_owned();
     let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
     let streams: Streams = [own(stdin.as_fd())?, own(stdout.as_fd())?, own(stderr.as_fd())?];

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, LandlockStatus, PathBeneath, PathFd, Ruleset,
-    RulesetAttr, RulesetCreatedAttr, RulesetStatus, Scope,
+    RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetStatus, Scope,
 };
 
 use crate::places::Places;
@@ -15,6 +15,22 @@ const DEVICES: [&str; 7] =
     ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/ptmx"];
 /// The oldest that keeps contents: before it, files outside could be cut off.
 const OLDEST: ABI = ABI::V3;
+
+/// Take all rights over files but that to read the places, at their real paths. Nothing may be executed.
+///
+/// # Errors
+/// What the kernel said.
+pub fn read_only(places: &Places) -> Result<(), String> {
+    let read = AccessFs::ReadFile | AccessFs::ReadDir;
+    let rules = places
+        .places
+        .iter()
+        .map(|place| (place.source.as_path(), if place.folder { read } else { AccessFs::ReadFile.into() }));
+    let ruleset = Ruleset::default().set_compatibility(CompatLevel::BestEffort);
+    let made = ruleset.handle_access(AccessFs::from_all(NEWEST)).and_then(|set| set.scope(Scope::from_all(NEWEST)));
+    let created = with_rules(made.and_then(Ruleset::create).map_err(|error| error.to_string())?, rules)?;
+    created.restrict_self().map(drop).map_err(|error| error.to_string())
+}
 
 /// Take all rights but those over the places. Gives the version in force; `None`: the kernel has too little of it.
 ///
@@ -40,13 +56,7 @@ pub fn restrict(places: &Places, tree: bool, network: bool) -> Result<Option<i32
     let ruleset = Ruleset::default().set_compatibility(CompatLevel::BestEffort);
     let made = ruleset.handle_access(every).and_then(|set| set.scope(Scope::from_all(NEWEST)));
     let made = if network { made } else { made.and_then(|set| set.handle_access(AccessNet::from_all(NEWEST))) };
-    let mut created = made.and_then(Ruleset::create).map_err(|error| error.to_string())?;
-    for (path, rights) in rules {
-        // What is not there needs no right.
-        if let Ok(opened) = PathFd::new(path) {
-            created = created.add_rule(PathBeneath::new(opened, rights)).map_err(|error| error.to_string())?;
-        }
-    }
+    let created = with_rules(made.and_then(Ruleset::create).map_err(|error| error.to_string())?, rules)?;
     let status = created.restrict_self().map_err(|error| error.to_string())?;
     Ok(match status.landlock {
         LandlockStatus::Available { effective_abi, .. }
@@ -56,4 +66,17 @@ pub fn restrict(places: &Places, tree: bool, network: bool) -> Result<Option<i32
         }
         _ => None,
     })
+}
+
+fn with_rules<'a>(
+    mut created: RulesetCreated,
+    rules: impl IntoIterator<Item = (&'a Path, BitFlags<AccessFs>)>,
+) -> Result<RulesetCreated, String> {
+    for (path, rights) in rules {
+        // What is not there needs no right.
+        if let Ok(opened) = PathFd::new(path) {
+            created = created.add_rule(PathBeneath::new(opened, rights)).map_err(|error| error.to_string())?;
+        }
+    }
+    Ok(created)
 }

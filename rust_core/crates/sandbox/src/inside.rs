@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -16,17 +18,18 @@ use rustix::process::{
     set_parent_process_death_signal, setsid, wait,
 };
 
-use crate::channel::{Message, Streams, receive_profile};
+use crate::channel::{Message, Streams, receive_profile, send_with};
 use crate::limits::{self, LOOK, Watch};
 use crate::namespaces::{self, Reasons};
 use crate::places::Places;
-use crate::profile::{Mechanism, Mode, Profile};
+use crate::profile::{Mechanism, Mode, Network, Profile};
 use crate::tree::{self, TreeError, TreeOptions};
-use crate::{calls, files, plan, processes};
+use crate::{calls, files, hosts, plan, processes};
 
 /// How long a process that was left behind may stay a zombie.
 const IDLE: Duration = Duration::from_millis(500);
 const SHARED_MEMORY: u64 = 64 << 20;
+const PROXY_VARIABLES: [&str; 6] = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"];
 
 /// What the supervisor entered before it started this process.
 #[derive(Clone, Debug, Default)]
@@ -57,6 +60,8 @@ struct Ready {
     held: BTreeSet<Mechanism>,
     missing: Vec<String>,
     watch: Watch,
+    /// The port of the proxy on its loopback.
+    proxy: Option<u16>,
 }
 
 fn prepare(profile: &Profile, outer: Outer) -> Result<Ready, Message> {
@@ -68,7 +73,12 @@ fn prepare(profile: &Profile, outer: Outer) -> Result<Ready, Message> {
     if profile.mode == Mode::Off {
         limits::apply(&profile.limits, processes::threads_of(getuid().as_raw()))
             .map_err(|error| failed("the limits cannot be set", &error))?;
-        return Ok(Ready { held: BTreeSet::new(), missing: Vec::new(), watch: Watch::new(&profile.limits, folders) });
+        return Ok(Ready {
+            held: BTreeSet::new(),
+            missing: Vec::new(),
+            watch: Watch::new(&profile.limits, folders),
+            proxy: None,
+        });
     }
     let places = Places::find(profile).map_err(|message| Message::Failed { errno: libc::ENOENT, message })?;
     let user = outer.held.contains(&Mechanism::User);
@@ -103,6 +113,11 @@ fn prepare(profile: &Profile, outer: Outer) -> Result<Ready, Message> {
     if held.contains(&Mechanism::Net) {
         namespaces::loopback_up().map_err(|error| failed("loopback cannot be switched on", &error))?;
     }
+    let proxy = if profile.network == Network::Hosts && held.contains(&Mechanism::Net) {
+        Some(listen(profile).map_err(|error| failed("the way to its hosts cannot be made", &error))?)
+    } else {
+        None
+    };
     namespaces::drop_rights(user).map_err(|error| failed("rights cannot be given up", &error))?;
     let watch = Watch::new(&profile.limits, folders);
     restrict(profile, &places, &mut held, &mut reasons);
@@ -111,11 +126,31 @@ fn prepare(profile: &Profile, outer: Outer) -> Result<Ready, Message> {
         return Err(Message::Refused(missing));
     }
     limits::apply(&profile.limits, beside).map_err(|error| failed("the limits cannot be set", &error))?;
-    Ok(Ready { held, missing, watch })
+    Ok(Ready { held, missing, watch, proxy })
+}
+
+/// Listen on the loopback of the program's network, and hand the listener to the proxy, which is outside. Gives the port.
+fn listen(profile: &Profile) -> io::Result<u16> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let mut channel = UnixStream::from(io::stdout().as_fd().try_clone_to_owned()?);
+    let list = profile.hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join("\0");
+    send_with(&mut channel, list.as_bytes(), &[listener.as_fd()])?;
+    Ok(listener.local_addr()?.port())
+}
+
+/// What tells a program's libraries of the proxy. Its own loopback they reach themselves.
+fn proxy_variables(profile: &Profile, port: u16) -> Vec<(&'static str, String)> {
+    let address = format!("http://127.0.0.1:{port}");
+    let own = hosts::own(&profile.hosts).join(",");
+    let mut found: Vec<_> = PROXY_VARIABLES.into_iter().map(|name| (name, address.clone())).collect();
+    found.extend(["NO_PROXY", "no_proxy"].map(|name| (name, own.clone())));
+    // Node looks at the variables only where this says so (from 22.21 and 24.5 on).
+    found.push(("NODE_USE_ENV_PROXY", "1".to_owned()));
+    found
 }
 
 fn restrict(profile: &Profile, places: &Places, held: &mut BTreeSet<Mechanism>, reasons: &mut Reasons) {
-    let network = profile.network != crate::profile::Network::None;
+    let network = profile.network != Network::None;
     let tree = held.contains(&Mechanism::Mount);
     let landlock = if profile.without.contains(&Mechanism::Landlock) {
         Err("taken for absent".to_owned())
@@ -145,7 +180,7 @@ fn restrict(profile: &Profile, places: &Places, held: &mut BTreeSet<Mechanism>, 
 /// Run the program to its end, or to that of the supervisor's patience.
 fn attend(mut channel: UnixStream, profile: &Profile, streams: Streams, mut ready: Ready) -> io::Result<()> {
     set_child_subreaper(Some(getpid()))?;
-    let program = match spawn(profile, streams) {
+    let program = match spawn(profile, streams, ready.proxy) {
         Ok(program) => program,
         Err(message) => return channel.write_all(message.to_line().as_bytes()),
     };
@@ -180,7 +215,7 @@ fn attend(mut channel: UnixStream, profile: &Profile, streams: Streams, mut read
     channel.write_all(Message::Exited { code, exceeded: exceeded.to_owned() }.to_line().as_bytes())
 }
 
-fn spawn(profile: &Profile, [stdin, stdout, stderr]: Streams) -> Result<Pid, Message> {
+fn spawn(profile: &Profile, [stdin, stdout, stderr]: Streams, proxy: Option<u16>) -> Result<Pid, Message> {
     let failed = |error: &io::Error, what: String| Message::Failed {
         errno: error.raw_os_error().unwrap_or(libc::EINVAL),
         message: what,
@@ -191,6 +226,7 @@ fn spawn(profile: &Profile, [stdin, stdout, stderr]: Streams) -> Result<Pid, Mes
     };
     let mut command = Command::new(name);
     command.args(arguments).env_clear().envs(profile.env.iter().map(|(name, value)| (name, value)));
+    command.envs(proxy.into_iter().flat_map(|port| proxy_variables(profile, port)));
     command.stdin(Stdio::from(stdin)).stdout(Stdio::from(stdout)).stderr(Stdio::from(stderr)).process_group(0);
     if let Some(folder) = &profile.cwd {
         if let Err(error) = fs::metadata(folder) {

@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::resource::{UsageWho, getrusage};
@@ -14,7 +14,7 @@ use rustix::process::{
 
 use crate::channel::{Message, Streams, send_profile};
 use crate::inside::Outer;
-use crate::profile::{Mechanism, Mode, Profile};
+use crate::profile::{Mechanism, Mode, Network, Profile};
 use crate::{namespaces, processes};
 
 /// Who is told, and may ask for the end.
@@ -35,6 +35,9 @@ pub fn run(profile: &Profile, streams: Streams, client: &mut dyn Client) -> io::
     let parent = getppid();
     let watched = parent.and_then(|parent| pidfd_open(parent, PidfdFlags::empty()).ok());
     set_child_subreaper(Some(getpid()))?;
+    // Before the namespaces: it stays outside of them.
+    let proxy =
+        if profile.network == Network::Hosts && profile.mode != Mode::Off { Some(Proxy::start()?) } else { None };
     let outer = if profile.mode == Mode::Off {
         Outer::default()
     } else {
@@ -51,6 +54,9 @@ pub fn run(profile: &Profile, streams: Streams, client: &mut dyn Client) -> io::
     let mut command = Command::new("/proc/self/exe");
     command.arg("inside").args(told(&outer)).env_clear();
     command.stdin(Stdio::from(OwnedFd::from(theirs))).stdout(Stdio::null()).stderr(Stdio::null());
+    if let Some(channel) = proxy.as_ref().map(|proxy| proxy.channel.try_clone()) {
+        command.stdout(Stdio::from(OwnedFd::from(channel?)));
+    }
     let child = command.spawn()?;
     drop(command);
     let first = Pid::from_raw(i32::try_from(child.id()).unwrap_or(0)).ok_or_else(|| io::Error::other("no process"))?;
@@ -66,10 +72,36 @@ pub fn run(profile: &Profile, streams: Streams, client: &mut dyn Client) -> io::
     if !alone {
         processes::kill_below(getpid().as_raw_nonzero().get(), || while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {});
     }
+    let used = used();
+    drop(proxy);
     if let Some(message) = supervisor.ended {
-        client.tell(&message, &used());
+        client.tell(&message, &used);
     }
     Ok(())
+}
+
+/// The process that connects to the allowed hosts; it ends with this value.
+struct Proxy {
+    channel: UnixStream,
+    process: Child,
+}
+
+impl Proxy {
+    fn start() -> io::Result<Self> {
+        let (channel, theirs) = UnixStream::pair()?;
+        let mut command = Command::new("/proc/self/exe");
+        command.arg("proxy").env_clear().stdin(Stdio::from(OwnedFd::from(theirs)));
+        let process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        Ok(Self { channel, process })
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        // It may have been found among the descendants, and be gone.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
 }
 
 struct Supervisor {

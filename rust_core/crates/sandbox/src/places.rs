@@ -74,35 +74,52 @@ pub struct Places {
     pub places: Vec<Place>,
     /// Symbolic links on the way to them: path and target. Those inside a place are there already.
     pub links: BTreeMap<PathBuf, PathBuf>,
+    /// What lies within a place and is not seen, by its path there, and whether it is a folder.
+    pub masks: BTreeMap<PathBuf, bool>,
 }
 
 impl Places {
-    /// Find the places of a profile. What may be read and is not there is left out.
+    /// Find the places of a profile. What may be read and is not there, or is hidden, is left out.
     ///
     /// # Errors
-    /// A writable place that does not exist, or cannot be looked at.
+    /// A writable place that does not exist, is hidden, or cannot be looked at.
     pub fn find(profile: &Profile) -> Result<Self, String> {
         let mut found = Self::default();
+        let hidden: Vec<PathBuf> = profile.hide.iter().filter_map(|path| path.canonicalize().ok()).collect();
+        let is_hidden = |path: &Path| hidden.iter().any(|each| path.starts_with(each));
         let system = profile.system.then_some(SYSTEM.iter()).into_iter().flatten();
         for path in system.map(Path::new).chain(profile.read.iter().map(PathBuf::as_path)) {
-            if let Ok(real) = found.resolve(path) {
+            if let Ok(real) = found.resolve(path)
+                && !is_hidden(&real)
+            {
                 found.add(&real, &real, false);
             }
         }
         for path in profile.write.iter().chain(&profile.tmp) {
             let real = found.resolve(path).map_err(|error| format!("{}: {error}", path.display()))?;
+            if is_hidden(&real) {
+                return Err(format!("{}: this is hidden from programs", path.display()));
+            }
             found.add(&real, &real, true);
             if profile.tmp.as_ref() == Some(path) {
                 found.add(&real, Path::new("/tmp"), true);
             }
         }
         found.places.sort_by(|one, other| one.path.cmp(&other.path));
+        for (place, path) in found.places.iter().flat_map(|place| hidden.iter().map(move |path| (place, path))) {
+            if let Ok(rest) = path.strip_prefix(&place.source) {
+                found.masks.insert(place.path.join(rest), path.is_dir());
+            }
+        }
         Ok(found)
     }
 
-    /// Whether the path is in a writable place: the nearest place around it decides.
+    /// Whether the path is in a writable place: the nearest place around it decides. What is masked is not.
     #[must_use]
     pub fn is_writable(&self, path: &Path) -> bool {
+        if self.masks.contains_key(path) {
+            return false;
+        }
         let around = self.places.iter().filter(|place| path.starts_with(&place.path));
         around.max_by_key(|place| place.path.as_os_str().len()).is_some_and(|place| place.writable)
     }
@@ -190,6 +207,30 @@ mod tests {
         symlink("b", base.join("a"))?;
         symlink("a", base.join("b"))?;
         let profile = Profile { write: vec![base.join("a")], ..Profile::default() };
+        assert!(Places::find(&profile).is_err());
+        fs::remove_dir_all(base)
+    }
+
+    #[test]
+    fn what_is_hidden_is_masked_within_places_and_is_none_itself() -> io::Result<()> {
+        let base = folder("hidden")?;
+        fs::create_dir_all(base.join("shown/own/inner"))?;
+        fs::create_dir(base.join("tmp"))?;
+        fs::write(base.join("tmp/key"), "")?;
+        symlink(base.join("shown/own"), base.join("alias"))?;
+        let mut profile = Profile {
+            read: vec![base.join("shown"), base.join("shown/own"), base.join("shown/own/inner")],
+            tmp: Some(base.join("tmp")),
+            hide: vec![base.join("alias"), base.join("tmp/key"), base.join("missing")],
+            ..Profile::default()
+        };
+        let found = Places::find(&profile).map_err(io::Error::other)?;
+        let seen: Vec<_> = found.places.iter().map(|place| place.path.clone()).collect();
+        assert_eq!(seen, [PathBuf::from("/tmp"), base.join("shown"), base.join("tmp")].map(|path| path));
+        let masked: Vec<_> = found.masks.into_iter().collect();
+        let expected = [("/tmp/key".into(), false), (base.join("shown/own"), true), (base.join("tmp/key"), false)];
+        assert_eq!(masked, expected);
+        profile.write = vec![base.join("shown/own/inner")];
         assert!(Places::find(&profile).is_err());
         fs::remove_dir_all(base)
     }

@@ -29,7 +29,7 @@ pub fn missing(held: &BTreeSet<Mechanism>, reasons: &Reasons, network: Network) 
     }
     let net = match network {
         Network::None => has(Mechanism::Net) || has(Mechanism::Seccomp),
-        Network::Loopback => has(Mechanism::Net),
+        Network::Loopback | Network::Hosts => has(Mechanism::Net),
         Network::All => true,
     };
     if !net {

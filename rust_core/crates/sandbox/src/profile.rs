@@ -7,6 +7,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::hosts::Host;
+
 /// What happens where this machine cannot keep a program inside its profile.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
@@ -27,6 +29,8 @@ pub enum Network {
     None,
     /// A loopback interface of its own.
     Loopback,
+    /// Such an interface, and on it a proxy that leads to the hosts of the profile.
+    Hosts,
     /// All that this machine sees.
     All,
 }
@@ -110,6 +114,10 @@ pub struct Profile {
     pub tmp: Option<PathBuf>,
     /// What of the network it sees.
     pub network: Network,
+    /// The hosts that it may reach, with `Network::Hosts`.
+    pub hosts: Vec<Host>,
+    /// Files and folders that it never sees, wherever they lie.
+    pub hide: Vec<PathBuf>,
     /// What it may use up.
     pub limits: Limits,
     /// Mechanisms taken for absent: how tests look at machines that lack them.
@@ -129,7 +137,8 @@ impl fmt::Display for ProfileError {
 impl std::error::Error for ProfileError {}
 
 impl Profile {
-    /// Read `key=value` entries, each ended by a NUL; `argv`, `env`, `read`, `write` and `without` may come often.
+    /// Read `key=value` entries, each ended by a NUL; `argv`, `env`, `read`, `write`, `hide`, `host` and
+    /// `without` may come often.
     ///
     /// # Errors
     /// An unknown key or value, an entry without `=`, a relative path, no program.
@@ -140,10 +149,22 @@ impl Profile {
             let (key, value) = split(entry, b'=').ok_or_else(|| wrong("entry", entry))?;
             found.set(key, value)?;
         }
-        if found.argv.is_empty() {
+        found.check()?;
+        Ok(found)
+    }
+
+    /// Whether its parts fit each other.
+    ///
+    /// # Errors
+    /// No program, or hosts beside another network.
+    pub fn check(&self) -> Result<(), ProfileError> {
+        if self.argv.is_empty() {
             return Err(ProfileError("no program is named".to_owned()));
         }
-        Ok(found)
+        if (self.network == Network::Hosts) == self.hosts.is_empty() {
+            return Err(ProfileError("hosts are named beside another network, or none are".to_owned()));
+        }
+        Ok(())
     }
 
     /// Set one entry, as `parse` reads it.
@@ -171,10 +192,16 @@ impl Profile {
             b"read" => self.read.push(path(value)?),
             b"write" => self.write.push(path(value)?),
             b"tmp" => self.tmp = Some(path(value)?),
+            b"hide" => self.hide.push(path(value)?),
+            b"host" => {
+                let host = std::str::from_utf8(value).ok().and_then(Host::parse);
+                self.hosts.push(host.ok_or_else(|| wrong("host", value))?);
+            }
             b"network" => {
                 self.network = match value {
                     b"none" => Network::None,
                     b"loopback" => Network::Loopback,
+                    b"hosts" => Network::Hosts,
                     b"all" => Network::All,
                     _ => return Err(wrong("network", value)),
                 }
@@ -217,7 +244,7 @@ impl Profile {
                 put(key, value.as_bytes());
             }
         }
-        for (key, paths) in [("read", &self.read), ("write", &self.write)] {
+        for (key, paths) in [("read", &self.read), ("write", &self.write), ("hide", &self.hide)] {
             for path in paths {
                 put(key, path.as_os_str().as_bytes());
             }
@@ -235,9 +262,13 @@ impl Profile {
             match self.network {
                 Network::None => b"none",
                 Network::Loopback => b"loopback",
+                Network::Hosts => b"hosts",
                 Network::All => b"all",
             },
         );
+        for host in &self.hosts {
+            put("host", host.to_string().as_bytes());
+        }
         put("system", if self.system { b"1" } else { b"0" });
         let limits = &self.limits;
         for (key, value) in [
@@ -287,6 +318,7 @@ fn wrong(what: &str, value: &[u8]) -> ProfileError {
 #[cfg(test)]
 mod tests {
     use super::{Limits, Mechanism, Mode, Network, Profile};
+    use crate::hosts::Host;
     use proptest::prelude::*;
     use std::ffi::OsString;
     use std::os::unix::ffi::OsStringExt;
@@ -314,7 +346,9 @@ mod tests {
             read in proptest::collection::vec(place(), 0..4),
             write in proptest::collection::vec(place(), 0..4),
             mode in prop_oneof![Just(Mode::Required), Just(Mode::Best), Just(Mode::Off)],
-            network in prop_oneof![Just(Network::None), Just(Network::Loopback), Just(Network::All)],
+            network in prop_oneof![Just(Network::None), Just(Network::Loopback), Just(Network::Hosts), Just(Network::All)],
+            names in proptest::collection::vec("[a-z]{1,9}(:[1-9][0-9]{0,3})?", 1..4),
+            hide in proptest::collection::vec(place(), 0..3),
             numbers in proptest::collection::vec(proptest::option::of(any::<u32>()), 7),
             without in proptest::collection::btree_set(proptest::sample::select(&Mechanism::ALL[..]), 0..4),
             system in any::<bool>(),
@@ -324,7 +358,8 @@ mod tests {
                 memory: at(0), cpu_seconds: at(1), processes: at(2), file_size: at(3), open_files: at(4), disk: at(5),
                 wall: at(6).map(Duration::from_millis),
             };
-            Profile { argv, env, cwd, mode, system, read, write, tmp, network, limits, without }
+            let hosts = names.iter().filter_map(|name| Host::parse(name)).filter(|_| network == Network::Hosts).collect();
+            Profile { argv, env, cwd, mode, system, read, write, tmp, network, hosts, hide, limits, without }
         }
     }
 
@@ -353,9 +388,17 @@ mod tests {
 
     #[test]
     fn a_profile_without_a_program_or_with_an_unknown_key_is_refused() {
-        for bytes in
-            [&b""[..], b"read=/usr\0", b"argv=ls\0colour=red\0", b"argv=ls\0read=usr\0", b"argv=ls\0memory=-1\0"]
-        {
+        for bytes in [
+            &b""[..],
+            b"read=/usr\0",
+            b"argv=ls\0colour=red\0",
+            b"argv=ls\0read=usr\0",
+            b"argv=ls\0memory=-1\0",
+            b"argv=ls\0network=hosts\0",
+            b"argv=ls\0host=a.test\0",
+            b"argv=ls\0network=all\0host=a.test\0",
+            b"argv=ls\0network=hosts\0host=*\0",
+        ] {
             assert!(Profile::parse(bytes).is_err());
         }
     }

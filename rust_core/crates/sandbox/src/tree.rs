@@ -74,6 +74,7 @@ fn build(places: &Places, base: &str, options: &TreeOptions) -> Result<(), TreeE
             step(&link, symlink(target, &link))?;
         }
     }
+    masks(places)?;
     devices(options.shared_memory)?;
     if options.with_processes {
         step("proc", fs::create_dir_all("/new/proc"))?;
@@ -91,6 +92,25 @@ fn build(places: &Places, base: &str, options: &TreeOptions) -> Result<(), TreeE
     step("second turn", pivot_root(".", "."))?;
     step("second turn", unmount(".", UnmountFlags::DETACH))?;
     step("second turn", chdir("/"))
+}
+
+/// Put something empty over what is hidden within places.
+fn masks(places: &Places) -> Result<(), TreeError> {
+    for (path, folder) in &places.masks {
+        let target = inside("/new", path);
+        // A place within this one may lie over it.
+        if target.symlink_metadata().is_err() {
+            continue;
+        }
+        if *folder {
+            let flags = QUIET | MountFlags::NOEXEC | MountFlags::RDONLY;
+            step(path, mount("pyagent", &target, "tmpfs", flags, c"mode=0555,size=4k"))?;
+        } else {
+            make_target(Path::new("/nothing"), false)?;
+            step(path, mount_bind("/nothing", &target))?;
+        }
+    }
+    Ok(())
 }
 
 fn devices(shared_memory: u64) -> Result<(), TreeError> {
