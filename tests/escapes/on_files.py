@@ -20,6 +20,56 @@ def see_file(known):
     escaped(os.stat(known["secret"]))
 
 
+def hidden_read(known):
+    escaped(Path(known["hidden"], "key").read_text())
+
+
+def hidden_list(known):
+    if names := os.listdir(known["hidden"]):
+        escaped(names)
+
+
+def hidden_by_other_ways(known):
+    shown = Path(known["hidden"]).parent
+    for way in (f"{shown}/./state/../state/key", f"{shown}/alias/key", f"/proc/self/root{shown}/state/key"):
+        try:
+            escaped(Path(way).read_text())
+        except OSError:
+            pass
+    for folder, _, files in os.walk(shown):
+        for name in files:
+            if "treasure" in Path(folder, name).read_text():
+                escaped(f"{folder}/{name}")
+
+
+def hidden_file(known):
+    if content := Path(known["hidden"]).with_name("token").read_text():
+        escaped(content)
+
+
+def hidden_write(known):
+    for path in (Path(known["hidden"], "planted"), Path(known["hidden"]).with_name("token")):
+        try:
+            path.write_text("x")
+        except OSError:
+            continue
+        escaped(path)
+
+
+def hidden_uncover(known):
+    place = Path(known["hidden"])
+    for change in (
+        lambda: os.rename(place, place.with_name("moved")), lambda: os.rmdir(place),
+        lambda: os.remove(place.with_name("token")), lambda: os.rename(place.parent, "moved"),
+        lambda: os.link(place.with_name("token"), "token"),
+    ):  # fmt: skip
+        try:
+            change()
+        except OSError:
+            continue
+        escaped("it could be taken away")
+
+
 def read_by_link(known):
     os.symlink(known["secret"], "link")
     escaped(Path("link").read_text())

@@ -12,6 +12,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,14 @@ def world() -> Iterator[World]:
         (folder / "secret").write_text("treasure")
         (folder / "secret").chmod(0o644)
         os.utime(folder / "secret", (1_700_000_000, 1_700_000_000))
+        state = base / "shown" / "state"
+        state.mkdir(parents=True)
+        for path in (state / "key", state.with_name("token")):
+            path.write_text("treasure")
+            path.chmod(0o666)
+        state.with_name("alias").symlink_to("state")
+        for path in (state, state.parent):
+            path.chmod(0o777)
         victim = subprocess.Popen(["sleep", "600.0420"], env={"HIDDEN_SECRET": "hush"}, cwd=folder)
         heard: list[bytes] = []
         with (
@@ -80,7 +89,9 @@ def world() -> Iterator[World]:
             socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
             socket.socket(socket.AF_UNIX) as abstract,
             socket.socket(socket.AF_UNIX) as path,
+            ThreadingHTTPServer(("127.0.0.1", 0), _Echo) as allowed,
         ):
+            threading.Thread(target=allowed.serve_forever, daemon=True).start()
             udp.bind(("127.0.0.1", 0))
             abstract.bind(f"\0{base.name}")
             path.bind(str(folder / "socket"))
@@ -94,11 +105,31 @@ def world() -> Iterator[World]:
                 "outside": str(folder), "secret": str(folder / "secret"), "home": str(Path.home()), "pid": victim.pid,
                 "port": tcp.getsockname()[1], "udp": udp.getsockname()[1], "abstract": base.name,
                 "socket": str(folder / "socket"), "processes": LIMITS.processes, "addresses": _addresses(),
-                "marker": f"600.{os.getpid()}0421",
+                "hidden": str(state), "allowed": allowed.server_address[1], "marker": f"600.{os.getpid()}0421",
             }  # fmt: skip
             yield World(folder=folder, inside=inside, victim=victim, known=known, heard=heard)
+            allowed.shutdown()
         victim.kill()
         victim.wait()
+
+
+class _Echo(BaseHTTPRequestHandler):
+    """A host that may be reached: it answers with what it was asked, of each request on a connection."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        said = f"{self.requestline}\n{self.headers}\n".encode() + body
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(said)))
+        self.end_headers()
+        self.wfile.write(said)
+
+    do_POST = do_GET
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing."""
 
 
 def _accept(server: socket.socket, heard: list[bytes]) -> None:
@@ -142,14 +173,19 @@ async def attempt(
         grace=0.1,
         limits=LIMITS,
         sandbox=Sandbox(
-            read=(SCRIPT.parent, *python_places()), write=(world.inside,), network=network, without=without
+            read=(SCRIPT.parent, *python_places()),
+            write=(world.inside, Path(world.known["hidden"]).parent),
+            hide=(Path(world.known["hidden"]), Path(world.known["hidden"]).with_name("token")),
+            network=(f"localhost:{world.known['allowed']}", "example.invalid") if network == "hosts" else network,
+            without=without,
         ),
     )
 
 
 OF_NETWORK = ("tcp", "udp", "raw", "packet", "netlink", "vsock", "crypto_socket", "abstract", "path_socket", "resolve")
 CASES = [(name, "none") for name in sorted(attempts.ATTEMPTS)]
-CASES += [(name, "loopback") for name, _ in CASES if name.startswith(OF_NETWORK)]
+CASES += [(name, network) for name, _ in CASES if name.startswith(OF_NETWORK) for network in ("loopback", "hosts")]
+CASES += [(name, "hosts") for name in sorted(attempts.ATTEMPTS) if name.startswith("proxy")]
 
 
 @pytest.mark.parametrize(("name", "network"), CASES)
@@ -174,7 +210,8 @@ async def test_without_landlock_the_file_tree_holds(world: World, name: str) -> 
 REAL = [
     "read_file", "by_a_child", "write_outside", "change_mode", "hard_link", "proc_root", "proc_environment", "tcp",
     "udp", "abstract_socket", "path_socket", "signal_outside", "other_processes", "io_uring", "keys", "read_memory",
-    "new_user_namespace", "clone_user_namespace", "swap_folder",
+    "new_user_namespace", "clone_user_namespace", "swap_folder", "hidden_read", "hidden_list", "hidden_file",
+    "hidden_by_other_ways", "hidden_write",
 ]  # fmt: skip
 
 

@@ -1,5 +1,4 @@
-"""Builds are strangers: what the pipeline writes goes through no link that one has left, and they get no rights to
-publish."""
+"""Builds are strangers: what the pipeline reads and writes goes through no link that one has left."""
 
 from __future__ import annotations
 
@@ -11,7 +10,6 @@ from typing import Any, cast
 import pytest
 
 from pyagent_nodes.pipeline import venv, workspace
-from pyagent_nodes.pipeline.programs import CACHE_VARIABLES, user_environment
 from pyagent_nodes.pipeline.shapes import Environment, Source
 
 
@@ -61,10 +59,22 @@ async def test_the_list_of_patched_files_is_written_through_no_link(tmp_path: Pa
     assert json.loads(state.read_text()) == ["a.py"]
 
 
-def test_builds_see_where_packages_come_from_and_not_what_may_publish_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("UV_INDEX_URL", "https://packages.example/simple")
-    for name in ("UV_PUBLISH_TOKEN", "UV_PUBLISH_PASSWORD", "AWS_SECRET_ACCESS_KEY", "PYAGENT_VAULT_PASSPHRASE"):
-        monkeypatch.setenv(name, "treasure")
-    found = user_environment(CACHE_VARIABLES)
-    assert found["UV_INDEX_URL"] == "https://packages.example/simple"
-    assert "treasure" not in found.values()
+async def test_an_environment_that_a_build_has_replaced_by_a_link_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(venv, "Uv", BuildThatLinks)
+    work, elsewhere = tmp_path / "work", tmp_path / "elsewhere"
+    for folder in (work, elsewhere):
+        folder.mkdir()
+    (elsewhere / "kept").touch()
+    (work / "environment").symlink_to(elsewhere)
+    ctx = cast(Any, SimpleNamespace(work_dir=work, log=print))
+    environment = Environment.model_construct(key="k", python="3.11", lock=[], package="not installed")
+    for use in (venv.environment_folder, venv.environment_python):
+        with pytest.raises(venv.EnvironmentFailed, match="is a link"):
+            use(ctx)
+    with pytest.raises(venv.EnvironmentFailed, match="is a link"):
+        await venv.open_environment(ctx, Source.model_construct(), cast(Any, None), environment, tmp_path)
+    await venv._fresh(ctx, cast(Any, BuildThatLinks(ctx, 1)), "python")  # pyright: ignore[reportPrivateUsage]
+    assert venv.environment_folder(ctx).is_dir()
+    assert [path.name for path in elsewhere.iterdir()] == ["kept"]
