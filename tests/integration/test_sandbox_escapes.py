@@ -91,7 +91,7 @@ def world() -> Iterator[World]:
             socket.socket(socket.AF_UNIX) as path,
             ThreadingHTTPServer(("127.0.0.1", 0), _Echo) as allowed,
         ):
-            threading.Thread(target=allowed.serve_forever, daemon=True).start()
+            threading.Thread(target=allowed.serve_forever, args=(0.02,), daemon=True).start()
             udp.bind(("127.0.0.1", 0))
             abstract.bind(f"\0{base.name}")
             path.bind(str(folder / "socket"))
@@ -183,7 +183,7 @@ async def attempt(
 
 
 OF_NETWORK = ("tcp", "udp", "raw", "packet", "netlink", "vsock", "crypto_socket", "abstract", "path_socket", "resolve")
-CASES = [(name, "none") for name in sorted(attempts.ATTEMPTS)]
+CASES = [(name, "none") for name in sorted(attempts.ATTEMPTS) if not name.startswith("proxy")]
 CASES += [(name, network) for name, _ in CASES if name.startswith(OF_NETWORK) for network in ("loopback", "hosts")]
 CASES += [(name, "hosts") for name in sorted(attempts.ATTEMPTS) if name.startswith("proxy")]
 
@@ -224,6 +224,7 @@ async def test_without_a_sandbox_the_same_attempt_gets_out(world: World, name: s
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
+@pytest.mark.timeout(1500)
 def test_nothing_gets_out_of_an_ordinary_users_sandbox_either() -> None:
     nobody = pwd.getpwnam("nobody")
     as_nobody = ["setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups", "env", "--"]

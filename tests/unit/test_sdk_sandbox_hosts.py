@@ -140,6 +140,16 @@ async def test_what_is_hidden_is_empty_inside_what_is_shown(tmp_path: Path) -> N
     assert result.text == "open\n"
 
 
+async def test_without_a_file_tree_it_is_said_that_hidden_files_are_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYAGENT_SANDBOX", "best")
+    (tmp_path / "key").touch()
+    sandbox = Sandbox(read=(tmp_path,), hide=(tmp_path / "key",), without=frozenset({"mount"}))
+    result = await run_process(["true"], sandbox=sandbox)
+    assert "what is hidden in the places it sees: mount" in result.unkept
+
+
 async def test_what_is_hidden_cannot_be_asked_for(tmp_path: Path) -> None:
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "key").write_text("treasure")
@@ -150,7 +160,9 @@ async def test_what_is_hidden_cannot_be_asked_for(tmp_path: Path) -> None:
         await run_process(["true"], sandbox=Sandbox(write=hide, hide=hide))
 
 
-async def test_store_vault_and_tokens_are_hidden_wherever_they_lie(tmp_path: Path, monkeypatch) -> None:
+async def test_store_vault_and_tokens_are_hidden_wherever_they_lie(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     state = tmp_path / "project"
     state.mkdir()
     monkeypatch.setenv("PYAGENT_STORE", f"sqlite://{state}/runs.db")
@@ -170,7 +182,9 @@ async def test_store_vault_and_tokens_are_hidden_wherever_they_lie(tmp_path: Pat
     assert done.json()[0]["stdout"] == "seen"
 
 
-def test_a_folder_in_which_programs_work_is_not_hidden_but_what_is_secret_in_it_is(tmp_path: Path, monkeypatch) -> None:
+def test_a_folder_in_which_programs_work_is_not_hidden_but_what_is_secret_in_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     monkeypatch.delenv("PYAGENT_STORE", raising=False)
     assert tmp_path / "pyagent" in hidden_places()

@@ -121,7 +121,10 @@ fn prepare(profile: &Profile, outer: Outer) -> Result<Ready, Message> {
     namespaces::drop_rights(user).map_err(|error| failed("rights cannot be given up", &error))?;
     let watch = Watch::new(&profile.limits, folders);
     restrict(profile, &places, &mut held, &mut reasons);
-    let missing = plan::missing(&held, &reasons, profile.network);
+    let mut missing = plan::missing(&held, &reasons, profile.network);
+    if !held.contains(&Mechanism::Mount) && !places.masks.is_empty() {
+        missing.push("what is hidden in the places it sees: mount".to_owned());
+    }
     if profile.mode == Mode::Required && !missing.is_empty() {
         return Err(Message::Refused(missing));
     }

@@ -22,7 +22,7 @@ use crate::{calls, files, limits, namespaces};
 
 /// Connections at a time.
 const MOST: usize = 128;
-const STACK: usize = 256 << 10;
+const STACK: usize = 1 << 20;
 const HEAD_PATIENCE: Duration = Duration::from_secs(30);
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -84,6 +84,9 @@ fn attend(client: &TcpStream, hosts: &[Host]) -> io::Result<()> {
         Err(refusal) => return refuse(client, &refusal),
     };
     client.set_read_timeout(None)?;
+    // Two small writes of a handshake must not wait for each other's receipt.
+    client.set_nodelay(true)?;
+    host.set_nodelay(true)?;
     let (mut to_host, mut to_client) = (&host, client);
     thread::scope(|scope| {
         let sending = || -> io::Result<()> {
