@@ -4,6 +4,7 @@ import './global.css';
 import { MantineProvider } from '@mantine/core';
 import { Notifications } from '@mantine/notifications';
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { setNonce } from 'get-nonce';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { ApiError } from './api/client';
@@ -11,6 +12,8 @@ import { App } from './shell/App';
 import { theme } from './theme';
 
 const nonce = document.querySelector<HTMLMetaElement>('meta[name="style-nonce"]')?.content ?? '';
+// Mantine's dialogs add a style by a library that asks for the nonce here.
+setNonce(nonce);
 const queries = new QueryClient({
   defaultOptions: {
     queries: {

@@ -1,12 +1,15 @@
 /** The words of the designer. English is the language there is; another one is a file with the same keys. */
 
 import { conflict } from './en/conflict';
+import { credentials } from './en/credentials';
 import { files } from './en/files';
 import { home } from './en/home';
+import { nodes } from './en/nodes';
 import { problems } from './en/problems';
+import { settings } from './en/settings';
 import { shell } from './en/shell';
 
-export const words = { conflict, files, home, problems, shell };
+export const words = { conflict, credentials, files, home, nodes, problems, settings, shell };
 
 type Values = Readonly<Record<string, string | number>>;
 
