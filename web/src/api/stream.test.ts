@@ -1,0 +1,73 @@
+import fc from 'fast-check';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { follow, type Link, type Message, MessageReader } from './stream';
+
+const WHOLE =
+  'retry: 1000\n\n: alive\n\nid: 1\ndata: {"a": 1}\n\nid: 2\r\ndata: x\r\ndata: y\r\n\r\nevent: stopping\ndata: {}\n\n';
+
+describe('reading a stream', () => {
+  it('finds the same messages in any pieces', () => {
+    const expected = new MessageReader().push(WHOLE);
+    expect(expected).toEqual([
+      { event: 'message', id: '1', data: '{"a": 1}' },
+      { event: 'message', id: '2', data: 'x\ny' },
+      { event: 'stopping', id: '2', data: '{}' },
+    ]);
+    fc.assert(
+      fc.property(fc.array(fc.nat({ max: WHOLE.length })), (cuts) => {
+        const reader = new MessageReader();
+        const places = [0, ...cuts.sort((a, b) => a - b), WHOLE.length];
+        const found = places.slice(1).flatMap((end, index) => reader.push(WHOLE.slice(places[index], end)));
+        expect(found).toEqual(expected);
+      }),
+    );
+  });
+});
+
+describe('following a stream', () => {
+  afterEach(() => vi.useRealTimers());
+
+  function answers(...texts: (string | number)[]) {
+    const asked: string[] = [];
+    const get = vi.fn(async (url: unknown) => {
+      asked.push(String(url));
+      const next = texts.shift() ?? 503;
+      return typeof next === 'number' ? new Response('', { status: next }) : new Response(next);
+    });
+    return { asked, get: get as unknown as typeof fetch };
+  }
+
+  it('goes on after a break behind the last message that it saw', async () => {
+    vi.useFakeTimers();
+    const { asked, get } = answers(
+      'id: 5\ndata: a\n\nid: 6\ndata: b\n\n',
+      503,
+      'id: 7\ndata: c\n\nevent: stopping\ndata: z\n\n',
+    );
+    const seen: Message[] = [];
+    const links: Link[] = [];
+    const stop = follow({ url: '/e', after: 4, take: (m) => seen.push(...m), link: (l) => links.push(l), fetch: get });
+    await vi.waitFor(async () => {
+      await vi.advanceTimersByTimeAsync(1000);
+      expect(seen.map((message) => message.data)).toEqual(['a', 'b', 'c']);
+    });
+    stop();
+    expect(asked.slice(0, 3)).toEqual(['/e?after=4', '/e?after=6', '/e?after=6']);
+    expect(links.slice(0, 4)).toEqual(['connecting', 'live', 'away', 'away']);
+  });
+
+  it('ends where one has to get in again', async () => {
+    const { asked, get } = answers(401);
+    const link = await new Promise<Link>((resolve) => {
+      follow({
+        url: '/e?kinds=run.',
+        after: 0,
+        take: () => {},
+        link: (l) => l !== 'connecting' && resolve(l),
+        fetch: get,
+      });
+    });
+    expect(link).toBe('locked');
+    expect(asked).toEqual(['/e?kinds=run.&after=0']);
+  });
+});

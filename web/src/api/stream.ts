@@ -1,0 +1,162 @@
+/** Server-Sent Events that lose nothing: messages in batches, taken up again after a break where they ended. */
+
+/** How a stream stands: `away` tries again by itself; `locked`, `gone` have ended. */
+export type Link = 'connecting' | 'live' | 'away' | 'locked' | 'gone';
+
+export interface Message {
+  /** `message` where it has no other. */
+  readonly event: string;
+  readonly id: string;
+  readonly data: string;
+}
+
+/** Reads the lines of a stream from pieces that end anywhere. */
+export class MessageReader {
+  #rest = '';
+  #event = '';
+  #id = '';
+  #data: string[] = [];
+
+  /** The messages that are whole with this piece. */
+  push(piece: string): Message[] {
+    const found: Message[] = [];
+    const lines = (this.#rest + piece).split('\n');
+    this.#rest = lines.pop() ?? '';
+    for (const each of lines) {
+      const line = each.endsWith('\r') ? each.slice(0, -1) : each;
+      if (line === '') {
+        if (this.#data.length)
+          found.push({ event: this.#event || 'message', id: this.#id, data: this.#data.join('\n') });
+        this.#event = '';
+        this.#data = [];
+        continue;
+      }
+      const colon = line.indexOf(':');
+      if (colon === 0) continue;
+      const name = colon < 0 ? line : line.slice(0, colon);
+      const value = colon < 0 ? '' : line.slice(colon + 1).replace(/^ /, '');
+      if (name === 'data') this.#data.push(value);
+      else if (name === 'event') this.#event = value;
+      else if (name === 'id') this.#id = value;
+    }
+    return found;
+  }
+}
+
+export interface StreamOptions {
+  /** Without `after`. */
+  readonly url: string;
+  /** Where to begin: the id of the last message that was seen. */
+  readonly after: number;
+  /** Messages in order, once a frame of the screen at most. */
+  readonly take: (messages: readonly Message[]) => void;
+  readonly link: (link: Link) => void;
+  readonly fetch?: typeof fetch;
+}
+
+const SHORTEST = 500;
+const LONGEST = 8_000;
+/** A page that nobody looks at gives its connection back after this time: a browser has six for all its tabs. */
+const HIDDEN = 20_000;
+
+/** Follow a stream until the returned function is called. */
+export function follow({ url, after, take, link, fetch: get = fetch }: StreamOptions): () => void {
+  let seen = after;
+  let closed = false;
+  let wait = SHORTEST;
+  let connection: AbortController | null = null;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let hiding: ReturnType<typeof setTimeout> | undefined;
+  let gathered: Message[] = [];
+  const frame = typeof requestAnimationFrame === 'function' ? requestAnimationFrame : null;
+  const hidden = () => typeof document !== 'undefined' && document.hidden;
+
+  const gather = (messages: Message[]) => {
+    if (!messages.length) return;
+    gathered.push(...messages);
+    if (gathered.length > messages.length) return;
+    // A hidden page draws no frames, and must not gather for ever.
+    if (frame && !hidden()) frame(hand);
+    else setTimeout(hand, 100);
+  };
+  const hand = () => {
+    const batch = gathered;
+    gathered = [];
+    if (batch.length && !closed) take(batch);
+  };
+
+  async function connect(): Promise<void> {
+    const mine = new AbortController();
+    connection = mine;
+    try {
+      const address = `${url}${url.includes('?') ? '&' : '?'}after=${seen}`;
+      const response = await get(address, {
+        headers: { Accept: 'text/event-stream', 'Last-Event-ID': String(seen) },
+        credentials: 'same-origin',
+        signal: mine.signal,
+      });
+      if (response.status === 401 || response.status === 403) return end('locked');
+      if (response.status === 404) return end('gone');
+      if (!response.ok || !response.body) throw new Error(`the server answered ${response.status}`);
+      link('live');
+      wait = SHORTEST;
+      const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+      const messages = new MessageReader();
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (done || closed) break;
+        const found = messages.push(value);
+        for (const { id } of found) if (id) seen = Math.max(seen, Number(id));
+        gather(found.filter((message) => message.event === 'message'));
+      }
+    } catch {
+      // What broke the stream does not matter: it is taken up again.
+    }
+    if (mine.signal.aborted || closed) return;
+    again();
+  }
+
+  function again(): void {
+    link('away');
+    clearTimeout(timer);
+    timer = setTimeout(() => void connect(), wait);
+    wait = Math.min(wait * 2, LONGEST);
+  }
+
+  function end(how: Link): void {
+    if (!closed) link(how);
+    close();
+  }
+
+  function now(): void {
+    if (closed) return;
+    clearTimeout(timer);
+    connection?.abort();
+    wait = SHORTEST;
+    void connect();
+  }
+
+  function look(): void {
+    clearTimeout(hiding);
+    if (hidden()) hiding = setTimeout(() => connection?.abort(), HIDDEN);
+    else if (connection?.signal.aborted) now();
+  }
+
+  function close(): void {
+    closed = true;
+    clearTimeout(timer);
+    clearTimeout(hiding);
+    connection?.abort();
+    if (typeof window === 'undefined') return;
+    window.removeEventListener('online', now);
+    document.removeEventListener('visibilitychange', look);
+  }
+
+  if (typeof window !== 'undefined') {
+    window.addEventListener('online', now);
+    document.addEventListener('visibilitychange', look);
+  }
+  link('connecting');
+  void connect();
+  return close;
+}

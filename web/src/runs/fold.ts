@@ -1,0 +1,458 @@
+/** A run as its events tell it: folding a batch gives the next state and leaves the one before as it was. */
+
+import type { Schemas } from '@/api/client';
+import { ownerOf, parseStep, shapeOf } from './steps';
+
+export type RunDetails = Schemas['RunDetails'];
+export type RunStatus = RunDetails['status'];
+export type StepStatus = Schemas['StepView']['status'];
+export type RunEvent = Schemas['EventView'];
+
+/** What the server says of an error. */
+export interface RunError {
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string;
+  readonly where?: { readonly [name: string]: unknown };
+}
+
+/** A stretch of a step's life: a try, or a wait for an answer. */
+export interface Span {
+  readonly kind: 'try' | 'wait';
+  readonly attempt: number;
+  readonly status: 'running' | 'waiting' | 'completed' | 'failed' | 'cancelled' | 'unknown';
+  readonly started_at: string;
+  readonly ended_at: string | null;
+  readonly error: RunError | null;
+}
+
+export interface LogLine {
+  readonly at: string;
+  readonly level: string;
+  readonly message: string;
+  /** What the node has added to its message. */
+  readonly more: { readonly [name: string]: unknown } | null;
+}
+
+/** A step as it stands. */
+export interface StepLive {
+  readonly step: string;
+  readonly frame: string;
+  readonly node: string;
+  readonly scope: string;
+  /** The step whose body or called graph it is in. */
+  readonly owner: string | null;
+  readonly status: StepStatus;
+  /** Its last try failed and another follows. */
+  readonly retrying: boolean;
+  readonly attempt: number;
+  readonly started_at: string | null;
+  readonly ended_at: string | null;
+  readonly items_in: number;
+  readonly items_out: { readonly [port: string]: number };
+  readonly error: RunError | null;
+  /** The run went on in spite of the error. */
+  readonly handled: boolean;
+  readonly wait: { readonly [name: string]: unknown } | null;
+  /** Path of the page by which somebody else may answer. */
+  readonly form: string | null;
+  readonly elements: number | null;
+  readonly message: string;
+  readonly fraction: number | null;
+  readonly text: string;
+  readonly log: readonly LogLine[];
+  /** Lines in all; the log keeps the last ones. */
+  readonly logged: number;
+  readonly spans: readonly Span[];
+  /** Cursor of the last event about it. */
+  readonly seen: number;
+}
+
+/** All steps of a node in frames of one shape. */
+export interface NodeStatus {
+  readonly status: StepStatus;
+  readonly retrying: boolean;
+  /** Steps that did run. */
+  readonly runs: number;
+  readonly items_in: number;
+  readonly items_out: { readonly [port: string]: number };
+  readonly attempt: number;
+  readonly error: RunError | null;
+  /** What the newest of its steps waits for. */
+  readonly waiting: { readonly [name: string]: unknown } | null;
+  readonly started_at: string | null;
+  readonly ended_at: string | null;
+  readonly message: string;
+  readonly fraction: number | null;
+  /** The step that was heard of last. */
+  readonly latest: string;
+  /** Cursor of what was heard of it. */
+  readonly seen: number;
+  readonly counts: { readonly [status: string]: number };
+}
+
+export type NodeStatuses = ReadonlyMap<string, NodeStatus>;
+
+export interface RunState {
+  readonly id: string;
+  readonly status: RunStatus;
+  readonly started_at: string | null;
+  readonly ended_at: string | null;
+  /** Of the last event that was folded; those up to it are passed over when they come again. */
+  readonly cursor: number;
+  /** In the order in which they were first heard of. */
+  readonly steps: ReadonlyMap<string, StepLive>;
+  /** By the shape of the frame, then by node. */
+  readonly nodes: ReadonlyMap<string, NodeStatuses>;
+}
+
+export const ENDED: ReadonlySet<RunStatus> = new Set(['completed', 'failed', 'cancelled']);
+const MOST_LINES = 1000;
+const MOST_TEXT = 200_000;
+const MOST_SPANS = 200;
+/** Of a node's steps the status that matters most comes first. */
+const ORDER: readonly StepStatus[] = ['unknown', 'waiting', 'running', 'failed', 'completed', 'cancelled', 'skipped'];
+
+/** A run of which nothing is known yet. */
+export function unheard(id: string): RunState {
+  return { id, status: 'queued', started_at: null, ended_at: null, cursor: 0, steps: new Map(), nodes: new Map() };
+}
+
+/** The state after these events, which are in order; those that were folded before change nothing. */
+export function folded(state: RunState, events: readonly RunEvent[]): RunState {
+  const draft = new Draft(state);
+  for (const event of events) draft.take(event);
+  return draft.done();
+}
+
+/** What the server says of the run in the place of what events said, but for steps that have newer events. */
+export function reconciled(state: RunState, details: RunDetails): RunState {
+  const draft = new Draft(state);
+  for (const view of details.steps) {
+    const known = draft.find(view.step);
+    if (known.seen > details.cursor) {
+      if (view.form && known.wait) draft.put({ ...known, form: view.form });
+      continue;
+    }
+    const status = view.status;
+    const spans = known.spans.length || !view.started_at ? known.spans : [spanOf(view)];
+    draft.put({
+      ...known,
+      status,
+      retrying: known.retrying && status === 'running',
+      attempt: view.attempt,
+      // The row of a map or a call that has ended has lost when it began and what it was given.
+      started_at: view.started_at ?? known.started_at,
+      ended_at: view.ended_at,
+      items_in: view.items_in || known.items_in,
+      items_out: view.items_out,
+      error: (view.error as RunError | null) ?? null,
+      wait: view.wait,
+      form: view.form ?? null,
+      spans,
+    });
+  }
+  if (state.cursor <= details.cursor) {
+    draft.run = {
+      status: details.status,
+      started_at: details.started_at,
+      ended_at: ENDED.has(details.status) ? details.ended_at : null,
+    };
+    draft.cursor = details.cursor;
+  }
+  return draft.done();
+}
+
+function spanOf(view: Schemas['StepView']): Span {
+  const status = view.status === 'skipped' ? 'completed' : view.status;
+  return {
+    kind: 'try',
+    attempt: view.attempt,
+    status,
+    started_at: view.started_at ?? '',
+    ended_at: view.ended_at,
+    error: (view.error as RunError | null) ?? null,
+  };
+}
+
+/** A state that is being changed: maps and steps are copied when they are first touched. */
+class Draft {
+  readonly #before: RunState;
+  readonly #fresh = new Set<string>();
+  readonly #touched = new Map<string, StepLive | null>();
+  #steps: Map<string, StepLive> | null = null;
+  run: Pick<RunState, 'status' | 'started_at' | 'ended_at'>;
+  cursor: number;
+
+  constructor(state: RunState) {
+    this.#before = state;
+    this.run = { status: state.status, started_at: state.started_at, ended_at: state.ended_at };
+    this.cursor = state.cursor;
+  }
+
+  take(event: RunEvent): void {
+    if (event.cursor <= this.cursor || event.kind.startsWith('stream.')) return;
+    this.cursor = event.cursor;
+    if (event.step) this.put(stepAfter(this.find(event.step), event));
+    this.run = runAfter(this.run, event);
+  }
+
+  find(step: string): StepLive {
+    return (this.#steps ?? this.#before.steps).get(step) ?? unheardStep(step);
+  }
+
+  put(step: StepLive): void {
+    this.#steps ??= new Map(this.#before.steps);
+    if (!this.#fresh.has(step.step)) {
+      this.#fresh.add(step.step);
+      this.#touched.set(step.step, this.#before.steps.get(step.step) ?? null);
+    }
+    this.#steps.set(step.step, step);
+  }
+
+  done(): RunState {
+    const before = this.#before;
+    const same = this.run.status === before.status && this.run.ended_at === before.ended_at;
+    if (!this.#steps && this.cursor === before.cursor && same && this.run.started_at === before.started_at)
+      return before;
+    return {
+      ...before,
+      ...this.run,
+      cursor: this.cursor,
+      steps: this.#steps ?? before.steps,
+      nodes: this.#steps ? counted(before.nodes, this.#touched, this.#steps) : before.nodes,
+    };
+  }
+}
+
+function unheardStep(step: string): StepLive {
+  const { frame, node, scope } = parseStep(step);
+  return {
+    ...{ step, frame, node, scope, owner: ownerOf(frame), status: 'running', retrying: false, attempt: 1 },
+    ...{ started_at: null, ended_at: null, items_in: 0, items_out: {}, error: null, handled: false, wait: null },
+    ...{ form: null, elements: null, message: '', fraction: null, text: '', log: [], logged: 0, spans: [], seen: 0 },
+  };
+}
+
+function runAfter(run: Draft['run'], event: RunEvent): Draft['run'] {
+  switch (event.kind) {
+    case 'run.queued':
+    case 'run.forked':
+      return { ...run, status: 'queued', ended_at: null };
+    case 'run.started':
+      return { status: 'running', started_at: run.started_at ?? event.at, ended_at: null };
+    case 'run.adopted':
+    case 'run.resumed':
+      return { ...run, status: 'running', ended_at: null };
+    case 'run.paused':
+      return { ...run, status: 'paused' };
+    case 'run.waiting':
+      return { ...run, status: 'waiting' };
+    case 'run.completed':
+    case 'run.continued':
+      return { ...run, status: 'completed', ended_at: event.at };
+    case 'run.failed':
+    case 'run.cancelled':
+      return { ...run, status: event.kind === 'run.failed' ? 'failed' : 'cancelled', ended_at: event.at };
+    case 'run.imported':
+      return { ...run, status: 'cancelled', ended_at: event.at };
+    case 'step.started':
+    case 'step.answered':
+    case 'step.resolved':
+      return run.status === 'waiting' ? { ...run, status: 'running' } : run;
+    default:
+      return run;
+  }
+}
+
+function stepAfter(before: StepLive, event: RunEvent): StepLive {
+  const data = event.data as Record<string, unknown>;
+  const step = { ...before, seen: event.cursor };
+  const { at } = event;
+  switch (event.kind) {
+    case 'step.started': {
+      const attempt = number(data.attempt, 1);
+      return {
+        ...{ ...step, status: 'running', retrying: false, attempt, error: null, wait: null, form: null },
+        started_at: step.started_at && !step.ended_at ? step.started_at : at,
+        ended_at: null,
+        items_in: number(data.items, step.items_in),
+        spans: begun(closed(step.spans, 'cancelled', at), { kind: 'try', attempt, status: 'running', started_at: at }),
+      };
+    }
+    case 'step.expanded': {
+      const elements = data.into === 'map' ? number(data.elements, 0) : null;
+      return { ...step, status: 'running', started_at: step.started_at ?? at, elements };
+    }
+    case 'step.progress':
+      return {
+        ...step,
+        message: text(data.message),
+        fraction: typeof data.fraction === 'number' ? data.fraction : null,
+      };
+    case 'step.log': {
+      const { message, level, ...more } = data;
+      const line = {
+        at,
+        level: text(level) || 'info',
+        message: text(message),
+        more: Object.keys(more).length ? more : null,
+      };
+      return { ...step, message: line.message, logged: step.logged + 1, log: last(step.log, line, MOST_LINES) };
+    }
+    case 'step.token':
+      return { ...step, text: (step.text + text(data.text)).slice(-MOST_TEXT) };
+    case 'step.waiting': {
+      const wait = object(data.wait);
+      const spans = begun(closed(step.spans, 'completed', at), {
+        ...{ kind: 'wait', attempt: step.attempt, status: 'waiting', started_at: at },
+      });
+      return { ...step, status: 'waiting', wait, message: text(wait.title), spans };
+    }
+    case 'step.unknown': {
+      const wait = { kind: 'unknown', reason: text(data.reason) };
+      const spans = begun(closed(step.spans, 'unknown', at), {
+        ...{ kind: 'wait', attempt: step.attempt, status: 'waiting', started_at: at },
+      });
+      return { ...step, status: 'unknown', wait, message: wait.reason, spans };
+    }
+    case 'step.answered':
+    case 'step.resolved':
+      return {
+        ...{ ...step, status: 'running', wait: null, form: null },
+        spans: closed(step.spans, 'completed', at),
+      };
+    case 'step.retrying': {
+      const error = object(data.error) as unknown as RunError;
+      const line = {
+        at,
+        level: 'warning',
+        message: error.message ?? '',
+        more: { attempt: data.attempt, code: error.code },
+      };
+      return {
+        ...{ ...step, status: 'running', retrying: true, message: error.message ?? '' },
+        logged: step.logged + 1,
+        log: last(step.log, line, MOST_LINES),
+        spans: closed(step.spans, 'failed', at, error),
+      };
+    }
+    case 'step.completed':
+    case 'step.failed':
+    case 'step.cancelled':
+    case 'step.skipped':
+      return ended(step, event.kind.slice(5) as 'completed', at, data);
+    default:
+      return step;
+  }
+}
+
+function ended(
+  step: StepLive,
+  kind: 'completed' | 'failed' | 'cancelled' | 'skipped',
+  at: string,
+  data: Record<string, unknown>,
+): StepLive {
+  const error = data.error ? (object(data.error) as unknown as RunError) : null;
+  const status = kind === 'cancelled' && data.unknown ? 'unknown' : kind;
+  return {
+    ...{ ...step, status, retrying: false, ended_at: at, error, wait: null, form: null, fraction: null },
+    attempt: number(data.attempt, step.attempt),
+    handled: data.handled === true,
+    items_out: object(data.items) as { [port: string]: number },
+    message: error ? error.message : kind === 'skipped' ? '' : step.message,
+    spans: closed(step.spans, status === 'skipped' ? 'completed' : status, at, error),
+  };
+}
+
+function begun(spans: readonly Span[], span: Omit<Span, 'ended_at' | 'error'>): readonly Span[] {
+  return last(spans, { ...span, ended_at: null, error: null }, MOST_SPANS);
+}
+
+/** The last stretch has ended, if it has not yet. */
+function closed(
+  spans: readonly Span[],
+  status: Span['status'],
+  at: string,
+  error: RunError | null = null,
+): readonly Span[] {
+  const open = spans.at(-1);
+  if (!open || open.ended_at) return spans;
+  return [...spans.slice(0, -1), { ...open, status, ended_at: at, error }];
+}
+
+function last<T>(list: readonly T[], item: T, most: number): readonly T[] {
+  return list.length < most ? [...list, item] : [...list.slice(list.length - most + 1), item];
+}
+
+const number = (value: unknown, other: number): number => (typeof value === 'number' ? value : other);
+const text = (value: unknown): string => (typeof value === 'string' ? value : '');
+const object = (value: unknown): Record<string, unknown> =>
+  value && typeof value === 'object' && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
+
+/** The nodes' statuses after some of their steps have changed: what a step counted for is taken away and added anew. */
+function counted(
+  before: RunState['nodes'],
+  touched: ReadonlyMap<string, StepLive | null>,
+  steps: ReadonlyMap<string, StepLive>,
+): RunState['nodes'] {
+  const nodes = new Map<string, Map<string, NodeStatus>>();
+  for (const [key, was] of touched) {
+    const now = steps.get(key);
+    if (!now) continue;
+    const shape = shapeOf(now.frame);
+    let its = nodes.get(shape);
+    if (!its) {
+      its = new Map(before.get(shape));
+      nodes.set(shape, its);
+    }
+    its.set(now.node, nodeAfter(its.get(now.node), was, now));
+  }
+  return new Map([...before, ...nodes]);
+}
+
+function nodeAfter(before: NodeStatus | undefined, was: StepLive | null, now: StepLive): NodeStatus {
+  const counts: Record<string, number> = { ...before?.counts };
+  const out: Record<string, number> = { ...before?.items_out };
+  let given = before?.items_in ?? 0;
+  if (was) {
+    const left = (counts[kindOf(was)] ?? 1) - 1;
+    if (left) counts[kindOf(was)] = left;
+    else delete counts[kindOf(was)];
+    given -= was.items_in;
+    for (const [port, items] of Object.entries(was.items_out)) out[port] = (out[port] ?? items) - items;
+  }
+  counts[kindOf(now)] = (counts[kindOf(now)] ?? 0) + 1;
+  given += now.items_in;
+  for (const [port, items] of Object.entries(now.items_out)) out[port] = (out[port] ?? 0) + items;
+  const some = (kind: string) => (counts[kind] ?? 0) > 0;
+  const status = some('unhandled') ? 'failed' : (ORDER.find(some) ?? now.status);
+  const runs = Object.entries(counts).reduce((sum, [kind, times]) => (kind === 'skipped' ? sum : sum + times), 0);
+  const latest = tells(before, now) ? now : null;
+  return {
+    ...{ status, runs, counts, items_in: given, items_out: out },
+    retrying: latest ? latest.retrying : (before?.retrying ?? false),
+    attempt: latest ? latest.attempt : (before?.attempt ?? 1),
+    error: latest ? latest.error : (before?.error ?? null),
+    waiting: latest ? latest.wait : (before?.waiting ?? null),
+    started_at: latest ? latest.started_at : (before?.started_at ?? null),
+    ended_at: latest ? latest.ended_at : (before?.ended_at ?? null),
+    message: latest ? latest.message : (before?.message ?? ''),
+    fraction: latest ? latest.fraction : (before?.fraction ?? null),
+    latest: latest ? latest.step : (before?.latest ?? now.step),
+    seen: latest ? latest.seen : (before?.seen ?? 0),
+  };
+}
+
+/** Whether a step speaks for its node: the newest of those that ran, else of those that were passed over. */
+function tells(before: NodeStatus | undefined, step: StepLive): boolean {
+  if (!before || before.latest === step.step) return true;
+  const ran = step.status !== 'skipped';
+  const others = before.started_at !== null;
+  return ran === others ? step.seen >= before.seen : ran;
+}
+
+/** How a step counts for its node: a failure that the run did not outlive counts more than one that it did. */
+function kindOf(step: StepLive): string {
+  return step.status === 'failed' && !step.handled ? 'unhandled' : step.status;
+}

@@ -1,0 +1,257 @@
+/** Runs as they happen: one source for each run, shared by all that show it, kept up by its stream of events. */
+
+import { useEffect, useMemo, useState } from 'react';
+import { createStore, type StoreApi, useStore } from 'zustand';
+import { ApiError, ask, client } from '@/api/client';
+import { follow, type Link } from '@/api/stream';
+import {
+  ENDED,
+  folded,
+  type NodeStatuses,
+  type RunDetails,
+  type RunEvent,
+  type RunState,
+  type RunStatus,
+  reconciled,
+  type StepLive,
+  unheard,
+} from './fold';
+import { pictureOf, shapeOf } from './steps';
+
+export type { NodeStatus, NodeStatuses, RunDetails, RunStatus, StepLive } from './fold';
+
+/** A run with all that is known of it now. */
+export interface RunLive {
+  readonly id: string;
+  readonly status: RunStatus;
+  readonly details: RunDetails;
+  readonly state: RunState;
+  readonly steps: ReadonlyMap<string, StepLive>;
+  /** Of the run's own graph, the bodies of its maps included. */
+  readonly byNode: NodeStatuses;
+  readonly link: Link | 'ended';
+  /** Whether logs, tries and streamed text from before are here. */
+  readonly whole: boolean;
+}
+
+interface Source {
+  readonly run: RunLive | null;
+  readonly error: ApiError | null;
+}
+
+interface Opened {
+  readonly store: StoreApi<Source>;
+  readonly refresh: () => void;
+  readonly close: () => void;
+  users: number;
+}
+
+const PAGE = 1000;
+/** A run that nobody looks at is kept for a moment: pages come back to it. */
+const LINGER = 3_000;
+const opened = new Map<string, Opened>();
+const NOTHING: NodeStatuses = new Map();
+const never = createStore<Source>(() => ({ run: null, error: null }));
+
+/** A run, live; null while it is not known yet, or where `run` is null. */
+export function useRunLive(run: string | null): RunLive | null {
+  return useSource(run, (source) => source.run);
+}
+
+/** A part of a run, live; components are drawn again when that part changes. */
+export function useRunPart<T>(run: string | null, choose: (run: RunLive | null) => T): T {
+  return useSource(run, (source) => choose(source.run));
+}
+
+/** Why a run cannot be shown; null while it can. */
+export function useRunError(run: string | null): ApiError | null {
+  return useSource(run, (source) => source.error);
+}
+
+/** Ask the server anew, after something was asked of the run. */
+export function refreshRun(run: string): void {
+  opened.get(run)?.refresh();
+}
+
+/** The statuses of the nodes of one of the run's graphs, by its frame in `details.frames`. */
+export function statusesIn(run: RunLive, frame: string): NodeStatuses {
+  const { nodes } = run.state;
+  const known = run.details.frames.map((each) => each.frame);
+  const shown = [...nodes].filter(([shape]) => pictureOf(shape, known) === frame);
+  if (shown.length === 1 && shown[0]) return shown[0][1];
+  if (!shown.length) return NOTHING;
+  return new Map(shown.flatMap(([, its]) => [...its]));
+}
+
+function useSource<T>(run: string | null, choose: (source: Source) => T): T {
+  const [store, setStore] = useState<StoreApi<Source>>(() => (run && opened.get(run)?.store) || never);
+  useEffect(() => {
+    if (!run) {
+      setStore(never);
+      return;
+    }
+    const found = use(run);
+    setStore(found.store);
+    return () => leave(run, found);
+  }, [run]);
+  return useStore(store, choose);
+}
+
+function use(run: string): Opened {
+  const found = opened.get(run) ?? open(run);
+  opened.set(run, found);
+  found.users += 1;
+  return found;
+}
+
+function leave(run: string, found: Opened): void {
+  found.users -= 1;
+  setTimeout(() => {
+    if (found.users > 0 || opened.get(run) !== found) return;
+    opened.delete(run);
+    found.close();
+  }, LINGER);
+}
+
+function open(id: string): Opened {
+  const store = createStore<Source>(() => ({ run: null, error: null }));
+  let state = unheard(id);
+  let details: RunDetails | null = null;
+  let link: RunLive['link'] = 'connecting';
+  let whole = false;
+  let closed = false;
+  let stream: (() => void) | null = null;
+  /** Events since the past is being read: they belong behind it. */
+  let behind: RunEvent[] | null = [];
+  let asking = false;
+  let askAgain = false;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  const show = () => {
+    if (closed || !details) return;
+    const before = store.getState().run;
+    const known = details;
+    const own = before && before.state.nodes === state.nodes && before.details === known ? before.byNode : null;
+    const run: RunLive = {
+      ...{ id, status: state.status, details: known, state, steps: state.steps, link, whole },
+      byNode: NOTHING,
+    };
+    store.setState({ run: { ...run, byNode: own ?? statusesIn(run, '') }, error: null });
+  };
+
+  const take = (events: readonly RunEvent[]) => {
+    state = folded(state, events);
+    behind?.push(...events);
+    let late = Number.POSITIVE_INFINITY;
+    for (const { kind } of events) {
+      if (kind.startsWith('run.') || kind === 'stream.forgotten') late = Math.min(late, 50);
+      // The graphs that it has called are known by then.
+      else if (kind === 'step.expanded' || kind === 'step.waiting') late = Math.min(late, 500);
+    }
+    if (late < Number.POSITIVE_INFINITY) later(late);
+    show();
+  };
+
+  const later = (delay: number) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => void load(), delay);
+  };
+
+  const listen = () => {
+    if (stream || closed) return;
+    stream = follow({
+      url: `/api/v1/runs/${id}/events`,
+      after: state.cursor,
+      take: (messages) => take(messages.map((message) => JSON.parse(message.data) as RunEvent)),
+      link: (now) => {
+        link = now;
+        show();
+      },
+    });
+  };
+
+  const rest = () => {
+    stream?.();
+    stream = null;
+    link = 'ended';
+  };
+
+  async function load(): Promise<void> {
+    if (asking) {
+      askAgain = true;
+      return;
+    }
+    asking = true;
+    try {
+      const first = details === null;
+      const found = await ask(client.GET('/api/v1/runs/{run_id}', { params: { path: { run_id: id } } }));
+      if (closed) return;
+      details = found;
+      state = reconciled(state, found);
+      if (ENDED.has(state.status)) rest();
+      else listen();
+      show();
+      if (first) void past(found);
+    } catch (error) {
+      if (closed || !(error instanceof ApiError)) throw error;
+      // A run that is shown stays: its stream says when the server is back.
+      if (!details) store.setState({ error });
+      if (!details && error.offline) later(2_000);
+    } finally {
+      asking = false;
+      if (askAgain) {
+        askAgain = false;
+        later(50);
+      }
+    }
+  }
+
+  /** What was said before: tries, logs and text that the steps' rows do not have. */
+  async function past(from: RunDetails): Promise<void> {
+    try {
+      let before = unheard(id);
+      for (let after = 0; after < from.cursor; ) {
+        const page = await ask(
+          client.GET('/api/v1/runs/{run_id}/events', {
+            params: { path: { run_id: id }, query: { after, limit: PAGE } },
+          }),
+        );
+        const events = (page as { events: RunEvent[] }).events.filter((event) => event.cursor <= from.cursor);
+        if (closed) return;
+        before = folded(before, events);
+        if (events.length < PAGE) break;
+        after = (page as { next: number }).next;
+      }
+      state = folded(reconciled(before, from), behind ?? []);
+      if (details) state = reconciled(state, details);
+      whole = true;
+    } catch {
+      // The steps are there without what was said; the next look at the run tries again.
+    } finally {
+      behind = null;
+      show();
+    }
+  }
+
+  void load();
+  return {
+    store,
+    users: 0,
+    refresh: () => later(0),
+    close: () => {
+      closed = true;
+      clearTimeout(timer);
+      stream?.();
+    },
+  };
+}
+
+/** The names of a run's nodes: `label(step)`. */
+export function useLabels(run: RunLive | null): (step: Pick<StepLive, 'frame' | 'node'>) => string {
+  const frames = run?.details.frames;
+  return useMemo(() => {
+    const byFrame = new Map((frames ?? []).map((each) => [each.frame, each.labels]));
+    const known = [...byFrame.keys()];
+    return ({ frame, node }) => byFrame.get(pictureOf(shapeOf(frame), known))?.[node] ?? node;
+  }, [frames]);
+}
