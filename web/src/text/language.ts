@@ -6,10 +6,11 @@ import { files } from './en/files';
 import { home } from './en/home';
 import { nodes } from './en/nodes';
 import { problems } from './en/problems';
+import { runs } from './en/runs';
 import { settings } from './en/settings';
 import { shell } from './en/shell';
 
-export const words = { conflict, credentials, files, home, nodes, problems, settings, shell };
+export const words = { conflict, credentials, files, home, nodes, problems, runs, settings, shell };
 
 type Values = Readonly<Record<string, string | number>>;
 
