@@ -10,10 +10,10 @@ import { createRoot } from 'react-dom/client';
 import { ApiError } from './api/client';
 import { App } from './shell/App';
 import { theme } from './theme';
+import { styleNonce } from './widgets/nonce';
 
-const nonce = document.querySelector<HTMLMetaElement>('meta[name="style-nonce"]')?.content ?? '';
 // Mantine's dialogs add a style by a library that asks for the nonce here.
-setNonce(nonce);
+setNonce(styleNonce);
 const queries = new QueryClient({
   defaultOptions: {
     queries: {
@@ -28,7 +28,7 @@ const root = document.getElementById('root');
 if (root) {
   createRoot(root).render(
     <StrictMode>
-      <MantineProvider theme={theme} defaultColorScheme="auto" getStyleNonce={() => nonce}>
+      <MantineProvider theme={theme} defaultColorScheme="auto" getStyleNonce={() => styleNonce}>
         <Notifications position="bottom-right" />
         <QueryClientProvider client={queries}>
           <App />

@@ -9,8 +9,9 @@ import { problems } from './en/problems';
 import { runs } from './en/runs';
 import { settings } from './en/settings';
 import { shell } from './en/shell';
+import { versions } from './en/versions';
 
-export const words = { conflict, credentials, files, home, nodes, problems, runs, settings, shell };
+export const words = { conflict, credentials, files, home, nodes, problems, runs, settings, shell, versions };
 
 type Values = Readonly<Record<string, string | number>>;
 

@@ -1,0 +1,63 @@
+import { Button, Group, Loader, Modal, Stack, Text } from '@mantine/core';
+import { notifications } from '@mantine/notifications';
+import type { Schemas } from '@/api/client';
+import { useHistoryText } from '@/api/history';
+import { apply, type Editor, useEditor } from '@/editor/store';
+import { same } from '@/graph/difference';
+import type { GraphSpec } from '@/graph/model';
+import { fill, words } from '@/text/language';
+import { ErrorMessage } from '@/widgets/ErrorMessage';
+import { TextDiff } from '@/widgets/TextDiff';
+import classes from './CompareDialog.module.css';
+
+interface Props {
+  readonly editor: Editor;
+  readonly entry: Schemas['HistoryEntry'];
+  readonly onClose: () => void;
+}
+
+/** A version beside what is shown now; it can be taken back, as an edit that can be undone. */
+export function CompareDialog({ editor, entry, onClose }: Props) {
+  const id = useEditor(editor, (state) => state.id);
+  const shown = useEditor(editor, (state) => state.history.graph);
+  const text = useEditor(editor, (state) => (state.checked?.graph === shown ? state.checked.text : state.saved.text));
+  const version = useHistoryText(id, entry.ref);
+  const spec = (version.data?.spec ?? null) as GraphSpec | null;
+  const at = new Date(entry.at).toLocaleString();
+  const restore = () => {
+    if (!spec) return;
+    apply(editor, words.versions.restore, () => spec);
+    notifications.show({ message: fill(words.versions.restored, { at }) });
+    onClose();
+  };
+  return (
+    <Modal
+      opened
+      onClose={onClose}
+      size="90%"
+      title={entry.subject || at}
+      centered
+      classNames={{ body: classes.body ?? '' }}
+    >
+      <Stack h="100%">
+        {version.isPending && <Loader aria-label={words.shell.loading} />}
+        {version.error && <ErrorMessage title={words.home.failed} error={version.error} />}
+        {version.data && !spec && <Text c="red">{words.versions.broken}</Text>}
+        {spec && same(spec, shown) && <Text>{words.versions.same}</Text>}
+        {version.data && (
+          <div className={classes.difference}>
+            <TextDiff label={words.versions.asText} old={version.data.text} fresh={text} />
+          </div>
+        )}
+        <Group justify="flex-end">
+          <Button variant="default" onClick={onClose}>
+            {words.versions.close}
+          </Button>
+          <Button disabled={!spec} onClick={restore}>
+            {words.versions.restore}
+          </Button>
+        </Group>
+      </Stack>
+    </Modal>
+  );
+}

@@ -1,0 +1,18 @@
+export const versions = {
+  title: 'Versions',
+  none: 'No earlier versions yet',
+  noneHint: 'Each save is kept here; where the file is in a git repository, its commits are, too.',
+  saved: 'Saved here',
+  commit: 'Commit {ref}',
+  compare: 'Compare with what is shown',
+  onCanvas: 'On the canvas',
+  asText: 'As text',
+  restore: 'Restore',
+  restored: 'Restored a version of {at}',
+  broken: 'This version is no graph that can be read.',
+  same: 'It says the same as what is shown.',
+  legend: { added: 'added', removed: 'removed', changed: 'changed', moved: 'moved' },
+  close: 'Close',
+  older: 'Then',
+  newer: 'Now',
+};
