@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from pyagent.errors import GraphError, Where
 from pyagent.graph.check import Catalogue, Expressions, NodeFacts, Problem, check_text, inspect
 from pyagent.graph.spec import GraphSpec
+from pyagent.graph.uncollected import uncollected
 from pyagent.graph.yaml import Document, dump, load_text, validate
 from pyagent.graph.yaml_format import render
 
@@ -36,22 +37,33 @@ def edit_text(
     catalogue: Catalogue,
     expressions: Expressions | None = None,
     *,
-    file: str | None = None,
+    load: Callable[[str], Document] = load_text,
 ) -> Edited:
     """`text` changed so that it says `data`, a graph as `GraphSpec.to_data` gives it; None: as it is.
 
-    Only what differs is written anew. An empty text becomes a new one.
+    Only what differs is written anew. An empty text becomes a new one. `load` reads a text, or has it read already.
     """
+    with uncollected(len(text)):
+        return _edited(text, data, catalogue, expressions, load)
+
+
+def _edited(
+    text: str,
+    data: Any | None,
+    catalogue: Catalogue,
+    expressions: Expressions | None,
+    load: Callable[[str], Document],
+) -> Edited:
     try:
-        document = load_text(text, file) if text.strip() or data is None else None
+        document = load(text) if text.strip() or data is None else None
     except GraphError:
-        return Edited(text=text, document=None, problems=check_text(text, catalogue, expressions, file))
+        return Edited(text=text, document=None, problems=check_text(text, catalogue, expressions))
     if data is not None:
         try:
             spec = read_data(data)
         except GraphError as error:
             return Edited(text=text, document=None, problems=_problems(data, error, catalogue, expressions))
-        document = document.update(spec) if document else load_text(dump(spec), file)
+        document = document.update(spec) if document else load(dump(spec))
     assert document is not None
     problems, nodes = inspect(document, catalogue, expressions)
     return Edited(text=document.text, document=document, problems=problems, nodes=nodes)

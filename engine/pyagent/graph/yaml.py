@@ -47,12 +47,17 @@ class Document:
         text = self.text.removeprefix(BOM)
         crlf = "\r\n" in text
         plain = text.replace("\r\n", "\n") if crlf else text
-        written = _edited(plain, old, new) or _edited(fmt(plain), old, new) or render(new)
+        found = _edited(plain, parse(plain) if crlf else self.tree, old, new)
+        if found is None:
+            ordered = fmt(plain)
+            found = _edited(ordered, parse(ordered), old, new)
+        written, tree = found or (render(new), None)
         if crlf:
-            written = written.replace("\n", "\r\n")
+            written, tree = written.replace("\n", "\r\n"), None
+        tree = tree or parse(written, self.file)
         if self.text.startswith(BOM):
             written = BOM + written
-        return replace(self, text=written, spec=spec, tree=parse(written.removeprefix(BOM), self.file))
+        return replace(self, text=written, spec=spec, tree=tree)
 
 
 def load_text(text: str | bytes, file: str | None = None) -> Document:
@@ -127,11 +132,12 @@ def dump(spec: GraphSpec) -> str:
     return render(spec.to_data())
 
 
-def _edited(text: str, old: dict[str, Any], new: dict[str, Any]) -> str | None:
-    """The edited text, if it says `new` when it is read again."""
-    written = edit(text, parse(text), old, new)
+def _edited(text: str, tree: Tree, old: dict[str, Any], new: dict[str, Any]) -> tuple[str, Tree] | None:
+    """The edited text and its tree, if it says `new` when it is read again."""
+    written = edit(text, tree, old, new)
     try:
-        return written if validate(parse(written).value).to_data() == new else None
+        found = parse(written)
+        return (written, found) if validate(found.value).to_data() == new else None
     except (GraphError, ValidationError):
         return None
 

@@ -15,6 +15,7 @@ from typing import Any, Literal, NoReturn, Protocol, cast
 import yaml
 
 from pyagent.errors import GraphError, Where
+from pyagent.graph.uncollected import uncollected
 
 
 class _Events(Protocol):
@@ -110,7 +111,8 @@ def parse(text: str, file: str | None = None) -> Tree:
     Raises `GraphError` with line and column: `graph.yaml` if the text is not YAML, holds several documents, names a key
     twice, or passes the limits above; `graph.conflict` if it holds the markers of a merge that nobody has resolved.
     """
-    return _Builder(text, file).build()
+    with uncollected(len(text)):
+        return _Builder(text, file).build()
 
 
 @dataclass(slots=True)

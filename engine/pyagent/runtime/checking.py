@@ -37,6 +37,8 @@ class CheckedType:
 
     def ports_out(self, params: Mapping[str, Any]) -> Sequence[str] | None:
         """The ports with these parameters; None where they cannot be known from what is written."""
+        if self.fixed_ports_out is not None:
+            return self.fixed_ports_out
         try:
             return self._type.ports_out_for(lenient(self._type.params, params))
         except (TypeError, ValueError, AttributeError, LookupError):
@@ -45,6 +47,8 @@ class CheckedType:
 
     def effects(self, params: Mapping[str, Any]) -> str:
         """What a try may do to the world; `once` where that cannot be known from what is written."""
+        if not callable(self._type.effects):
+            return self._type.effects
         try:
             return self._type.effects_for(lenient(self._type.params, params))
         except (TypeError, ValueError, AttributeError, LookupError):

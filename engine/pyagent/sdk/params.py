@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -52,7 +53,7 @@ def lenient(model: type[M], values: Mapping[str, Any]) -> M:
     for name, field in model.model_fields.items():
         given = values.get(field.alias or name, values.get(name))
         if given is not None:
-            found[name] = _lenient_value(field.annotation, given)
+            found[name] = _lenient_value(_adapter(model, name), field.annotation, given)
         elif not field.is_required():
             found[name] = field.get_default(call_default_factory=True)
         else:
@@ -60,9 +61,16 @@ def lenient(model: type[M], values: Mapping[str, Any]) -> M:
     return model.model_construct(**found)
 
 
-def _lenient_value(annotation: Any, given: Any) -> Any:
+@lru_cache(maxsize=1024)
+def _adapter(model: type[BaseModel], name: str) -> TypeAdapter[Any]:
+    """What validates one field by itself; to build it takes longer than to use it a hundred times."""
+    annotation: Any = model.model_fields[name].annotation
+    return TypeAdapter(annotation)
+
+
+def _lenient_value(adapter: TypeAdapter[Any], annotation: Any, given: Any) -> Any:
     try:
-        return TypeAdapter(annotation).validate_python(given)
+        return adapter.validate_python(given)
     except ValidationError:
         pass
     types = [part for part in (annotation, *typing.get_args(annotation)) if isinstance(part, type)]
@@ -70,5 +78,6 @@ def _lenient_value(annotation: Any, given: Any) -> Any:
     if models and isinstance(given, Mapping):
         return lenient(models[0], cast(Mapping[str, Any], given))
     if models and isinstance(given, list):
-        return [_lenient_value(models[0], part) for part in cast(list[Any], given)]
+        element = TypeAdapter(models[0])
+        return [_lenient_value(element, models[0], part) for part in cast(list[Any], given)]
     return given

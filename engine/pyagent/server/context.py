@@ -16,7 +16,7 @@ from pyagent.server.limits import Limits
 from pyagent.server.measures import ServerMetrics
 from pyagent.server.security import Keys
 from pyagent.server.shares import Shares
-from pyagent.server.texts import GivenTexts
+from pyagent.server.texts import GivenTexts, ReadTexts
 from pyagent.server.timelines import Timelines
 
 
@@ -74,6 +74,7 @@ class ServerContext:
     keys: Keys
     port: int = 0
     texts: GivenTexts = field(default_factory=GivenTexts)
+    read: ReadTexts = field(default_factory=ReadTexts)
     forms: asyncio.Lock = field(default_factory=asyncio.Lock)
     """One form is answered at a time, so that none is answered twice."""
     streams: Streams = field(default_factory=Streams)

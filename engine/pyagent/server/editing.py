@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Response
 
 from pyagent.errors import GraphError
 from pyagent.graph.editing import edit_text, read_data
@@ -31,8 +30,8 @@ router = APIRouter(prefix="/api/v1/graphs", tags=["graphs"])
 Server = Annotated[ServerContext, Depends(context_of)]
 
 
-@router.post("/edit")
-async def edit_graph(body: EditGraph, server: Server) -> EditedGraph:
+@router.post("/edit", response_model=EditedGraph)
+async def edit_graph(body: EditGraph, server: Server) -> Response:
     """The text that says `spec`: `text`, changed where the graph differs, comments and style of the rest kept.
 
     With it comes all that an editor shows: problems with their fixes, and what each node's type and the edges say of
@@ -40,20 +39,24 @@ async def edit_graph(body: EditGraph, server: Server) -> EditedGraph:
     """
     checker = GraphChecker(server.engine.registry)
 
-    def edited() -> EditedGraph:
-        found = edit_text(body.text, body.spec, checker.catalogue, checker.expressions)
+    def edited() -> str:
+        found = edit_text(body.text, body.spec, checker.catalogue, checker.expressions, load=server.read.load)
         spec = found.document.spec if found.document else None
-        return EditedGraph(
+        if found.document is not None:
+            server.read.keep(found.document)
+        answer = EditedGraph(
             ok=spec is not None,
             text=found.text,
             text_hash=text_hash(found.text),
             hash=spec.hash() if spec else None,
             spec=spec.to_data() if spec else None,
             problems=[ProblemView.model_validate(problem.as_dict()) for problem in found.problems],
-            nodes={name: NodeView.model_validate(asdict(facts)) for name, facts in found.nodes.items()},
+            nodes={name: NodeView.model_validate(facts, from_attributes=True) for name, facts in found.nodes.items()},
         )
+        # Written here: of a large graph that takes long enough for others to feel it.
+        return answer.model_dump_json()
 
-    return await asyncio.to_thread(edited)
+    return Response(await asyncio.to_thread(edited), media_type="application/json")
 
 
 @router.post("/merge")

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from threading import Lock
 
+from pyagent.graph.yaml import Document, load_text
 from pyagent.runtime.graph_files import text_hash
 
 _MOST_CHARACTERS = 16 * 1024 * 1024
+_MOST_READ = 2 * 1024 * 1024
+"""What a text says takes some fifty times the place of the text."""
 
 
 class GivenTexts:
@@ -34,4 +38,35 @@ class GivenTexts:
         return self._texts.get(hash)
 
 
-__all__ = ["GivenTexts"]
+class ReadTexts:
+    """What the texts said that were read last: an editor sends the same text again with each change that it makes."""
+
+    def __init__(self, most: int = _MOST_READ) -> None:
+        """`most`: characters of the texts that are kept in all."""
+        self._most = most
+        self._lock = Lock()
+        self._size = 0
+        self._documents: OrderedDict[str, Document] = OrderedDict()
+
+    def load(self, text: str) -> Document:
+        """What the text says. Raises `GraphError`."""
+        with self._lock:
+            if (known := self._documents.get(text)) is not None:
+                self._documents.move_to_end(text)
+                return known
+        return self.keep(load_text(text))
+
+    def keep(self, document: Document) -> Document:
+        """Keep what a text says."""
+        with self._lock:
+            if document.text not in self._documents:
+                self._size += len(document.text)
+            self._documents[document.text] = document
+            self._documents.move_to_end(document.text)
+            while self._size > self._most and len(self._documents) > 1:
+                oldest, _ = self._documents.popitem(last=False)
+                self._size -= len(oldest)
+        return document
+
+
+__all__ = ["GivenTexts", "ReadTexts"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from pyagent.errors import GraphError, Where
 from pyagent.graph.check.catalogue import Catalogue, Expressions, NodeTypeInfo
@@ -54,6 +55,14 @@ class Level:
         found: dict[str, list[str]] = {node.id: [] for node in self.nodes}
         for position in self.known_edges:
             found[self.edges[position].source].append(self.edges[position].target)
+        return found
+
+    @cached_property
+    def sources(self) -> dict[str, list[str]]:
+        """Sources by target."""
+        found: dict[str, list[str]] = {node.id: [] for node in self.nodes}
+        for position in self.known_edges:
+            found[self.edges[position].target].append(self.edges[position].source)
         return found
 
     @cached_property
@@ -148,6 +157,21 @@ class Check:
         """The node's type, None if it is not installed."""
         return self.types[str(node.use)]
 
+    def literals(self, node: NodeSpec) -> frozenset[str]:
+        """The node's parameters that are taken as they are written, so that `{{` in them is no expression."""
+        use = str(node.use)
+        if use not in self._literals:
+            found = self.type_of(node)
+            properties: dict[str, dict[str, Any]] = found.schema().get("properties", {}) if found else {}
+            self._literals[use] = frozenset(
+                name for name, said in properties.items() if said.get("expressions") is False
+            )
+        return self._literals[use]
+
+    @cached_property
+    def _literals(self) -> dict[str, frozenset[str]]:
+        return {}
+
     @cached_property
     def _ports(self) -> dict[str, tuple[str, ...] | None]:
         return {}
@@ -162,6 +186,17 @@ class Check:
                 ports = (*ports, ERROR_PORT)
             self._ports[node.id] = ports
         return self._ports[node.id]
+
+    def effects(self, node: NodeSpec) -> str | None:
+        """What a try of the node may do to the world; None if its type is not installed and it does not say."""
+        if node.id not in self._effects:
+            found = self.type_of(node)
+            self._effects[node.id] = node.effects or (found.effects(node.params) if found else None)
+        return self._effects[node.id]
+
+    @cached_property
+    def _effects(self) -> dict[str, str | None]:
+        return {}
 
     def source_port(self, level: Level, edge: Edge) -> str:
         """The port an edge starts from; an omitted one is the first."""

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from pyagent.graph.check.catalogue import Fault, Reading
 from pyagent.graph.check.context import Check, Level
+from pyagent.graph.check.reach import ancestors
 from pyagent.graph.problems import nearest
 from pyagent.graph.spec import Concurrency, Fairness, NodeSpec
 from pyagent.graph.yaml_tree import Path
@@ -20,7 +21,7 @@ def check_expressions(check: Check, *, upstream: bool) -> None:
     for place in check.spec.places():
         level = check.level_of[place.node.id]
         for path, text in templates(place.node.params, (*place.path, "with")):
-            if not _is_literal(check, place.node, str(path[len(place.path) + 1])):
+            if str(path[len(place.path) + 1]) not in check.literals(place.node):
                 checker.template(text, path, place.node, level)
         for path, text in templates(place.node.write, (*place.path, "write")):
             checker.template(text, path, place.node, level)
@@ -33,15 +34,6 @@ def check_expressions(check: Check, *, upstream: bool) -> None:
         said: Concurrency | Fairness | None = getattr(check.spec.settings, name)
         for path, text in templates(said and said.key, ("settings", name, "key")):
             checker.template(text, path, None, check.levels[0])
-
-
-def _is_literal(check: Check, node: NodeSpec, parameter: str) -> bool:
-    """Whether the parameter is taken as written, so that `{{` in it is no expression."""
-    found = check.type_of(node)
-    if found is None:
-        return False
-    properties: dict[str, Any] = found.schema().get("properties", {})
-    return properties.get(parameter, {}).get("expressions") is False
 
 
 def templates(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
@@ -66,7 +58,7 @@ class _Expressions:
         for place in check.spec.places():
             if place.node.name:
                 self.names.setdefault(place.node.name, place.node.id)
-        self.ancestors: dict[str, set[str]] = {}
+        self.ancestors: dict[Path, tuple[dict[str, int], dict[str, int]]] = {}
 
     def reading(self, text: str, path: Path, owner: str | None) -> Reading | None:
         """What a template reads; None if it does not parse, which is then reported."""
@@ -148,7 +140,7 @@ class _Expressions:
             if here is target:
                 if found == at and here is not level:
                     return f"the result of `{found}` is not there inside of its body", "Read `$input` instead."
-                if found in self.before(here, at):
+                if self.comes_before(found, here, at):
                     return "", ""
                 return (
                     f"`{found}` does not come before `{reader.id}`",
@@ -157,19 +149,12 @@ class _Expressions:
             here, at = here.parent, here.owner
         return f"`{found}` is inside the body of `{target.owner}`", f"Read the result of `{target.owner}`."
 
-    def before(self, level: Level, node: str) -> set[str]:
-        """The nodes from which a chain of edges leads to `node`, back edges followed."""
-        if node not in self.ancestors:
-            found: set[str] = set()
-            rest = [node]
-            while rest:
-                for position in level.incoming[rest.pop()]:
-                    source = level.edges[position].source
-                    if source not in found:
-                        found.add(source)
-                        rest.append(source)
-            self.ancestors[node] = found
-        return self.ancestors[node]
+    def comes_before(self, node: str, level: Level, reader: str) -> bool:
+        """Whether a chain of edges leads from `node` to `reader`, back edges followed."""
+        if level.path not in self.ancestors:
+            self.ancestors[level.path] = ancestors(level.sources)
+        bit, before = self.ancestors[level.path]
+        return bool(before[reader] & bit[node])
 
 
 def _place(check: Check, path: Path, text: str, fault: Fault) -> tuple[int, int]:

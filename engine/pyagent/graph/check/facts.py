@@ -68,7 +68,7 @@ def _facts(
         installed=type_ is not None,
         kind=kind,
         trigger=kind == "trigger",
-        effects=node.effects or (type_.effects(node.params) if type_ else "once"),
+        effects=check.effects(node) or "once",
         ports_in=tuple(type_.ports_in) if type_ else _named("in", ins),
         ports_out=ports if ports is not None else _out_of(node, outs),
         ports_known=ports is not None,

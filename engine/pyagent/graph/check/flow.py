@@ -10,6 +10,7 @@ from typing import cast
 
 from pyagent.errors import GraphError
 from pyagent.graph.check.context import ERROR_PORT, Check, Level
+from pyagent.graph.check.reach import ancestors
 from pyagent.graph.spec import NodeSpec
 from pyagent.graph.topology import Topology
 
@@ -260,7 +261,7 @@ def _writes(
             above.setdefault(name, []).extend((level.owner, node) for _, node in nodes)
     if not found:
         return
-    order = _order(check, level, backs)
+    order = _order(level, backs)
     for name, nodes in found.items():
         nodes.sort(key=lambda writer: check.rank[writer[1].id])
         writers_here = 0
@@ -308,32 +309,17 @@ class _Order:
         return self.bit[node] | self.before[node] | self.after[node]
 
 
-def _order(check: Check, level: Level, backs: set[int]) -> _Order:
+def _order(level: Level, backs: set[int]) -> _Order:
     """What chains of edges, back edges left out, lead to."""
-    bit = {node.id: 1 << number for number, node in enumerate(level.nodes)}
-    edges = [
-        (level.edges[position].source, level.edges[position].target)
-        for position in level.known_edges
-        if position not in backs
-    ]
-    edges.sort(key=lambda edge: check.rank[edge[0]])
-    before, after = dict.fromkeys(bit, 0), dict.fromkeys(bit, 0)
-    _spread(edges, bit, before)
-    _spread([(target, source) for source, target in reversed(edges)], bit, after)
-    return _Order(bit=bit, before=before, after=after)
-
-
-def _spread(edges: Sequence[tuple[str, str]], bit: dict[str, int], found: dict[str, int]) -> None:
-    """Hand what each edge's first node has found, and the node itself, to its second, until that changes nothing:
-    once over the edges and once more to see it, where they are in order."""
-    changed = True
-    while changed:
-        changed = False
-        for here, there in edges:
-            with_it = found[there] | bit[here] | found[here]
-            if with_it != found[there]:
-                found[there] = with_it
-                changed = True
+    before: dict[str, list[str]] = {node.id: [] for node in level.nodes}
+    after: dict[str, list[str]] = {node.id: [] for node in level.nodes}
+    for position in level.known_edges:
+        if position not in backs:
+            edge = level.edges[position]
+            before[edge.target].append(edge.source)
+            after[edge.source].append(edge.target)
+    bit, found = ancestors(before)
+    return _Order(bit=bit, before=found, after=ancestors(after)[1])
 
 
 def _overlaps(level: Level, node: str, shapes: list[Topology], order: _Order) -> bool:

@@ -128,7 +128,7 @@ def _body(check: Check, node: NodeSpec, found: NodeTypeInfo, path: tuple[str | i
 
 
 def _own_words(check: Check, level: Level, node: NodeSpec, found: NodeTypeInfo, path: tuple[str | int, ...]) -> None:
-    effects = node.effects or found.effects(node.params)
+    effects = check.effects(node)
     if node.cache is not None and effects != "none":
         check.report(
             "graph.cache.effects",
