@@ -373,6 +373,15 @@ def a_pin_of_no_node(data: Data, chance: random.Random) -> Marks:
     return ("zzq",)
 
 
+@breaks("graph.layout.unknown_node")
+def something_drawn_for_no_node(data: Data, chance: random.Random) -> Marks:
+    if chance.random() < 0.5:
+        data["layout"] = {**data.get("layout", {}), "zzq": [0, 0]}
+    else:
+        data["canvas"] = {"colors": {"zzq": "red"}}
+    return ("zzq",)
+
+
 @breaks("graph.schema")
 def a_key_that_is_none(data: Data, chance: random.Random) -> Marks:
     node = node_of(data, chance, leaves=False)

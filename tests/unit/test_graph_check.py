@@ -347,6 +347,9 @@ CASES = {
     ),
     "a pin of no node": nodes("{id: a, use: t.do@1}")
     + "pins:\n  a: [{x: 1}]\n  b: [{x: 1}]   #! graph.pin.unknown_node\n",
+    "a place of no node": nodes("{id: a, use: t.do@1}")
+    + "layout:\n  a: [0, 0]\n  b: [0, 0]   #! graph.layout.unknown_node\n"
+    + "canvas:\n  colors:\n    a: red\n    c: red   #! graph.layout.unknown_node\n",
     "a version of the format that is not known": "pyagent: 9   #! graph.version.unsupported\nid: demo\n",
     "a key that is not known": nodes("id: a\n    use: t.do@1\n    wiht: {}   #! graph.schema"),
 }
@@ -354,6 +357,7 @@ WARNINGS = {
     "graph.loop.no_header",
     "graph.node.unreachable",
     "graph.pin.unknown_node",
+    "graph.layout.unknown_node",
     "graph.setting.unsupported",
     "graph.state.concurrent_write",
 }

@@ -34,7 +34,9 @@ def diff_command(
         ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Write the changes as JSON.")] = False,
-    layout: Annotated[bool, typer.Option("--layout", help="Tell also what moved in the picture.")] = False,
+    layout: Annotated[
+        bool, typer.Option("--layout", help="Tell also what is only drawn: places, notes, frames, colors.")
+    ] = False,
 ) -> None:
     """Say what changed between two versions of a graph, whatever the text looks like. git may call it as its diff."""
     from pyagent.graph.diff import diff, render_text

@@ -23,7 +23,7 @@ from pyagent.graph.identity import (
 )
 from pyagent.graph.migration import UNMIGRATED, unmigrated
 from pyagent.graph.parts import parse_edge
-from pyagent.graph.spec import GraphSpec
+from pyagent.graph.spec import DRAWN, GraphSpec
 from pyagent.graph.yaml import Document
 from pyagent.graph.yaml_tree import Path
 
@@ -39,7 +39,8 @@ class Change:
     """One difference."""
 
     kind: Kind
-    """`renamed`: a node has another id and is otherwise the same; `moved`: only its place in the picture changed."""
+    """`renamed`: a node has another id and is otherwise the same; `moved`: only its place in the picture, or its
+    size there, changed."""
     path: str
     """By identity: `nodes.decide.with.rules[0].when`, `edges[a -> b]`, `layout.a`."""
     old: Any = None
@@ -75,12 +76,13 @@ def diff(old: Document | GraphSpec, new: Document | GraphSpec, *, layout: bool =
     """What turns `old` into `new`, in the order of the format; empty if they mean the same.
 
     Nodes are the same by id, edges by their ends, everything else by its place. Comments, style and explicit defaults
-    are of no account; `layout` asks for places in the picture too.
+    are of no account; `layout` asks for what is only drawn, too: places, notes, frames and colours.
     """
     before, after = (_spec(version).to_data() for version in (old, new))
     if not layout:
-        before.pop("layout", None)
-        after.pop("layout", None)
+        for key in DRAWN:
+            before.pop(key, None)
+            after.pop(key, None)
     one, other = flatten(before), flatten(after)
     # where ids stand twice, the file is compared as it is written
     found = list(_graphs(one, other) if one and other else _values((), before, after))
@@ -122,7 +124,7 @@ def _spec(version: Document | GraphSpec) -> GraphSpec:
 
 def _graphs(old: Flat, new: Flat) -> Iterator[_Difference]:
     renamed = _renamed(old, new)
-    head = [key for key in dict.fromkeys([*old.head, *new.head]) if key not in ("pins", "layout")]
+    head = [key for key in dict.fromkeys([*old.head, *new.head]) if key not in ("pins", *DRAWN)]
     for key in head:
         yield from _values((key,), old.head.get(key, ABSENT), new.head.get(key, ABSENT))
     back = {name: before for before, name in renamed.items()}
@@ -137,6 +139,18 @@ def _graphs(old: Flat, new: Flat) -> Iterator[_Difference]:
         left = {renamed.get(name, name): value for name, value in cast("Data", old.head.get(key, {})).items()}
         for difference in _values((key,), left, cast("Data", new.head.get(key, {}))):
             yield ("moved", *difference[1:]) if key == "layout" and difference[0] == "changed" else difference
+    yield from _drawn(cast("Data", old.head.get("canvas", {})), cast("Data", new.head.get("canvas", {})), renamed)
+
+
+def _drawn(old: Data, new: Data, renamed: dict[str, str]) -> Iterator[_Difference]:
+    """What is drawn beside the nodes: each note, frame and colour for itself."""
+    for kind in ("notes", "frames", "colors"):
+        before, after = (cast("Data", canvas.get(kind, {})) for canvas in (old, new))
+        if kind == "colors":
+            before = {renamed.get(name, name): value for name, value in before.items()}
+        for difference in _mappings(("canvas", kind), before, after):
+            moved = difference[0] == "changed" and difference[1][3:] in (("at",), ("size",))
+            yield ("moved", *difference[1:]) if moved else difference
 
 
 def _renamed(old: Flat, new: Flat) -> dict[str, str]:
@@ -205,7 +219,7 @@ def _values(path: Path, old: Any, new: Any) -> Iterator[_Difference]:
         yield ("added" if old is ABSENT else "removed"), path, old, new
     elif isinstance(old, dict) and isinstance(new, dict):
         yield from _mappings(path, cast("Data", old), cast("Data", new))
-    elif isinstance(old, list) and isinstance(new, list) and _long(old) and _long(new) and path[0] != "layout":
+    elif isinstance(old, list) and isinstance(new, list) and _long(old) and _long(new) and path[0] not in DRAWN:
         yield from _lists(path, cast("list[Any]", old), cast("list[Any]", new))
     else:
         yield "changed", path, old, new

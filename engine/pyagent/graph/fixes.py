@@ -133,9 +133,8 @@ def empty_value(schema: dict[str, Any], whole: dict[str, Any] | None = None) -> 
     for key in ("default", "const"):
         if key in schema:
             return schema[key]
-    for key in ("enum", "examples"):
-        if choices := cast("Sequence[Any]", schema.get(key, ())):
-            return choices[0]
+    if choices := cast("Sequence[Any]", schema.get("enum", ())):
+        return choices[0]
     for key in ("anyOf", "oneOf", "allOf"):
         if branches := cast("Sequence[dict[str, Any]]", schema.get(key, ())):
             return empty_value(branches[0], whole)

@@ -73,8 +73,9 @@ def merge(base: str, ours: str, theirs: str, *, names: tuple[str, str] = ("ours"
     """What `ours` and `theirs`, two descendants of `base`, say together.
 
     Nodes are the same by id, wherever they stand; edges by their ends; everything else by its place. An empty `base`
-    is a file that both added. The layout never conflicts: ours stays. `names` stand at the markers. The three need
-    not pass the checks of a graph, and what passes them on both sides may fail them together: check the outcome.
+    is a file that both added. What is only drawn never conflicts, but for the words of notes and frames: ours stays.
+    `names` stand at the markers. The three need not pass the checks of a graph, and what passes them on both sides may
+    fail them together: check the outcome.
 
     Raises `GraphError` (`graph.yaml`, `graph.conflict`) if one of the three is not YAML; `where.file` says which:
     `base`, or one of `names`.

@@ -101,10 +101,18 @@ class _Run:
         left, right = Data(), Data()
         for key in merged_order(list(base), list(ours), list(theirs), {*ours, *theirs}).items:
             here = (*path, key)
-            if path == ("layout",):
-                pair = _layout(base.get(key, ABSENT), ours.get(key, ABSENT), theirs.get(key, ABSENT))
+            versions = (base.get(key, ABSENT), ours.get(key, ABSENT), theirs.get(key, ABSENT))
+            if _is_drawn(here):
+                pair = _layout(*versions)
+            elif _is_section(here) and ABSENT in versions:
+                # a side without the section is one without entries
+                pair = self.value(here, *({} if version is ABSENT else version for version in versions))
+                pair = Pair(*(ABSENT if value == {} else value for value in pair))
+            elif here[0] == "canvas" and len(here) == 3 and ABSENT in versions[1:] and _same_words(*versions):
+                # moving a note does not keep it from being taken away
+                pair = Pair(ABSENT, ABSENT)
             else:
-                pair = self.value(here, base.get(key, ABSENT), ours.get(key, ABSENT), theirs.get(key, ABSENT))
+                pair = self.value(here, *versions)
             if pair.ours is not ABSENT:
                 left[key] = pair.ours
             if pair.theirs is not ABSENT:
@@ -125,6 +133,29 @@ class _Run:
             merged += chunk.merged()
         values = [json.loads(item) for item in merged]
         return Pair(values, values)
+
+
+def _is_section(path: Path) -> bool:
+    """Whether what stands there are entries that only say how something is drawn."""
+    return path == ("layout",) or (path[0] == "canvas" and len(path) < 3)
+
+
+def _is_drawn(path: Path) -> bool:
+    """Whether the value only says how something is drawn, and no words."""
+    if path[0] == "layout":
+        return len(path) == 2
+    return path[0] == "canvas" and (
+        (len(path) == 3 and path[1] == "colors") or (len(path) == 4 and path[3] in ("at", "size", "color"))
+    )
+
+
+def _same_words(base: Any, ours: Any, theirs: Any) -> bool:
+    """Whether a note or frame that one side took away says on the other what it said before."""
+    there = theirs if ours is ABSENT else ours
+    if not isinstance(base, dict) or not isinstance(there, dict):
+        return False
+    before, after = cast("Data", base), cast("Data", there)
+    return all(same(before.get(key), after.get(key)) for key in ("text", "title"))
 
 
 def _layout(base: Any, ours: Any, theirs: Any) -> Pair:
@@ -324,16 +355,31 @@ class _Graphs:
                 ]
                 self.run.clash(self.edge_path(level, edge), "dangling", *versions)
 
+    def tidy_colors(self, flat: Flat) -> None:
+        """No colours of nodes that the merge took away."""
+        canvas = flat.head.get("canvas")
+        colors = cast("Data", canvas).get("colors") if isinstance(canvas, dict) else None
+        if not isinstance(colors, dict):
+            return
+        kept = {name: color for name, color in cast("Data", colors).items() if self.stays(flat, name)}
+        if kept != colors:
+            rest: Data = {**cast("Data", canvas), "colors": kept}
+            rest = {key: value for key, value in rest.items() if value or key != "colors"}
+            flat.head = {**flat.head, "canvas": rest}
+            if not rest:
+                del flat.head["canvas"]
+
+    def stays(self, flat: Flat, name: str) -> bool:
+        """Whether what is drawn for a node of that id stays: the merge did not take the node away."""
+        return name in flat.nodes or not (name in self.ours.nodes or name in self.theirs.nodes)
+
     def tidy_layout(self, flat: Flat) -> None:
         """No places of nodes that the merge took away; no new node right on top of another."""
+        self.tidy_colors(flat)
         layout = flat.head.get("layout")
         if not isinstance(layout, dict):
             return
-        places = {
-            name: place
-            for name, place in cast("Data", layout).items()
-            if name in flat.nodes or not (name in self.ours.nodes or name in self.theirs.nodes)
-        }
+        places = {name: place for name, place in cast("Data", layout).items() if self.stays(flat, name)}
         mine = {name for name in places if name in self.ours.nodes or name not in flat.nodes}
         taken = [place for name, place in places.items() if name in mine and _is_place(place)]
         for name in [name for name in places if name not in mine]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from heapq import nsmallest
 from typing import Any, Literal, cast
 
 from pydantic import BaseModel, ValidationError
@@ -108,9 +109,15 @@ class Problem:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """A sentence that proposes the known name closest to `word`, or lists a few; empty if there is none."""
-    names = sorted(set(known))
-    if close := closest(word, names):
+    names = set(known)
+    return proposal(closest(word, names), names)
+
+
+def proposal(close: str | None, known: Iterable[str]) -> str:
+    """A sentence that proposes the name `close`, or lists a few of the known ones; empty if there is none."""
+    if close:
         return f"Did you mean `{close}`?"
+    names = nsmallest(9, set(known))
     if not names:
         return ""
     shown = ", ".join(f"`{name}`" for name in names[:8])
@@ -181,6 +188,7 @@ def _schema_problem(kind: str, message: str, location: Path, path: Path, tree: T
     if kind == "missing":
         code, text = "graph.schema", f"`{name}` is missing"
         hint = f"Add `{name}:`."
+        fix = _missing(path, name)
     elif kind == "extra_forbidden":
         code, text = "graph.schema", f"`{name}` is no key here"
         hint = nearest(name, known)
@@ -189,6 +197,8 @@ def _schema_problem(kind: str, message: str, location: Path, path: Path, tree: T
     elif kind == "use" and isinstance(used := value_at(tree, path), str) and _UNVERSIONED.fullmatch(used):
         code, text, hint = "graph.schema", f"`{used}` names no major version", f"Write `{used}@1`."
         fix = put(f"Use {used}@1", path, f"{used}@1")
+    elif kind == "graph.id.invalid" and (slug := _slug(value_at(tree, path))):
+        code, text, fix = kind, message, put(f"Name it {slug}", path, slug)
     elif kind == "graph.edge.syntax":
         code, text, fix = kind, message, take_out("Remove the edge", path)
     elif kind in _KINDS:
@@ -201,6 +211,23 @@ def _schema_problem(kind: str, message: str, location: Path, path: Path, tree: T
     where = Where(file=file, line=line, column=column, node=node_at(tree, path), field=field_of(location) or None)
     place = (*path, name) if kind == "missing" else path
     return Problem(code=code, message=text, hint=hint or _ANY_HINT, where=where, path=place, fix=fix)
+
+
+def _missing(path: Path, name: str) -> Fix | None:
+    """What begins a key that must be there: of the file, of a note or a frame."""
+    begin: dict[str, Any] = {}
+    if not path:
+        begin = {"pyagent": FORMAT, "id": "graph"}
+    elif path[0] == "canvas":
+        begin = {"text": "", "at": [0, 0], "size": [240, 120]}
+    return put(f"Add {name}", (*path, name), begin[name]) if name in begin else None
+
+
+def _slug(value: Any) -> str | None:
+    """The id that is most like a value that is none."""
+    found = re.sub(r"[^a-z0-9]+", "_", str(value).casefold()).strip("_") if isinstance(value, (str, int)) else ""
+    found = found if found[:1].isalpha() else f"n_{found}" if found else ""
+    return found if re.fullmatch(ID_PATTERN, found) else None
 
 
 def _keys_at(tree: Tree, path: Path) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pydantic import ValidationError
 
 from pyagent.errors import GraphError
@@ -18,7 +20,7 @@ from pyagent.graph.check.expressions import check_expressions
 from pyagent.graph.check.facts import NodeFacts, node_facts
 from pyagent.graph.check.flow import check_flow
 from pyagent.graph.check.nodes import check_edges, check_ids, check_nodes, check_state
-from pyagent.graph.check.salvage import salvage
+from pyagent.graph.check.salvage import path_before, paths_of, salvage
 from pyagent.graph.problems import Problem, schema_problems
 from pyagent.graph.yaml import BOM, Document, decode, validate
 from pyagent.graph.yaml_tree import parse
@@ -60,14 +62,20 @@ def check_text(
     except GraphError as error:
         return [Problem.of(error)]
     try:
-        spec, lost, complete, problems = validate(tree.value), frozenset[str](), True, list[Problem]()
+        spec = validate(tree.value)
+        run = Check(spec=spec, tree=tree, text=decoded, file=file, catalogue=catalogue, expressions=expressions)
+        return _checked(run, complete=True)
     except ValidationError as error:
         problems = schema_problems(error, tree, file)
-        spec, lost, complete = salvage(tree)
-        if spec is None:
-            return problems
+    places = paths_of(tree)
+    spec, lost, complete = salvage(tree)
+    if spec is None:
+        return problems
     run = Check(spec=spec, tree=tree, text=decoded, file=file, catalogue=catalogue, expressions=expressions, lost=lost)
-    return _sorted([*problems, *_checked(run, complete=complete)])
+    found = _checked(run, complete=complete)
+    # Items that were taken out of lists have left others in their places, and a fix must not hit those.
+    rest = [replace(problem, path=path_before(problem.path, tree, places), fix=None) for problem in found]
+    return _sorted([*problems, *rest])
 
 
 def _checked(run: Check, *, complete: bool) -> list[Problem]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from pyagent.errors import GraphError, Where
 from pyagent.graph.check.catalogue import Catalogue, Expressions, NodeTypeInfo
 from pyagent.graph.fixes import Fix
-from pyagent.graph.problems import Problem, Severity
+from pyagent.graph.problems import Problem, Severity, closest, proposal
 from pyagent.graph.spec import Edge, GraphSpec, NodeSpec
 from pyagent.graph.topology import Topology
 from pyagent.graph.yaml_tree import Path, Tree, field_of
@@ -18,6 +18,8 @@ from pyagent.graph.yaml_tree import Path, Tree, field_of
 ERROR_PORT = "error"
 ANY = "*"
 """Among the ids of lost nodes: whole lists of nodes were lost."""
+MAX_LOOKED_AT = 50_000
+"""Names that one check compares to propose one: half a second."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +97,29 @@ class Check:
     lost: frozenset[str] = frozenset()
     """Ids and names of nodes that are in the file but do not fit the format."""
     problems: list[Problem] = field(default_factory=list[Problem])
+    looked_at: int = 0
+    """Names that were compared to propose one."""
+
+    @cached_property
+    def taken_ids(self) -> set[str]:
+        """Every id of the file, and those that fixes have given."""
+        return {place.node.id for place in self.spec.places()}
+
+    def closest(self, word: str, known: Collection[str]) -> str | None:
+        """The known name that may be meant. Where thousands of names are looked for among thousands, the first are."""
+        if (word, id(known)) not in self._closest:
+            self.looked_at += len(known)
+            found = closest(word, known) if self.looked_at <= MAX_LOOKED_AT else None
+            self._closest[(word, id(known))] = found
+        return self._closest[(word, id(known))]
+
+    @cached_property
+    def _closest(self) -> dict[tuple[str, int], str | None]:
+        return {}
+
+    def nearest(self, word: str, known: Collection[str]) -> str:
+        """A sentence that proposes the closest known name, or lists a few; empty if there is none."""
+        return proposal(self.closest(word, known), known)
 
     def was_lost(self, node: str) -> bool:
         """Whether a node of this id or name may be in the file although it is not in the graph."""
@@ -157,20 +182,27 @@ class Check:
         """The node's type, None if it is not installed."""
         return self.types[str(node.use)]
 
-    def literals(self, node: NodeSpec) -> frozenset[str]:
-        """The node's parameters that are taken as they are written, so that `{{` in them is no expression."""
+    @cached_property
+    def uses(self) -> list[str]:
+        """Every installed type as `type@version`."""
+        return list(self.catalogue.uses())
+
+    def schema_of(self, node: NodeSpec) -> dict[str, Any]:
+        """JSON Schema of the node's parameters; empty if its type is not installed."""
         use = str(node.use)
-        if use not in self._literals:
+        if use not in self._schemas:
             found = self.type_of(node)
-            properties: dict[str, dict[str, Any]] = found.schema().get("properties", {}) if found else {}
-            self._literals[use] = frozenset(
-                name for name, said in properties.items() if said.get("expressions") is False
-            )
-        return self._literals[use]
+            self._schemas[use] = found.schema() if found else {}
+        return self._schemas[use]
 
     @cached_property
-    def _literals(self) -> dict[str, frozenset[str]]:
+    def _schemas(self) -> dict[str, dict[str, Any]]:
         return {}
+
+    def is_literal(self, node: NodeSpec, parameter: str) -> bool:
+        """Whether the parameter is taken as it is written, so that `{{` in it is no expression."""
+        said: dict[str, Any] = self.schema_of(node).get("properties", {}).get(parameter, {})
+        return said.get("expressions") is False
 
     @cached_property
     def _ports(self) -> dict[str, tuple[str, ...] | None]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, cast
 
+from pyagent.graph.check import repair
 from pyagent.graph.check.catalogue import Fault, Reading
 from pyagent.graph.check.context import Check, Level
 from pyagent.graph.check.reach import ancestors
-from pyagent.graph.problems import nearest
+from pyagent.graph.problems import nearest, proposal
 from pyagent.graph.spec import Concurrency, Fairness, NodeSpec
 from pyagent.graph.yaml_tree import Path
 
@@ -21,7 +22,7 @@ def check_expressions(check: Check, *, upstream: bool) -> None:
     for place in check.spec.places():
         level = check.level_of[place.node.id]
         for path, text in templates(place.node.params, (*place.path, "with")):
-            if str(path[len(place.path) + 1]) not in check.literals(place.node):
+            if not check.is_literal(place.node, str(path[len(place.path) + 1])):
                 checker.template(text, path, place.node, level)
         for path, text in templates(place.node.write, (*place.path, "write")):
             checker.template(text, path, place.node, level)
@@ -58,6 +59,7 @@ class _Expressions:
         for place in check.spec.places():
             if place.node.name:
                 self.names.setdefault(place.node.name, place.node.id)
+        self.all_names = [*check.level_of, *self.names]
         self.ancestors: dict[Path, tuple[dict[str, int], dict[str, int]]] = {}
 
     def reading(self, text: str, path: Path, owner: str | None) -> Reading | None:
@@ -95,21 +97,28 @@ class _Expressions:
         if reading is None:
             return
         for name in sorted(reading.nodes):
-            self.node(name, path, node, level)
+            self.node(name, path, text, node, level)
         for kind, used, known in (
             ("input", reading.inputs, check.spec.inputs),
             ("state", reading.state, check.spec.state),
         ):
             for name in sorted(used - set(known)):
+                close = check.closest(name, known)
+                fix = (
+                    repair.key_in(text, "$inputs" if kind == "input" else "$state", name, close, path)
+                    if close
+                    else None
+                )
                 check.report(
                     f"graph.expr.unknown_{kind}",
                     f"the graph has no {'input' if kind == 'input' else 'state channel'} `{name}`",
                     path,
                     hint=nearest(name, known) or f"Declare it in `{'inputs' if kind == 'input' else 'state'}`.",
                     node=owner,
+                    fix=fix or repair.declared("inputs" if kind == "input" else "state", name),
                 )
 
-    def node(self, name: str, path: Path, reader: NodeSpec | None, level: Level) -> None:
+    def node(self, name: str, path: Path, text: str, reader: NodeSpec | None, level: Level) -> None:
         """Check that the node that an expression names is there and comes before the reader."""
         check = self.check
         found = name if name in check.level_of else self.names.get(name)
@@ -118,8 +127,10 @@ class _Expressions:
             if check.was_lost(name):
                 return
             code = "graph.expr.unknown_node" if path[0] != "outputs" else "graph.output.unknown_node"
-            hint = nearest(name, [*check.level_of, *self.names]) or "Add the node."
-            check.report(code, f"no node has the id or name `{name}`", path, hint=hint, node=owner)
+            close = check.closest(name, self.all_names)
+            hint = proposal(close, self.all_names) or "Add the node."
+            fix = repair.named_in(text, name, close, path) if close else None
+            check.report(code, f"no node has the id or name `{name}`", path, hint=hint, node=owner, fix=fix)
             return
         if not self.upstream:
             return

@@ -9,8 +9,10 @@ from itertools import product
 from typing import cast
 
 from pyagent.errors import GraphError
+from pyagent.graph.check import repair
 from pyagent.graph.check.context import ERROR_PORT, Check, Level
 from pyagent.graph.check.reach import ancestors
+from pyagent.graph.fixes import Fix, take_out
 from pyagent.graph.spec import NodeSpec
 from pyagent.graph.topology import Topology
 
@@ -41,19 +43,22 @@ def check_flow(check: Check) -> None:
 
 def _loop_error(check: Check, level: Level, error: GraphError) -> None:
     known = level.known_edges
+    fix: Fix | None = None
     if error.code == "graph.loop.irreducible" and error.details["entry_edges"]:
         entries = [known[edge] for edge in cast("list[int]", error.details["entry_edges"])]
         lines = [check.tree.locate(level.edge_path(edge))[0] for edge in entries]
         ways = ", ".join(f"`{level.edges[edge]}` (line {line})" for edge, line in zip(entries, lines, strict=True))
         path = level.edge_path(entries[-1])
         message = f"{error.message}; it is entered by {ways}"
+        fix = repair.several_entries(level, cast("list[str]", error.details["entries"])[0], entries)
     elif error.code == "graph.loop.done_returns":
         path, message = level.edge_path(known[cast("int", error.details["edge"])]), error.message
+        fix = take_out("Remove the edge", path)
     else:
         path, message = level.node_path(str(error.where.node)), error.message
     if any(problem.code == error.code and problem.message == message for problem in check.problems):
         return
-    check.report(error.code, message, path, hint=error.hint, node=error.where.node)
+    check.report(error.code, message, path, hint=error.hint, node=error.where.node, fix=fix)
 
 
 def _unreachable(check: Check, level: Level, shapes: list[Topology]) -> None:
@@ -90,6 +95,7 @@ def _headers(check: Check, level: Level, shapes: list[Topology]) -> None:
                 severity="warning",
                 node=node.id,
                 key=True,
+                fix=take_out("Remove loop", (*path, "loop")),
             )
         elif found is not None and found.kind == "loop" and node.id not in headers and not node.disabled:
             check.report(
@@ -115,7 +121,8 @@ def _count(check: Check, level: Level, node: NodeSpec, backs: set[int]) -> None:
         message, hint = f"`{node.join}` can never be met", f"N is between 1 and {of}."
     else:
         return
-    check.report("graph.join.count", message, (*level.node_path(node.id), "join"), hint=hint, node=node.id)
+    path = (*level.node_path(node.id), "join")
+    check.report("graph.join.count", message, path, hint=hint, node=node.id, fix=repair.count(node, len(edges), path))
 
 
 def _never(check: Check, level: Level, shape: Topology, *, several: bool) -> None:
@@ -134,13 +141,15 @@ def _never(check: Check, level: Level, shape: Topology, *, several: bool) -> Non
         if node.join.kind == "count" and node.join.of != len(coming) and not several:
             continue
         from_trigger = f" in runs that start at `{shape.roots[0]}`" if several else ""
+        path = (*level.node_path(name), "join")
         check.report(
             "graph.join.never",
             f"the join `{node.join}` of `{name}` can never be met{from_trigger}",
-            (*level.node_path(name), "join"),
+            path,
             hint=_why(level, coming, deliver, needed),
             severity="warning" if several else "error",
             node=name,
+            fix=take_out("Wait for all", path) if node.join.kind == "count" and deliver else None,
         )
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from pyagent.graph.check import repair
 from pyagent.graph.check.catalogue import NodeTypeInfo, ParamProblem
 from pyagent.graph.check.context import ERROR_PORT, Check, Level
 from pyagent.graph.check.expressions import templates
+from pyagent.graph.fixes import put, take_out
 from pyagent.graph.json_types import fits
 from pyagent.graph.problems import nearest
 from pyagent.graph.spec import Edge, NodeSpec
@@ -35,6 +37,7 @@ def check_ids(check: Check) -> None:
                 path,
                 hint="Ids are unique in the whole file, bodies included. Rename one of them.",
                 node=place.node.id,
+                fix=repair.duplicate_id(check, place.node, path),
             )
         seen.setdefault(place.node.id, line)
 
@@ -57,14 +60,21 @@ def check_nodes(check: Check) -> None:
 
 
 def _unknown_type(check: Check, node: NodeSpec, path: tuple[str | int, ...]) -> None:
-    uses = list(check.catalogue.uses())
-    versions = sorted(use for use in uses if use.partition("@")[0] == node.use.type)
-    hint = f"Installed: {', '.join(f'`{use}`' for use in versions)}." if versions else nearest(str(node.use), uses)
+    versions = sorted(use for use in check.uses if use.partition("@")[0] == node.use.type)
+    hint = f"Installed: {', '.join(f'`{use}`' for use in versions)}." if versions else ""
+    hint = hint or check.nearest(str(node.use), check.uses)
     if not hint.startswith(("Installed", "Did you mean")):
         more = "`pyagent node list` shows what is installed; docs/guides/write-a-node.md says how to add one."
         hint = f"{hint} {more}".strip()
     what = "that version of the node type" if versions else "node type"
-    check.report("graph.node.unknown_type", f"no {what} `{node.use}` is installed", path, hint=hint, node=node.id)
+    check.report(
+        "graph.node.unknown_type",
+        f"no {what} `{node.use}` is installed",
+        path,
+        hint=hint,
+        node=node.id,
+        fix=repair.unknown_type(check, node, versions, path),
+    )
 
 
 def _param(check: Check, node: NodeSpec, problem: ParamProblem, path: tuple[str | int, ...]) -> None:
@@ -88,6 +98,7 @@ def _param(check: Check, node: NodeSpec, problem: ParamProblem, path: tuple[str 
         hint=hint,
         node=node.id,
         key=problem.kind == "unknown",
+        fix=repair.parameter(node, check.schema_of(node), problem, path),
     )
 
 
@@ -116,13 +127,28 @@ def _body(check: Check, node: NodeSpec, found: NodeTypeInfo, path: tuple[str | i
     if found.kind != "map":
         if node.body is not None:
             message = f"`{node.use}` runs no body"
-            check.report("graph.map.body", message, (*path, "body"), hint="Only `flow.map` has one.", node=node.id)
+            check.report(
+                "graph.map.body",
+                message,
+                (*path, "body"),
+                hint="Only `flow.map` has one.",
+                node=node.id,
+                fix=take_out("Remove the body", (*path, "body")),
+            )
         return
     graph = node.params.get("graph")
     hint = "Give it `body: {nodes: […], edges: […]}`, or the id of a graph in `with: {graph: …}`."
     if node.body is not None and graph is not None:
         message = "a body and a graph by id are both given"
-        check.report("graph.map.body", message, (*path, "body"), hint="Keep one of them.", node=node.id, key=True)
+        check.report(
+            "graph.map.body",
+            message,
+            (*path, "body"),
+            hint="Keep one of them.",
+            node=node.id,
+            key=True,
+            fix=take_out("Keep the body", (*path, "with", "graph")),
+        )
     elif graph is None and (node.body is None or not node.body.nodes):
         check.report("graph.map.body", f"`{node.id}` has nothing to run for its items", path, hint=hint, node=node.id)
 
@@ -137,6 +163,7 @@ def _own_words(check: Check, level: Level, node: NodeSpec, found: NodeTypeInfo, 
             hint="Remove `cache`, or say `effects: none` if the node only computes.",
             node=node.id,
             key=True,
+            fix=take_out("Remove cache", (*path, "cache")),
         )
     elif node.cache is not None:
         _not_yet(check, "cache", (*path, "cache"), "each step is executed", node.id)
@@ -146,7 +173,8 @@ def _own_words(check: Check, level: Level, node: NodeSpec, found: NodeTypeInfo, 
         _not_yet(check, "runs_on", (*path, "runs_on"), "every peer may run the node", node.id)
     if found.kind == "trigger" and level.owner is not None:
         hint = "Body nodes without incoming edges get the element; take the trigger out."
-        check.report("graph.trigger.in_body", "a body has no trigger", path, hint=hint, node=node.id)
+        fix = repair.without_node(level, node.id)
+        check.report("graph.trigger.in_body", "a body has no trigger", path, hint=hint, node=node.id, fix=fix)
     graph = node.params.get("graph")
     if found.kind == "call" and graph == check.spec.id:
         certain = level.owner is None and (node.id,) in [start[:1] for start in check.starts(level)]
@@ -169,6 +197,7 @@ def _not_yet(check: Check, name: str, path: tuple[str | int, ...], instead: str,
         severity="warning",
         node=node,
         key=True,
+        fix=take_out(f"Remove {name}", path),
     )
 
 
@@ -183,28 +212,35 @@ def check_state(check: Check) -> None:
                 f"`{channel.reduce}` does not work on {channel.type}",
                 (*path, "reduce"),
                 hint=f"It works on {', '.join(sorted(allowed - {'any'}))}.",
+                fix=take_out("Let the last write count", (*path, "reduce")),
             )
         if channel.default is not None and not fits(channel.type, channel.default):
             message = f"the default of `{name}` is not of type {channel.type}"
-            check.report("graph.state.default", message, (*path, "default"), hint="Change the default or the type.")
+            fix = take_out("Remove the default", (*path, "default"))
+            hint = "Change the default or the type."
+            check.report("graph.state.default", message, (*path, "default"), hint=hint, fix=fix)
         if not next(templates(channel.migrate, ()), None) and not fits(channel.type, channel.migrate):
             message = f"what `{name}` is migrated to is not of type {channel.type}"
-            check.report("graph.state.migrate", message, (*path, "migrate"), hint="Change the value or the type.")
+            fix = take_out("Remove migrate", (*path, "migrate"))
+            hint = "Change the value or the type."
+            check.report("graph.state.migrate", message, (*path, "migrate"), hint=hint, fix=fix)
     for place in check.spec.places():
-        for name in place.node.write:
+        for name, value in place.node.write.items():
             if name not in check.spec.state:
+                path = (*place.path, "write", name)
                 check.report(
                     "graph.state.unknown_channel",
                     f"no state channel `{name}` is declared",
-                    (*place.path, "write", name),
+                    path,
                     hint=nearest(name, check.spec.state) or "Declare it in `state`.",
                     node=place.node.id,
                     key=True,
+                    fix=repair.unknown_channel(check, name, value, path),
                 )
 
 
 def check_edges(check: Check) -> None:
-    """Edges join nodes of one level by ports that these have."""
+    """Edges join nodes of one level by ports that these have; pins and what is drawn are those of nodes."""
     for level in check.levels:
         for position, edge in enumerate(level.edges):
             path = level.edge_path(position)
@@ -212,9 +248,26 @@ def check_edges(check: Check) -> None:
                 _ports(check, level, edge, path)
         _error_ports(check, level)
     for node in check.spec.pins:
-        if node not in check.level_of and not check.was_lost(node):
-            message, hint = f"a pin names no node `{node}`", nearest(node, check.level_of) or "Remove it."
-            check.report("graph.pin.unknown_node", message, ("pins", node), hint=hint, severity="warning", key=True)
+        _leads_nowhere(check, "graph.pin.unknown_node", "pin", ("pins", node))
+    for node in check.spec.layout:
+        _leads_nowhere(check, "graph.layout.unknown_node", "place", ("layout", node))
+    for node in check.spec.canvas.colors:
+        _leads_nowhere(check, "graph.layout.unknown_node", "color", ("canvas", "colors", node))
+
+
+def _leads_nowhere(check: Check, code: str, what: str, path: tuple[str, ...]) -> None:
+    node = path[-1]
+    if node in check.level_of or check.was_lost(node):
+        return
+    check.report(
+        code,
+        f"a {what} names no node `{node}`",
+        path,
+        hint=check.nearest(node, check.level_of) or "Remove it.",
+        severity="warning",
+        key=True,
+        fix=take_out(f"Remove the {what}", path),
+    )
 
 
 def _ends(check: Check, level: Level, edge: Edge, path: tuple[str | int, ...]) -> bool:
@@ -231,10 +284,12 @@ def _ends(check: Check, level: Level, edge: Edge, path: tuple[str | int, ...]) -
                 path,
                 hint="No edge crosses a body: what its last nodes put out is the result of the map node.",
                 node=end,
+                fix=take_out("Remove the edge", path),
             )
         elif not check.was_lost(end):
-            hint = nearest(end, level.index) or "Add a node with this id, or remove the edge."
-            check.report("graph.edge.unknown_node", f"no node has the id `{end}`", path, hint=hint, node=None)
+            hint = check.nearest(end, level.index) or "Add a node with this id, or remove the edge."
+            fix = take_out("Remove the edge", path)
+            check.report("graph.edge.unknown_node", f"no node has the id `{end}`", path, hint=hint, fix=fix)
     return good
 
 
@@ -242,18 +297,18 @@ def _ports(check: Check, level: Level, edge: Edge, path: tuple[str | int, ...]) 
     source, target = (level.nodes[level.index[end]] for end in (edge.source, edge.target))
     ports = check.ports_out(source)
     if ports is not None and (not ports or (edge.source_port and edge.source_port not in ports)):
-        _port(check, source, edge.source_port, ports, "output", path)
+        _port(check, level, edge, "output", ports, path)
     found = check.type_of(target)
     if found is None:
         return
     inputs = tuple(found.ports_in)
     if not inputs or (edge.target_port and edge.target_port not in inputs and "*" not in inputs):
-        _port(check, target, edge.target_port, inputs, "input", path)
+        _port(check, level, edge, "input", inputs, path)
 
 
-def _port(
-    check: Check, node: NodeSpec, port: str | None, ports: Sequence[str], side: str, path: tuple[str | int, ...]
-) -> None:
+def _port(check: Check, level: Level, edge: Edge, side: str, ports: Sequence[str], path: tuple[str | int, ...]) -> None:
+    end, port = (edge.source, edge.source_port) if side == "output" else (edge.target, edge.target_port)
+    node = level.nodes[level.index[end]]
     if not ports:
         message, hint = f"`{node.id}` ({node.use}) has no {side}", "Remove the edge, or take another node."
     else:
@@ -261,7 +316,8 @@ def _port(
         hint = nearest(str(port), ports)
         if port == ERROR_PORT and side == "output":
             hint = "Say `on_error: route` on the node; that adds the port."
-    check.report("graph.port.unknown", message, path, hint=hint, node=node.id)
+    fix = repair.port(node, edge, side, ports, level.node_path(end), path)
+    check.report("graph.port.unknown", message, path, hint=hint, node=node.id, fix=fix)
 
 
 def _error_ports(check: Check, level: Level) -> None:
@@ -277,6 +333,7 @@ def _error_ports(check: Check, level: Level) -> None:
                 (*level.node_path(node.id), "on_error"),
                 hint=f"Add an edge `{node.id}.error -> …`, or say `on_error: stop` or `continue`.",
                 node=node.id,
+                fix=put("Stop the run at an error", (*level.node_path(node.id), "on_error"), "stop"),
             )
 
 

@@ -38,6 +38,31 @@ def salvage(tree: Tree) -> tuple[GraphSpec | None, frozenset[str], bool]:
     return None, frozenset(lost), False
 
 
+def paths_of(tree: Tree) -> dict[int, Path]:
+    """Where each value of the tree stands, by its identity."""
+    found: dict[int, Path] = {}
+    rest: list[tuple[Tree, Path]] = [(tree, ())]
+    while rest:
+        here, path = rest.pop()
+        if id(here) in found:
+            continue
+        found[id(here)] = path
+        keys = range(len(here.items)) if here.kind == "sequence" else [str(key.value) for key in here.keys]
+        rest.extend((item, (*path, key)) for key, item in zip(keys, here.items, strict=True))
+    return found
+
+
+def path_before(path: Path, tree: Tree, places: dict[int, Path]) -> Path:
+    """Where what is at `path` now stood when `places` were noted; what is not there is beside what is."""
+    here = tree
+    for length, part in enumerate(path):
+        entry = here.entry(part)
+        if entry is None:
+            return (*places[id(here)], *path[length:])
+        here = entry[1]
+    return places[id(here)]
+
+
 def _lost(tree: Tree, path: Path) -> set[str]:
     """What the nodes are called that go with the value at `path`."""
     if path[-1] == "nodes" or path[-1] == "body":
