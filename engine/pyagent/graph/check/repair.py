@@ -31,7 +31,8 @@ def unknown_type(check: Check, node: NodeSpec, versions: Collection[str], path: 
 
 def parameter(node: NodeSpec, whole: dict[str, Any], problem: ParamProblem, path: Path) -> Fix | None:
     """A missing parameter begins with its default or an empty value; an unknown one is renamed or taken out; a wrong
-    one is the choice that is most like it, or left to its default. `path` is that of `with`, `whole` the schema of the parameters."""
+    one is the choice that is most like it, or left to its default. `path` is that of `with`, `whole` the parameters'
+    schema."""
     here, name = (*path, *problem.path), str(problem.path[-1]) if problem.path else ""
     described = _described(whole, problem.path)
     if problem.kind == "missing":
