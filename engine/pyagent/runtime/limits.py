@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pyagent.errors import NodeCancelled, NodeTimeout
 from pyagent.runtime.live import Token
@@ -51,7 +51,7 @@ async def unbounded(call: Awaitable[T], token: Token, *, grace: float) -> T:
 
 
 async def bounded(
-    call: Awaitable[T],
+    call: Coroutine[Any, Any, T],
     token: Token,
     *,
     grace: float,
@@ -68,21 +68,21 @@ async def bounded(
     `NodeCancelled`, and what the call raises.
     """
     loop = asyncio.get_running_loop()
-    task = asyncio.ensure_future(call)
     # Done when there is something to look at: the call's end, a stop, or a limit that may have passed.
     looked = loop.create_future()
 
-    def look(_: object = None) -> None:
+    def look() -> None:
         if not looked.done():
             looked.set_result(None)
 
-    def ended(done: asyncio.Future[T]) -> None:
-        # What a stopped call raises at its end is nobody's concern, and must not be printed as forgotten.
-        if not done.cancelled():
-            done.exception()
-        look()
+    async def watched() -> T:
+        try:
+            return await call
+        finally:
+            # Sooner than the task's own callbacks, by a turn of the event loop.
+            look()
 
-    task.add_done_callback(ended)
+    task = loop.create_task(watched())
     token.stop = look
     if token.reason:
         look()
@@ -120,10 +120,15 @@ async def bounded(
             timer.cancel()
         if not task.done():
             await _cancel(task, 0, grace)
+        if task.done():
+            # One that was stopped before it began would be missed as never awaited.
+            call.close()
 
 
-async def _cancel(task: asyncio.Future[T], patience: float, grace: float) -> None:
+async def _cancel(task: asyncio.Task[T], patience: float, grace: float) -> None:
     """Give a task that was asked to stop some time to clean up, then cancel it and wait once more."""
+    # What a stopped call raises at its end is nobody's concern, and must not be printed as forgotten.
+    task.add_done_callback(lambda done: done.cancelled() or done.exception())
     if patience:
         await asyncio.wait({task}, timeout=patience)
     if not task.done():
