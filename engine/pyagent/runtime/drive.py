@@ -34,7 +34,11 @@ MAX_ADOPTIONS = 5
 """Workers that may die of a run, without a commit between them, before it fails (SEMANTICS 17)."""
 DEFAULT_PARALLEL = 64
 MESSAGE_PAUSE = 0.02
-"""Seconds between two looks for messages while a run is busy."""
+"""Seconds between two looks for messages while a run is busy, at least."""
+MESSAGE_SHARE = 40
+"""How many times longer than a look takes the pause before it is: looking must not keep a busy run from going on."""
+LONGEST_MESSAGE_PAUSE = 0.1
+"""Seconds."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -262,7 +266,8 @@ class Driver:
 
     async def _listen(self, mark: int) -> None:
         """Messages and timers, while the run is driven; `mark` is from before messages were read last."""
-        store, state = self.means.store, self.live.state
+        store, state, time = self.means.store, self.live.state, asyncio.get_running_loop().time
+        pause = MESSAGE_PAUSE
         while True:
             self._wake_due()
             timer = next_timer(state)
@@ -271,10 +276,11 @@ class Driver:
             left = (min(ends) - self._now()).total_seconds() if ends else 5.0
             await store.changed(min(5.0, max(0.001, left)), mark)
             # The run's own commits wake this too; looking for messages after each of them would slow the run.
-            await asyncio.sleep(MESSAGE_PAUSE)
-            mark = store.mark()
+            await asyncio.sleep(pause)
+            mark, looked = store.mark(), time()
             with contextlib.suppress(PyAgentError):
                 await self._read_messages()
+            pause = min(LONGEST_MESSAGE_PAUSE, max(MESSAGE_PAUSE, MESSAGE_SHARE * (time() - looked)))
 
     def _deadline(self) -> datetime | None:
         started = self.live.state.started

@@ -61,10 +61,11 @@ class Expression:
         return analyse(self.code)
 
     @cached_property
-    def traits(self) -> tuple[bool, bool, bool, bool]:
-        """Whether it reads items, needs the clock, needs the seed, and is calm: it cannot repeat itself unseen."""
+    def plan(self) -> tuple[str, tuple[tuple[str, tuple[str, ...] | None], ...], bool, bool, bool, bool]:
+        """The code, its `arguments`, and whether it reads items, needs the clock, needs the seed, and is calm: it
+        cannot repeat itself unseen."""
         _, names, _, _, random, dates, calm = self.analysis
-        return not names.isdisjoint(_READERS), dates, random, calm
+        return self.code, self.arguments, not names.isdisjoint(_READERS), dates, random, calm
 
     @cached_property
     def parameters(self) -> list[str]:

@@ -194,22 +194,26 @@ class Expressions:
     def _script(
         self, expression: Expression, context: EvaluationContext, as_text: bool, used: list[_Asked] | None
     ) -> JsonValue:
-        given = expression.arguments
+        # What follows is measured in hundredths of microseconds, of which there are 250.
+        code, given, reads, dates, random, calm = expression.plan
         if len(given) == 1:
             ((name, keys),) = given
-            arguments: tuple[Any, ...] = (_argument(getattr(context, name), keys),)
+            found = getattr(context, name)
+            if keys is not None and len(keys) == 1 and type(found) is dict:
+                arguments: tuple[Any, ...] = (_one_key(cast("dict[str, Any]", found), keys[0]),)
+            else:
+                arguments = (_argument(found, keys),)
         else:
             arguments = tuple([_argument(getattr(context, name), keys) for name, keys in given])
-        reads, dates, random, calm = expression.traits
         now = context.now.timestamp() * 1000.0 if dates else 0.0
         seed = context.seed if random else 0
         answer = partial(_answer, context) if reads else None
-        code = expression.code
         try:
             if calm and code not in self._heavy:
-                engine, programs = getattr(self._local, "engine", None) or self._engine()
-                program = programs.get(code)
-                if program is None:
+                try:
+                    engine, programs = self._local.engine
+                    program = programs[code]
+                except (AttributeError, KeyError):
                     engine, programs = self._engine()
                     program = programs[code] = _compile(engine, expression)
                 try:
@@ -282,16 +286,22 @@ def _compile(engine: Engine, expression: Expression) -> int:
     return engine.compile(expression.code, expression.parameters)
 
 
+def _one_key(found: dict[str, Any], key: str) -> bytes:
+    """As `_argument`, of a mapping of which one key is read."""
+    if key not in found:
+        return b"{}"
+    try:
+        return orjson.dumps({key: found[key]})
+    except TypeError:
+        return encoded({key: found[key]})
+
+
 def _argument(value: Any, keys: tuple[str, ...] | None) -> Any:
     """A data root as the engine takes it: a scalar, or JSON of as much of it as the code can read."""
     if type(value) is dict:
         found = cast("dict[str, Any]", value)
         if keys is not None:
-            if len(keys) == 1:
-                (key,) = keys
-                found = {key: found[key]} if key in found else {}
-            else:
-                found = {key: found[key] for key in keys if key in found}
+            found = {key: found[key] for key in keys if key in found}
         try:
             return orjson.dumps(found)
         except TypeError:

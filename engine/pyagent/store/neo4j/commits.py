@@ -24,7 +24,7 @@ from pyagent.store.blobs import check_digest
 from pyagent.store.neo4j import leases, lineage, payloads, runs, streams
 from pyagent.store.neo4j.connection import do, row, rows
 from pyagent.store.neo4j.payloads import Uploads
-from pyagent.store.neo4j.values import lost, step_values
+from pyagent.store.neo4j.values import as_datetime, instant_or_none, lost, step_values
 
 if TYPE_CHECKING:
     from neo4j import AsyncManagedTransaction
@@ -57,23 +57,24 @@ FOREACH (_ IN CASE WHEN $status IS NULL THEN [] ELSE [1] END |
         r.status = $status
 )
 """
-_STEPS = """
+_STEPS = f"""
 WITH r, l, before
-CALL (r, before) {
+CALL (r, before) {{
     UNWIND $steps AS step
-    MERGE (s:Step {run: $run, step: step.step})
+    WITH r, before, step, {as_datetime("step.started")} AS started, {as_datetime("step.ended")} AS ended
+    MERGE (s:Step {{run: $run, step: step.step}})
     ON CREATE SET s.position = before + step.place, s.new = true
-    SET s += step.values
-    MERGE (s)-[:HAS_ATTEMPT]->(a:Attempt {number: step.values.attempt})
-    SET a.status = step.values.status, a.started_at = step.values.started_at, a.ended_at = step.values.ended_at,
+    SET s += step.values, s.started_at = started, s.ended_at = ended
+    MERGE (s)-[:HAS_ATTEMPT]->(a:Attempt {{number: step.values.attempt}})
+    SET a.status = step.values.status, a.started_at = started, a.ended_at = ended,
         a.error_code = step.values.error_code
     FOREACH (_ IN CASE WHEN s.new THEN [1] ELSE [] END | CREATE (r)-[:HAS_STEP]->(s))
     WITH r, s, step WHERE s.new
     REMOVE s.new
     WITH r, s, step WHERE step.inside IS NULL
-    MATCH (n:Node {version: r.graph_hash, id: step.values.node})
+    MATCH (n:Node {{version: r.graph_hash, id: step.values.node}})
     CREATE (s)-[:EXECUTES]->(n)
-}
+}}
 """
 _INSIDES = """
 WITH r, l
@@ -119,15 +120,15 @@ CALL (l) {
     DELETE held
 }
 """
-_TOLD = """
+_TOLD = f"""
 WITH r
-MATCH (c:Counter {name: 'event'})
+MATCH (c:Counter {{name: 'event'}})
 SET c.locked = true
 SET c.value = c.value + size($events)
 WITH c.value - size($events) AS base
 FOREACH (place IN range(0, size($events) - 1) |
-    CREATE (e:Event {cursor: base + 1 + place, run: $run})
-    SET e += $events[place]
+    CREATE (e:Event {{cursor: base + 1 + place, run: $run}})
+    SET e += $events[place].values, e.at = {as_datetime("$events[place].at")}
 )
 RETURN base AS base
 """
@@ -252,10 +253,17 @@ def parameters(lease: Lease, commit: Commit, identity: str) -> dict[str, Any]:
             for entry in commit.entries
         ],
         "steps": [
-            {"step": step.step, "place": place, "inside": lineage.outer_of(step.step), "values": step_values(step)}
+            {
+                "step": step.step,
+                "place": place,
+                "inside": lineage.outer_of(step.step),
+                "started": instant_or_none(step.started_at),
+                "ended": instant_or_none(step.ended_at),
+                "values": step_values(step),
+            }
             for place, step in enumerate(commit.steps, 1)
         ],
-        "events": [streams.event_values(event) for event in commit.events],
+        "events": [streams.as_parameter(event) for event in commit.events],
         **lineage.told(commit),
     }
 

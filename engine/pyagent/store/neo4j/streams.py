@@ -13,22 +13,22 @@ from typing import TYPE_CHECKING, Any
 from pyagent.store import codec
 from pyagent.store.base import Event, Message, MessageKind, NewEvent, events_forgotten
 from pyagent.store.neo4j.connection import Connection, do, row, rows
-from pyagent.store.neo4j.values import moment, no_run
+from pyagent.store.neo4j.values import as_datetime, instant, moment, no_run
 
 if TYPE_CHECKING:
     from neo4j import AsyncManagedTransaction
 
 PackedEvents = Sequence[tuple[str, str, datetime, bytes]]
 
-_APPEND = """
-MATCH (c:Counter {name: 'event'})
+_APPEND = f"""
+MATCH (c:Counter {{name: 'event'}})
 SET c.locked = true
 SET c.value = c.value + size($events)
 WITH c.value - size($events) AS base
 UNWIND range(0, size($events) - 1) AS place
 WITH base + place + 1 AS cursor, $events[place] AS event
-CREATE (e:Event {cursor: cursor, run: $run})
-SET e += event
+CREATE (e:Event {{cursor: cursor, run: $run}})
+SET e += event.values, e.at = {as_datetime("event.at")}
 """
 _READ_ALL = """
 MATCH (e:Event) WHERE e.cursor > $after
@@ -83,19 +83,19 @@ MATCH (c:Counter) WHERE c.name IN ['event', 'message', 'version'] RETURN c.name 
 async def append_events(to: AsyncManagedTransaction, run_id: str, events: Sequence[NewEvent]) -> None:
     """Give the events the next cursors."""
     if events:
-        await do(to, _APPEND, run=run_id, events=[event_values(event) for event in events])
+        await do(to, _APPEND, run=run_id, events=[as_parameter(event) for event in events])
 
 
-def event_values(event: NewEvent) -> dict[str, Any]:
-    """An event's properties; who acted is one of its own, so that Cypher can ask."""
+def as_parameter(event: NewEvent) -> dict[str, Any]:
+    """An event's time and its other properties; who acted is one of its own, so that Cypher can ask."""
     actor = event.data.get("actor")
-    return {
+    values = {
         "kind": event.kind,
         "step": event.step,
-        "at": event.at,
         "data": codec.encode_json(event.data),
         "actor": actor if isinstance(actor, str) else None,
     }
+    return {"at": instant(event.at), "values": values}
 
 
 def packed(events: Sequence[NewEvent]) -> PackedEvents:

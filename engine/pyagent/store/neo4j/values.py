@@ -11,6 +11,24 @@ from pyagent.store import codec
 from pyagent.store.base import Lease, Run, StepRecord
 
 MICROSECOND = timedelta(microseconds=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def instant(at: datetime) -> tuple[int, int]:
+    """A time as seconds and nanoseconds, for `as_datetime`: for one of Python's the driver takes 40 µs."""
+    passed = at - _EPOCH
+    return passed.days * 86_400 + passed.seconds, passed.microseconds * 1000
+
+
+def instant_or_none(at: datetime | None) -> tuple[int, int] | None:
+    """As `instant`."""
+    return None if at is None else instant(at)
+
+
+def as_datetime(name: str) -> str:
+    """Cypher for the time that a parameter holds as `instant` gives it; null stays null."""
+    time = f"datetime({{epochSeconds: {name}[0], nanosecond: {name}[1]}})"
+    return f"CASE WHEN {name} IS NULL THEN null ELSE {time} END"
 
 
 def moment(value: Any) -> datetime:
@@ -73,7 +91,7 @@ def run_of(run: Mapping[str, Any], lease: Mapping[str, Any]) -> Run:
 
 
 def step_values(step: StepRecord) -> dict[str, Any]:
-    """A step's properties; those that are None are removed from its node."""
+    """A step's properties but its times; those that are None are removed from its node."""
     signal = step.wait if step.status == "waiting" and step.wait and step.wait.get("kind") == "signal" else None
     more = {"outcome": step.lineage.outcome} if step.lineage is not None else {}
     return {
@@ -82,8 +100,6 @@ def step_values(step: StepRecord) -> dict[str, Any]:
         "scope": step.scope,
         "status": step.status,
         "attempt": step.attempt,
-        "started_at": step.started_at,
-        "ended_at": step.ended_at,
         "items_in": step.items_in,
         "items_out": codec.encode_json(step.items_out) if step.items_out else None,
         "error": json_or_none(step.error),
@@ -96,7 +112,7 @@ def step_values(step: StepRecord) -> dict[str, Any]:
 
 
 def step_of(found: Mapping[str, Any]) -> StepRecord:
-    """The reverse of `step_values`."""
+    """A step from the properties of its node."""
     return StepRecord(
         step=found["step"],
         node=found["node"],
