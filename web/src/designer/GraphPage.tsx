@@ -3,6 +3,8 @@ import { useHotkeys } from '@mantine/hooks';
 import { save } from '@/editor/files';
 import { type Editor, useEditor } from '@/editor/store';
 import { useOpenEditor } from '@/editor/useOpenEditor';
+import { RunBar } from '@/runs/RunBar';
+import { RunPanel } from '@/runs/RunPanel';
 import { words } from '@/text/language';
 import { ErrorMessage } from '@/widgets/ErrorMessage';
 import { FileBanner } from './files/FileBanner';
@@ -35,6 +37,7 @@ function Designer({ editor }: { readonly editor: Editor }) {
       <TopBar editor={editor} />
       <FileBanner editor={editor} />
       <div className={classes.canvas} />
+      <RunPanel editor={editor} />
     </div>
   );
 }
@@ -54,6 +57,7 @@ function TopBar({ editor }: { readonly editor: Editor }) {
         <Button size="xs" disabled={saving !== 'changed'} onClick={() => void save(editor).catch(() => undefined)}>
           {words.files.save}
         </Button>
+        <RunBar editor={editor} />
       </Group>
     </Group>
   );

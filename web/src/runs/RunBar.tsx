@@ -81,7 +81,7 @@ export function RunBar({ editor }: { readonly editor: Editor }) {
               <Menu.Item leftSection={<IconForms size={16} />} onClick={() => void askFirst()}>
                 {texts.withInputs}
               </Menu.Item>
-              <Menu.Item leftSection={<IconHistory size={16} />} component={Link} href={`/runs?graph=${graph}`}>
+              <Menu.Item leftSection={<IconHistory size={16} />} component={Link} href={`/runs/of/${graph}`}>
                 {texts.history}
               </Menu.Item>
             </Menu.Dropdown>

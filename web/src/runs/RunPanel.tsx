@@ -137,7 +137,7 @@ function Empty({ editor }: { readonly editor: Editor }) {
           <Button size="compact-xs" variant="default" onClick={() => showRun(editor, run.id)}>
             {texts.last}
           </Button>
-          <Anchor component={Link} href={`/runs?graph=${graph}`} size="xs">
+          <Anchor component={Link} href={`/runs/of/${graph}`} size="xs">
             {texts.history}
           </Anchor>
         </Group>

@@ -8,6 +8,7 @@ import { words } from '@/text/language';
 const Home = lazy(() => import('./HomePage'));
 const GraphPage = lazy(() => import('@/designer/GraphPage'));
 const RunsPage = lazy(() => import('@/runs/RunsPage'));
+const ComparePage = lazy(() => import('@/runs/compare/ComparePage'));
 const RunPage = lazy(() => import('@/runs/RunPage'));
 const CredentialsPage = lazy(() => import('./CredentialsPage'));
 const NodesPage = lazy(() => import('./NodesPage'));
@@ -37,7 +38,9 @@ export function App() {
             <Switch>
               <Route path="/" component={Home} />
               <Route path="/graphs/:id">{({ id }) => <GraphPage key={id} id={id} />}</Route>
-              <Route path="/runs" component={RunsPage} />
+              <Route path="/runs">{() => <RunsPage />}</Route>
+              <Route path="/runs/of/:graph">{({ graph }) => <RunsPage key={graph} graph={graph} />}</Route>
+              <Route path="/runs/:a/compare/:b">{({ a, b }) => <ComparePage key={`${a} ${b}`} a={a} b={b} />}</Route>
               <Route path="/runs/:id">{({ id }) => <RunPage key={id} id={id} />}</Route>
               <Route path="/credentials" component={CredentialsPage} />
               <Route path="/nodes/:use?">{({ use }) => <NodesPage use={use} />}</Route>

@@ -13,7 +13,7 @@ import {
   TextInput,
 } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { type FormEvent, useState } from 'react';
+import { type FormEvent, useEffect, useRef, useState } from 'react';
 import { ApiError, ask, client, type Schemas } from '@/api/client';
 import type { GraphSpec } from '@/graph/model';
 import { fill, words } from '@/text/language';
@@ -74,6 +74,9 @@ function StartForm({ details, until, onClose, onStarted }: FormProps) {
   const [tried, setTried] = useState(false);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<ApiError | null>(null);
+  const form = useRef<HTMLFormElement>(null);
+  // The dialog was there before the form: what it had to focus then was its close button.
+  useEffect(() => form.current?.querySelector<HTMLElement>('[data-autofocus]')?.focus(), []);
   const read = readDraft(schema, draft);
   const consents = consentsOf(schema, draft);
   const refused = fieldOf(error);
@@ -107,7 +110,7 @@ function StartForm({ details, until, onClose, onStarted }: FormProps) {
   }
 
   return (
-    <form onSubmit={(event) => void submit(event)} noValidate>
+    <form ref={form} onSubmit={(event) => void submit(event)} noValidate>
       <Stack gap="md">
         {broken && <Alert color="red">{texts.problems}</Alert>}
         {fields ? (
