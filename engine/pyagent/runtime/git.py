@@ -77,13 +77,17 @@ def _commits(output: bytes) -> Iterator[Commit]:
     while part.strip():
         name, at, author, subject = part.strip(), next(parts), next(parts), next(parts)
         blob: str | None = None
+        copied = False
         # `:100644 100644 <old blob> <new blob> M`, and one path, or two where it was renamed
         while (part := next(parts, "").lstrip("\n")).startswith(":"):
             _, _, _, now, how = part.split(" ")
-            blob = now if now.strip("0") else None
+            blob, copied = now if now.strip("0") else None, how.startswith("C")
             for _ in range(2 if how[0] in "RC" else 1):
                 next(parts)
         yield Commit(id=name, at=datetime.fromtimestamp(int(at), UTC), author=author, subject=subject, blob=blob)
+        if copied:
+            # What was before is the other file's, which goes on by itself.
+            return
 
 
 def blobs(folder: Path, names: Sequence[str]) -> dict[str, bytes]:

@@ -54,6 +54,11 @@ class GraphListener:
         self._waiting: dict[str, GraphChange] = {}
         self._some = asyncio.Event()
 
+    @property
+    def waiting(self) -> int:
+        """How many changes wait to be taken."""
+        return len(self._waiting)
+
     def tell(self, change: GraphChange) -> None:
         """Keep a change until it is taken."""
         before = self._waiting.pop(change.graph, None)
