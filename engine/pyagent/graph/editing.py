@@ -92,7 +92,7 @@ def read_data(data: Any) -> GraphSpec:
 
 def _problems(data: Any, error: GraphError, catalogue: Catalogue, expressions: Expressions | None) -> list[Problem]:
     """All that is wrong with data that is no graph. It stands in no text, so no lines are told."""
-    if not isinstance(data, dict) or not isinstance(error.__cause__, ValidationError):
+    if not isinstance(data, dict) or not data or not isinstance(error.__cause__, ValidationError):
         return [Problem.of(error)]
     found = check_text(render(cast("dict[str, Any]", data)), catalogue, expressions)
     return [replace(problem, where=_without_line(problem.where)) for problem in found]
