@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from pyagent.errors import InputError, NotFound, RunError, Where
+from pyagent.runtime.live import step_row
 from pyagent.runtime.log import Entry, Outputs, StepKey, timestamp
 from pyagent.runtime.migration import Migrate, migrated_entries
 from pyagent.runtime.override import descends, given_outputs, newest_step
@@ -15,6 +16,7 @@ from pyagent.runtime.paging import binaries_of, pages_of
 from pyagent.runtime.partial import outermost
 from pyagent.runtime.program import Program
 from pyagent.runtime.state import LoadProgram, RunState
+from pyagent.store.base import StepRecord
 
 _KEPT_KINDS = frozenset({"run.started", "step.ended", "step.expanded", "frame.ended", "step.parked", "step.answered"})
 
@@ -33,14 +35,15 @@ def fork_entries(
     now: datetime,
     trigger: str = "",
     until: str = "",
-    test: bool = False,
+    tests: tuple[bool, bool] = (False, False),
 ) -> list[Entry]:
     """The new run's first entries.
 
     Kept is what does not descend from `step` (an id of a step, or a node: its newest step, if it has one) and whose
     node and ancestors are the same in `new`. `writes` gives the state writes of the step whose outcome is given;
     `migration` is given the state and the run's inputs and changes values of channels that are others in `new`. With
-    `until` only that node and what leads to it take part, as started by `trigger`. `test`: pins count.
+    `until` only that node and what leads to it take part, as started by `trigger`. `tests`: whether the source is a test
+    run, in which pins count, and whether the new one is.
 
     Raises `NotFound` (`run.no_step`), `InputError` (`run.fork_once`, `run.fork_items`, `run.state_migration`).
     """
@@ -48,7 +51,7 @@ def fork_entries(
     for entry in entries:
         state.apply(entry)
     key = _step(state, step, new)
-    changed = changed_nodes(old, new, pins=test)
+    changed = changed_nodes(old, new, tests=tests)
     part = new.root(trigger, until).plan.index if until else None
     kept: list[Entry] = []
     dropped_once: list[str] = []
@@ -149,6 +152,54 @@ def _step(state: RunState, step: str, new: Program) -> StepKey | None:
     raise NotFound(f"the run has no step {step!r} to fork from", code="run.no_step", hint=hint)
 
 
+def kept_rows(entries: Sequence[Entry], program: Program, load: LoadProgram) -> list[StepRecord]:
+    """How the steps of a new run stand after its first entries."""
+    state = RunState(program, load)
+    rows: dict[StepKey, StepRecord] = {}
+    given: dict[StepKey, int] = {}
+    for entry in entries:
+        # On another version there may be no such step.
+        own = entry.step if entry.step in state.startable else None
+        changes = state.apply(entry)
+        for key in changes.ready:
+            given[key] = sum(len(items) for items in state.inputs_of(key).values())
+        for key in changes.skipped:
+            rows[key] = step_row(key, "skipped")
+        for key in changes.expanded:
+            outcome = state.outcomes[key]
+            counts = {port: len(items) for port, items in outcome.outputs.items()}
+            before = rows.get(key)
+            began = before.started_at if before is not None else None
+            rows[key] = step_row(
+                key, outcome.status, started_at=began, items_in=given.get(key, 0), items_out=counts, error=outcome.error
+            )
+        if own is not None and (row := _row(entry, own, given.get(own, 0))) is not None:
+            rows[own] = row
+    return list(rows.values())
+
+
+def _row(entry: Entry, key: StepKey, items_in: int) -> StepRecord | None:
+    """How a step stands after an entry of its own; None for entries that say nothing of that."""
+    data = entry.data
+    if entry.kind == "step.parked":
+        return step_row(key, "waiting", attempt=data.get("attempt", 1), items_in=items_in, wait=data["wait"])
+    if entry.kind == "step.expanded" or entry.kind == "step.answered":
+        return step_row(key, "running", items_in=items_in)
+    if entry.kind != "step.ended":
+        return None
+    began, ended = [datetime.fromisoformat(data[name]) if name in data else None for name in ("started_at", "ended_at")]
+    return step_row(
+        key,
+        "unknown" if data.get("unknown") else data["status"],
+        attempt=data.get("attempt", 1),
+        started_at=began,
+        ended_at=ended,
+        items_in=items_in,
+        items_out={port: len(items) for port, items in (entry.outputs or {}).items()},
+        error=data.get("error"),
+    )
+
+
 def blobs_of(entries: Sequence[Entry]) -> set[str]:
     """Digests of the pages in which items of these entries lie, and of the binaries that items have."""
     return {
@@ -164,14 +215,15 @@ def _open(entry: Entry) -> bool:
     return entry.kind == "step.ended" and entry.data["status"] != "completed" and not entry.data.get("handled")
 
 
-def changed_nodes(old: Program, new: Program, *, pins: bool = False) -> frozenset[str]:
-    """Nodes whose own text or incoming edges differ between two versions; with `pins` also those with other pins."""
+def changed_nodes(old: Program, new: Program, *, tests: tuple[bool, bool] = (False, False)) -> frozenset[str]:
+    """Nodes whose own text or incoming edges differ between two versions, or whose pins do, which count in test runs
+    alone: `tests` says of which version there is one."""
     if old.hash == new.hash:
         return frozenset()
 
-    def text(program: Program) -> dict[str, str]:
+    def text(program: Program, *, test: bool) -> dict[str, str]:
         found = {name: node.spec.model_dump_json(exclude={"name", "notes"}) for name, node in program.nodes.items()}
-        if pins:
+        if test:
             pinned = program.graph.pins
             found = {name: f"{value}{pinned[name]}" if name in pinned else value for name, value in found.items()}
         edges = sorted(str(edge) for edge in program.graph.edges)
@@ -180,7 +232,7 @@ def changed_nodes(old: Program, new: Program, *, pins: bool = False) -> frozense
             for name, value in found.items()
         }
 
-    before, after = text(old), text(new)
+    before, after = text(old, test=tests[0]), text(new, test=tests[1])
     return frozenset(name for name in before if before[name] != after.get(name))
 
 

@@ -69,7 +69,8 @@ async def kept_data(engine: Engine, spec: GraphSpec, node: str) -> KeptData:
             continue
         try:
             state, entries = await engine.replay(run.id)
-            new = engine.program(spec, production=run.production)
+            # Who asks this edits the graph, and a run of what is edited is a test run.
+            new = engine.program(spec, production=False)
             found = await asyncio.to_thread(_of_run, run, state, entries, new, chosen, ancestors)
         except PyAgentError:
             # A run whose version cannot be read any more serves nobody.
@@ -93,7 +94,7 @@ def _of_run(
 ) -> KeptData:
     for entry in entries:
         state.apply(entry)
-    changed = changed_nodes(state.program, new, pins=not run.production)
+    changed = changed_nodes(state.program, new, tests=(not run.production, True))
     frame = state.frames.get("")
     steps = frame.steps if frame is not None else {}
     found: list[KeptNode] = []

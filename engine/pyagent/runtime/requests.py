@@ -8,6 +8,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -16,7 +17,7 @@ from pyagent.graph.source import GraphLike
 from pyagent.graph.yaml import Document, load_text
 from pyagent.runtime.answers import checked_answer
 from pyagent.runtime.expressions import Expressions
-from pyagent.runtime.forking import blobs_of, fork_entries
+from pyagent.runtime.forking import blobs_of, fork_entries, kept_rows
 from pyagent.runtime.imported import refuse_imported
 from pyagent.runtime.inputs import given_json
 from pyagent.runtime.journal import event, first_commit, read_entries
@@ -239,7 +240,7 @@ class Requests(ABC):
         kept = await asyncio.to_thread(
             fork_entries, entries, step, items=items, once=once, old=old, new=new, load=versions.loaded,
             writes=writes, migration=migration, now=datetime.now(UTC),
-            trigger=trigger, until=until, test=not production,
+            trigger=trigger, until=until, tests=(not source.production, not production),
         )  # fmt: skip
         await self.store.put_graph(document.spec.id, new.hash, document.text)
         # One transaction: a worker that claimed a fork without its log would do everything again.
@@ -262,5 +263,5 @@ class Requests(ABC):
                 weight=source.weight,
             ),
             [event("run.forked", source=source.id, step=step, actor=actor)],
-            first_commit(kept, sorted(blobs_of(kept))),
+            replace(first_commit(kept, sorted(blobs_of(kept))), steps=kept_rows(kept, new, versions.loaded)),
         )

@@ -108,7 +108,8 @@ class Values:
         return cast(dict[str, Any], self._of(key).evaluate(write, context, field="write", waits=waits))
 
     async def outputs(self, frame: str, now: datetime) -> dict[str, Any]:
-        """The outputs of a graph that has ended. A template that names a skipped node is null (SEMANTICS 27).
+        """The outputs of a graph that has ended. A template that names a skipped node is null (SEMANTICS 27); of a run
+        that was to end at a node so is one that cannot be evaluated: what it reads may have been left out.
 
         Raises `ExpressionError`.
         """
@@ -133,7 +134,7 @@ class Values:
             try:
                 values[name] = await in_time(partial(evaluate, template, field=f"outputs.{name}"))
             except ExpressionError as error:
-                if error.code != _SKIPPED:
+                if error.code != _SKIPPED and (frame or not (self._state.started or {}).get("until")):
                     raise
                 values[name] = None
         return values

@@ -223,7 +223,8 @@ async def chosen_graph(server: ServerContext, graph_id: str, text: str | None) -
 
 def step_view(run: Run, record: StepRecord, keys: Keys) -> StepView:
     """A step as it stands, with the address of the form by which anybody may answer it."""
-    return StepView.of(record, form=form_path(run, record, keys))
+    before = record.ended_at is not None and record.ended_at < run.created_at
+    return StepView.of(record, kept=before and run.forked_from is not None, form=form_path(run, record, keys))
 
 
 async def _frames(server: ServerContext, run: Run) -> dict[str, GraphSpec]:

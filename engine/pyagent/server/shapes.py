@@ -97,11 +97,13 @@ class StepView(Shape):
     items_out: dict[str, int]
     error: dict[str, Any] | None
     wait: dict[str, Any] | None
+    kept: bool = False
+    """Its outcome was taken over from the run that this one is a fork of."""
     form: str | None = None
     """While the step waits for a person: the path of a page on this server by which whoever has it may answer once."""
 
     @classmethod
-    def of(cls, record: StepRecord, *, form: str | None = None) -> StepView:
+    def of(cls, record: StepRecord, *, kept: bool = False, form: str | None = None) -> StepView:
         """The view of a store's row."""
         return cls(
             step=record.step,
@@ -114,6 +116,7 @@ class StepView(Shape):
             items_out=dict(record.items_out),
             error=dict(record.error) if record.error else None,
             wait=dict(record.wait) if record.wait else None,
+            kept=kept,
             form=form,
         )
 
