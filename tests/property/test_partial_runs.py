@@ -43,8 +43,8 @@ def played(play: Play, graph: Graph, order: list[Step] | None) -> tuple[list[Ste
     for _ in range(MANY_ENTRIES):
         if now.failure:
             return None
-        running += [tuple(ready.step) for ready in now.ready]
-        skipped |= set(map(tuple, now.skipped))
+        running += [(ready.step.node, ready.step.scope) for ready in now.ready]
+        skipped |= {(step.node, step.scope) for step in now.skipped}
         if not running:
             assert now.ended
             return ended, skipped

@@ -42,8 +42,8 @@ def fork_entries(
     Kept is what does not descend from `step` (an id of a step, or a node: its newest step, if it has one) and whose
     node and ancestors are the same in `new`. `writes` gives the state writes of the step whose outcome is given;
     `migration` is given the state and the run's inputs and changes values of channels that are others in `new`. With
-    `until` only that node and what leads to it take part, as started by `trigger`. `tests`: whether the source is a test
-    run, in which pins count, and whether the new one is.
+    `until` only that node and what leads to it take part, as started by `trigger`. `tests`: whether the source is a
+    test run, in which pins count, and whether the new one is.
 
     Raises `NotFound` (`run.no_step`), `InputError` (`run.fork_once`, `run.fork_items`, `run.state_migration`).
     """

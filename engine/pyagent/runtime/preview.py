@@ -31,7 +31,7 @@ from pyagent.runtime.expressions import (
 from pyagent.runtime.log import Entry, Outputs, StepKey, items_of, timestamp
 from pyagent.runtime.override import given_outputs
 from pyagent.runtime.partial import leading_to, outermost
-from pyagent.runtime.program import Program
+from pyagent.runtime.program import NodeProgram, Program
 from pyagent.runtime.state import RunState
 from pyagent.runtime.values import Values
 from pyagent.sdk.items import Items
@@ -273,6 +273,8 @@ def _built(
             continue
         outputs = _outputs(program, run, key)
         if outputs is None:
+            outputs = _passed_on(program.nodes[key.node], state.inputs_of(key))
+        if outputs is None:
             missing.add(key.node)
             # On each port, so that the node is reached whichever way leads there.
             outputs = {port: items_of([{}]) for port in program.nodes[key.node].ports_out if port != "error"}
@@ -315,6 +317,17 @@ def _outputs(program: Program, run: RunState | None, key: StepKey) -> Outputs | 
             return of_node[-1].outputs
     pinned = program.graph.pins.get(key.node)
     return None if pinned is None else given_outputs(program.nodes[key.node], pinned)
+
+
+def _passed_on(node: NodeProgram, inputs: Mapping[str, Items]) -> Outputs | None:
+    """What a node without data would put out, where that is plain: a trigger its item, a loop its first batch, one that
+    is disabled all that it is given."""
+    items = Items.concat(list(inputs.values())) if inputs else Items.of(())
+    if not node.ports_out or not len(items):
+        return None
+    if node.type.kind == "trigger" or node.spec.disabled:
+        return {node.ports_out[0]: items}
+    return {node.ports_out[0]: Items.of(items[:1])} if node.type.kind == "loop" else None
 
 
 def _shown(value: Any) -> Preview:
