@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from pyagent.graph.show.style import STYLE as PICTURE_STYLE
-from pyagent.graph.show.svg import escape, svg
+from pyagent.graph.show.svg import escape as escape_xml
+from pyagent.graph.show.svg import svg
 from pyagent.runtime.checking import GraphChecker
 from pyagent.runtime.run_page import PageStep, RunPageData
 from pyagent.sdk.registry import Registry
@@ -17,10 +18,10 @@ from pyagent.sdk.registry import Registry
 _STYLE = """
 :root{color-scheme:light dark;--back:#fff;--card:#f7f8fa;--line:#d9dee7;--text:#1b2330;--soft:#5b6677;--bar:#2f7cf6;
 --completed:#147a49;--failed:#c22f35;--waiting:#8f6209;--running:#1d62d1;--skipped:#5b6677;--cancelled:#5b6677;
---unknown:#8a3585;--paused:#8f6209;--queued:#5b6677}
+--unknown:#8a3585;--paused:#8f6209;--queued:#5b6677;--graph:#f7f8fa}
 @media(prefers-color-scheme:dark){:root{--back:#12161d;--card:#1c222c;--line:#343d4b;--text:#e8edf4;--soft:#a3afc0;
 --bar:#5c98fa;--completed:#4ec98c;--failed:#f5757a;--waiting:#e5b454;--running:#7aabfb;--skipped:#a3afc0;
---cancelled:#a3afc0;--unknown:#d58fd0;--paused:#e5b454;--queued:#a3afc0}}
+--cancelled:#a3afc0;--unknown:#d58fd0;--paused:#e5b454;--queued:#a3afc0;--graph:#12161d}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--back);color:var(--text);
 font:15px/1.5 Inter,system-ui,-apple-system,'Segoe UI',Roboto,sans-serif}
@@ -39,6 +40,7 @@ dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}
 .error{border-left:4px solid var(--failed);background:var(--card);border-radius:0 8px 8px 0;padding:10px 14px;
 margin:16px 0;overflow-wrap:anywhere;white-space:pre-wrap}
 .picture,.gantt,.scroll{overflow-x:auto;border:1px solid var(--line);border-radius:12px;background:var(--card)}
+.picture{background:var(--graph)}
 .picture svg,.gantt svg{display:block;margin:0 auto}
 .gantt text{font-size:12px;fill:var(--text)}
 .gantt .track{fill:none;stroke:var(--line)}
@@ -59,6 +61,7 @@ footer{margin-top:40px;color:var(--soft);font-size:13px}
 _GANTT_STEPS = 200
 """Steps that the timeline shows."""
 _ROW, _LABEL, _WIDTH = 22, 200, 1040
+_TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _WORDS = {
     "completed": "Completed",
     "failed": "Failed",
@@ -103,6 +106,11 @@ def run_html(data: RunPageData, registry: Registry) -> str:
             "Secrets are left out. Made by PyAgent.</footer>\n</main></body></html>\n",
         )
     )
+
+
+def escape(text: str) -> str:
+    """As text or attribute, without what turns the direction of the text after it."""
+    return escape_xml(_TURNS.sub("\ufffd", text))
 
 
 def _head(data: RunPageData) -> Iterator[str]:
