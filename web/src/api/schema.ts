@@ -3357,6 +3357,12 @@ export interface components {
                 [key: string]: unknown;
             } | null;
             /**
+             * Kept
+             * @description Its outcome was taken over from the run that this one is a fork of.
+             * @default false
+             */
+            kept?: boolean;
+            /**
              * Form
              * @description While the step waits for a person: the path of a page on this server by which whoever has it may answer once.
              */
@@ -3421,6 +3427,12 @@ export interface components {
             wait: {
                 [key: string]: unknown;
             } | null;
+            /**
+             * Kept
+             * @description Its outcome was taken over from the run that this one is a fork of.
+             * @default false
+             */
+            kept?: boolean;
             /**
              * Form
              * @description While the step waits for a person: the path of a page on this server by which whoever has it may answer once.
