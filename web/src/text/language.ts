@@ -4,14 +4,29 @@ import { conflict } from './en/conflict';
 import { credentials } from './en/credentials';
 import { files } from './en/files';
 import { home } from './en/home';
+import { nodeSettings } from './en/nodeSettings';
 import { nodes } from './en/nodes';
+import { panel } from './en/panel';
 import { problems } from './en/problems';
 import { runs } from './en/runs';
 import { settings } from './en/settings';
 import { shell } from './en/shell';
 import { versions } from './en/versions';
 
-export const words = { conflict, credentials, files, home, nodes, problems, runs, settings, shell, versions };
+export const words = {
+  conflict,
+  credentials,
+  files,
+  home,
+  nodeSettings,
+  nodes,
+  panel,
+  problems,
+  runs,
+  settings,
+  shell,
+  versions,
+};
 
 type Values = Readonly<Record<string, string | number>>;
 

@@ -1,0 +1,104 @@
+import { Text } from '@mantine/core';
+import { useEffect, useState } from 'react';
+import { ApiError, ask, client } from '@/api/client';
+import { useEditor } from '@/editor/store';
+import type { Json } from '@/graph/model';
+import { words } from '@/text/language';
+import { usePanel } from '../context';
+import classes from './expression.module.css';
+import { hasTemplate } from './templates';
+
+/** What a template gives. */
+export interface Preview {
+  readonly state: 'none' | 'given' | 'failed';
+  readonly text: string;
+  readonly value: Json | undefined;
+  readonly error: PreviewError | null;
+  /** Items that the node is given. */
+  readonly items: number;
+}
+
+export interface PreviewError {
+  readonly message: string;
+  readonly hint: string;
+  /** Where in the template, in characters. */
+  readonly offset: number | null;
+  /** There are no data yet: nothing is wrong with the template. */
+  readonly missing: boolean;
+}
+
+const NONE: Preview = { state: 'none', text: '', value: undefined, error: null, items: 0 };
+const DELAY = 250;
+
+/** What the template gives for the chosen item: asked a moment after the last change, a newer question ends an older. */
+export function usePreview(template: string): Preview {
+  const { editor, node, sample } = usePanel();
+  const graph = useEditor(editor, (state) => state.history.graph);
+  const [preview, setPreview] = useState<Preview>(NONE);
+  useEffect(() => {
+    if (!hasTemplate(template)) {
+      setPreview(NONE);
+      return;
+    }
+    const asked = new AbortController();
+    const timer = setTimeout(() => {
+      const { id, saved } = editor.getState();
+      const which = graph === saved.graph ? { graph: id } : { spec: graph as unknown as Record<string, unknown> };
+      const body = { ...which, node, template, run: sample.run, step: sample.step, item: sample.item };
+      ask(client.POST('/api/v1/expressions/preview', { body, signal: asked.signal })).then(
+        (answer) =>
+          setPreview({
+            state: answer.ok ? 'given' : 'failed',
+            text: answer.text,
+            value: answer.value as Json,
+            error: answer.error && {
+              message: answer.error.message,
+              hint: answer.error.hint ?? '',
+              offset: answer.error.offset,
+              missing: (answer.error.missing ?? []).length > 0,
+            },
+            items: answer.items,
+          }),
+        (error: unknown) => {
+          // A graph that is broken elsewhere, or a lost server: the result is not known.
+          if (error instanceof ApiError) setPreview(NONE);
+        },
+      );
+    }, DELAY);
+    return () => {
+      clearTimeout(timer);
+      asked.abort();
+    };
+  }, [editor, node, template, graph, sample]);
+  return preview;
+}
+
+/** The result under a field: a line of it, all while it is edited. */
+export function Result({ preview, active }: { readonly preview: Preview; readonly active: boolean }) {
+  if (preview.state === 'none') return null;
+  return (
+    <div className={classes.result} data-small={!active || undefined} role="status">
+      <Shown preview={preview} />
+    </div>
+  );
+}
+
+/** What a template gives, or why it gives nothing. */
+export function Shown({ preview }: { readonly preview: Preview }) {
+  if (preview.error) {
+    return (
+      <>
+        <Text size="xs" c={preview.error.missing ? 'dimmed' : 'var(--mantine-color-error)'}>
+          {preview.error.message}
+        </Text>
+        {preview.error.hint && (
+          <Text size="xs" c="dimmed">
+            {preview.error.hint}
+          </Text>
+        )}
+      </>
+    );
+  }
+  if (preview.state === 'none') return <Text c="dimmed">{words.panel.noPreview}</Text>;
+  return <>{preview.text === '' ? <Text c="dimmed">{words.panel.emptyText}</Text> : preview.text}</>;
+}

@@ -1,0 +1,187 @@
+import { Alert, Badge, Button, Group, Loader, Select, Text } from '@mantine/core';
+import { IconEdit, IconPin, IconPinnedOff } from '@tabler/icons-react';
+import { useState } from 'react';
+import { readStep, type StepView, useRun } from '@/api/runData';
+import { apply, useEditor } from '@/editor/store';
+import type { JsonObject } from '@/graph/model';
+import { type Items, pinsOf, setPin } from '@/graph/parameters';
+import { words } from '@/text/language';
+import { usePanel } from '../context';
+import { itemOf } from '../expression/templates';
+import { RunToHere } from '../run/RunButtons';
+import { StepTalk } from '../run/StepTalk';
+import { Waiting } from '../run/Waiting';
+import { stepLabel, stepsOf } from '../steps';
+import { PinnedItems, StepItems } from './InputPane';
+import { Empty, PaneFrame } from './PaneFrame';
+import { type Draft, PinDialog } from './PinDialog';
+
+const MOST_PINNED = 200;
+
+/** What the node gave: in the run that is shown, or as it is pinned. */
+export function OutputPane({ onCollapse }: { readonly onCollapse: () => void }) {
+  const { editor, node, sample, setSample, say } = usePanel();
+  const graph = useEditor(editor, (state) => state.history.graph);
+  const first = useEditor(editor, (state) => state.checked?.facts[node]?.ports_out[0] ?? 'out');
+  const outs = useEditor(editor, (state) => state.checked?.facts[node]?.ports_out);
+  const pins = pinsOf(graph, node, first);
+  const pinned = Object.keys(pins).length > 0;
+  const { data: run } = useRun(sample.run);
+  const steps = run ? stepsOf(run.steps, node) : [];
+  const step = steps.find((one) => one.step === sample.step) ?? null;
+  const [draft, setDraft] = useState<Draft | null>(null);
+  const [port, setPort] = useState<string | null>(null);
+  const at = port ?? Object.keys(pins)[0] ?? Object.keys(step?.items_out ?? {})[0] ?? first;
+
+  const edit = async () => {
+    if (pinned || !step || !sample.run) {
+      setDraft({ port: at, items: pins[at] ?? [{}], all: pins[at]?.length ?? 1 });
+      return;
+    }
+    const data = await readStep(sample.run, step.step, 0, MOST_PINNED);
+    const found = data.outputs[at];
+    const items = (found?.items ?? []).map((item) => item.json as JsonObject);
+    setDraft({ port: at, items, all: found?.count ?? 0 });
+  };
+  const pin = async () => {
+    if (!step || !sample.run) return edit();
+    const data = await readStep(sample.run, step.step, 0, MOST_PINNED);
+    for (const [name, found] of Object.entries(data.outputs)) {
+      if (found.count === 0) continue;
+      const items: Items = found.items.map((item) => item.json as JsonObject);
+      apply(editor, words.panel.pin, setPin(node, name, first, items), `pin/${node}`);
+    }
+    say(words.panel.pinned);
+  };
+  const unpin = () => {
+    for (const name of Object.keys(pins)) {
+      apply(editor, words.panel.unpin, setPin(node, name, first, undefined), `unpin/${node}`);
+    }
+    say(words.panel.unpin);
+  };
+  return (
+    <PaneFrame
+      title={words.panel.output}
+      side="right"
+      onCollapse={onCollapse}
+      head={
+        <Group gap={4} wrap="nowrap" justify="flex-end">
+          {pinned && (
+            <Badge size="sm" color="violet" variant="light" tt="none" leftSection={<IconPin size={11} />}>
+              {words.panel.pinned}
+            </Badge>
+          )}
+          <Button size="compact-xs" variant="subtle" leftSection={<IconEdit size={13} />} onClick={() => void edit()}>
+            {pinned ? words.panel.editPin : words.panel.editOutput}
+          </Button>
+          {pinned ? (
+            <Button size="compact-xs" variant="subtle" leftSection={<IconPinnedOff size={13} />} onClick={unpin}>
+              {words.panel.unpin}
+            </Button>
+          ) : (
+            step && (
+              <Button size="compact-xs" variant="subtle" leftSection={<IconPin size={13} />} onClick={() => void pin()}>
+                {words.panel.pin}
+              </Button>
+            )
+          )}
+        </Group>
+      }
+    >
+      {pinned ? (
+        <>
+          <Text size="xs" c="dimmed" px="sm" pt={6}>
+            {words.panel.pinnedHint}
+          </Text>
+          <div className="panel-grow">
+            <PinnedItems pins={pins} item={itemOf(null)} side="output" onPort={setPort} />
+          </div>
+        </>
+      ) : (
+        <>
+          {steps.length > 1 && (
+            <Select
+              size="xs"
+              m={6}
+              mb={0}
+              aria-label={words.panel.runChoice}
+              data={steps.map((one, index) => ({ value: one.step, label: stepLabel(one, index) }))}
+              value={step?.step ?? null}
+              allowDeselect={false}
+              searchable={steps.length > 10}
+              onChange={(chosen) => setSample({ step: chosen, item: 0 })}
+            />
+          )}
+          {step ? (
+            <StepOutput step={step} onPort={setPort} />
+          ) : (
+            <Empty title={words.panel.noOutputRun} hint={words.panel.noOutputHint}>
+              <RunToHere node={node} />
+              <Button size="xs" variant="default" leftSection={<IconPin size={14} />} onClick={() => void edit()}>
+                {words.panel.pin}
+              </Button>
+            </Empty>
+          )}
+        </>
+      )}
+      {draft && (
+        <PinDialog
+          draft={draft}
+          ports={outs ?? [first]}
+          onClose={() => setDraft(null)}
+          onPin={(name, items) => {
+            apply(editor, words.panel.pin, setPin(node, name, first, items));
+            say(words.panel.pinned);
+            setDraft(null);
+          }}
+        />
+      )}
+    </PaneFrame>
+  );
+}
+
+function StepOutput({ step, onPort }: { readonly step: StepView; readonly onPort: (port: string) => void }) {
+  const { sample } = usePanel();
+  if (step.status === 'skipped') return <Empty title={words.panel.wasSkipped} />;
+  const error = step.error as { message?: string; hint?: string; code?: string } | null;
+  const asks = step.status === 'waiting' || step.status === 'unknown';
+  const some = Object.values(step.items_out).some((count) => count > 0);
+  return (
+    <>
+      {error && (
+        <Alert color="red" title={words.panel.failed} m={8} mb={0} role="alert">
+          <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
+            {error.message}
+          </Text>
+          {error.hint && <Text size="sm">{error.hint}</Text>}
+          {error.code && (
+            <Text size="xs" c="dimmed" ff="monospace">
+              {error.code}
+            </Text>
+          )}
+        </Alert>
+      )}
+      {asks && sample.run && <Waiting run={sample.run} step={step} />}
+      {step.status === 'running' && (
+        <Group gap="xs" p="sm" role="status">
+          <Loader size="xs" />
+          <Text size="sm">{words.panel.running}</Text>
+        </Group>
+      )}
+      <div className="panel-grow">
+        {(some || step.status === 'completed') && (
+          <StepItems
+            key={step.step}
+            step={step.step}
+            version={`${step.status}${step.attempt}`}
+            side="outputs"
+            shown="output"
+            item="$json"
+            onPort={onPort}
+          />
+        )}
+      </div>
+      {sample.run && <StepTalk run={sample.run} step={step} />}
+    </>
+  );
+}
