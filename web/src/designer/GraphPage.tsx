@@ -1,5 +1,6 @@
 import { Box, Button, Center, Group, Loader, Text, Title } from '@mantine/core';
 import { useHotkeys } from '@mantine/hooks';
+import { lazy, Suspense } from 'react';
 import { save } from '@/editor/files';
 import { type Editor, useEditor } from '@/editor/store';
 import { useOpenEditor } from '@/editor/useOpenEditor';
@@ -9,6 +10,8 @@ import { words } from '@/text/language';
 import { ErrorMessage } from '@/widgets/ErrorMessage';
 import { FileBanner } from './files/FileBanner';
 import classes from './GraphPage.module.css';
+
+const NodePanel = lazy(() => import('./panel/NodePanel'));
 
 /** The designer of one graph: its canvas with what stands around it. */
 export default function GraphPage({ id }: { readonly id: string }) {
@@ -38,6 +41,7 @@ function Designer({ editor }: { readonly editor: Editor }) {
       <FileBanner editor={editor} />
       <div className={classes.canvas} />
       <RunPanel editor={editor} />
+      <OpenedNode editor={editor} />
     </div>
   );
 }
@@ -60,5 +64,16 @@ function TopBar({ editor }: { readonly editor: Editor }) {
         <RunBar editor={editor} />
       </Group>
     </Group>
+  );
+}
+
+/** The panel of the node that is opened. */
+function OpenedNode({ editor }: { readonly editor: Editor }) {
+  const opened = useEditor(editor, (state) => state.opened);
+  if (opened === null) return null;
+  return (
+    <Suspense>
+      <NodePanel editor={editor} nodeId={opened} onClose={() => editor.setState({ opened: null })} />
+    </Suspense>
   );
 }

@@ -30,7 +30,7 @@ interface Props {
 }
 
 /** A node with all that belongs to it: what comes in, its parameters and settings, what comes out. */
-export function NodePanel({ editor, nodeId, onClose }: Props) {
+export default function NodePanel({ editor, nodeId, onClose }: Props) {
   const node = useEditor(editor, (state) => nodeOf(state.history.graph, nodeId));
   const small = useMediaQuery('(max-width: 62em)') ?? false;
   useEffect(() => {
@@ -195,7 +195,7 @@ function Panes({ children }: { readonly children: React.ReactNode }) {
       />
     );
     const pane = (
-      <div key={side} style={{ width: `${widths[side]}%`, flex: 'none', minWidth: 0 }}>
+      <div key={side} className={classes.side} style={{ '--side': `${widths[side]}%` } as React.CSSProperties}>
         <Pane onCollapse={() => hide(side)} />
       </div>
     );

@@ -15,13 +15,13 @@ const MOST_PICTURE = 30_000_000;
 export function FilesView({ items, label }: { readonly items: readonly ItemView[]; readonly label: string }) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls.
-    <div className={classes.scroller} tabIndex={0} role="region" aria-label={label}>
+    <section className={classes.scroller} tabIndex={0} aria-label={label}>
       {items.flatMap((item) =>
         Object.entries(item.binary).map(([name, blob]) => (
           <FileCard key={`${item.index}/${name}`} title={`${words.panel.item} ${item.index}: ${name}`} blob={blob} />
         )),
       )}
-    </div>
+    </section>
   );
 }
 

@@ -39,10 +39,11 @@ export function VirtualRows({ count, height, label, role = 'list', row, onKey }:
   };
   const item = role === 'tree' ? 'treeitem' : 'listitem';
   return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: its role is a tree's or a list's.
+    // biome-ignore lint/a11y/useAriaPropsSupportedByRole: only a tree has an active descendant.
     <div
       ref={scroller}
       className={classes.scroller}
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and its rows are walked by the arrows.
       tabIndex={0}
       role={role}
       aria-label={label}

@@ -42,7 +42,7 @@ export function TableView({ items, doings, label, side }: Props) {
   const after = virtual.getTotalSize() - (rows.at(-1)?.end ?? 0);
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls.
-    <div ref={scroller} className={classes.scroller} tabIndex={0} role="region" aria-label={label}>
+    <section ref={scroller} className={classes.scroller} tabIndex={0} aria-label={label}>
       <table className={classes.table}>
         <thead>
           <tr>
@@ -92,7 +92,7 @@ export function TableView({ items, doings, label, side }: Props) {
           {fill(words.panel.moreColumns, { count: more })}
         </Text>
       )}
-    </div>
+    </section>
   );
 }
 

@@ -1,18 +1,16 @@
 import { Group, SegmentedControl, Select, Switch, Text, Textarea, TextInput } from '@mantine/core';
-import { lazy, Suspense } from 'react';
 import type { Json } from '@/graph/model';
 import { fill, words } from '@/text/language';
 import { CodeInput } from '@/widgets/CodeInput';
 import { useLanguage } from '@/widgets/languages';
 import { brief } from '../data/shape';
 import { CronControl, DurationControl, SizeControl, TimeZoneControl } from './clocks';
+import { JsonControl } from './JsonControl';
 import { ChoicesControl, ListControl, ObjectControl, StringsControl } from './lists';
 import { MapControl } from './MapControl';
 import type { FieldView } from './ParameterField';
 import { CredentialControl, GraphControl } from './references';
 import { useTyped } from './useParameter';
-
-const JsonControl = lazy(() => import('./JsonControl'));
 
 /** The editor of a parameter's fixed value. */
 export function Control(view: FieldView) {
@@ -30,7 +28,7 @@ export function Control(view: FieldView) {
       return typeof view.value === 'string' || view.value === undefined ? (
         <CodeControl {...view} />
       ) : (
-        <Json {...view} />
+        <JsonControl {...view} />
       );
     case 'duration':
       return <DurationControl {...view} />;
@@ -48,7 +46,7 @@ export function Control(view: FieldView) {
       return isObject(view.value) || view.value === undefined || view.value === null ? (
         <MapControl {...view} />
       ) : (
-        <Json {...view} />
+        <JsonControl {...view} />
       );
     case 'strings':
       return <StringsControl {...view} />;
@@ -57,23 +55,15 @@ export function Control(view: FieldView) {
     case 'list':
       return <ListControl {...view} />;
     case 'json':
-      return <Json {...view} />;
+      return <JsonControl {...view} />;
     default:
       // A value of another type than the schema wants is shown as it is.
       return typeof view.value === 'string' || view.value === undefined || view.value === null ? (
         <TextControl {...view} />
       ) : (
-        <Json {...view} />
+        <JsonControl {...view} />
       );
   }
-}
-
-function Json(view: FieldView) {
-  return (
-    <Suspense fallback={null}>
-      <JsonControl {...view} />
-    </Suspense>
-  );
 }
 
 function isObject(value: Json | undefined): boolean {

@@ -8,7 +8,7 @@ import type { FieldView } from './ParameterField';
 import { same, useTyped } from './useParameter';
 
 /** Any JSON; what is none yet stays in the field, and is not written. */
-export default function JsonControl(view: FieldView) {
+export function JsonControl(view: FieldView) {
   const language = useLanguage('json');
   const [wrong, setWrong] = useState('');
   const shown = view.value ?? (view.standard === null ? undefined : view.standard);

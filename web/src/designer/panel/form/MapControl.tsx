@@ -36,7 +36,7 @@ export function MapControl(view: FieldView) {
     for (let count = entries.length + 1; ; count++) if (!(`field${count}` in value)) return `field${count}`;
   };
   return (
-    <div role="group" aria-labelledby={view.labelId} aria-describedby={view.describedBy}>
+    <fieldset className={classes.plain} aria-labelledby={view.labelId} aria-describedby={view.describedBy}>
       {entries.map(([name, one], index) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: a name that is being typed must not take the focus away.
         <div key={index} className={classes.row}>
@@ -87,7 +87,7 @@ export function MapControl(view: FieldView) {
           put([...(entries as [string, Json][]), [free(), inner ? emptyOf(inner, resolve) : '']]);
         }}
       />
-    </div>
+    </fieldset>
   );
 }
 

@@ -1,5 +1,6 @@
 import { Alert, Collapse, Text, UnstyledButton } from '@mantine/core';
-import Form from '@rjsf/core';
+// The package's index wants a validator that makes code from schemas, which the security policy forbids.
+import Form from '@rjsf/core/lib/components/Form.js';
 import type { ObjectFieldTemplateProps, RJSFSchema, ValidatorType } from '@rjsf/utils';
 import { IconChevronRight, IconPuzzleOff } from '@tabler/icons-react';
 import { useState } from 'react';
@@ -9,7 +10,7 @@ import { nodeOf } from '@/graph/read';
 import { fill, words } from '@/text/language';
 import { usePanel } from '../context';
 import classes from './form.module.css';
-import JsonControl from './JsonControl';
+import { JsonControl } from './JsonControl';
 import { isSchema } from './kinds';
 import { ParameterField } from './ParameterField';
 import { useValue, useWrite } from './useParameter';

@@ -35,7 +35,7 @@ export function StringsControl(view: FieldView) {
   const put = (changed: readonly Json[], merge: string | null = null) =>
     write(changed.length === 0 && !view.required ? undefined : changed, merge);
   return (
-    <div role="group" aria-labelledby={view.labelId}>
+    <fieldset className={classes.plain} aria-labelledby={view.labelId}>
       {list.map((one, index) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: texts have no identity but their place.
         <div key={index} className={classes.line}>
@@ -67,7 +67,7 @@ export function StringsControl(view: FieldView) {
           put([...list, '']);
         }}
       />
-    </div>
+    </fieldset>
   );
 }
 
@@ -86,7 +86,7 @@ export function ObjectControl(view: FieldView) {
     );
   }
   return (
-    <div className={classes.group} role="group" aria-labelledby={view.labelId}>
+    <fieldset className={classes.group} aria-labelledby={view.labelId}>
       {ObjectField && <ObjectField {...view.props} schema={view.field.schema} />}
       {view.field.nullable && (
         <Button
@@ -99,7 +99,7 @@ export function ObjectControl(view: FieldView) {
           {fill(words.panel.remove, { name: view.label })}
         </Button>
       )}
-    </div>
+    </fieldset>
   );
 }
 
@@ -114,14 +114,14 @@ export function ListControl(view: FieldView) {
   };
   const { ObjectField } = view.props.registry.fields;
   return (
-    <div role="group" aria-labelledby={view.labelId}>
+    <fieldset className={classes.plain} aria-labelledby={view.labelId}>
       {list.map((one, index) => {
         const name = `${view.label} ${index + 1}`;
         const path = [...view.path, index];
         const fieldPathId = { ...view.props.fieldPathId, $id: `${view.props.fieldPathId.$id}_${index}`, path };
         return (
           // biome-ignore lint/suspicious/noArrayIndexKey: elements have no identity but their place.
-          <div key={index} className={classes.card} role="group" aria-label={name}>
+          <fieldset key={index} className={classes.card} aria-label={name}>
             <Group justify="space-between" wrap="nowrap">
               <Text size="xs" c="dimmed" truncate>
                 {index + 1}. {brief(one, 60)}
@@ -137,7 +137,7 @@ export function ListControl(view: FieldView) {
             {ObjectField && (
               <ObjectField {...view.props} name={String(index)} fieldPathId={fieldPathId} schema={items} />
             )}
-          </div>
+          </fieldset>
         );
       })}
       <AddButton
@@ -145,7 +145,7 @@ export function ListControl(view: FieldView) {
         name={view.label}
         onClick={() => change([...list, emptyOf(items, resolve)])}
       />
-    </div>
+    </fieldset>
   );
 }
 

@@ -8,7 +8,7 @@ import { nodeOf } from '@/graph/read';
 import { words } from '@/text/language';
 import { ErrorMessage } from '@/widgets/ErrorMessage';
 import { usePanel } from '../context';
-import { DataView, type PortItems } from '../data/DataView';
+import { ItemsView, type PortItems } from '../data/ItemsView';
 import { itemOf } from '../expression/templates';
 import { ancestors, edgesInto } from '../neighbours';
 import { RunToHere } from '../run/RunButtons';
@@ -117,7 +117,7 @@ export function StepItems(props: {
   if (Object.keys(ports).length === 0) return <Empty title={words.panel.noItems} />;
   const shown = props.shown ?? 'input';
   return (
-    <DataView
+    <ItemsView
       side={shown}
       label={shown === 'input' ? words.panel.input : words.panel.output}
       ports={ports as Record<string, PortItems>}
@@ -147,7 +147,7 @@ export function PinnedItems(props: {
     ]),
   );
   return (
-    <DataView
+    <ItemsView
       side={props.side}
       label={props.side === 'input' ? words.panel.input : words.panel.output}
       ports={ports}

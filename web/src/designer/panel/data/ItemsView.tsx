@@ -34,7 +34,7 @@ const VIEWS = ['table', 'json', 'schema', 'tree'] as const;
 type View = (typeof VIEWS)[number] | 'binary';
 
 /** Items with their ports, ways to look at them, a search, and pages. */
-export function DataView(props: Props) {
+export function ItemsView(props: Props) {
   const { side, label, ports, offset, onOffset } = props;
   const names = Object.keys(ports);
   const [chosen, setChosen] = useState<string | null>(null);
