@@ -122,11 +122,11 @@ export function portsOf(
 function countsOf(checked: Checked | null): ReadonlyMap<string, { errors: number; warnings: number }> {
   const found = new Map<string, { errors: number; warnings: number }>();
   for (const problem of checked?.problems ?? []) {
-    if (!problem.node) continue;
-    const counts = found.get(problem.node) ?? { errors: 0, warnings: 0 };
+    if (!problem.where.node) continue;
+    const counts = found.get(problem.where.node) ?? { errors: 0, warnings: 0 };
     if (problem.severity === 'error') counts.errors += 1;
     else counts.warnings += 1;
-    found.set(problem.node, counts);
+    found.set(problem.where.node, counts);
   }
   return found;
 }

@@ -7,10 +7,12 @@ export interface NodeStatus {
   readonly runs: number;
   readonly items_in: number;
   /** Items by output port. */
-  readonly items_out: Readonly<Record<string, number>>;
+  readonly items_out: { readonly [port: string]: number };
   readonly attempt: number;
-  readonly error?: string | null;
-  readonly waiting?: boolean;
+  readonly error: { readonly message: string } | null;
+  /** What it waits for. */
+  readonly waiting: { readonly [name: string]: unknown } | null;
+  readonly retrying: boolean;
 }
 
 export type ByNode = ReadonlyMap<string, NodeStatus>;

@@ -1,0 +1,86 @@
+/** What the parts of one canvas share. */
+
+import { createContext, useContext, useSyncExternalStore } from 'react';
+import { createStore, type StoreApi, useStore } from 'zustand';
+import type { ActionContext } from '@/actions/action';
+import type { Editor } from '@/editor/store';
+import type { Point } from '@/graph/model';
+import type { Box } from '@/graph/shape';
+import type { Scene } from './scene';
+import type { NodeStatus, Statuses } from './status';
+
+/** What is dragged, and how far. */
+export interface Drag {
+  readonly shift: Point;
+  readonly nodes: ReadonlySet<string>;
+  readonly notes: ReadonlySet<string>;
+  readonly frames: ReadonlySet<string>;
+}
+
+/** One of the canvas's dialogs and what it is about. */
+export interface Dialog {
+  readonly what: string;
+  readonly argument: unknown;
+}
+
+/** How a node differs between two versions. */
+export type Mark = 'added' | 'removed' | 'changed' | 'moved';
+
+export interface CanvasState {
+  readonly drag: Drag | null;
+  /** The box that is drawn to select, in graph coordinates. */
+  readonly box: Box | null;
+  readonly dialog: Dialog | null;
+  /** What was told last, for the live region. */
+  readonly said: string;
+  /** The node that the keyboard is at. */
+  readonly cursor: string | null;
+  /** What is written in place: a note, a frame's title, a node's name. */
+  readonly editing: { readonly kind: 'note' | 'frame' | 'name'; readonly id: string } | null;
+}
+
+export type CanvasStore = StoreApi<CanvasState>;
+
+export function createCanvasStore(): CanvasStore {
+  return createStore<CanvasState>(() => ({
+    drag: null,
+    box: null,
+    dialog: null,
+    said: '',
+    cursor: null,
+    editing: null,
+  }));
+}
+
+export interface CanvasShared {
+  readonly editor: Editor;
+  readonly store: CanvasStore;
+  readonly statuses: Statuses;
+  readonly readOnly: boolean;
+  readonly actions: ActionContext;
+  readonly scene: () => Scene;
+  /** Open a node: its panel, or what it calls. */
+  readonly onOpen: (id: string) => void;
+}
+
+export const CanvasContext = createContext<CanvasShared | null>(null);
+
+export function useCanvas(): CanvasShared {
+  const shared = useContext(CanvasContext);
+  if (!shared) throw new Error('This belongs inside of a canvas.');
+  return shared;
+}
+
+/** A part of the canvas's own state. */
+export function useCanvasState<T>(choose: (state: CanvasState) => T): T {
+  return useStore(useCanvas().store, choose);
+}
+
+/** The status of a node in the run that is shown. */
+export function useStatus(id: string): NodeStatus | undefined {
+  const { statuses } = useCanvas();
+  return useSyncExternalStore(
+    (hear) => statuses.hear(id, hear),
+    () => statuses.of(id),
+  );
+}
