@@ -1,5 +1,6 @@
 /** What an action is: one command of the designer, with its keys, its words, and when it can be used. */
 
+import type { Scene } from '@/designer/canvas/scene';
 import type { Editor } from '@/editor/store';
 import type { Point } from '@/graph/model';
 
@@ -20,6 +21,10 @@ export interface CanvasView {
 export interface ActionContext {
   readonly editor: Editor;
   readonly view: CanvasView;
+  /** What is on the canvas, with places and ports. */
+  readonly scene: () => Scene;
+  /** Nothing may be changed: a run's graph, a version. */
+  readonly readOnly: boolean;
   /** Open one of the designer's dialogs or panels, such as `palette`, `find`, `shortcuts`. */
   readonly open: (what: string, argument?: unknown) => void;
   /** Tell the user, and screen readers, what has happened. */
@@ -34,6 +39,10 @@ export interface Action {
   readonly group: 'edit' | 'view' | 'node' | 'arrange' | 'run' | 'file' | 'help';
   /** Such as `Mod+D`, `Shift+ArrowUp`; `Mod` is ⌘ on a Mac and Ctrl elsewhere. The first one is shown. */
   readonly keys?: readonly string[];
+  /** It changes nothing: it can be used where a graph is only read. */
+  readonly reads?: boolean;
+  /** Not shown in lists: one of many of a kind, such as a step of the keyboard's walk. */
+  readonly hidden?: boolean;
   /** Whether it can be used now; left out: always. */
   readonly enabled?: (context: ActionContext) => boolean;
   readonly run: (context: ActionContext) => void | Promise<void>;

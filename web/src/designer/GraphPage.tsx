@@ -9,6 +9,7 @@ import { RunPanel } from '@/runs/RunPanel';
 import { words } from '@/text/language';
 import { ErrorMessage } from '@/widgets/ErrorMessage';
 import { FileBanner } from './files/FileBanner';
+import { GraphCanvas } from './GraphCanvas';
 import classes from './GraphPage.module.css';
 
 const NodePanel = lazy(() => import('./panel/NodePanel'));
@@ -39,7 +40,9 @@ function Designer({ editor }: { readonly editor: Editor }) {
     <div className={classes.page}>
       <TopBar editor={editor} />
       <FileBanner editor={editor} />
-      <div className={classes.canvas} />
+      <div className={classes.canvas}>
+        <GraphCanvas editor={editor} />
+      </div>
       <RunPanel editor={editor} />
       <OpenedNode editor={editor} />
     </div>

@@ -47,7 +47,9 @@ export function clipOf(graph: GraphSpec, level: Level, chosen: Chosen, places: (
   const colors = part(graph.canvas?.colors);
   const pins = part(graph.pins);
   const notes = Object.entries(graph.canvas?.notes ?? {}).flatMap(([id, note]) => (chosen.notes.has(id) ? [note] : []));
-  const frames = Object.entries(graph.canvas?.frames ?? {}).flatMap(([id, one]) => (chosen.frames.has(id) ? [one] : []));
+  const frames = Object.entries(graph.canvas?.frames ?? {}).flatMap(([id, one]) =>
+    chosen.frames.has(id) ? [one] : [],
+  );
   return {
     pyagent_clip: 1,
     nodes,
@@ -163,7 +165,10 @@ function put(graph: GraphSpec, level: Level, clip: Clip, shift: Point): Pasted {
       ...(edges.length && { edges: [...(body.edges ?? []), ...edges] }),
     }));
   }
-  const place = <V extends { readonly at: Point }>(part: 'notes' | 'frames', all: readonly V[] | undefined): string[] => {
+  const place = <V extends { readonly at: Point }>(
+    part: 'notes' | 'frames',
+    all: readonly V[] | undefined,
+  ): string[] => {
     const known: { [id: string]: unknown } = { ...changed.canvas?.[part] };
     const made = (all ?? []).map((one) => {
       const id = freeId({ has: (key) => key in known }, part === 'notes' ? 'note' : 'frame');

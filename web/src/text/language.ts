@@ -1,5 +1,7 @@
 /** The words of the designer. English is the language there is; another one is a file with the same keys. */
 
+import { actions } from './en/actions';
+import { canvas } from './en/canvas';
 import { conflict } from './en/conflict';
 import { credentials } from './en/credentials';
 import { files } from './en/files';
@@ -14,6 +16,8 @@ import { shell } from './en/shell';
 import { versions } from './en/versions';
 
 export const words = {
+  actions,
+  canvas,
   conflict,
   credentials,
   files,

@@ -31,6 +31,8 @@ export interface CanvasState {
   /** The box that is drawn to select, in graph coordinates. */
   readonly box: Box | null;
   readonly dialog: Dialog | null;
+  /** Whether the outline stands beside the canvas. */
+  readonly outline: boolean;
   /** What was told last, for the live region. */
   readonly said: string;
   /** The node that the keyboard is at. */
@@ -46,6 +48,7 @@ export function createCanvasStore(): CanvasStore {
     drag: null,
     box: null,
     dialog: null,
+    outline: false,
     said: '',
     cursor: null,
     editing: null,

@@ -112,9 +112,7 @@ export class Layer {
     const top = Math.max(seen.top, all.top);
     const bottom = Math.min(seen.bottom, all.bottom);
     if (left >= right || top >= bottom) return true;
-    return (
-      left >= drawn.box.left && right <= drawn.box.right && top >= drawn.box.top && bottom <= drawn.box.bottom
-    );
+    return left >= drawn.box.left && right <= drawn.box.right && top >= drawn.box.top && bottom <= drawn.box.bottom;
   }
 
   private place(drawn: Drawn): void {
@@ -246,7 +244,14 @@ function paintWires(context: CanvasRenderingContext2D, shown: Shown, box: Box, z
   context.beginPath();
   for (const { line } of chosen) {
     context.moveTo(line.from[0], line.from[1]);
-    context.bezierCurveTo(line.control1[0], line.control1[1], line.control2[0], line.control2[1], line.to[0], line.to[1]);
+    context.bezierCurveTo(
+      line.control1[0],
+      line.control1[1],
+      line.control2[0],
+      line.control2[1],
+      line.to[0],
+      line.to[1],
+    );
   }
   context.stroke();
 }

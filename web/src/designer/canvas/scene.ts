@@ -1,6 +1,6 @@
 /** What a level looks like: cards and wires with their places, and an index of what is where. No React. */
 
-import type { NodeTypes, NodeTypeSummary } from '@/api/nodeTypes';
+import type { NodeTypeSummary, NodeTypes } from '@/api/nodeTypes';
 import { domainOf, typeName } from '@/api/nodeTypes';
 import type { Checked, NodeFacts } from '@/editor/store';
 import { Grid } from '@/graph/grid';

@@ -73,22 +73,13 @@ export function toneOf(status: string | undefined): Tone {
     case undefined:
       return 'none';
     case 'running':
-    case 'started':
-    case 'retrying':
-    case 'ready':
       return 'running';
-    case 'done':
-    case 'succeeded':
-    case 'success':
-    case 'ended':
+    case 'completed':
       return 'done';
     case 'failed':
-    case 'error':
-    case 'crashed':
       return 'failed';
     case 'waiting':
     case 'unknown':
-    case 'paused':
       return 'waiting';
     default:
       return 'skipped';

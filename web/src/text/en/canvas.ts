@@ -159,7 +159,8 @@ export const canvas = {
     extractFew: 'Choose the nodes first.',
     extractState: '{name} writes to the state of the graph, which a called graph does not have.',
     inlineKind: 'Choose one node that calls a graph.',
-    inlineInputs: 'This call gives its graph inputs by expressions of their own: its nodes cannot stand here unchanged.',
+    inlineInputs:
+      'This call gives its graph inputs by expressions of their own: its nodes cannot stand here unchanged.',
     inlineUnread: 'The graph {name} could not be read.',
   },
 };

@@ -1,0 +1,33 @@
+import { select } from '@/editor/store';
+import { fill, words } from '@/text/language';
+import { action } from './action';
+
+/** Look into a map, or at the graph that is called. */
+export const enter = action({
+  id: 'enter',
+  title: words.actions.enter,
+  group: 'node',
+  keys: ['Mod+Enter', 'Mod+ArrowDown'],
+  reads: true,
+  enabled: ({ editor, scene }) => {
+    const [id] = editor.getState().selection.nodes;
+    const card = id ? scene().cards.get(id) : undefined;
+    return card !== undefined && (card.kind === 'map' || card.kind === 'call');
+  },
+  run: (context) => {
+    const { editor, say, open } = context;
+    const [id] = editor.getState().selection.nodes;
+    const card = id ? context.scene().cards.get(id) : undefined;
+    if (!card) return;
+    const called = card.node.with?.graph;
+    if (card.kind !== 'map' && card.kind !== 'call' && !card.node.body) return;
+    if (!card.node.body && typeof called === 'string' && !called.includes('{{')) {
+      open('graph', called);
+      return;
+    }
+    editor.setState({ level: card.id });
+    select(editor, {});
+    say(fill(words.canvas.said.entered, { name: card.title }));
+    requestAnimationFrame(() => context.view.fit());
+  },
+});

@@ -1,0 +1,11 @@
+import { words } from '@/text/language';
+import { action } from './action';
+
+/** Run the graph. */
+export const run = action({
+  id: 'run',
+  title: words.actions.run,
+  group: 'run',
+  keys: ['Mod+Shift+Enter'],
+  run: ({ open }) => open('run', {}),
+});

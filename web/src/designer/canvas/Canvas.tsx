@@ -1,0 +1,127 @@
+import '@xyflow/react/dist/base.css';
+import { useComputedColorScheme } from '@mantine/core';
+import { ReactFlowProvider } from '@xyflow/react';
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
+import type { ActionContext } from '@/actions/action';
+import { useNodeTypes } from '@/api/nodeTypes';
+import { type Editor, useEditor } from '@/editor/store';
+import { fill, words } from '@/text/language';
+import { Breadcrumbs } from './Breadcrumbs';
+import classes from './Canvas.module.css';
+import { Controls } from './Controls';
+import { CanvasContext, type CanvasShared, createCanvasStore, type Mark, useCanvasState } from './context';
+import { Dialogs, OWN_DIALOGS } from './Dialogs';
+import { Flow } from './Flow';
+import { Minimap } from './Minimap';
+import { Outline } from './Outline';
+import { type Scene, sceneOf } from './scene';
+import { type ByNode, Statuses } from './status';
+import { useKeys } from './useKeys';
+import { useView } from './useView';
+
+export interface CanvasProps {
+  readonly editor: Editor;
+  /** Statuses by node of the run that is shown. */
+  readonly statuses?: ByNode | null;
+  /** Nothing can be changed: a run's graph, a version. */
+  readonly readOnly?: boolean;
+  /** How nodes differ from another version. */
+  readonly marks?: ReadonlyMap<string, Mark> | null;
+  /** A node was opened; left out: its panel opens. */
+  readonly onOpen?: (node: string) => void;
+  /** What an action asks for that is none of the canvas's: `run`, `pin`, `graph`. */
+  readonly onAsk?: (what: string, argument?: unknown) => void;
+}
+
+/** The canvas of a graph: its nodes and edges, and all that is done with them. */
+export function Canvas(props: CanvasProps) {
+  return (
+    <ReactFlowProvider>
+      <CanvasBody {...props} />
+    </ReactFlowProvider>
+  );
+}
+
+function CanvasBody({ editor, statuses: byNode = null, readOnly = false, marks = null, onOpen, onAsk }: CanvasProps) {
+  const types = useNodeTypes();
+  const graph = useEditor(editor, (state) => state.history.graph);
+  const level = useEditor(editor, (state) => state.level);
+  const checked = useEditor(editor, (state) => state.checked);
+  const dark = useComputedColorScheme('light') === 'dark';
+  const root = useRef<HTMLElement>(null);
+  const [store] = useState(createCanvasStore);
+  const [statuses] = useState(() => new Statuses());
+  useLayoutEffect(() => statuses.set(byNode), [statuses, byNode]);
+
+  const last = useRef<Scene | null>(null);
+  const scene = useMemo(() => {
+    last.current = sceneOf(graph, level, checked, types, last.current);
+    return last.current;
+  }, [graph, level, checked, types]);
+  const view = useView(root, last);
+
+  // What callers hand in may be other functions each time; what is shared stays one object.
+  const handed = useRef({ onOpen, onAsk, types });
+  useEffect(() => {
+    handed.current = { onOpen, onAsk, types };
+  });
+  const shared = useMemo((): CanvasShared => {
+    const sceneNow = () => {
+      // Edits made in one go look at the graph as it is, drawn or not.
+      const { history, level: at, checked: known } = editor.getState();
+      const drawn = last.current;
+      if (drawn && drawn.graph === history.graph && drawn.level === at) return drawn;
+      return sceneOf(history.graph, at, known, handed.current.types, drawn);
+    };
+    const actions: ActionContext = {
+      editor,
+      view: view.canvas,
+      scene: sceneNow,
+      readOnly,
+      // The same words twice are told twice.
+      say: (said) => store.setState({ said: store.getState().said === said ? `${said}\u00a0` : said }),
+      open: (what, argument) => {
+        if (what === 'write') store.setState({ editing: argument as { kind: 'note' | 'frame'; id: string } });
+        else if (what === 'outline') store.setState((state) => ({ outline: !state.outline }));
+        else if (OWN_DIALOGS.has(what)) store.setState({ dialog: { what, argument } });
+        else handed.current.onAsk?.(what, argument);
+      },
+    };
+    const open = (id: string) => (handed.current.onOpen ?? ((node) => editor.setState({ opened: node })))(id);
+    return { editor, store, statuses, readOnly, actions, scene: sceneNow, onOpen: open };
+  }, [editor, store, statuses, readOnly, view]);
+  useKeys(shared, root);
+
+  return (
+    <CanvasContext value={shared}>
+      <div className={classes.frame}>
+        <section
+          ref={root}
+          className={classes.canvas}
+          // biome-ignore lint/a11y/noNoninteractiveTabindex: the canvas takes keys as one thing and tells what they do
+          tabIndex={0}
+          aria-label={fill(words.canvas.label, { name: graph.name ?? graph.id })}
+          aria-description={words.canvas.help}
+          data-canvas
+        >
+          <Flow scene={scene} dark={dark} marks={marks} view={view} />
+          <Breadcrumbs />
+          <Controls />
+          <Minimap scene={scene} dark={dark} view={view} />
+          <Said />
+        </section>
+        <Outline scene={scene} />
+        <Dialogs scene={scene} />
+      </div>
+    </CanvasContext>
+  );
+}
+
+function Said() {
+  const said = useCanvasState((state) => state.said);
+  return (
+    <div className={classes.said} role="status" aria-live="polite">
+      {said}
+    </div>
+  );
+}

@@ -1,0 +1,102 @@
+import { Kbd, useComputedColorScheme } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { useMemo, useState } from 'react';
+import { useLocation } from 'wouter';
+import { ACTIONS, perform, usable } from '@/actions';
+import { shownKeys } from '@/actions/keys';
+import { ask, client } from '@/api/client';
+import { graphOf, select } from '@/editor/store';
+import { labelOf } from '@/graph/model';
+import { placesOf } from '@/graph/read';
+import { words } from '@/text/language';
+import { type Choice, ChooseList } from './ChooseList';
+import classes from './CommandPalette.module.css';
+import { useCanvas } from './context';
+import type { DialogProps } from './Dialogs';
+import { TypeIcon } from './NodePalette';
+import { ranked } from './search';
+
+const GROUPS: { readonly [group: string]: string } = words.canvas.groups;
+const MOST = 60;
+
+/** Everything that can be done, every node of the graph, every graph: by its name. */
+export default function CommandPalette({ scene, onClose }: DialogProps) {
+  const { actions, editor } = useCanvas();
+  const dark = useComputedColorScheme('light') === 'dark';
+  const [, navigate] = useLocation();
+  const [query, setQuery] = useState('');
+  const { data: graphs } = useQuery({
+    queryKey: ['graphs', 'names'],
+    queryFn: ({ signal }) => ask(client.GET('/api/v1/graphs', { signal })),
+    staleTime: 10_000,
+  });
+  const choices = useMemo((): readonly Choice[] => {
+    const commands = ACTIONS.filter((one) => !one.hidden && usable(one, actions)).map((one) => ({
+      key: `action ${one.id}`,
+      group: GROUPS[one.group] ?? one.group,
+      title: one.title,
+      aside: one.keys?.[0] && <Keys chord={one.keys[0]} />,
+    }));
+    if (!query.trim()) return commands;
+    const nodes = [...placesOf(graphOf(editor)).values()].map(({ node }) => {
+      const type = scene.cards.get(node.id)?.type;
+      return {
+        key: `node ${node.id}`,
+        group: GROUPS.nodes ?? '',
+        title: labelOf(node),
+        detail: node.use,
+        icon: type && <TypeIcon type={type} dark={dark} />,
+      };
+    });
+    const others = (graphs?.graphs ?? []).map((graph) => ({
+      key: `graph ${graph.id}`,
+      group: GROUPS.graphs ?? '',
+      title: graph.name || graph.id,
+      detail: graph.id,
+    }));
+    const all: Choice[] = [...commands, ...nodes, ...others];
+    const best = ranked(all, query, (one) => [one.title, one.detail ?? '']).slice(0, MOST);
+    // Entries of a group stand together, the group of the best one first.
+    const groups = [...new Set(best.map((one) => one.group))];
+    return groups.flatMap((group) => best.filter((one) => one.group === group));
+  }, [query, actions, editor, scene, graphs, dark]);
+  return (
+    <div className={classes.shade} onPointerDown={(event) => event.target === event.currentTarget && onClose()}>
+      <div className={classes.dialog} role="dialog" aria-modal="true" aria-label={words.canvas.commands}>
+        <ChooseList
+          label={words.canvas.commands}
+          placeholder={words.canvas.searchCommands}
+          query={query}
+          onQuery={setQuery}
+          choices={choices}
+          nothing={words.canvas.noCommands}
+          onClose={onClose}
+          onChoose={({ key }) => {
+            const [kind, id = ''] = key.split(' ', 2);
+            onClose();
+            if (kind === 'action') void perform(id, actions);
+            else if (kind === 'graph') navigate(`/graphs/${id}`);
+            else {
+              const place = placesOf(graphOf(editor)).get(id);
+              if (place && place.level !== editor.getState().level) editor.setState({ level: place.level });
+              select(editor, { nodes: [id] });
+              requestAnimationFrame(() => actions.view.reveal(id));
+            }
+          }}
+        />
+      </div>
+    </div>
+  );
+}
+
+export function Keys({ chord }: { readonly chord: string }) {
+  return (
+    <span className={classes.keys}>
+      {shownKeys(chord).map((key) => (
+        <Kbd key={key} size="xs">
+          {key}
+        </Kbd>
+      ))}
+    </span>
+  );
+}

@@ -1,0 +1,103 @@
+import { CloseButton, Text, useComputedColorScheme } from '@mantine/core';
+import { type CSSProperties, useEffect, useMemo, useRef, useState } from 'react';
+import { domainOf, type NodeTypeSummary, useNodeTypes } from '@/api/nodeTypes';
+import { graphOf } from '@/editor/store';
+import { words } from '@/text/language';
+import { addOf, type PaletteFor } from './add';
+import { type Choice, ChooseList } from './ChooseList';
+import { domainColor } from './colors';
+import { useCanvas } from './context';
+import type { DialogProps } from './Dialogs';
+import { NODE_DRAG } from './drag';
+import classes from './NodePalette.module.css';
+import { fits } from './ports';
+import { ranked } from './search';
+
+const CATEGORIES: { readonly [domain: string]: string } = words.canvas.categories;
+const ORDER = ['triggers', 'flow', 'data', 'io', 'code', 'memory', 'pipeline', 'other'];
+
+function categoryOf(type: NodeTypeSummary): string {
+  if (type.kind === 'trigger') return 'triggers';
+  const domain = domainOf(type.use);
+  return domain in CATEGORIES ? domain : 'other';
+}
+
+/** All node types, by category or by what is searched; what does not fit where it was asked for is left out. */
+export default function NodePalette({ argument, onClose }: DialogProps) {
+  const wanted = (argument ?? {}) as PaletteFor;
+  const { actions, editor } = useCanvas();
+  const types = useNodeTypes();
+  const dark = useComputedColorScheme('light') === 'dark';
+  const [query, setQuery] = useState('');
+  const panel = useRef<HTMLDivElement>(null);
+  const { from } = wanted;
+  const suitable = useMemo(() => {
+    const all = [...types.values()].filter((type) => {
+      if (from) return fits(type, from);
+      return !wanted.edge || (type.ports_in.length > 0 && type.ports_out?.length !== 0);
+    });
+    const rank = (type: NodeTypeSummary) => ORDER.indexOf(categoryOf(type));
+    return all.sort((one, other) => rank(one) - rank(other) || one.title.localeCompare(other.title));
+  }, [types, from, wanted.edge]);
+  const found = useMemo(
+    () => (query.trim() ? ranked(suitable, query, (type) => [type.title, type.name, type.description]) : suitable),
+    [suitable, query],
+  );
+  useEffect(() => {
+    const outside = (event: PointerEvent) => {
+      if (event.target instanceof Node && !panel.current?.contains(event.target)) onClose();
+    };
+    document.addEventListener('pointerdown', outside);
+    return () => document.removeEventListener('pointerdown', outside);
+  }, [onClose]);
+  const started = graphOf(editor).nodes.length > 0;
+  const choices = found.map(
+    (type): Choice => ({
+      key: type.use,
+      title: type.title,
+      detail: firstLine(type.description),
+      ...(!query.trim() && { group: CATEGORIES[categoryOf(type)] ?? '' }),
+      icon: <TypeIcon type={type} dark={dark} />,
+      draggable: { type: NODE_DRAG, data: type.use },
+    }),
+  );
+  return (
+    <div ref={panel} className={classes.panel} role="dialog" aria-label={words.canvas.addNode}>
+      <div className={classes.head}>
+        <Text fw={600}>
+          {from || wanted.edge ? words.canvas.fits : started ? words.canvas.addNode : words.canvas.empty}
+        </Text>
+        <CloseButton aria-label={words.canvas.close} onClick={onClose} />
+      </div>
+      <ChooseList
+        label={words.canvas.searchLabel}
+        placeholder={words.canvas.search}
+        query={query}
+        onQuery={setQuery}
+        choices={choices}
+        nothing={words.canvas.noNodes}
+        onClose={onClose}
+        onChoose={({ key }) => {
+          const type = types.get(key);
+          onClose();
+          if (type) addOf(actions, type, wanted);
+        }}
+      />
+    </div>
+  );
+}
+
+export function TypeIcon({ type, dark }: { readonly type: NodeTypeSummary; readonly dark: boolean }) {
+  const style = { '--domain': domainColor(domainOf(type.use), dark) } as CSSProperties;
+  return (
+    <span className={classes.icon} style={style} aria-hidden="true">
+      <svg viewBox="0 0 24 24" width="18" height="18" aria-hidden="true">
+        <path d={type.icon_svg} />
+      </svg>
+    </span>
+  );
+}
+
+function firstLine(text: string): string {
+  return text.split('\n', 1)[0] ?? '';
+}

@@ -1,0 +1,37 @@
+/** How well a text fits what is searched for: words in any order, beginnings before middles, letters in order last. */
+
+/** Higher is better; 0 does not fit. */
+export function score(text: string, wanted: string): number {
+  const query = wanted.trim().toLowerCase();
+  if (!query) return 1;
+  const where = text.toLowerCase();
+  let total = 0;
+  for (const word of query.split(/\s+/)) {
+    const at = where.indexOf(word);
+    if (at === 0) total += 100;
+    else if (at > 0 && /[\s._\-/]/.test(where[at - 1] ?? '')) total += 60;
+    else if (at > 0) total += 30;
+    else if (inOrder(where, word)) total += 5;
+    else return 0;
+  }
+  return total - Math.min(4, text.length / 50);
+}
+
+function inOrder(text: string, letters: string): boolean {
+  let at = 0;
+  for (const letter of letters) {
+    at = text.indexOf(letter, at) + 1;
+    if (at === 0) return false;
+  }
+  return true;
+}
+
+/** What fits, the best first; what fits as well stays in order. */
+export function ranked<T>(all: readonly T[], wanted: string, texts: (one: T) => readonly [string, ...string[]]): T[] {
+  const scored = all.flatMap((one) => {
+    const [title, ...rest] = texts(one);
+    const best = Math.max(score(title, wanted) * 2, ...rest.map((text) => score(text, wanted)));
+    return best > 0 ? [{ one, best }] : [];
+  });
+  return scored.sort((one, other) => other.best - one.best).map(({ one }) => one);
+}
