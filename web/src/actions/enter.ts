@@ -7,7 +7,7 @@ export const enter = action({
   id: 'enter',
   title: words.actions.enter,
   group: 'node',
-  keys: ['Mod+Enter', 'Mod+ArrowDown'],
+  keys: ['Mod+ArrowDown'],
   reads: true,
   enabled: ({ editor, scene }) => {
     const [id] = editor.getState().selection.nodes;

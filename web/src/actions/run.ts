@@ -6,6 +6,6 @@ export const run = action({
   id: 'run',
   title: words.actions.run,
   group: 'run',
-  keys: ['Mod+Shift+Enter'],
+  keys: ['Mod+Enter'],
   run: ({ open }) => open('run', {}),
 });
