@@ -2,9 +2,11 @@
 
 import { ApiError, ask, client } from '@/api/client';
 import { type FileChange, watchGraphs } from '@/api/watch';
+import { same } from '@/graph/difference';
+import { edited } from '@/graph/history';
 import type { GraphSpec } from '@/graph/model';
 import { forgetDraft, keepDraft, readDraft } from './drafts';
-import { isChanged, stateAfter } from './saving';
+import { isChanged, stateAfter, typing } from './saving';
 import { apply, createEditor, type Editor, graphOf, type Saved } from './store';
 
 const editors = new Map<string, Promise<Editor>>();
@@ -46,20 +48,20 @@ export function savedFrom(details: { text: string; text_hash: string; spec: unkn
 
 /** Write what is shown. Raises `ApiError` where the server refuses it; a clash is a state, not an error. */
 export async function save(editor: Editor): Promise<void> {
-  const { saved, saving } = editor.getState();
+  const { saved, saving, typed } = editor.getState();
   const sent = graphOf(editor);
-  if (sent === saved.graph || saving === 'saving' || saving === 'conflict') return;
+  if (!isChanged(editor.getState()) || saving === 'saving' || saving === 'conflict') return;
   editor.setState((state) => stateAfter(state, { kind: 'sent' }));
   try {
     const details = await ask(
       client.PUT('/api/v1/graphs/{graph_id}', {
         params: { path: { graph_id: editor.getState().id } },
-        body: { spec: sent as unknown as Record<string, unknown>, base: saved.textHash, base_text: saved.text },
+        body: { ...(await written(sent, typed)), base: saved.textHash, base_text: saved.text },
       }),
     );
-    const written = savedFrom(details);
-    editor.setState((state) => stateAfter(state, { kind: 'written', sent, saved: written }));
-    if (details.merged) await takeIn(editor, { ...written, graph: details.spec as unknown as GraphSpec }, sent);
+    const now = savedFrom(details);
+    editor.setState((state) => stateAfter(state, { kind: 'written', sent, typed, saved: now }));
+    if (details.merged) await takeIn(editor, now, sent);
     if (!isChanged(editor.getState())) forgetDraft(editor.getState().id);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
@@ -70,6 +72,31 @@ export async function save(editor: Editor): Promise<void> {
     editor.setState((state) => stateAfter(state, { kind: 'failed', state: error.offline ? 'offline' : 'refused' }));
     if (!error.offline) throw error;
   }
+}
+
+/** What a save sends: the graph, or the text that a person typed with what the graph was changed by since. */
+async function written(
+  graph: GraphSpec,
+  typed: string | null,
+): Promise<{ spec: Record<string, unknown> } | { text: string }> {
+  const spec = graph as unknown as Record<string, unknown>;
+  if (typed === null) return { spec };
+  const answer = await ask(client.POST('/api/v1/graphs/edit', { body: { text: typed, spec } }));
+  return answer.ok ? { text: answer.text } : { spec };
+}
+
+/** The same as a merge takes it. */
+async function contentOf(graph: GraphSpec, typed: string | null): Promise<string | Record<string, unknown>> {
+  const content = await written(graph, typed);
+  return 'text' in content ? content.text : content.spec;
+}
+
+/** Take a text that a person has typed, and what it says. */
+export function takeText(editor: Editor, text: string, graph: GraphSpec): void {
+  editor.setState((state) => {
+    const next = same(graph, state.history.graph) ? state.history : edited(state.history, () => graph, 'Text', 'text');
+    return typing(state, text, next);
+  });
 }
 
 /** The file may have changed on disk: read it, and bring it together with what is shown. */
@@ -84,7 +111,9 @@ export async function changedOnDisk(editor: Editor): Promise<void> {
 async function takeIn(editor: Editor, theirs: Saved, base: GraphSpec): Promise<void> {
   const shown = graphOf(editor);
   if (shown === base) {
-    editor.setState((state) => stateAfter(state, { kind: 'merged', shown, merged: theirs.graph, saved: theirs }));
+    editor.setState((state) =>
+      stateAfter(state, { kind: 'merged', shown, merged: theirs.graph, text: null, saved: theirs }),
+    );
     return;
   }
   await mergeWith(editor, theirs, { text: editor.getState().saved.text, graph: shown });
@@ -95,9 +124,10 @@ async function mergeWith(editor: Editor, theirs: Saved, ours: { text: string; gr
   let graph = ours.graph;
   let before = graphOf(editor);
   for (;;) {
+    const { typed } = editor.getState();
     const merged = await ask(
       client.POST('/api/v1/graphs/merge', {
-        body: { base: ours.text, ours: graph as unknown as Record<string, unknown>, theirs: theirs.text },
+        body: { base: ours.text, ours: await contentOf(graph, typed), theirs: theirs.text },
       }),
     );
     const shown = graphOf(editor);
@@ -111,7 +141,9 @@ async function mergeWith(editor: Editor, theirs: Saved, ours: { text: string; gr
       editor.setState((state) => stateAfter(state, { kind: 'clashed', theirs }));
     } else {
       const together = merged.spec as unknown as GraphSpec;
-      editor.setState((state) => stateAfter(state, { kind: 'merged', shown, merged: together, saved: theirs }));
+      editor.setState((state) =>
+        stateAfter(state, { kind: 'merged', shown, merged: together, text: merged.text, saved: theirs }),
+      );
     }
     return;
   }
@@ -122,7 +154,7 @@ export function resolve(editor: Editor, outcome: GraphSpec): void {
   const theirs = editor.getState().theirs;
   if (!theirs) return;
   const shown = graphOf(editor);
-  editor.setState((state) => stateAfter(state, { kind: 'merged', shown, merged: outcome, saved: theirs }));
+  editor.setState((state) => stateAfter(state, { kind: 'merged', shown, merged: outcome, text: null, saved: theirs }));
 }
 
 const CHECK_DELAY = 250;
@@ -134,14 +166,14 @@ function follow(editor: Editor): void {
   let seen: GraphSpec | null = null;
 
   const check = async () => {
-    const { saved } = editor.getState();
+    const { saved, typed } = editor.getState();
     const graph = graphOf(editor);
     asked?.abort();
     asked = new AbortController();
     try {
       const answer = await ask(
         client.POST('/api/v1/graphs/edit', {
-          body: { text: saved.text, spec: graph as unknown as Record<string, unknown> },
+          body: { text: typed ?? saved.text, spec: graph as unknown as Record<string, unknown> },
           signal: asked.signal,
         }),
       );

@@ -5,14 +5,20 @@ import type { GraphSpec } from '@/graph/model';
 import { type FileEvent, isChanged, showing, stateAfter } from './saving';
 import type { EditorState, Saved } from './store';
 
-type Part = Pick<EditorState, 'history' | 'saved' | 'saving' | 'theirs'>;
+type Part = Pick<EditorState, 'history' | 'saved' | 'saving' | 'theirs' | 'typed'>;
 const file = (graph: GraphSpec): Saved => ({ text: JSON.stringify(graph), textHash: graph.name ?? '', graph });
 const named = (name: string): GraphSpec => ({ pyagent: 1, id: 'sample', name, nodes: [] });
 
 describe('saving', () => {
   test('what was edited while it was saved is still a change', () => {
     const first = named('first');
-    let state: Part = { history: begin(named('zero')), saved: file(named('zero')), saving: 'saved', theirs: null };
+    let state: Part = {
+      history: begin(named('zero')),
+      saved: file(named('zero')),
+      saving: 'saved',
+      theirs: null,
+      typed: null,
+    };
     state = showing(
       state,
       edited(state.history, () => first, 'Edit'),
@@ -22,7 +28,7 @@ describe('saving', () => {
       state,
       edited(state.history, () => named('second'), 'Edit'),
     );
-    state = stateAfter(state, { kind: 'written', sent: first, saved: file(named('first')) });
+    state = stateAfter(state, { kind: 'written', sent: first, typed: null, saved: file(named('first')) });
     expect(state.saving).toBe('changed');
     expect(state.history.graph.name).toBe('second');
   });
@@ -34,7 +40,7 @@ describe('saving', () => {
         let count = 0;
         const fresh = () => named(`n${count++}`);
         const start = fresh();
-        let state: Part = { history: begin(start), saved: file(start), saving: 'saved', theirs: null };
+        let state: Part = { history: begin(start), saved: file(start), saving: 'saved', theirs: null, typed: null };
         let sent = start;
         for (const name of happened) {
           const before = state.history.graph;
@@ -55,11 +61,11 @@ describe('saving', () => {
 function eventOf(name: string, shown: GraphSpec, sent: GraphSpec, fresh: () => GraphSpec): FileEvent {
   switch (name) {
     case 'written':
-      return { kind: 'written', sent, saved: file(sent) };
+      return { kind: 'written', sent, typed: null, saved: file(sent) };
     case 'merged':
-      return { kind: 'merged', shown, merged: fresh(), saved: file(fresh()) };
+      return { kind: 'merged', shown, merged: fresh(), text: null, saved: file(fresh()) };
     case 'stale merge':
-      return { kind: 'merged', shown: fresh(), merged: fresh(), saved: file(fresh()) };
+      return { kind: 'merged', shown: fresh(), merged: fresh(), text: null, saved: file(fresh()) };
     case 'clashed':
       return { kind: 'clashed', theirs: file(fresh()) };
     case 'offline':

@@ -13,26 +13,37 @@ import type { Checked, EditorState, Saved, SaveState } from './store';
 export type FileEvent =
   /** Our text was sent to be saved. */
   | { readonly kind: 'sent' }
-  /** It is on disk as `saved`; `sent` is what was shown when it was sent. */
-  | { readonly kind: 'written'; readonly sent: GraphSpec; readonly saved: Saved }
-  /** The file has changed, and this is what it and our edits say together. */
-  | { readonly kind: 'merged'; readonly shown: GraphSpec; readonly merged: GraphSpec; readonly saved: Saved }
+  /** It is on disk as `saved`; `sent` is what was shown when it was sent, `typed` what was typed then. */
+  | { readonly kind: 'written'; readonly sent: GraphSpec; readonly typed: string | null; readonly saved: Saved }
+  /** The file has changed, and this is what it and our edits say together; `text` has the comments of both. */
+  | {
+      readonly kind: 'merged';
+      readonly shown: GraphSpec;
+      readonly merged: GraphSpec;
+      readonly text: string | null;
+      readonly saved: Saved;
+    }
   /** The file has changed, and both do not go together. */
   | { readonly kind: 'clashed'; readonly theirs: Saved }
   /** The server could not be reached, or refused. */
   | { readonly kind: 'failed'; readonly state: 'offline' | 'refused' };
 
-type Part = Pick<EditorState, 'history' | 'saved' | 'saving' | 'theirs'>;
+type Part = Pick<EditorState, 'history' | 'saved' | 'saving' | 'theirs' | 'typed'>;
 
 /** Whether there is something that is not on disk. */
-export function isChanged(state: Pick<EditorState, 'history' | 'saved'>): boolean {
-  return state.history.graph !== state.saved.graph;
+export function isChanged(state: Pick<EditorState, 'history' | 'saved' | 'typed'>): boolean {
+  return state.history.graph !== state.saved.graph || (state.typed !== null && state.typed !== state.saved.text);
 }
 
 /** The state that shows another graph: after an edit, an undo, a redo. A conflict stays one until it is resolved. */
 export function showing<S extends Part>(state: S, history: History): S {
   if (history === state.history) return state;
-  return { ...state, history, saving: state.saving === 'conflict' ? 'conflict' : stateOf(history, state.saved) };
+  return withState({ ...state, history });
+}
+
+/** The state in which a person has typed the file's text; `graph` is what it says. */
+export function typing<S extends Part>(state: S, text: string, history: History): S {
+  return withState({ ...state, history, typed: text });
 }
 
 /** The state after an event. */
@@ -43,13 +54,14 @@ export function stateAfter<S extends Part>(state: S, event: FileEvent): S {
     case 'written': {
       // What was shown when it was sent is on disk now; what was edited meanwhile is not.
       const saved = { ...event.saved, graph: event.sent };
-      return { ...state, saved, theirs: null, saving: stateOf(state.history, saved) };
+      const typed = state.typed === event.typed ? null : state.typed;
+      return withState({ ...state, saved, typed, theirs: null, saving: 'changed' });
     }
     case 'merged': {
       // Edits that were made while the merge was made are not in it: the caller merges once more.
       if (event.shown !== state.history.graph) return state;
       const history = edited(state.history, () => event.merged, 'Merge', null);
-      return { ...state, history, saved: event.saved, theirs: null, saving: stateOf(history, event.saved) };
+      return withState({ ...state, history, saved: event.saved, typed: event.text, theirs: null, saving: 'changed' });
     }
     case 'clashed':
       return { ...state, theirs: event.theirs, saving: 'conflict' };
@@ -58,8 +70,10 @@ export function stateAfter<S extends Part>(state: S, event: FileEvent): S {
   }
 }
 
-function stateOf(history: History, saved: Saved): SaveState {
-  return history.graph === saved.graph ? 'saved' : 'changed';
+/** Whether it is on disk; a conflict stays one until it is resolved. */
+function withState<S extends Part>(state: S): S {
+  const saving: SaveState = state.saving === 'conflict' ? 'conflict' : isChanged(state) ? 'changed' : 'saved';
+  return { ...state, saving };
 }
 
 /** What the server said of a graph, if it is about what is shown. */

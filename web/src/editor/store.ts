@@ -53,6 +53,8 @@ export interface EditorState {
   readonly id: string;
   readonly saved: Saved;
   readonly history: History;
+  /** The file's text as a person typed it, comments included; null where only the graph was edited. */
+  readonly typed: string | null;
   readonly level: Level;
   readonly selection: Selection;
   readonly checked: Checked | null;
@@ -75,6 +77,7 @@ export function createEditor(id: string, saved: Saved): Editor {
     id,
     saved,
     history: begin(saved.graph),
+    typed: null,
     level: null,
     selection: NOTHING,
     checked: null,
