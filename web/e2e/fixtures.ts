@@ -123,6 +123,8 @@ export const test = base.extend<TestFixtures, { server: Server }>({
       if (/Content.Security.Policy|Refused to/.test(message.text())) wrong.push(message.text());
     });
     await page.goto(await server.link());
+    // The page of the link goes on by itself.
+    await page.waitForURL(`${server.url}/`);
     await page.goto(`${server.url}/designer#/`);
     await use(page);
     expect(wrong, 'errors of the page').toEqual([]);

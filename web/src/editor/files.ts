@@ -205,6 +205,9 @@ function follow(editor: Editor): void {
     // Null: the stream begins anew, and may have missed something.
     if (change && (change.graph !== id || change.text_hash === saved.textHash)) return;
     if (change && change.text_hash === null) return;
-    void changedOnDisk(editor).catch(() => undefined);
+    void changedOnDisk(editor)
+      // What could not be sent while the server was gone is sent now.
+      .then(() => (editor.getState().saving === 'offline' ? save(editor) : undefined))
+      .catch(() => undefined);
   });
 }

@@ -4,6 +4,7 @@ import { actions } from './en/actions';
 import { canvas } from './en/canvas';
 import { conflict } from './en/conflict';
 import { credentials } from './en/credentials';
+import { designer } from './en/designer';
 import { files } from './en/files';
 import { home } from './en/home';
 import { nodeSettings } from './en/nodeSettings';
@@ -20,6 +21,7 @@ export const words = {
   canvas,
   conflict,
   credentials,
+  designer,
   files,
   home,
   nodeSettings,
