@@ -17,6 +17,7 @@ from bench.frame import Bar, Row, Side
 PROGRAM = ["/bin/true"]
 STARTS = 40
 SANDBOX = [str(Path(sys.executable).with_name("pyagent-sandbox")), "exec", "system=1", "network=none", "--"]
+WITH_HOSTS = [*SANDBOX[:2], "system=1", "network=hosts", "host=api.example.com", "--"]
 BUBBLEWRAP = [
     "bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--ro-bind", "/usr", "/usr",
     "--symlink", "usr/bin", "/bin", "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64",
@@ -64,6 +65,15 @@ ROWS = [
         peer=Side(name="bubblewrap", sampler="bench.sandbox:added", options={"wrapper": BUBBLEWRAP})
         if shutil.which("bwrap")
         else None,
+        limit=Side(name="plain spawn", sampler="bench.sandbox:plain"),
+        bar=Bar(text="≤ 10", value=10),
+        samples=7,
+    ),
+    Row(
+        id="P23b",
+        work="ms that a sandbox with a list of hosts, a process more, adds to the start of a program",
+        unit="ms",
+        ours=Side(name="PyAgent", sampler="bench.sandbox:added", options={"wrapper": WITH_HOSTS}),
         limit=Side(name="plain spawn", sampler="bench.sandbox:plain"),
         bar=Bar(text="≤ 10", value=10),
         samples=7,
