@@ -190,7 +190,7 @@ def test_a_folder_in_which_programs_work_is_not_hidden_but_what_is_secret_in_it_
     assert tmp_path / "pyagent" in hidden_places()
     monkeypatch.setenv("PYAGENT_WORK", str(tmp_path / "pyagent" / "work"))
     assert tmp_path / "pyagent" not in hidden_places()
-    assert tmp_path / "pyagent" / "server-token" in hidden_places()
+    assert {tmp_path / "pyagent" / name for name in ("server-token", "memory")} <= set(hidden_places())
 
 
 def test_no_program_of_that_name_on_the_path_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ import sys
 import tempfile
 from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 from urllib.parse import unquote
@@ -120,14 +120,21 @@ def hidden_places() -> tuple[Path, ...]:
 
     They are hidden even inside folders that the program may read. Raises `StoreError` if PYAGENT_STORE is wrong.
     """
-    store, vault = machine_file(), vault_file()
-    own = [data_folder() / "pyagent", *(Path(f"{store}{end}") for end in ("", "-wal", "-shm", "-journal", ".blobs"))]
-    own += [store.with_name("server-token"), vault, key_file(), *filter(None, [MEMORY.path()])]
+    store, data = machine_file(), data_folder() / "pyagent"
+    own = [data, *(Path(f"{store}{end}") for end in ("", "-wal", "-shm", "-journal", ".blobs"))]
+    own += [store.with_name("server-token"), vault_file(), key_file(), MEMORY.path() or data / "memory"]
     if (blobs := BLOBS.text()) and not blobs.startswith("s3:"):
         own.append(Path(unquote(blobs.removeprefix("file://")) if blobs.startswith("file:") else blobs).expanduser())
-    # Folders in which programs work must be seen; what is secret within them is in the list by itself.
-    needed = [(WORK.path() or cache_path() / "work").resolve(), Path(tempfile.gettempdir()).resolve()]
-    return tuple(path.absolute() for path in own if not any(each.is_relative_to(path.resolve()) for each in needed))
+    work = WORK.path() or cache_path() / "work"
+    absolute = tuple(path.absolute() for path in own)
+    return _without_needed(absolute, (work, Path(tempfile.gettempdir()), Path(sys.prefix), Path(sys.base_prefix)))
+
+
+@lru_cache(maxsize=8)
+def _without_needed(paths: tuple[Path, ...], needed: tuple[Path, ...]) -> tuple[Path, ...]:
+    """Folders in which programs work must be seen; what is secret within them is in the list by itself."""
+    real = [path.resolve() for path in needed]
+    return tuple(path for path in paths if not any(each.is_relative_to(path.resolve()) for each in real))
 
 
 def entries(sandbox: Sandbox | None, temporary: Path | None) -> list[tuple[str, str]]:
