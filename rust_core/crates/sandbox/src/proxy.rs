@@ -57,7 +57,8 @@ fn serve(listener: &TcpListener, hosts: &Arc<[Host]>) -> io::Result<()> {
             continue;
         };
         if busy.load(Ordering::Relaxed) >= MOST {
-            let _ = refuse(&client, &Refusal(503, format!("more than {MOST} connections at a time")));
+            // Not waited for: the others must not wait either.
+            let _ = say(&client, &Refusal(503, format!("more than {MOST} connections at a time")));
             continue;
         }
         busy.fetch_add(1, Ordering::Relaxed);
@@ -173,8 +174,15 @@ fn connect(request: &Request, hosts: &[Host]) -> Result<TcpStream, Refusal> {
     Err(Refusal(502, format!("{target}:{port} cannot be reached: {reason}")))
 }
 
+fn refuse(client: &TcpStream, refusal: &Refusal) -> io::Result<()> {
+    say(client, refusal)?;
+    // Closed with something unread, the answer would be lost with it.
+    client.set_read_timeout(Some(LAST_WORDS))?;
+    io::copy(&mut client.take(1 << 20), &mut io::sink()).map(drop)
+}
+
 /// Say why not, in the status line too: of an answer to CONNECT programs show no more.
-fn refuse(mut client: &TcpStream, Refusal(status, what): &Refusal) -> io::Result<()> {
+fn say(mut client: &TcpStream, Refusal(status, what): &Refusal) -> io::Result<()> {
     let answer = format!(
         "HTTP/1.1 {status} {what}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nConnection: close\r\n\r\n\
          pyagent-sandbox: {what}\n",
@@ -182,11 +190,7 @@ fn refuse(mut client: &TcpStream, Refusal(status, what): &Refusal) -> io::Result
     );
     client.set_write_timeout(Some(LAST_WORDS))?;
     client.write_all(answer.as_bytes())?;
-    client.shutdown(Shutdown::Write)?;
-    // Closed with something unread, the answer would be lost with it.
-    client.set_read_timeout(Some(LAST_WORDS))?;
-    let mut client = client.take(1 << 20);
-    io::copy(&mut client, &mut io::sink()).map(drop)
+    client.shutdown(Shutdown::Write)
 }
 
 #[cfg(test)]
