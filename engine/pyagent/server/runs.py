@@ -138,11 +138,12 @@ async def show_run(
     cursor = await store.last_cursor()
     run = await store.get_run(run_id)
     frames = await _frames(server, run)
+    own = frames[""][1]
     return RunDetails.build(
         run,
-        name=frames[""].name or frames[""].id,
+        name=own.name or own.id,
         steps=[step_view(run, record, server.keys) for record in await store.steps(run.id)],
-        frames=[_frame(name, spec) for name, spec in frames.items()],
+        frames=[_frame(name, version, spec) for name, (version, spec) in frames.items()],
         report=report_address(run, server.keys),
         cursor=cursor,
     )
@@ -189,7 +190,7 @@ async def draw_run(run_id: RunId, server: Server, frame: str = "") -> Response:
             code="run.no_frame",
             hint="`frames` of the run lists what it has called.",
         )
-    return picture(frames[frame], server)
+    return picture(frames[frame][1], server)
 
 
 async def _until_it_rests(server: ServerContext, run_id: str, seconds: float) -> None:
@@ -227,11 +228,11 @@ def step_view(run: Run, record: StepRecord, keys: Keys) -> StepView:
     return StepView.of(record, kept=before and run.forked_from is not None, form=form_path(run, record, keys))
 
 
-async def _frames(server: ServerContext, run: Run) -> dict[str, GraphSpec]:
-    """The run's own graph, and those that its steps called, by frame."""
+async def _frames(server: ServerContext, run: Run) -> dict[str, tuple[str, GraphSpec]]:
+    """The run's own graph, and those that its steps called, by frame, each with the hash of its version."""
     store = server.engine.store
     spec = load_text((await store.get_graph(run.graph_hash)).text).spec
-    found = {"": spec}
+    found = {"": (run.graph_hash, spec)}
     kinds = {type.kind for place in spec.places() if (type := server.engine.registry.get(str(place.node.use)))}
     if not kinds & {"call", "map"}:
         return found
@@ -240,10 +241,11 @@ async def _frames(server: ServerContext, run: Run) -> dict[str, GraphSpec]:
             data = cast("dict[str, Any]", decode(record.body)["data"])
             if data.get("graph"):
                 name = f"{record.step}()" if data["kind"] == "call" else record.step
-                found[name] = load_text((await store.get_graph(str(data["graph"]))).text).spec
+                version = str(data["graph"])
+                found[name] = (version, load_text((await store.get_graph(version)).text).spec)
     return found
 
 
-def _frame(name: str, spec: GraphSpec) -> FrameView:
+def _frame(name: str, version: str, spec: GraphSpec) -> FrameView:
     labels = {node.id: node.label for node in spec.by_id.values()}
-    return FrameView(frame=name, graph=spec.id, name=spec.name or spec.id, labels=labels)
+    return FrameView(frame=name, graph=spec.id, hash=version, name=spec.name or spec.id, labels=labels)

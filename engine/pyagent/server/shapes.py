@@ -126,6 +126,8 @@ class FrameView(Shape):
 
     frame: str
     graph: str
+    hash: str
+    """Of the version that it runs on."""
     name: str
     labels: dict[str, str]
     """What people call its nodes, by id."""

@@ -1940,6 +1940,11 @@ export interface components {
             frame: string;
             /** Graph */
             graph: string;
+            /**
+             * Hash
+             * @description Of the version that it runs on.
+             */
+            hash: string;
             /** Name */
             name: string;
             /**
