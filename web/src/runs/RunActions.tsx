@@ -9,21 +9,24 @@ import {
   IconPlayerPlay,
   IconPlayerStop,
   IconReportAnalytics,
+  IconShare,
   IconTopologyStar3,
   IconTrash,
 } from '@tabler/icons-react';
-import { useState } from 'react';
+import { lazy, Suspense, useState } from 'react';
 import { Link, useLocation } from 'wouter';
 import { words } from '@/text/language';
 import { ENDED, type RunDetails, type RunStatus } from './fold';
 import { cancelRun, deleteRun, pauseRun, resumeRun, tell } from './requests';
 
+const ShareDialog = lazy(() => import('./share/ShareDialog'));
 const texts = words.runs.actions;
 
 /** What can be done with a run as it stands. */
 export function RunActions({ details, status }: { readonly details: RunDetails; readonly status: RunStatus }) {
   const [busy, setBusy] = useState(false);
   const [deleting, setDeleting] = useState(false);
+  const [sharing, setSharing] = useState(false);
   const [, go] = useLocation();
   const { id } = details;
   const ended = ENDED.has(status);
@@ -104,6 +107,9 @@ export function RunActions({ details, status }: { readonly details: RunDetails; 
       >
         {texts.graph}
       </Button>
+      <Button size="xs" variant="default" leftSection={<IconShare size={16} />} onClick={() => setSharing(true)}>
+        {texts.share}
+      </Button>
       <Menu position="bottom-end" withinPortal>
         <Menu.Target>
           <ActionIcon variant="default" size={30} aria-label={texts.more}>
@@ -111,6 +117,9 @@ export function RunActions({ details, status }: { readonly details: RunDetails; 
           </ActionIcon>
         </Menu.Target>
         <Menu.Dropdown>
+          <Menu.Item leftSection={<IconFileExport size={16} />} component="a" href={`/api/v1/runs/${id}/html`} download>
+            {texts.html}
+          </Menu.Item>
           <Menu.Item
             leftSection={<IconFileExport size={16} />}
             component="a"
@@ -148,6 +157,11 @@ export function RunActions({ details, status }: { readonly details: RunDetails; 
           </Menu.Item>
         </Menu.Dropdown>
       </Menu>
+      {sharing && (
+        <Suspense>
+          <ShareDialog run={id} onClose={() => setSharing(false)} />
+        </Suspense>
+      )}
       <Modal opened={deleting} onClose={() => setDeleting(false)} title={texts.deleteTitle}>
         <Text size="sm">{texts.deleteAbout}</Text>
         <Group justify="flex-end" mt="md">

@@ -1,6 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { folded, type RunDetails, type RunEvent, type RunState, reconciled, type StepLive, unheard } from './fold';
+import {
+  folded,
+  type RunDetails,
+  type RunEvent,
+  type RunState,
+  reconciled,
+  type StepLive,
+  stoodAt,
+  unheard,
+} from './fold';
 import recorded from './recorded.json';
 
 /** Runs as a server has told them: one that was approved, one that was rejected, one that was forked from the first. */
@@ -125,5 +134,18 @@ describe('what the server says of a run', () => {
     const state = reconciled(whole(approved), old);
     expect(state.status).toBe('completed');
     expect(state.steps.get('keep')?.status).toBe('completed');
+  });
+});
+
+describe('a run as it stood', () => {
+  it('has the steps of then with the statuses of then', () => {
+    const state = whole(approved);
+    const then = stoodAt(state, 'running', { begin: 'completed', each: 'running' });
+    expect(then.status).toBe('running');
+    expect([...then.steps.keys()]).toEqual(['begin', 'each']);
+    expect(then.steps.get('begin')).toBe(state.steps.get('begin'));
+    expect(then.steps.get('each')).toMatchObject({ status: 'running', ended_at: null, items_out: {} });
+    expect(then.nodes.get('')?.get('each')?.status).toBe('running');
+    expect(then.nodes.get('')?.has('keep')).toBe(false);
   });
 });

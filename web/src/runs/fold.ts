@@ -163,6 +163,22 @@ export function reconciled(state: RunState, details: RunDetails): RunState {
   return draft.done();
 }
 
+/** The run as it stood when its steps had these statuses; what a step has given is left out before it had. */
+export function stoodAt(
+  state: RunState,
+  status: RunStatus,
+  statuses: { readonly [step: string]: StepStatus },
+): RunState {
+  const draft = new Draft({ ...unheard(state.id), started_at: state.started_at, cursor: state.cursor });
+  for (const [name, at] of Object.entries(statuses)) {
+    const step = state.steps.get(name) ?? unheardStep(name);
+    if (step.status === at) draft.put(step);
+    else draft.put({ ...step, status: at, retrying: false, ended_at: null, items_out: {}, error: null, wait: null });
+  }
+  draft.run = { ...draft.run, status };
+  return draft.done();
+}
+
 function spanOf(view: Schemas['StepView']): Span {
   const status = view.status === 'skipped' ? 'completed' : view.status;
   return {

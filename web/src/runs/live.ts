@@ -83,6 +83,12 @@ export function statusesIn(run: RunLive, frame: string): NodeStatuses {
   return new Map(shown.flatMap(([, its]) => [...its]));
 }
 
+/** The run as it stood at a moment. */
+export function runAt(run: RunLive, state: RunState): RunLive {
+  const then: RunLive = { ...run, status: state.status, state, steps: state.steps, byNode: NOTHING };
+  return { ...then, byNode: statusesIn(then, '') };
+}
+
 function useSource<T>(run: string | null, choose: (source: Source) => T): T {
   const [store, setStore] = useState<StoreApi<Source>>(() => (run && opened.get(run)?.store) || never);
   useEffect(() => {
@@ -160,9 +166,9 @@ function open(id: string): Opened {
   const listen = () => {
     if (stream || closed) return;
     stream = follow({
-      url: `/api/v1/runs/${id}/events`,
+      url: `/api/v1/runs/${id}/events?batch=1`,
       after: state.cursor,
-      take: (messages) => take(messages.map((message) => JSON.parse(message.data) as RunEvent)),
+      take: (messages) => take(messages.flatMap((message) => JSON.parse(message.data) as RunEvent | RunEvent[])),
       link: (now) => {
         link = now;
         show();
