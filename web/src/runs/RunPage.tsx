@@ -1,17 +1,26 @@
-import { Anchor, Box, Center, Group, Loader, Text, Title, VisuallyHidden } from '@mantine/core';
-import { type ReactNode, useEffect, useState } from 'react';
+import { Anchor, Box, Button, Center, Group, Loader, Text, Title, VisuallyHidden } from '@mantine/core';
+import { useLocalStorage, useMediaQuery } from '@mantine/hooks';
+import { IconHistory } from '@tabler/icons-react';
+import { lazy, type ReactNode, Suspense, useCallback, useEffect, useMemo, useState } from 'react';
 import { Link, useLocation } from 'wouter';
 import { words } from '@/text/language';
 import { ErrorMessage } from '@/widgets/ErrorMessage';
 import { ENDED } from './fold';
 import { between, when } from './format';
 import { LinkBanner } from './LinkBanner';
-import { type RunLive, useRunError, useRunLive } from './live';
+import { type RunLive, useLabels, useRunError, useRunLive } from './live';
 import { RunActions } from './RunActions';
 import { RunInspector } from './RunInspector';
 import classes from './RunPage.module.css';
+import { stepToShow } from './rows';
+import { Separator } from './Separator';
 import { StatusBadge } from './StatusBadge';
+import { parseStep, pictureOf, shapeOf } from './steps';
+import { TravelBar } from './travel/TravelBar';
+import { useTravel } from './travel/useTravel';
 import { useNow } from './useNow';
+
+const RunCanvas = lazy(() => import('./RunCanvas'));
 
 /** One run: how it stands, live, what its steps did, and all that can be asked of it. */
 export default function RunPage({ id }: { readonly id: string }) {
@@ -36,15 +45,33 @@ export default function RunPage({ id }: { readonly id: string }) {
 }
 
 function Shown({ run }: { readonly run: RunLive }) {
+  const { shown, travel, begin } = useTravel(run);
   const [chosen, setChosen] = useState<string | null>(null);
+  const [frame, setFrame] = useState('');
+  const [height, setHeight] = useLocalStorage({ key: 'pyagent.run-page', defaultValue: 380 });
+  const small = useMediaQuery('(max-width: 800px)');
   const [, go] = useLocation();
   const { details } = run;
+  const label = useLabels(run);
   useEffect(() => {
     document.title = `${details.name} · ${words.runs.status[run.status]} · ${words.shell.name}`;
     return () => {
       document.title = words.shell.name;
     };
   }, [details.name, run.status]);
+
+  const { steps } = shown;
+  const first = useMemo(() => (chosen ? null : stepToShow(steps)), [chosen, steps]);
+  const step = steps.get(chosen ?? first ?? '') ?? null;
+  const frames = details.frames;
+  const choose = useCallback(
+    (name: string) => {
+      setChosen(name);
+      const known = frames.map((each) => each.frame);
+      setFrame(pictureOf(shapeOf(parseStep(name).frame), known));
+    },
+    [frames],
+  );
   return (
     <div className={classes.page}>
       <header className={classes.header}>
@@ -53,16 +80,49 @@ function Shown({ run }: { readonly run: RunLive }) {
             <Title order={1} size="h4" lineClamp={1}>
               {details.name}
             </Title>
-            <StatusBadge status={run.status} />
+            <span data-run-status={run.status}>
+              <StatusBadge status={run.status} />
+            </span>
             <VisuallyHidden role="status">{words.runs.status[run.status]}</VisuallyHidden>
           </Group>
           <Facts run={run} />
         </div>
-        <RunActions details={details} status={run.status} />
+        <Group gap="xs">
+          <Button
+            size="xs"
+            variant={travel ? 'light' : 'default'}
+            leftSection={<IconHistory size={16} />}
+            aria-pressed={travel !== null}
+            onClick={travel ? travel.end : begin}
+          >
+            {words.runs.travel.title}
+          </Button>
+          <RunActions details={details} status={run.status} />
+        </Group>
       </header>
       <LinkBanner link={run.link} />
-      <div className={classes.inspector}>
-        <RunInspector run={run} chosen={chosen} onChoose={setChosen} onForked={(made) => go(`/runs/${made}`)} />
+      {travel && <TravelBar travel={travel} label={(name) => label(parseStep(name))} />}
+      <div className={classes.canvas}>
+        <Suspense>
+          <RunCanvas run={shown} step={step} frame={frame} onFrame={setFrame} onChoose={setChosen} />
+        </Suspense>
+      </div>
+      <div className={classes.inspector} style={small ? undefined : { height }}>
+        {!small && (
+          <Separator
+            label={words.runs.sizePanel}
+            size={height}
+            onSize={setHeight}
+            least={160}
+            most={window.innerHeight * 0.8}
+          />
+        )}
+        <RunInspector
+          run={shown}
+          chosen={step?.step ?? null}
+          onChoose={choose}
+          onForked={(made) => go(`/runs/${made}`)}
+        />
       </div>
     </div>
   );

@@ -1,0 +1,144 @@
+import { Center, Loader, SegmentedControl, Text } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { useCallback, useEffect, useMemo } from 'react';
+import { ask, client, type Schemas } from '@/api/client';
+import { Canvas } from '@/designer/canvas/Canvas';
+import { createEditor, type Editor, select, useEditor } from '@/editor/store';
+import type { GraphSpec } from '@/graph/model';
+import { words } from '@/text/language';
+import { ErrorMessage } from '@/widgets/ErrorMessage';
+import type { StepLive } from './fold';
+import { type RunLive, statusesIn } from './live';
+import classes from './RunCanvas.module.css';
+import { pictureOf, shapeOf } from './steps';
+
+export interface RunCanvasProps {
+  readonly run: RunLive;
+  /** The chosen step: its node is chosen on the canvas. */
+  readonly step: StepLive | null;
+  readonly frame: string;
+  readonly onFrame: (frame: string) => void;
+  readonly onChoose: (step: string) => void;
+}
+
+/** The graphs of a run in the versions that it runs on, with the statuses of their nodes; nothing can be changed. */
+export default function RunCanvas({ run, step, frame, onFrame, onChoose }: RunCanvasProps) {
+  const { frames } = run.details;
+  const shown = frames.find((each) => each.frame === frame) ?? frames[0];
+  if (!shown) return null;
+  return (
+    <div className={classes.canvas}>
+      {frames.length > 1 && (
+        <SegmentedControl
+          className={classes.frames}
+          size="xs"
+          aria-label={words.runs.graphs}
+          value={shown.frame}
+          onChange={onFrame}
+          data={frames.map((each) => ({ value: each.frame, label: frameName(each) }))}
+        />
+      )}
+      <FrameCanvas key={shown.frame} run={run} frame={shown} step={step} onChoose={onChoose} />
+    </div>
+  );
+}
+
+function frameName(frame: Schemas['FrameView']): string {
+  return frame.frame ? `${frame.frame.replace(/\(\)$/, '')} → ${frame.name}` : frame.name;
+}
+
+interface FrameProps {
+  readonly run: RunLive;
+  readonly frame: Schemas['FrameView'];
+  readonly step: StepLive | null;
+  readonly onChoose: (step: string) => void;
+}
+
+function FrameCanvas({ run, frame, step, onChoose }: FrameProps) {
+  const found = useQuery({
+    queryKey: ['version', frame.graph, frame.hash],
+    queryFn: () => editorOf(frame.graph, frame.hash),
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+  if (found.error) return <ErrorMessage title={words.runs.noPicture} error={found.error} />;
+  if (!found.data) {
+    return (
+      <Center h="100%">
+        <Loader aria-label={words.shell.loading} />
+      </Center>
+    );
+  }
+  return <Shown editor={found.data} run={run} frame={frame.frame} step={step} onChoose={onChoose} />;
+}
+
+/** An editor of a version, with what the server says of its nodes; it is no file, and never saved. */
+async function editorOf(graph: string, hash: string): Promise<Editor> {
+  const version = await ask(
+    client.GET('/api/v1/graphs/{graph_id}/versions/{version}', {
+      params: { path: { graph_id: graph, version: hash } },
+    }),
+  );
+  const text = version.text ?? '';
+  const told = await ask(client.POST('/api/v1/graphs/edit', { body: { text } as Schemas['EditGraph'] }));
+  const spec = told.spec as unknown as GraphSpec;
+  const editor = createEditor(graph, { text, textHash: told.text_hash, graph: spec });
+  editor.setState({ checked: { graph: spec, text, problems: [], facts: told.nodes as never } });
+  return editor;
+}
+
+function Shown({
+  editor,
+  run,
+  frame,
+  step,
+  onChoose,
+}: {
+  readonly editor: Editor;
+  readonly run: RunLive;
+  readonly frame: string;
+  readonly step: StepLive | null;
+  readonly onChoose: (step: string) => void;
+}) {
+  const statuses = useMemo(() => statusesIn(run, frame), [run, frame]);
+  const selected = useEditor(editor, ({ selection: { nodes } }) => (nodes.size === 1 ? ([...nodes][0] ?? null) : null));
+
+  const frames = run.details.frames;
+  const here = useMemo(
+    () =>
+      step !== null &&
+      pictureOf(
+        shapeOf(step.frame),
+        frames.map((each) => each.frame),
+      ) === frame,
+    [step, frames, frame],
+  );
+  useEffect(() => {
+    if (!here || !step) return;
+    const { level, checked, selection } = editor.getState();
+    const owner = checked?.facts[step.node]?.owner ?? null;
+    if (level !== owner) editor.setState({ level: owner });
+    if (!selection.nodes.has(step.node) || selection.nodes.size !== 1) select(editor, { nodes: [step.node] });
+  }, [here, step, editor]);
+
+  const choose = useCallback(
+    (node: string) => {
+      const latest = statuses.get(node)?.latest;
+      if (latest) onChoose(latest);
+    },
+    [statuses, onChoose],
+  );
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another choice on the canvas counts, not what steps do
+  useEffect(() => {
+    if (selected && !(here && step?.node === selected)) choose(selected);
+  }, [selected]);
+  return (
+    <>
+      <Canvas editor={editor} statuses={statuses} readOnly onOpen={choose} />
+      {!run.steps.size && (
+        <Text size="xs" c="dimmed" className={classes.none}>
+          {words.runs.noSteps}
+        </Text>
+      )}
+    </>
+  );
+}
