@@ -103,7 +103,7 @@ export function pasted(graph: GraphSpec, level: Level, clip: Clip, middle: Point
 
 /** A graph with what is chosen twice, the copy a little to the right and below. */
 export function duplicated(graph: GraphSpec, level: Level, chosen: Chosen, places: (id: string) => Point): Pasted {
-  return put(graph, level, clipOf(graph, level, chosen, places), [40, 40]);
+  return put(graph, level, clipOf(graph, level, chosen, places), [40, 90]);
 }
 
 function put(graph: GraphSpec, level: Level, clip: Clip, shift: Point): Pasted {

@@ -121,7 +121,11 @@ function Said() {
   const said = useCanvasState((state) => state.said);
   return (
     <div className={classes.said} role="status" aria-live="polite">
-      {said}
+      {said && (
+        <span key={said} className={classes.told}>
+          {said}
+        </span>
+      )}
     </div>
   );
 }

@@ -1,6 +1,6 @@
 import { CloseButton, TextInput } from '@mantine/core';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { type KeyboardEvent, useMemo, useRef, useState } from 'react';
+import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from 'react';
 import { perform } from '@/actions';
 import { select, useEditor } from '@/editor/store';
 import { fill, words } from '@/text/language';
@@ -33,6 +33,7 @@ function OutlineList({ scene }: { readonly scene: Scene }) {
     [rows, wanted],
   );
   const scroll = useRef<HTMLDivElement>(null);
+  useEffect(() => scroll.current?.focus(), []);
   const virtual = useVirtualizer({
     count: found.length,
     getScrollElement: () => scroll.current,

@@ -18,6 +18,9 @@ interface Kept {
   chosen?: CardNode;
 }
 
+/** React Flow leaves the pointer to elements that it drags or selects itself; here the canvas does that. */
+const TOUCHABLE = { pointerEvents: 'all' } as const;
+
 const kept = new WeakMap<Card, Kept>();
 
 function handlesOf(card: Card): NodeHandle[] {
@@ -54,6 +57,7 @@ function cardNode(card: Card, chosen: boolean): CardNode {
     handles: handlesOf(card),
     selected: chosen,
     zIndex: 1,
+    style: TOUCHABLE,
   };
   return known[key];
 }
@@ -120,6 +124,7 @@ export function decorationNodes(
       data: { id, note },
       ...sized(note.size),
       selected: selected.notes.has(id),
+      style: TOUCHABLE,
       zIndex: -1,
     });
   }
