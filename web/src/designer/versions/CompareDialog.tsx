@@ -1,13 +1,15 @@
-import { Button, Group, Loader, Modal, Stack, Text } from '@mantine/core';
+import { Badge, Button, Group, Loader, Modal, SegmentedControl, Stack, Text } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
+import { useMemo, useState } from 'react';
 import type { Schemas } from '@/api/client';
 import { useHistoryText } from '@/api/history';
-import { apply, type Editor, useEditor } from '@/editor/store';
-import { same } from '@/graph/difference';
+import { apply, createEditor, type Editor, useEditor } from '@/editor/store';
+import { type Difference, difference, type NodeMark, same } from '@/graph/difference';
 import type { GraphSpec } from '@/graph/model';
 import { fill, words } from '@/text/language';
 import { ErrorMessage } from '@/widgets/ErrorMessage';
 import { TextDiff } from '@/widgets/TextDiff';
+import { Canvas } from '../canvas/Canvas';
 import classes from './CompareDialog.module.css';
 
 interface Props {
@@ -23,6 +25,8 @@ export function CompareDialog({ editor, entry, onClose }: Props) {
   const text = useEditor(editor, (state) => (state.checked?.graph === shown ? state.checked.text : state.saved.text));
   const version = useHistoryText(id, entry.ref);
   const spec = (version.data?.spec ?? null) as GraphSpec | null;
+  const [asText, setAsText] = useState(false);
+  const differs = useMemo(() => (spec ? difference(spec, shown) : null), [spec, shown]);
   const at = new Date(entry.at).toLocaleString();
   const restore = () => {
     if (!spec) return;
@@ -44,9 +48,28 @@ export function CompareDialog({ editor, entry, onClose }: Props) {
         {version.error && <ErrorMessage title={words.home.failed} error={version.error} />}
         {version.data && !spec && <Text c="red">{words.versions.broken}</Text>}
         {spec && same(spec, shown) && <Text>{words.versions.same}</Text>}
+        {differs && (
+          <Group justify="space-between">
+            <Legend marks={differs.nodes} />
+            <SegmentedControl
+              size="xs"
+              aria-label={words.versions.compare}
+              value={asText ? 'text' : 'canvas'}
+              onChange={(value) => setAsText(value === 'text')}
+              data={[
+                { value: 'canvas', label: words.versions.onCanvas },
+                { value: 'text', label: words.versions.asText },
+              ]}
+            />
+          </Group>
+        )}
         {version.data && (
           <div className={classes.difference}>
-            <TextDiff label={words.versions.asText} old={version.data.text} fresh={text} />
+            {differs && !asText ? (
+              <BothVersions id={id} differs={differs} />
+            ) : (
+              <TextDiff label={words.versions.asText} old={version.data.text} fresh={text} />
+            )}
           </div>
         )}
         <Group justify="flex-end">
@@ -59,5 +82,26 @@ export function CompareDialog({ editor, entry, onClose }: Props) {
         </Group>
       </Stack>
     </Modal>
+  );
+}
+
+/** Both versions on one canvas, with what differs marked. */
+function BothVersions({ id, differs }: { readonly id: string; readonly differs: Difference }) {
+  const editor = useMemo(() => createEditor(id, { text: '', textHash: '', graph: differs.both }), [id, differs]);
+  return <Canvas key={editor.getState().id} editor={editor} marks={differs.nodes} readOnly />;
+}
+
+const COLORS: Readonly<Record<NodeMark, string>> = { added: 'teal', removed: 'red', changed: 'yellow', moved: 'gray' };
+
+function Legend({ marks }: { readonly marks: Difference['nodes'] }) {
+  const counts = Map.groupBy(marks.values(), (mark) => mark);
+  return (
+    <Group gap="xs" role="status">
+      {[...counts].map(([mark, found]) => (
+        <Badge key={mark} color={COLORS[mark]} variant="light" tt="none" autoContrast>
+          {found.length} {words.versions.legend[mark]}
+        </Badge>
+      ))}
+    </Group>
   );
 }
