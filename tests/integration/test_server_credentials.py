@@ -125,3 +125,37 @@ async def test_a_stranger_learns_nothing(server: ServerContext) -> None:
             ("POST", "/api/v1/credentials/api/test"),
         ):
             assert (await stranger.request(method, path)).status_code == 401
+
+
+async def test_a_new_credential_takes_the_place_of_none(client: httpx.AsyncClient) -> None:
+    await client.post("/api/v1/vault")
+    body = {"kind": "generic", "fields": {"token": SECRET}, "new": True}
+    assert (await client.put("/api/v1/credentials/api", json=body)).status_code == 200
+    again = await client.put("/api/v1/credentials/API", json=body)
+    assert (again.status_code, again.json()["code"]) == (422, "credential.exists")
+    assert (await client.put("/api/v1/credentials/api", json=body | {"new": False})).json()["version"] == 2
+
+
+async def test_a_credential_is_tried_before_it_is_set_and_nothing_is_kept(client: httpx.AsyncClient) -> None:
+    body = {"kind": "http_bearer", "fields": {"token": SECRET}}
+    kinds = {kind["name"]: kind for kind in (await client.get("/api/v1/credential-kinds")).json()}
+    answer = (await client.post("/api/v1/credentials/api/test", json=body)).json()
+    assert answer["works"] is None or kinds["http_bearer"]["can_be_tried"]
+    wrong = (await client.post("/api/v1/credentials/api/test", json=body | {"fields": {"wrong": SECRET}})).json()
+    assert wrong["works"] is False
+    assert SECRET not in json.dumps([answer, wrong])
+    unknown = await client.post("/api/v1/credentials/api/test", json=body | {"kind": "zzz"})
+    assert unknown.json()["code"] == "input.credential"
+    listed = (await client.get("/api/v1/credentials")).json()["credentials"]
+    assert [one["kind"] for one in listed if one["name"] == "api"] == [None]
+
+
+async def test_kinds_have_a_schema_for_forms(client: httpx.AsyncClient) -> None:
+    for kind in (await client.get("/api/v1/credential-kinds")).json():
+        schema = kind["fields_schema"]
+        assert list(schema["properties"]) == [field["name"] for field in kind["fields"]]
+        for field in kind["fields"]:
+            found = schema["properties"][field["name"]]
+            assert (found.get("format") == "password") == field["secret"]
+            assert (field["name"] in schema["required"]) == field["required"]
+        assert (schema["additionalProperties"] is False) == bool(kind["fields"])

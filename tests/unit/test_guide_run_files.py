@@ -18,7 +18,7 @@ from pyagent.runtime.engine import Engine
 from pyagent.testing import MemoryStore
 
 GUIDE = (Path(__file__).parents[2] / "docs/guides/run-files.md").read_text(encoding="utf-8")
-EXPORT, IMPORT, KEEP = re.findall(r"```sh\n(.*?)```", GUIDE, re.DOTALL)
+EXPORT, SHOW, IMPORT, KEEP = re.findall(r"```sh\n(.*?)```", GUIDE, re.DOTALL)
 ASK = """\
 pyagent: 1
 id: ask
@@ -42,6 +42,17 @@ def lines(block: str, run: str) -> list[list[str]]:
     """The arguments of each command."""
     filled = re.sub(r"\bSTEP\b", "ask", re.sub(r"\bRUN\b", run, block))
     return [shlex.split(line, comments=True)[1:] for line in filled.splitlines()]
+
+
+def test_a_run_is_written_as_a_page_as_the_guide_says(command: Command, run: str, folder: Path) -> None:
+    for arguments in lines(SHOW, run):
+        code, out, _ = command(*arguments)
+        assert (code, "run.html" in out) == (Exit.DONE, True)
+    page = (folder / "run.html").read_text(encoding="utf-8")
+    assert "Waiting" in page
+    assert "<script" not in page
+    assert command("show", run, "ask", "--html", "x.html")[0] == Exit.USAGE
+    assert command("show", run, "--html", "none/x.html")[0] == Exit.USAGE
 
 
 def test_runs_are_exported_and_imported_as_the_guide_says(

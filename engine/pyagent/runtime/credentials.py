@@ -116,6 +116,24 @@ async def try_credential(name: str, kinds: Iterable[CredentialKind]) -> Tried:
             name
         )
     kind = next((one for one in kinds if secret is not None and one.name == secret.kind), GENERIC)
+    return await _tried(name, kind, fields)
+
+
+async def try_fields(name: str, kind: str, fields: Mapping[str, str | None], kinds: Iterable[CredentialKind]) -> Tried:
+    """Try a credential before it is set; a field that is None is as the vault has it. Nothing is kept.
+
+    Raises `InputError` (`input.credential`) for an unknown kind, and `VaultFailed` where the vault does not open.
+    """
+    chosen = kind_named(kinds, kind)
+    before: Mapping[str, str] = {}
+    if None in fields.values():
+        vault = await asyncio.to_thread(open_vault)
+        before = (await asyncio.to_thread(vault.get, name) if vault is not None else None) or {}
+    kept = {field: before.get(field, "") if value is None else value for field, value in fields.items()}
+    return await _tried(name, chosen, {field: value for field, value in kept.items() if value})
+
+
+async def _tried(name: str, kind: CredentialKind, fields: Mapping[str, str]) -> Tried:
     try:
         kind.check(name, fields)
         if kind.attempt is None:
@@ -157,5 +175,6 @@ __all__ = [
     "read_credential",
     "short_in_environment",
     "try_credential",
+    "try_fields",
     "users_of_credentials",
 ]

@@ -242,6 +242,7 @@ class Requests(ABC):
             writes=writes, migration=migration, now=datetime.now(UTC),
             trigger=trigger, until=until, tests=(not source.production, not production),
         )  # fmt: skip
+        rows = await asyncio.to_thread(kept_rows, kept, new, versions.loaded)
         await self.store.put_graph(document.spec.id, new.hash, document.text)
         # One transaction: a worker that claimed a fork without its log would do everything again.
         return await self.store.create_run(
@@ -263,5 +264,5 @@ class Requests(ABC):
                 weight=source.weight,
             ),
             [event("run.forked", source=source.id, step=step, actor=actor)],
-            replace(first_commit(kept, sorted(blobs_of(kept))), steps=kept_rows(kept, new, versions.loaded)),
+            replace(first_commit(kept, sorted(blobs_of(kept))), steps=rows),
         )

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Response
 from pydantic import BaseModel, Field, SecretStr
 
-from pyagent.errors import NotFound
+from pyagent.errors import InputError, NotFound
 from pyagent.runtime.credentials import (
     names_in_environment,
+    of_environment,
     put_credential,
     try_credential,
+    try_fields,
     users_of_credentials,
 )
 from pyagent.runtime.vault import Secret, VaultFailed, make_vault, open_vault, require_vault
-from pyagent.sdk.credentials import CredentialKind
+from pyagent.sdk.credentials import SHORTEST, CredentialKind
 from pyagent.server.context import ServerContext, context_of
 from pyagent.server.openapi import errors
 
@@ -63,6 +65,9 @@ class KindView(BaseModel):
     name: str
     title: str
     fields: list[FieldView] = Field(description="None: fields of any name")
+    fields_schema: dict[str, Any] = Field(
+        description="JSON Schema of the fields, for a form: `format: password` where one is secret"
+    )
     can_be_tried: bool
 
     @classmethod
@@ -78,7 +83,30 @@ class KindView(BaseModel):
             )
             for field in kind.fields
         ]
-        return cls(name=kind.name, title=kind.title, fields=fields, can_be_tried=kind.attempt is not None)
+        return cls(
+            name=kind.name,
+            title=kind.title,
+            fields=fields,
+            fields_schema=_fields_schema(kind),
+            can_be_tried=kind.attempt is not None,
+        )
+
+
+def _fields_schema(kind: CredentialKind) -> dict[str, Any]:
+    properties: dict[str, Any] = {}
+    for field in kind.fields:
+        found: dict[str, Any] = {"type": "string", "description": field.description}
+        if field.choices:
+            found["enum"] = list(field.choices)
+        if field.secret:
+            found |= {"format": "password", "writeOnly": True, "minLength": SHORTEST}
+        properties[field.name] = found
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": [field.name for field in kind.fields if field.required],
+        "additionalProperties": {"type": "string"} if kind.is_open else False,
+    }
 
 
 class PutCredential(BaseModel, extra="forbid"):
@@ -87,6 +115,16 @@ class PutCredential(BaseModel, extra="forbid"):
     kind: str = Field("generic", max_length=64)
     fields: dict[str, SecretStr | None] = Field(
         max_length=64, description="Values by field; null keeps the value that is there, a field left out goes"
+    )
+    new: bool = Field(False, description="Only if there is none of this name: else `credential.exists`")
+
+
+class TryCredential(BaseModel, extra="forbid"):
+    """A credential as a form has it, which is not set yet."""
+
+    kind: str = Field("generic", max_length=64)
+    fields: dict[str, SecretStr | None] = Field(
+        max_length=64, description="Values by field; null is the value that is there"
     )
 
 
@@ -144,7 +182,14 @@ async def set_credential(name: Name, body: PutCredential, server: Server) -> Cre
     fields = {field: None if value is None else value.get_secret_value() for field, value in body.fields.items()}
 
     def put() -> int:
-        return put_credential(require_vault(), server.engine.registry.credential_kinds(), name, body.kind, fields)
+        vault = require_vault()
+        if body.new and (of_environment(name) is not None or name.lower() in {one.name for one in vault.secrets()}):
+            raise InputError(
+                f"there is a credential {name!r} already",
+                code="credential.exists",
+                hint="Choose another name, or change that one.",
+            )
+        return put_credential(vault, server.engine.registry.credential_kinds(), name, body.kind, fields)
 
     return CredentialSet(name=name.lower(), version=await asyncio.to_thread(put))
 
@@ -162,10 +207,19 @@ async def delete_credential(name: Name) -> Response:
 
 
 @router.post("/credentials/{name}/test", responses=errors(404, 409))
-async def test_credential(name: Name, server: Server) -> CredentialTried:
-    """Try whether a credential works: log in, ask the database, call its `test_url`."""
+async def test_credential(
+    name: Name,
+    server: Server,
+    body: TryCredential | None = None,  # noqa: PT028  it is a route, not a test
+) -> CredentialTried:
+    """Try whether a credential works: log in, ask the database, call its `test_url`. With a body, as it would be if
+    that were set; nothing is kept."""
     kinds = await asyncio.to_thread(server.engine.registry.credential_kinds)
-    tried = await try_credential(name, kinds)
+    if body is None:
+        tried = await try_credential(name, kinds)
+    else:
+        given = {field: None if value is None else value.get_secret_value() for field, value in body.fields.items()}
+        tried = await try_fields(name, body.kind, given, kinds)
     return CredentialTried(works=tried.works, message=tried.message)
 
 
