@@ -1309,7 +1309,8 @@ export interface paths {
         put?: never;
         /**
          * Test Credential
-         * @description Try whether a credential works: log in, ask the database, call its `test_url`.
+         * @description Try whether a credential works: log in, ask the database, call its `test_url`. With a body, as it would be if
+         *     that were set; nothing is kept.
          */
         post: operations["test_credential"];
         delete?: never;
@@ -2264,6 +2265,13 @@ export interface components {
              * @description None: fields of any name
              */
             fields: components["schemas"]["FieldView"][];
+            /**
+             * Fields Schema
+             * @description JSON Schema of the fields, for a form: `format: password` where one is secret
+             */
+            fields_schema: {
+                [key: string]: unknown;
+            };
             /** Can Be Tried */
             can_be_tried: boolean;
         };
@@ -2851,6 +2859,12 @@ export interface components {
             fields: {
                 [key: string]: string | null;
             };
+            /**
+             * New
+             * @description Only if there is none of this name: else `credential.exists`
+             * @default false
+             */
+            new?: boolean;
         };
         /**
          * Ready
@@ -3494,6 +3508,24 @@ export interface components {
             problem: {
                 [key: string]: unknown;
             } | null;
+        };
+        /**
+         * TryCredential
+         * @description A credential as a form has it, which is not set yet.
+         */
+        TryCredential: {
+            /**
+             * Kind
+             * @default generic
+             */
+            kind?: string;
+            /**
+             * Fields
+             * @description Values by field; null is the value that is there
+             */
+            fields: {
+                [key: string]: string | null;
+            };
         };
         /**
          * VersionList
@@ -11477,7 +11509,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["TryCredential"] | null;
+            };
+        };
         responses: {
             /** @description Successful Response */
             200: {
