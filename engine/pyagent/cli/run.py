@@ -175,6 +175,8 @@ async def checked_document(engine: Engine, graph: str, *, quiet: bool = False) -
 
 def run_json(run: Run) -> dict[str, Any]:
     """A run for `--json`."""
+    from pyagent.runtime.partial import until_of
+
     return {
         "id": run.id,
         "graph": run.graph_id,
@@ -188,6 +190,7 @@ def run_json(run: Run) -> dict[str, Any]:
         "key": run.key,
         "priority": run.priority,
         "forked_from": run.forked_from,
+        "until": until_of(run) or None,
         "continues": run.continues,
         "continued_as": run.continued_as,
         "parent_run": run.parent_run,

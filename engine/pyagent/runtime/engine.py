@@ -29,6 +29,7 @@ from pyagent.runtime.log import Entry, StepKey, decode, encode
 from pyagent.runtime.migration import restarted_state
 from pyagent.runtime.observe import Observer, observed, unobserved
 from pyagent.runtime.partial import labelled, outermost, until_of
+from pyagent.runtime.preview import SeenSteps
 from pyagent.runtime.program import Program
 from pyagent.runtime.requests import Requests, new_run_id
 from pyagent.runtime.restart import checked_state
@@ -99,6 +100,7 @@ class Engine(Requests):
         self._versions = Versions(self.registry, self.library, store)
         self._expressions: Recent[tuple[str, str], Expressions] = Recent(lambda key: Expressions(timezone=key[1]))
         self._drafts: Recent[tuple[str, str], Expressions] = Recent(lambda key: Expressions(timezone=key[1]))
+        self.seen_steps = SeenSteps()
         self._drivers: dict[str, Driver] = {}
         self._driving: set[str] = set()
         self._hands: Hands | None = None
@@ -133,11 +135,14 @@ class Engine(Requests):
         """The graph ready to run, as runs or test runs of it are. Raises `GraphError`."""
         return self._versions.program(spec, version_of(spec, production=production))
 
-    def draft(self, spec: GraphSpec) -> tuple[Program, Expressions]:
-        """A graph that is being edited, ready to be looked at, with an engine of its own for its expressions: it is not
-        kept among the versions, of which each change makes one. May take long for large ones, and is for any thread.
-        Raises `GraphError`."""
-        return Program(spec, self.registry), self._drafts[spec.id, spec.settings.timezone or "UTC"]
+    def draft(self, spec: GraphSpec) -> Program:
+        """A graph that is being edited, ready to be looked at: it is not kept among the versions, of which each change
+        makes one. May take long for large ones, and is for any thread. Raises `GraphError`."""
+        return Program(spec, self.registry)
+
+    def draft_expressions(self, spec: GraphSpec) -> Expressions:
+        """What evaluates the expressions of a graph that is being edited: the same for all its drafts."""
+        return self._drafts[spec.id, spec.settings.timezone or "UTC"]
 
     async def _read(self, graph: GraphLike) -> tuple[GraphSpec, str]:
         """The graph and its YAML text."""

@@ -8,7 +8,7 @@ node has neither, that is told if the expression reads it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -35,6 +35,7 @@ from pyagent.runtime.program import NodeProgram, Program
 from pyagent.runtime.state import RunState
 from pyagent.runtime.values import Values
 from pyagent.sdk.items import Items
+from pyagent.store.base import Run
 
 if TYPE_CHECKING:
     from pyagent.runtime.engine import Engine
@@ -77,6 +78,27 @@ class Found:
     step: str | None = None
 
 
+class SeenSteps:
+    """What steps of runs were given, for those that were asked for last: while somebody types, it is the same again.
+
+    For several threads: what is in here is only read."""
+
+    MOST = 4
+    """A run's data may be large."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, int, str, str | None], Found] = {}
+
+    def get(self, run: Run, node: str, step: str | None) -> Found | None:
+        """What the step was given, if that is known for the run as it stands."""
+        return self._kept.get((run.id, run.log_length, node, step))
+
+    def keep(self, run: Run, node: str, step: str | None, found: Found) -> None:
+        """Keep what was found out; of too many the oldest goes."""
+        kept = {**self._kept, (run.id, run.log_length, node, step): found}
+        self._kept = dict(list(kept.items())[-self.MOST :])
+
+
 async def preview(
     engine: Engine,
     spec: GraphSpec,
@@ -90,16 +112,30 @@ async def preview(
 ) -> Preview:
     """Evaluate a template as the engine would for item `item` of the node. What it raises is in the answer.
 
-    Raises `NotFound` (`run.not_found`, `run.until_unknown`), and `GraphError` for a graph that does not hold together.
+    Raises `NotFound` (`run.not_found`).
     """
     state: RunState | None = None
     entries: Sequence[Entry] = ()
-    if run_id is not None:
-        state, entries = await engine.replay(run_id)
+    expressions = engine.draft_expressions(spec)
+    run = await engine.store.get_run(run_id) if run_id is not None else None
+    seen = engine.seen_steps.get(run, node, step) if run is not None else None
+    if run is not None and seen is None:
+        state, entries = await engine.replay(run.id)
+
+    def look() -> Found:
+        """What the node is given: raises `PyAgentError`."""
+        if seen is not None:
+            return seen
+        name = run.id if run is not None else "preview"
+        exact = _exact(state, entries, expressions, node, step, name) if state is not None else None
+        if run is not None and exact is not None:
+            engine.seen_steps.keep(run, node, step, exact)
+            return exact
+        whole = _folded(state, entries) if state is not None else None
+        return _built(engine.draft(spec), expressions, node, whole, inputs, name)
 
     def work() -> Preview:
-        program, expressions = engine.draft(spec)
-        return _previewed(program, expressions, node, template, state, entries, step, item, inputs, run_id or "preview")
+        return _previewed(spec, expressions, node, template, item, look)
 
     return await asyncio.get_running_loop().run_in_executor(_workers(), work)
 
@@ -111,29 +147,16 @@ def _workers() -> ThreadPoolExecutor:
 
 
 def _previewed(
-    program: Program,
-    expressions: Expressions,
-    node: str,
-    template: Any,
-    state: RunState | None,
-    entries: Sequence[Entry],
-    step: str | None,
-    item: int,
-    inputs: Mapping[str, Any] | None,
-    run_id: str,
+    spec: GraphSpec, expressions: Expressions, node: str, template: Any, item: int, look: Callable[[], Found]
 ) -> Preview:
     try:
         reads, nodes, computed = _reads(template)
     except PyAgentError as error:
         return Preview(error=error)
     try:
-        found = None
-        if state is not None:
-            found = _exact(state, entries, expressions, node, step, run_id)
-        if found is None:
-            whole = _folded(state, entries) if state is not None else None
-            found = _built(program, expressions, node, whole, inputs, run_id)
-        missing = {program.names.get(name, name) for name in nodes} & found.missing
+        found = look()
+        names = _names(spec)
+        missing = {names.get(name, name) for name in nodes} & found.missing
         # A computed name may be that of any.
         if computed:
             missing |= found.missing
@@ -146,7 +169,7 @@ def _previewed(
                 f"{node} has no item {item}", code="preview.no_item", hint=f"It is given {len(items)} items, from 0."
             )
         context = found.values.script_context(found.key, item, found.ports, given, datetime.now(UTC))
-        context = _renamed(context, program)
+        context = _renamed(context, names)
         value = expressions.evaluate(template, context)
         return replace(_shown(value), reads=reads, items=len(items), step=found.step)
     except PyAgentError as error:
@@ -174,12 +197,18 @@ def _reads(template: Any) -> tuple[tuple[str, ...], frozenset[str], bool]:
     return (*shown, *(f"$('{name}')" for name in sorted(nodes))), frozenset(nodes), computed
 
 
-def _renamed(context: EvaluationContext, program: Program) -> EvaluationContext:
+def _names(spec: GraphSpec) -> dict[str, str]:
+    """Ids of nodes by their names; an id goes before a name, the first name before others."""
+    found = {node.name: node.id for node in reversed(spec.by_id.values()) if node.name}
+    return {name: id for name, id in found.items() if name not in spec.by_id}
+
+
+def _renamed(context: EvaluationContext, names: Mapping[str, str]) -> EvaluationContext:
     """The context in which nodes go by the names that the editor has for them; ids do not change."""
     look = context.node
 
     def node(name: str) -> NodeView | None:
-        return look(program.names.get(name, name)) if look is not None else None
+        return look(names.get(name, name)) if look is not None else None
 
     return replace(context, node=node)
 

@@ -141,17 +141,17 @@ def _picture(data: RunPageData, registry: Registry) -> str:
     """The graph, with how each node stands and how many items it put out."""
     drawn = svg(data.spec, GraphChecker(registry).catalogue)
 
-    def marked(found: re.Match[str]) -> str:
-        status = data.marks.get(found["node"])
-        if status is None:
-            return found[0]
-        count = data.counts.get(found["node"], 0)
-        told = f"{count} item{'' if count == 1 else 's'}" if count else ""
-        return f'data-node="{found["node"]}" data-status="{status}"{found["between"]}{told}</text>'
-
-    # Ids are words, and what is in between was written by the artist, with every text escaped.
-    between = r'(?P<between>(?:(?!data-node=").)*?<text class="meta"[^>]*>)</text>'
-    return re.sub(rf'data-node="(?P<node>[a-z][a-z0-9_]*)"{between}', marked, drawn, flags=re.DOTALL)
+    # Every text in it is escaped, so quotes are the artist's own; ids are words.
+    before, *parts = drawn.split('data-node="')
+    for number, part in enumerate(parts):
+        node, quote, rest = part.partition('"')
+        status = data.marks.get(node)
+        if status is not None:
+            count = data.counts.get(node, 0)
+            told = f"{count} item{'' if count == 1 else 's'}" if count else ""
+            place, closing, after = rest.partition("></text>")
+            parts[number] = f'{node}{quote} data-status="{status}"{place}>{told}{closing[1:]}{after}'
+    return 'data-node="'.join((before, *parts))
 
 
 def _timeline(steps: Sequence[PageStep]) -> Iterator[str]:
