@@ -1,10 +1,8 @@
-/** What nodes were given and gave in a run: which run has data of a graph, its steps, pages of their items. */
+/** What nodes were given and gave in a run: which run has data of a graph, and pages of a step's items. */
 
 import { type UseQueryResult, useQuery } from '@tanstack/react-query';
 import { ask, client, type Schemas } from './client';
 
-export type RunDetails = Schemas['RunDetails'];
-export type StepView = Schemas['StepView'];
 export type StepDetails = Schemas['StepDetails'];
 export type ItemView = Schemas['ItemView'];
 export type OriginView = Schemas['OriginView'];
@@ -12,12 +10,6 @@ export type BlobView = Schemas['BlobView'];
 
 /** Items of a page. */
 export const PAGE = 50;
-const ENDED = new Set(['completed', 'failed', 'cancelled', 'continued']);
-
-export function hasEnded(status: string): boolean {
-  return ENDED.has(status);
-}
-
 /** The newest run of a graph; null where there is none. */
 export function useLastRun(graph: string, enabled: boolean): UseQueryResult<string | null> {
   return useQuery({
@@ -28,17 +20,6 @@ export function useLastRun(graph: string, enabled: boolean): UseQueryResult<stri
       return page.runs[0]?.id ?? null;
     },
     enabled,
-  });
-}
-
-/** A run with its steps; asked for again and again while it has not ended. */
-export function useRun(run: string | null): UseQueryResult<RunDetails> {
-  return useQuery({
-    queryKey: ['run', run],
-    queryFn: ({ signal }) =>
-      ask(client.GET('/api/v1/runs/{run_id}', { params: { path: { run_id: run as string } }, signal })),
-    enabled: run !== null,
-    refetchInterval: (query) => (query.state.data && !hasEnded(query.state.data.status) ? 1_000 : false),
   });
 }
 

@@ -1,4 +1,4 @@
-import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap } from '@codemirror/autocomplete';
+import { closeBrackets, closeBracketsKeymap, completionKeymap } from '@codemirror/autocomplete';
 import { defaultKeymap, history, historyKeymap, indentWithTab } from '@codemirror/commands';
 import { bracketMatching, indentOnInput } from '@codemirror/language';
 import { Compartment, EditorState, type Extension, Prec } from '@codemirror/state';
@@ -55,7 +55,6 @@ export function CodeInput(props: Props) {
           bracketMatching(),
           closeBrackets(),
           indentOnInput(),
-          autocompletion({ icons: false, maxRenderedOptions: 60 }),
           EditorView.lineWrapping,
           props.lineNumbers ? lineNumbers() : NONE,
           props.placeholder ? showPlaceholder(props.placeholder) : NONE,

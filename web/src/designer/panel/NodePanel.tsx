@@ -4,7 +4,7 @@ import type { RJSFSchema } from '@rjsf/utils';
 import { IconLayoutSidebarLeftExpand, IconLayoutSidebarRightExpand } from '@tabler/icons-react';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { useNodeType, useNodeTypes } from '@/api/nodeTypes';
-import { type OriginView, useLastRun, useRun } from '@/api/runData';
+import { type OriginView, useLastRun } from '@/api/runData';
 import { type Editor, settle, useEditor } from '@/editor/store';
 import type { JsonObject } from '@/graph/model';
 import { labelOf } from '@/graph/model';
@@ -21,7 +21,7 @@ import { InputPane } from './panes/InputPane';
 import { OutputPane } from './panes/OutputPane';
 import { Splitter } from './Splitter';
 import { NodeSettings } from './settings/NodeSettings';
-import { lastStep } from './steps';
+import { lastStep, useSteps } from './steps';
 
 interface Props {
   readonly editor: Editor;
@@ -89,9 +89,9 @@ function Opened({
   // The run that is shown on the canvas, else the graph's last one; of it the node's last step.
   const { data: last } = useLastRun(graph, shown === null);
   const run = shown ?? last ?? null;
-  const { data: details } = useRun(run);
-  const newest = details ? (lastStep(details.steps, node)?.step ?? null) : null;
-  const chosen = details?.steps.some((step) => step.step === sample.step) ? sample.step : newest;
+  const steps = useSteps(run, node);
+  const newest = lastStep(steps)?.step ?? null;
+  const chosen = steps.some((step) => step.step === sample.step) ? sample.step : newest;
   const current = useMemo<Sample>(() => ({ run, step: chosen, item: sample.item }), [run, chosen, sample.item]);
 
   const panel = useMemo<Panel>(
@@ -117,7 +117,9 @@ function Opened({
         <Panes>
           <Tabs defaultValue="parameters" className={classes.tabs} keepMounted={false}>
             <Tabs.List px="sm">
-              <Tabs.Tab value="parameters">{words.panel.parameters}</Tabs.Tab>
+              <Tabs.Tab value="parameters" data-autofocus>
+                {words.panel.parameters}
+              </Tabs.Tab>
               <Tabs.Tab value="settings">{words.panel.settings}</Tabs.Tab>
               <Tabs.Tab value="docs">{words.panel.docs}</Tabs.Tab>
             </Tabs.List>

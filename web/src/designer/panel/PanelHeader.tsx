@@ -3,25 +3,24 @@ import { IconArrowLeft, IconArrowRight, IconExternalLink, IconX } from '@tabler/
 import { useState } from 'react';
 import { Link } from 'wouter';
 import type { NodeTypeDetails } from '@/api/nodeTypes';
-import { useRun } from '@/api/runData';
 import { apply, useEditor } from '@/editor/store';
 import { labelOf, type NodeSpec } from '@/graph/model';
 import { setNodeField } from '@/graph/parameters';
 import { nodeOf } from '@/graph/read';
+import { StatusBadge } from '@/runs/StatusBadge';
 import { words } from '@/text/language';
-import { RunBadge } from '@/widgets/RunBadge';
 import { usePanel } from './context';
 import { neighbours } from './neighbours';
 import classes from './panel.module.css';
 import { RunButtons } from './run/RunButtons';
+import { useSteps } from './steps';
 
 /** The node's name, type and status, ways to its neighbours, and its run buttons. */
 export function PanelHeader(props: { readonly type: NodeTypeDetails | undefined; readonly onClose: () => void }) {
   const { editor, node, use, sample } = usePanel();
   const graph = useEditor(editor, (state) => state.history.graph);
   const spec = nodeOf(graph, node);
-  const { data: run } = useRun(sample.run);
-  const step = run?.steps.find((one) => one.step === sample.step);
+  const step = useSteps(sample.run, node).find((one) => one.step === sample.step);
   const { before, after } = neighbours(graph, node);
   return (
     <header className={classes.head}>
@@ -64,7 +63,7 @@ export function PanelHeader(props: { readonly type: NodeTypeDetails | undefined;
       </div>
       {step && (
         <Group gap={6} wrap="nowrap" role="status">
-          <RunBadge status={step.status} />
+          <StatusBadge status={step.retrying ? 'retrying' : step.status} />
           {sample.run && (
             <Anchor component={Link} href={`/runs/${sample.run}`} size="xs">
               {words.panel.openRun}

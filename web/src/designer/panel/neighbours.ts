@@ -41,7 +41,7 @@ export function ancestors(graph: GraphSpec, node: string): readonly NodeSpec[] {
     for (let id = queue.shift(); id !== undefined; id = queue.shift()) {
       for (const source of into.get(id) ?? []) {
         const known = byId.get(source);
-        if (!known || source === node || found.has(source)) continue;
+        if (!known || source === node || source === at || found.has(source)) continue;
         found.set(source, known);
         queue.push(source);
       }

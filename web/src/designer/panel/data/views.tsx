@@ -153,7 +153,7 @@ export function SchemaView({ items, doings, label }: Props) {
           content: (
             <>
               <span style={{ paddingInlineStart: field.depth * 16 }} />
-              <span className={classes.type} data-type={field.types[0]}>
+              <span className={classes.type} data-type={field.types.find((type) => type !== 'null') ?? 'null'}>
                 {field.types.filter((type) => type !== 'null').join(' | ') || 'null'}
               </span>
               <span className={classes.name}>{field.name}</span>

@@ -109,8 +109,15 @@ function kindOfList(schema: Schema, resolve: Resolve): Kind {
   if (isSchema(items.properties)) return 'list';
   const of = alternatives(items, resolve);
   const types = of.length ? of.map((one) => one.type) : [items.type];
-  if (of.some((one) => isSchema(one.properties))) return 'json';
+  // Some lists take a plain text for an object with nothing else to say.
+  const objects = of.filter((one) => isSchema(one.properties)).length;
+  if (objects === 1 && of.every((one) => isSchema(one.properties) || one.type === 'string')) return 'list';
+  if (objects > 0) return 'json';
   return types.every((type) => type === 'string') ? 'strings' : 'json';
+}
+
+function isStrings(list: Schema): boolean {
+  return isSchema(list.items) && list.items.type === 'string';
 }
 
 function kindOfObject(schema: Schema): Kind {
@@ -126,6 +133,8 @@ function kindOfAny(options: readonly Schema[], name: string): Kind {
   if (pattern.includes(SIZE)) return 'size';
   if (name === 'cron') return 'cron';
   if (options.every((option) => option.type === 'string')) return 'text';
+  const lists = options.filter((option) => option.type === 'array');
+  if (text && lists.length === 1 && options.length === 2 && isStrings(lists[0] as Schema)) return 'strings';
   return 'json';
 }
 

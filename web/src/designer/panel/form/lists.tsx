@@ -6,7 +6,7 @@ import { fill, words } from '@/text/language';
 import { usePanel } from '../context';
 import { brief } from '../data/shape';
 import classes from './form.module.css';
-import { emptyOf, isSchema, optionsOf } from './kinds';
+import { emptyOf, isSchema, optionsOf, type Resolve } from './kinds';
 import type { FieldView } from './ParameterField';
 import { ValueInput } from './ValueInput';
 
@@ -106,7 +106,7 @@ export function ObjectControl(view: FieldView) {
 /** A list of objects: a card for each, which can be moved. */
 export function ListControl(view: FieldView) {
   const { editor, resolve } = usePanel();
-  const items = isSchema(view.field.schema.items) ? resolve(view.field.schema.items) : {};
+  const items = elementOf(view, resolve);
   const list = listOf(view.value ?? view.standard);
   const change = (changed: readonly Json[]) => {
     settle(editor);
@@ -134,9 +134,15 @@ export function ListControl(view: FieldView) {
                 onRemove={() => change(list.filter((_, at) => at !== index))}
               />
             </Group>
-            {ObjectField && (
+            {typeof one === 'string' ? (
+              <ValueInput
+                value={one}
+                label={name}
+                onChange={(changed, merge) => view.write(withOne(list, index, changed), merge && `${index}.${merge}`)}
+              />
+            ) : ObjectField ? (
               <ObjectField {...view.props} name={String(index)} fieldPathId={fieldPathId} schema={items} />
-            )}
+            ) : null}
           </fieldset>
         );
       })}
@@ -147,6 +153,18 @@ export function ListControl(view: FieldView) {
       />
     </fieldset>
   );
+}
+
+/** The schema of a list's objects, where they may be texts, too. */
+function elementOf(view: FieldView, resolve: Resolve): JsonObject {
+  const items = isSchema(view.field.schema.items) ? resolve(view.field.schema.items) : {};
+  if (!Array.isArray(items.anyOf)) return items;
+  const options = (items.anyOf as readonly Json[]).filter(isSchema).map(resolve);
+  return options.find((option) => isSchema(option.properties)) ?? items;
+}
+
+function withOne(list: readonly Json[], index: number, value: Json): readonly Json[] {
+  return list.map((old, at) => (at === index ? value : old));
 }
 
 /** Buttons that move an element of a list, and take it away. */

@@ -1,6 +1,6 @@
 import { Loader, Select } from '@mantine/core';
 import { useState } from 'react';
-import { type ItemView, useRun, useStep } from '@/api/runData';
+import { type ItemView, useStep } from '@/api/runData';
 import { useEditor } from '@/editor/store';
 import { labelOf } from '@/graph/model';
 import { type Items, pinsOf } from '@/graph/parameters';
@@ -12,7 +12,7 @@ import { ItemsView, type PortItems } from '../data/ItemsView';
 import { itemOf } from '../expression/templates';
 import { ancestors, edgesInto } from '../neighbours';
 import { RunToHere } from '../run/RunButtons';
-import { lastStep } from '../steps';
+import { lastStep, useSteps, versionOf } from '../steps';
 import { Empty, PaneFrame } from './PaneFrame';
 
 const SELF = '';
@@ -24,8 +24,7 @@ export function InputPane({ onCollapse }: { readonly onCollapse: () => void }) {
   const [source, setSource] = useState(SELF);
   const before = ancestors(graph, node);
   const known = before.some((one) => one.id === source) ? source : SELF;
-  const { data: run } = useRun(sample.run);
-  const own = run ? run.steps.find((step) => step.step === sample.step) : undefined;
+  const own = useSteps(sample.run, node).find((step) => step.step === sample.step);
   return (
     <PaneFrame
       title={words.panel.input}
@@ -49,7 +48,7 @@ export function InputPane({ onCollapse }: { readonly onCollapse: () => void }) {
       }
     >
       {known === SELF && own && own.status !== 'skipped' ? (
-        <StepItems key={own.step} step={own.step} version={`${own.status}${own.attempt}`} side="inputs" item="$json" />
+        <StepItems key={own.step} step={own.step} version={versionOf(own)} side="inputs" item="$json" />
       ) : known === SELF ? (
         <Coming key={node} />
       ) : (
@@ -74,20 +73,11 @@ function Given(props: { readonly node: string; readonly port?: string | null; re
   const { editor, sample } = usePanel();
   const graph = useEditor(editor, (state) => state.history.graph);
   const first = useEditor(editor, (state) => state.checked?.facts[props.node]?.ports_out[0] ?? 'out');
-  const { data: run } = useRun(sample.run);
-  const step = run ? lastStep(run.steps, props.node) : null;
+  const step = lastStep(useSteps(sample.run, props.node));
   const pins = pinsOf(graph, props.node, first);
   if (step && step.status !== 'skipped') {
     const only = props.port ? { port: props.port } : {};
-    return (
-      <StepItems
-        step={step.step}
-        version={`${step.status}${step.attempt}`}
-        side="outputs"
-        item={props.code}
-        {...only}
-      />
-    );
+    return <StepItems step={step.step} version={versionOf(step)} side="outputs" item={props.code} {...only} />;
   }
   if (Object.keys(pins).length > 0) return <PinnedItems pins={pins} item={props.code} side="input" />;
   return (

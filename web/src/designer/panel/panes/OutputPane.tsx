@@ -1,17 +1,20 @@
-import { Alert, Badge, Button, Group, Loader, Select, Text } from '@mantine/core';
+import { Badge, Box, Button, Group, Loader, Select, Text } from '@mantine/core';
 import { IconEdit, IconPin, IconPinnedOff } from '@tabler/icons-react';
 import { useState } from 'react';
-import { readStep, type StepView, useRun } from '@/api/runData';
+import { readStep } from '@/api/runData';
 import { apply, useEditor } from '@/editor/store';
-import type { JsonObject } from '@/graph/model';
+import { type JsonObject, labelOf } from '@/graph/model';
 import { type Items, pinsOf, setPin } from '@/graph/parameters';
+import { nodeOf } from '@/graph/read';
+import type { StepLive } from '@/runs/fold';
+import { RunErrorView } from '@/runs/RunErrorView';
+import { WaitingStep } from '@/runs/waiting/WaitingStep';
 import { words } from '@/text/language';
 import { usePanel } from '../context';
 import { itemOf } from '../expression/templates';
 import { RunToHere } from '../run/RunButtons';
 import { StepTalk } from '../run/StepTalk';
-import { Waiting } from '../run/Waiting';
-import { stepLabel, stepsOf } from '../steps';
+import { stepLabel, useSteps, versionOf } from '../steps';
 import { PinnedItems, StepItems } from './InputPane';
 import { Empty, PaneFrame } from './PaneFrame';
 import { type Draft, PinDialog } from './PinDialog';
@@ -26,8 +29,7 @@ export function OutputPane({ onCollapse }: { readonly onCollapse: () => void }) 
   const outs = useEditor(editor, (state) => state.checked?.facts[node]?.ports_out);
   const pins = pinsOf(graph, node, first);
   const pinned = Object.keys(pins).length > 0;
-  const { data: run } = useRun(sample.run);
-  const steps = run ? stepsOf(run.steps, node) : [];
+  const steps = useSteps(sample.run, node);
   const step = steps.find((one) => one.step === sample.step) ?? null;
   const [draft, setDraft] = useState<Draft | null>(null);
   const [port, setPort] = useState<string | null>(null);
@@ -140,32 +142,28 @@ export function OutputPane({ onCollapse }: { readonly onCollapse: () => void }) 
   );
 }
 
-function StepOutput({ step, onPort }: { readonly step: StepView; readonly onPort: (port: string) => void }) {
-  const { sample } = usePanel();
+function StepOutput({ step, onPort }: { readonly step: StepLive; readonly onPort: (port: string) => void }) {
+  const { editor, node, sample } = usePanel();
+  const label = useEditor(editor, (state) => labelOf(nodeOf(state.history.graph, node) ?? { id: node, use: '' }));
   if (step.status === 'skipped') return <Empty title={words.panel.wasSkipped} />;
-  const error = step.error as { message?: string; hint?: string; code?: string } | null;
-  const asks = step.status === 'waiting' || step.status === 'unknown';
+  const asks = step.wait !== null && (step.status === 'waiting' || step.status === 'unknown');
   const some = Object.values(step.items_out).some((count) => count > 0);
   return (
     <>
-      {error && (
-        <Alert color="red" title={words.panel.failed} m={8} mb={0} role="alert">
-          <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
-            {error.message}
-          </Text>
-          {error.hint && <Text size="sm">{error.hint}</Text>}
-          {error.code && (
-            <Text size="xs" c="dimmed" ff="monospace">
-              {error.code}
-            </Text>
-          )}
-        </Alert>
+      {step.error && (
+        <Box m={8} mb={0}>
+          <RunErrorView error={step.error} handled={step.handled} title={words.panel.failed} />
+        </Box>
       )}
-      {asks && sample.run && <Waiting run={sample.run} step={step} />}
+      {asks && sample.run && (
+        <Box m={8} mb={0}>
+          <WaitingStep key={`${step.step} ${step.spans.length}`} run={sample.run} step={step} label={label} />
+        </Box>
+      )}
       {step.status === 'running' && (
         <Group gap="xs" p="sm" role="status">
           <Loader size="xs" />
-          <Text size="sm">{words.panel.running}</Text>
+          <Text size="sm">{step.message || words.panel.running}</Text>
         </Group>
       )}
       <div className="panel-grow">
@@ -173,7 +171,7 @@ function StepOutput({ step, onPort }: { readonly step: StepView; readonly onPort
           <StepItems
             key={step.step}
             step={step.step}
-            version={`${step.status}${step.attempt}`}
+            version={versionOf(step)}
             side="outputs"
             shown="output"
             item="$json"
@@ -181,7 +179,7 @@ function StepOutput({ step, onPort }: { readonly step: StepView; readonly onPort
           />
         )}
       </div>
-      {sample.run && <StepTalk run={sample.run} step={step} />}
+      <StepTalk step={step} />
     </>
   );
 }

@@ -1,68 +1,83 @@
 import { Button, Group, Menu, Text } from '@mantine/core';
-import { notifications } from '@mantine/notifications';
 import { IconChevronDown, IconPlayerPlay, IconPlayerTrackNext, IconRoute2 } from '@tabler/icons-react';
-import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { ApiError } from '@/api/client';
+import { useQueryClient } from '@tanstack/react-query';
+import { lazy, Suspense, useState } from 'react';
+import { useEditor } from '@/editor/store';
+import { beginAt, beginRun, showRun } from '@/runs/start/begin';
 import { words } from '@/text/language';
 import { usePanel } from '../context';
-import { type Part, runPart } from './start';
 
+const StartDialog = lazy(() => import('@/runs/start/StartDialog'));
+
+/** Run a node alone, everything up to it, or everything from it on. */
+type Part = 'node' | 'to' | 'from';
+
+/** Runs a part of the graph, saved first; where its inputs are needed, a dialog asks for them. */
 function useRunPart(node: string) {
   const { editor, setSample, say } = usePanel();
+  const id = useEditor(editor, (state) => state.id);
   const queries = useQueryClient();
-  return useMutation({
-    mutationFn: (part: Part) => runPart(editor, node, part),
-    onSuccess: (run) => {
-      editor.setState({ run });
-      setSample({ run, step: null, item: 0 });
-      void queries.invalidateQueries({ queryKey: ['last-run'] });
-      say(words.panel.running);
-    },
-    onError: (error) => {
-      const hint = error instanceof ApiError ? error.hint : '';
-      notifications.show({ color: 'red', title: words.panel.runFailed, message: `${error.message} ${hint}`.trim() });
-    },
-  });
+  const [busy, setBusy] = useState(false);
+  const [until, setUntil] = useState<string | null>(null);
+  const started = () => {
+    setSample({ step: null, item: 0 });
+    void queries.invalidateQueries({ queryKey: ['last-run'] });
+    say(words.panel.running);
+  };
+  const run = async (part: Part) => {
+    setBusy(true);
+    const begun = await (part === 'to' ? beginRun(editor, node) : beginAt(editor, node, part === 'node'));
+    setBusy(false);
+    if (begun === 'started') started();
+    if (begun === 'ask') setUntil(part === 'from' ? '' : node);
+  };
+  const dialog = until !== null && (
+    <Suspense>
+      <StartDialog
+        graph={id}
+        until={until}
+        onClose={() => setUntil(null)}
+        onStarted={(fresh) => {
+          showRun(editor, fresh);
+          setUntil(null);
+          started();
+        }}
+      />
+    </Suspense>
+  );
+  return { busy, run: (part: Part) => void run(part), dialog };
 }
 
 /** The panel's run button, with the other ways to run behind an arrow. */
 export function RunButtons() {
   const { node } = usePanel();
-  const run = useRunPart(node);
+  const { busy, run, dialog } = useRunPart(node);
   return (
     <Group gap={0} wrap="nowrap">
-      <Button
-        size="xs"
-        leftSection={<IconPlayerPlay size={14} />}
-        loading={run.isPending}
-        style={{ borderStartEndRadius: 0, borderEndEndRadius: 0 }}
-        onClick={() => run.mutate('node')}
-      >
-        {words.panel.runNode}
-      </Button>
-      <Menu position="bottom-end" width={300}>
-        <Menu.Target>
-          <Button
-            size="xs"
-            px={6}
-            aria-label={words.panel.moreRuns}
-            style={{ borderStartStartRadius: 0, borderEndStartRadius: 0, marginInlineStart: 1 }}
-          >
-            <IconChevronDown size={14} />
-          </Button>
-        </Menu.Target>
-        <Menu.Dropdown>
-          <Menu.Item leftSection={<IconPlayerPlay size={16} />} onClick={() => run.mutate('node')}>
-            <Words title={words.panel.runNode} hint={words.panel.runNodeHint} />
-          </Menu.Item>
-          <Menu.Item leftSection={<IconRoute2 size={16} />} onClick={() => run.mutate('to')}>
-            <Words title={words.panel.runHere} hint={words.panel.runHereHint} />
-          </Menu.Item>
-          <Menu.Item leftSection={<IconPlayerTrackNext size={16} />} onClick={() => run.mutate('from')}>
-            <Words title={words.panel.runFrom} hint={words.panel.runFromHint} />
-          </Menu.Item>
-        </Menu.Dropdown>
-      </Menu>
+      <Button.Group>
+        <Button size="xs" leftSection={<IconPlayerPlay size={14} />} loading={busy} onClick={() => run('node')}>
+          {words.panel.runNode}
+        </Button>
+        <Menu position="bottom-end" width={300}>
+          <Menu.Target>
+            <Button size="xs" px={6} aria-label={words.panel.moreRuns}>
+              <IconChevronDown size={14} />
+            </Button>
+          </Menu.Target>
+          <Menu.Dropdown>
+            <Menu.Item leftSection={<IconPlayerPlay size={16} />} onClick={() => run('node')}>
+              <Words title={words.panel.runNode} hint={words.panel.runNodeHint} />
+            </Menu.Item>
+            <Menu.Item leftSection={<IconRoute2 size={16} />} onClick={() => run('to')}>
+              <Words title={words.panel.runHere} hint={words.panel.runHereHint} />
+            </Menu.Item>
+            <Menu.Item leftSection={<IconPlayerTrackNext size={16} />} onClick={() => run('from')}>
+              <Words title={words.panel.runFrom} hint={words.panel.runFromHint} />
+            </Menu.Item>
+          </Menu.Dropdown>
+        </Menu>
+      </Button.Group>
+      {dialog}
     </Group>
   );
 }
@@ -80,15 +95,13 @@ function Words({ title, hint }: { readonly title: string; readonly hint: string 
 
 /** A button for empty panes: run everything up to a node. */
 export function RunToHere({ node }: { readonly node: string }) {
-  const run = useRunPart(node);
+  const { busy, run, dialog } = useRunPart(node);
   return (
-    <Button
-      size="xs"
-      leftSection={<IconPlayerPlay size={14} />}
-      loading={run.isPending}
-      onClick={() => run.mutate('to')}
-    >
-      {words.panel.runHere}
-    </Button>
+    <>
+      <Button size="xs" leftSection={<IconPlayerPlay size={14} />} loading={busy} onClick={() => run('to')}>
+        {words.panel.runHere}
+      </Button>
+      {dialog}
+    </>
   );
 }
