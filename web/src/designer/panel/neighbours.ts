@@ -1,6 +1,6 @@
 /** What stands before and after a node along the edges. */
 
-import type { GraphSpec, NodeSpec } from '@/graph/model';
+import type { GraphSpec, Level, NodeSpec } from '@/graph/model';
 import { edgesAt, type KnownEdge, nodeOf, nodesAt, placesOf } from '@/graph/read';
 
 /** The edges into a node, in the order of the file. */
@@ -32,19 +32,28 @@ export function neighbours(
 export function ancestors(graph: GraphSpec, node: string): readonly NodeSpec[] {
   const found = new Map<string, NodeSpec>();
   const places = placesOf(graph);
-  for (let at: string | null = node; at !== null; at = places.get(at)?.level ?? null) {
-    const level = places.get(at)?.level ?? null;
-    const into = new Map<string, string[]>();
-    for (const edge of edgesAt(graph, level)) into.set(edge.target, [...(into.get(edge.target) ?? []), edge.source]);
-    const byId = new Map(nodesAt(graph, level).map((one) => [one.id, one]));
-    const queue = [at];
-    for (let id = queue.shift(); id !== undefined; id = queue.shift()) {
-      for (const source of into.get(id) ?? []) {
-        const known = byId.get(source);
-        if (!known || source === node || source === at || found.has(source)) continue;
-        found.set(source, known);
-        queue.push(source);
-      }
+  let at: string | null = node;
+  while (at !== null) {
+    const level: Level = places.get(at)?.level ?? null;
+    for (const one of leadingTo(graph, level, at)) if (one.id !== node && !found.has(one.id)) found.set(one.id, one);
+    at = level;
+  }
+  return [...found.values()];
+}
+
+/** The nodes of a level from which edges lead to one of them. */
+function leadingTo(graph: GraphSpec, level: Level, end: string): readonly NodeSpec[] {
+  const into = new Map<string, string[]>();
+  for (const edge of edgesAt(graph, level)) into.set(edge.target, [...(into.get(edge.target) ?? []), edge.source]);
+  const byId = new Map(nodesAt(graph, level).map((one) => [one.id, one]));
+  const found = new Map<string, NodeSpec>();
+  const queue = [end];
+  for (let id = queue.shift(); id !== undefined; id = queue.shift()) {
+    for (const source of into.get(id) ?? []) {
+      const known = byId.get(source);
+      if (!known || source === end || found.has(source)) continue;
+      found.set(source, known);
+      queue.push(source);
     }
   }
   return [...found.values()];
