@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from watchfiles import _rust_notify
 
+from pyagent.runtime import graph_watch
 from pyagent.runtime.graph_files import text_hash
-from pyagent.runtime.graph_watch import GraphChange, GraphListener, GraphWatch
-from pyagent.runtime.library import GraphLibrary
+from pyagent.runtime.graph_watch import GraphChange, GraphListener, GraphWatch, GraphWatchEnded
+from pyagent.runtime.library import BrokenFile, GraphFile, GraphLibrary
 
 TEXT = "pyagent: 1\nid: greet\nnodes: []\n"
 
@@ -141,3 +145,42 @@ async def test_a_slow_listener_is_told_only_what_is_last() -> None:
     listener.tell(change("added", "7"))
     listener.tell(change("removed", ""))
     assert listener.waiting == 0
+
+
+async def test_a_watch_that_fails_is_told_and_can_begin_anew(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    library = GraphLibrary([folder])
+    watch = GraphWatch(library)
+
+    def broken() -> Iterator[GraphFile | BrokenFile]:
+        raise OSError("gone")
+
+    async with watch.listening() as listener:
+        monkeypatch.setattr(library, "entries", broken)
+        (folder / "greet.yaml").write_text(f"{TEXT}#\n")
+        with pytest.raises(GraphWatchEnded, match="gone"):
+            await listener.take()
+        monkeypatch.undo()
+        async with watch.listening() as again:
+            (folder / "greet.yaml").write_text(f"{TEXT}# again\n")
+            await until(again, "greet", text_hash(f"{TEXT}# again\n"))
+
+
+async def test_a_library_that_cannot_be_read_refuses_whoever_listens(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = GraphLibrary([folder])
+    monkeypatch.setattr(library, "entries", lambda: 1 / 0)
+    with pytest.raises(GraphWatchEnded):
+        async with GraphWatch(library).listening():
+            pytest.fail("it was let in")
+
+
+async def test_without_notices_of_the_system_files_are_looked_at(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left(*_: Any) -> None:
+        raise OSError("OS file watch limit reached")
+
+    monkeypatch.setattr(_rust_notify, "RustNotify", none_left)
+    monkeypatch.setattr(graph_watch, "POLL", 0.01)
+    async with GraphWatch(GraphLibrary([folder])).listening() as listener:
+        (folder / "greet.yaml").write_text(f"{TEXT}# polled\n")
+        await until(listener, "greet", text_hash(f"{TEXT}# polled\n"))

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from pyagent.errors import GraphError
+from pyagent.errors import GraphError, PyAgentError
 from pyagent.graph.yaml import decode, read_file
 from pyagent.runtime.graph_files import text_hash
 from pyagent.runtime.library import BrokenFile, GraphLibrary
@@ -25,6 +25,8 @@ from pyagent.runtime.library import BrokenFile, GraphLibrary
 logger = logging.getLogger("pyagent.graphs")
 _STEP = 50
 """Milliseconds without a further notice after which the files are looked at."""
+POLL = 2.0
+"""Seconds between looks where the system gives no notices."""
 _DEBOUNCE = 400
 """Milliseconds after which they are looked at however many notices come."""
 
@@ -41,6 +43,13 @@ class GraphChange:
     kind: Literal["added", "changed", "removed"]
 
 
+class GraphWatchEnded(PyAgentError):
+    """The folders of graphs are no longer watched."""
+
+    code = "graph.watch"
+    hint = "Ask again; the server's output says more."
+
+
 @dataclass(frozen=True, slots=True)
 class _Seen:
     file: Path
@@ -53,6 +62,7 @@ class GraphListener:
     def __init__(self) -> None:
         self._waiting: dict[str, GraphChange] = {}
         self._some = asyncio.Event()
+        self._error: GraphWatchEnded | None = None
 
     @property
     def waiting(self) -> int:
@@ -72,9 +82,16 @@ class GraphListener:
         self._waiting[change.graph] = change
         self._some.set()
 
+    def end(self, error: GraphWatchEnded) -> None:
+        """Nothing more will be told."""
+        self._error = error
+        self._some.set()
+
     async def take(self) -> list[GraphChange]:
-        """The changes since the last time; waits until there is one."""
+        """The changes since the last time; waits until there is one. Raises `GraphWatchEnded`."""
         while not self._waiting:
+            if self._error is not None:
+                raise self._error
             self._some.clear()
             await self._some.wait()
         found = list(self._waiting.values())
@@ -97,11 +114,14 @@ class GraphWatch:
 
     @asynccontextmanager
     async def listening(self) -> AsyncGenerator[GraphListener]:
-        """Inside the block every change that happens from its beginning on is told."""
+        """Inside the block every change that happens from its beginning on is told.
+
+        Raises `GraphWatchEnded` where the folders cannot be watched.
+        """
         listener = GraphListener()
         self._listeners.add(listener)
         try:
-            work = self._work = self._work or _Work(self._library, self._tell)
+            work = self._work = self._work or _Work(self._library, self._tell, self._end)
             # A shield: one reader that leaves meanwhile must not keep the others from knowing.
             await asyncio.shield(work.ready)
             yield listener
@@ -110,6 +130,12 @@ class GraphWatch:
             if not self._listeners and self._work is not None:
                 self._work.stop.set()
                 self._work = None
+
+    def _end(self, error: GraphWatchEnded) -> None:
+        # Whoever comes again begins a new watch.
+        self._work = None
+        for listener in self._listeners:
+            listener.end(error)
 
     def _tell(self, changes: list[GraphChange]) -> None:
         for listener in self._listeners:
@@ -120,9 +146,15 @@ class GraphWatch:
 class _Work:
     """A thread that watches until it is told to stop."""
 
-    def __init__(self, library: GraphLibrary, tell: Callable[[list[GraphChange]], None]) -> None:
+    def __init__(
+        self,
+        library: GraphLibrary,
+        tell: Callable[[list[GraphChange]], None],
+        end: Callable[[GraphWatchEnded], None],
+    ) -> None:
         self._library = library
         self._tell = tell
+        self._end = end
         self._loop = asyncio.get_running_loop()
         self._known: dict[str, _Seen] | None = None
         self._ids: dict[Path, str] = {}
@@ -150,6 +182,10 @@ class _Work:
         except FileNotFoundError:
             # One went while the watch began: the next try takes what is above it.
             return
+        except (OSError, RuntimeError) as error:
+            logger.warning("folders of graphs are looked at every %.0f s: %s", POLL, error)
+            self._poll()
+            return
         above = {str(folder) for each in folders for folder in (each, *each.parents)}
         inside = tuple(f"{folder}{os.sep}" for folder in folders)
         try:
@@ -171,6 +207,13 @@ class _Work:
                     return
         finally:
             watcher.close()
+
+    def _poll(self) -> None:
+        """Look at the files again and again: the system gives no more notices, as where too many watch already."""
+        self._look()
+        self._in_loop(self._begun)
+        while not self.stop.wait(POLL):
+            self._look()
 
     def _look(self) -> None:
         """Look at all files, and tell what is another than at the last look."""
@@ -215,8 +258,10 @@ class _Work:
             self.ready.set_result(None)
 
     def _fail(self, error: Exception) -> None:
+        ended = GraphWatchEnded(f"the folders of graphs cannot be watched: {error}")
+        self._end(ended)
         if not self.ready.done():
-            self.ready.set_exception(error)
+            self.ready.set_exception(ended)
 
 
 def _watched(folders: list[Path]) -> list[str]:
@@ -236,4 +281,4 @@ def _hash(path: Path) -> str | None:
         return None
 
 
-__all__ = ["GraphChange", "GraphListener", "GraphWatch"]
+__all__ = ["GraphChange", "GraphListener", "GraphWatch", "GraphWatchEnded"]

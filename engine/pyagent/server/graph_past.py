@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from pyagent.runtime.graph_history import PastText, history, past_text
-from pyagent.runtime.graph_watch import GraphChange
+from pyagent.runtime.graph_watch import GraphChange, GraphWatchEnded
 from pyagent.server.capabilities import may_see, require_graph, still_opens
 from pyagent.server.context import ServerContext, context_of
 from pyagent.server.editing import spec_of
@@ -84,7 +84,11 @@ async def _changes(server: ServerContext) -> AsyncGenerator[str]:
                         continue
                     done, taking = taking, None
                     yield "".join(_message(change) for change in done.result() if may_see(change.graph))
-            yield "event: stopping\ndata: {}\n\n"
+    except GraphWatchEnded:
+        # It has been logged; a reader that comes back in a while finds it watched again.
+        yield "retry: 10000\n\n"
+    else:
+        yield "event: stopping\ndata: {}\n\n"
     finally:
         tasks: list[asyncio.Task[Any]] = [task for task in (taking, stopping) if task is not None]
         for task in tasks:

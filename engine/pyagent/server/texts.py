@@ -9,8 +9,8 @@ from pyagent.graph.yaml import Document, load_text
 from pyagent.runtime.graph_files import text_hash
 
 _MOST_CHARACTERS = 16 * 1024 * 1024
-_MOST_READ = 2 * 1024 * 1024
-"""What a text says takes some fifty times the place of the text."""
+_MOST_READ = 1024 * 1024
+"""What a text says takes some fifty times the place of the text, and is looked through by each garbage collection."""
 
 
 class GivenTexts:
