@@ -21,8 +21,8 @@ const SMALLEST: usize = 64;
 const LARGEST_FOR_DICTIONARY: usize = 32 << 10;
 /// How many times smaller than the content a delta is taken without a look at the other way.
 const CLEAR: usize = 30;
-/// Bytes of the parent's digest that a delta names.
-const PARENT_LEN: usize = 8;
+/// Bytes by which a delta names its parent, and a sealed body its key.
+const NAME_LEN: usize = 8;
 
 /// What there is beside the content.
 #[derive(Clone, Copy, Default)]
@@ -43,9 +43,9 @@ pub struct Description {
     /// Bytes of the content.
     pub size: u64,
     /// The first bytes of the parent's BLAKE3, of a delta.
-    pub parent: Option<[u8; PARENT_LEN]>,
-    /// Whether a key is needed.
-    pub sealed: bool,
+    pub parent: Option<[u8; NAME_LEN]>,
+    /// The name of the key that is needed, of a sealed one.
+    pub key: Option<[u8; NAME_LEN]>,
 }
 
 /// The content as it is to be stored: compressed if that makes it smaller.
@@ -63,10 +63,10 @@ pub fn pack_with(content: &[u8], options: Options<'_>) -> Result<Vec<u8>, Error>
         if flags == STORED {
             return Ok(joined(&[PLAIN], content));
         }
-        return Ok(joined(&header(flags, dictionary, content.len(), options.parent), &body));
+        return Ok(joined(&header(flags, dictionary, content.len(), options), &body));
     };
     flags |= SEALED;
-    let header = header(flags, dictionary, content.len(), options.parent);
+    let header = header(flags, dictionary, content.len(), options);
     Ok(joined(&header, &seal::seal(key, &header, &body)?))
 }
 
@@ -83,7 +83,7 @@ fn squeeze<'a>(content: &'a [u8], parent: Option<&[u8]>) -> Result<(u8, u32, Cow
     };
     let dictionary = dictionaries::current().filter(|_| content.len() <= LARGEST_FOR_DICTIONARY);
     let alone = zstd::compress(content, dictionary)?;
-    if let Some(delta) = delta.filter(|delta| delta.len() + PARENT_LEN < alone.len().min(content.len())) {
+    if let Some(delta) = delta.filter(|delta| delta.len() + NAME_LEN < alone.len().min(content.len())) {
         return Ok((ZSTD | DELTA, 0, Cow::Owned(delta)));
     }
     let (flags, number) = dictionary.map_or((ZSTD, 0), |found| (ZSTD_DICTIONARY, found.number));
@@ -98,22 +98,27 @@ fn header_len(size: usize, dictionary: u32) -> usize {
     2 + leb_len(size as u64) + if dictionary == 0 { 0 } else { leb_len(dictionary.into()) }
 }
 
-fn header(flags: u8, dictionary: u32, size: usize, parent: Option<&[u8]>) -> Vec<u8> {
-    let mut header = Vec::with_capacity(32);
+fn header(flags: u8, dictionary: u32, size: usize, options: Options<'_>) -> Vec<u8> {
+    let mut header = Vec::with_capacity(40);
     header.extend_from_slice(&[ENVELOPE, flags]);
     if flags & METHOD == ZSTD_DICTIONARY {
         put_leb(&mut header, dictionary.into());
     }
     put_leb(&mut header, size as u64);
-    if let Some(parent) = parent.filter(|_| flags & DELTA != 0) {
-        header.extend_from_slice(&name_of(parent));
+    if let Some(parent) = options.parent.filter(|_| flags & DELTA != 0) {
+        header.extend_from_slice(&name_of(parent, options.key));
+    }
+    if let Some(key) = options.key {
+        header.extend_from_slice(&seal::name(key));
     }
     header
 }
 
-fn name_of(parent: &[u8]) -> [u8; PARENT_LEN] {
-    let mut name = [0; PARENT_LEN];
-    name.copy_from_slice(&digest(parent)[..PARENT_LEN]);
+/// What a delta calls its parent; that of a sealed one tells nothing to who has not the key.
+fn name_of(parent: &[u8], key: Option<&Key>) -> [u8; NAME_LEN] {
+    let found = key.map_or_else(|| digest(parent), |key| seal::digest(key, parent));
+    let mut name = [0; NAME_LEN];
+    name.copy_from_slice(&found[..NAME_LEN]);
     name
 }
 
@@ -145,7 +150,7 @@ pub fn unpack_with<'a>(stored: &'a [u8], limit: usize, options: Options<'_>) -> 
 /// What the stored bytes say of themselves, without the content.
 pub fn describe(stored: &[u8]) -> Result<Description, Error> {
     let (form, rest) = stored.split_first().ok_or_else(nothing)?;
-    let plain = |method, size| Description { method, dictionary: 0, size, parent: None, sealed: false };
+    let plain = |method, size| Description { method, dictionary: 0, size, parent: None, key: None };
     match *form {
         PLAIN => Ok(plain("plain", rest.len() as u64)),
         FRAME => match zstd_safe::get_frame_content_size(rest) {
@@ -162,15 +167,19 @@ fn open<'a>(stored: &'a [u8], limit: usize, options: Options<'_>) -> Result<Cow<
     let fits = usize::try_from(said.size).ok().filter(|size| *size <= limit);
     let size = fits.ok_or(Error::TooLarge { size: said.size, limit })?;
     let (header, rest) = stored.split_at(start);
-    let body = if said.sealed {
-        let key = options.key.ok_or(Error::Key("the payload is sealed, and no key was given"))?;
+    let key = if said.key.is_some() { options.key } else { None };
+    let body = if let Some(name) = said.key {
+        let key = key.ok_or(Error::Key("the payload is sealed, and no key was given"))?;
+        if seal::name(key) != name {
+            return Err(Error::Key("the payload is sealed by another key"));
+        }
         Cow::Owned(seal::open(key, header, rest)?)
     } else {
         Cow::Borrowed(rest)
     };
     if let Some(name) = said.parent {
         let parent = options.parent.ok_or(Error::Parent("the payload is a delta, and its parent was not given"))?;
-        if name_of(parent) != name {
+        if name_of(parent, key) != name {
             return Err(Error::Parent("the payload is a delta of another parent"));
         }
         return zstd::expand_delta(&body, size, parent).map(Cow::Owned);
@@ -208,14 +217,15 @@ fn read_header(stored: &[u8]) -> Result<(Description, usize), Error> {
         0
     };
     let size = read_leb(stored, &mut at)?;
-    let parent = if flags & DELTA != 0 {
-        let name = stored.get(at..).and_then(|rest| rest.first_chunk::<PARENT_LEN>()).ok_or_else(short)?;
-        at += PARENT_LEN;
-        Some(*name)
-    } else {
-        None
-    };
-    Ok((Description { method, dictionary, size, parent, sealed: flags & SEALED != 0 }, at))
+    let parent = if flags & DELTA != 0 { Some(read_name(stored, &mut at)?) } else { None };
+    let key = if flags & SEALED != 0 { Some(read_name(stored, &mut at)?) } else { None };
+    Ok((Description { method, dictionary, size, parent, key }, at))
+}
+
+fn read_name(stored: &[u8], at: &mut usize) -> Result<[u8; NAME_LEN], Error> {
+    let name = stored.get(*at..).and_then(|rest| rest.first_chunk::<NAME_LEN>()).ok_or_else(short)?;
+    *at += NAME_LEN;
+    Ok(*name)
 }
 
 fn nothing() -> Error {

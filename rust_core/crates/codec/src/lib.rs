@@ -11,7 +11,8 @@
 //! `02` begins a file of chunks, which the store keeps for itself. The flags of an envelope: bits 0 and 1 are the
 //! method (0 as it is, 1 zstd, 2 zstd with a dictionary), bit 2 says that it is a delta, bit 3 that the body is
 //! sealed, the others are 0. Then come, in this order, the dictionary's number (method 2), the content's size, both as
-//! LEB128, and the first 8 bytes of the parent's BLAKE3 (a delta). A zstd body is a frame without magic number,
+//! LEB128, the first 8 bytes of the parent's BLAKE3 (a delta), and the key's name, 8 bytes (a sealed one, whose parent is
+//! named by a keyed BLAKE3). A zstd body is a frame without magic number,
 //! content size and dictionary number; contents of 4 KiB and more end with zstd's checksum. A sealed body is a nonce of
 //! 24 bytes, then the body in XChaCha20-Poly1305, which all bytes before it authenticate.
 //!
@@ -32,6 +33,12 @@ pub use pyagent_vault::Key;
 
 /// No content may be larger, in bytes; neither is it written nor read.
 pub const MAX_CONTENT: usize = 1 << 30;
+
+/// What envelopes call a key.
+#[must_use]
+pub fn key_name(key: &Key) -> [u8; 8] {
+    seal::name(key)
+}
 
 /// BLAKE3 of some bytes.
 #[must_use]

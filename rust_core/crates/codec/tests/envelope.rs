@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use proptest::prelude::*;
-use pyagent_codec::{Error, Key, MAX_CONTENT, Options, describe, digest, pack, pack_with, unpack, unpack_with};
+use pyagent_codec::{Error, Key, MAX_CONTENT, Options, describe, digest, key_name, pack, pack_with, unpack, unpack_with};
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
@@ -85,7 +85,7 @@ fn what_is_sealed_opens_by_its_key_alone_and_unchanged_alone() -> Outcome {
         let key = key();
         let options = Options { parent: None, key: Some(&key) };
         let packed = pack_with(&content, options)?;
-        assert!(describe(&packed)?.sealed);
+        assert_eq!(describe(&packed)?.key, Some(key_name(&key)));
         assert_ne!(packed, pack_with(&content, options)?, "nonces differ");
         assert_eq!(unpack_with(&packed, MAX_CONTENT, options)?, content);
         assert!(matches!(unpack(&packed, MAX_CONTENT), Err(Error::Key(_))));
@@ -98,6 +98,20 @@ fn what_is_sealed_opens_by_its_key_alone_and_unchanged_alone() -> Outcome {
             assert!(unpack_with(&changed, MAX_CONTENT, options).is_err(), "byte {at}");
         }
     }
+    Ok(())
+}
+
+#[test]
+fn a_sealed_delta_names_its_parent_to_nobody_else() -> Outcome {
+    let key = key();
+    let parent: String = (0..500).map(entry).collect();
+    let options = Options { parent: Some(parent.as_bytes()), key: Some(&key) };
+    let packed = pack_with(format!("{parent}{}", entry(500)).as_bytes(), options)?;
+    let plain = digest(parent.as_bytes());
+    assert!(describe(&packed)?.parent.is_some_and(|name| name != plain[..8]));
+    assert!(unpack_with(&packed, MAX_CONTENT, options)?.starts_with(parent.as_bytes()));
+    let other = Options { parent: Some(b"another"), key: Some(&key) };
+    assert!(matches!(unpack_with(&packed, MAX_CONTENT, other), Err(Error::Parent(_))));
     Ok(())
 }
 

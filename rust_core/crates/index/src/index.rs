@@ -3,7 +3,7 @@
 //! A batch is a record of the log, flushed before it is acknowledged. When the log has grown, what it holds becomes a
 //! segment, a new manifest names that and a new log, and the old log goes. Every commit takes the folder's lock, sees to
 //! what others wrote, writes, and lets go of it; a dead writer's lock goes with it. Readers take no lock: they look
-//! whether the log has grown or gone, which is one question to the file system.
+//! whether there is another manifest and whether the log has grown, which are two questions to the file system.
 
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -16,7 +16,9 @@ use crate::bits::Bits;
 use crate::document::Document;
 use crate::error::{At, Error, Result};
 use crate::log::{self, Batch};
-use crate::manifest::{Manifest, Part, log_path, segment_path, sync_folder};
+use crate::manifest::{
+    Manifest, Part, Stamp, copy_private, create_private, create_private_folder, log_path, segment_path, sync_folder,
+};
 use crate::map::Bytes;
 use crate::segment::Segment;
 use crate::state::{Shelf, State, join};
@@ -58,6 +60,8 @@ pub struct Stats {
 
 struct Disk {
     manifest: Manifest,
+    /// Of the manifest's file, from before it was read.
+    stamp: Option<Stamp>,
     /// Where the log's records end that the state holds.
     end: u64,
 }
@@ -74,7 +78,7 @@ impl Index {
     /// Open the index of a folder, or begin one there if `create`. Fails with `Missing`.
     pub fn open(folder: &Path, create: bool, limits: Limits) -> Result<Self> {
         if create && matches!(Manifest::read(folder), Err(Error::Missing)) {
-            fs::create_dir_all(folder).at(folder)?;
+            create_private_folder(folder, true).at(folder)?;
             let _lock = lock(folder, Duration::from_secs(10))?;
             // Somebody may have been faster.
             if matches!(Manifest::read(folder), Err(Error::Missing)) {
@@ -107,9 +111,11 @@ impl Index {
     /// Take over what others have written.
     fn refresh(&self, disk: &mut Disk) -> Result<()> {
         let path = log_path(&self.folder, disk.manifest.log);
+        // A log that could not be removed when its time was over grows no more: the manifest tells.
+        let same = Stamp::of(&self.folder) == disk.stamp;
         let grown = match fs::metadata(&path) {
-            Ok(about) if about.len() == disk.end => return Ok(()),
-            Ok(about) => about.len() > disk.end,
+            Ok(about) if same && about.len() == disk.end => return Ok(()),
+            Ok(about) => same && about.len() > disk.end,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
             Err(error) => return Err(error).at(&path),
         };
@@ -151,7 +157,8 @@ impl Index {
         let in_memory = |shelf: &&Shelf| shelf.number.is_none();
         let pending: usize = self.seen().shelves.iter().filter(in_memory).map(|shelf| shelf.live_documents).sum();
         if pending >= self.limits.documents || disk.end >= self.limits.log {
-            self.settle(&mut disk, false)?;
+            // The batch is there for good, whatever comes of this; the next commit tries again, on what the folder says.
+            let _ = self.settle(&mut disk, false);
         }
         Ok(deleted)
     }
@@ -194,16 +201,17 @@ impl Index {
         });
         let manifest = Manifest { next: next + 1, log: next, width: state.width, segments: segments.collect() };
         manifest.write(&self.folder)?;
+        let stamp = Stamp::of(&self.folder);
         state.shelves = kept;
         self.publish(state);
         manifest.sweep(&self.folder);
-        *disk = Disk { manifest, end: log::read(&log_path(&self.folder, next), 0)?.1 };
+        *disk = Disk { manifest, stamp, end: log::read(&log_path(&self.folder, next), 0)?.1 };
         Ok(())
     }
 
     fn write_segment(&self, shelves: &[&Shelf], width: usize, number: u64) -> Result<Shelf> {
         let path = segment_path(&self.folder, number);
-        let file = File::create(&path).at(&path)?;
+        let file = create_private(&path).at(&path)?;
         let mut out = BufWriter::new(&file);
         join(shelves, width)?.write(&mut out).at(&path)?;
         out.flush().at(&path)?;
@@ -227,19 +235,17 @@ impl Index {
         let _lock = lock(&self.folder, wait)?;
         self.catch_up(&mut disk)?;
         if let Some(parent) = target.parent() {
-            fs::create_dir_all(parent).at(parent)?;
+            create_private_folder(parent, true).at(parent)?;
         }
-        fs::create_dir(target).at(target)?;
+        create_private_folder(target, false).at(target)?;
         for part in &disk.manifest.segments {
             let (from, to) = (segment_path(&self.folder, part.number), segment_path(target, part.number));
             if fs::hard_link(&from, &to).is_err() {
-                fs::copy(&from, &to).at(&to)?;
-                File::open(&to).and_then(|file| file.sync_all()).at(&to)?;
+                copy_private(&from, &to)?;
             }
         }
         let (from, to) = (log_path(&self.folder, disk.manifest.log), log_path(target, disk.manifest.log));
-        fs::copy(&from, &to).at(&to)?;
-        File::open(&to).and_then(|file| file.sync_all()).at(&to)?;
+        copy_private(&from, &to)?;
         disk.manifest.write(target)?;
         target.parent().map_or(Ok(()), sync_folder)
     }
@@ -274,6 +280,7 @@ fn load(folder: &Path, known: &State) -> Result<(Disk, State)> {
 }
 
 fn load_once(folder: &Path, known: &State) -> Result<(Disk, State)> {
+    let stamp = Stamp::of(folder);
     let manifest = Manifest::read(folder)?;
     let mut state = State { shelves: Vec::new(), width: manifest.width };
     for part in &manifest.segments {
@@ -300,7 +307,7 @@ fn load_once(folder: &Path, known: &State) -> Result<(Disk, State)> {
     if !batches.is_empty() {
         state = state.after(&Batch::folded(batches))?.0;
     }
-    Ok((Disk { manifest, end }, state))
+    Ok((Disk { manifest, stamp, end }, state))
 }
 
 /// Which segments to join next, by place.
@@ -326,7 +333,10 @@ fn due(shelves: &[Shelf], limits: &Limits, everything: bool) -> Option<Vec<usize
 /// Take the folder's lock, which goes with the file handle.
 fn lock(folder: &Path, wait: Duration) -> Result<File> {
     let path = folder.join("lock");
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).at(&path)?;
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.create(true).truncate(false).write(true).open(&path).at(&path)?;
     let until = Instant::now() + wait;
     loop {
         match file.try_lock() {

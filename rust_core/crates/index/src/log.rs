@@ -9,6 +9,7 @@ use std::path::Path;
 
 use crate::document::Document;
 use crate::error::{At, Error, Result};
+use crate::manifest::create_private;
 use crate::wire::{Cursor, put_bytes};
 
 const MAGIC: &[u8; 8] = b"PYALOG01";
@@ -83,7 +84,7 @@ pub fn decode(bytes: &[u8]) -> Result<Batch> {
 
 /// Make an empty log.
 pub fn create(path: &Path) -> Result<()> {
-    let mut file = File::create(path).at(path)?;
+    let mut file = create_private(path).at(path)?;
     file.write_all(MAGIC).at(path)?;
     file.sync_all().at(path)
 }

@@ -1,6 +1,6 @@
 //! The manifest: which files make up the index. It is replaced whole; whoever reads it sees one state or the next.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -88,7 +88,7 @@ impl Manifest {
     /// Take the place of the folder's manifest, for good when this returns.
     pub fn write(&self, folder: &Path) -> Result<()> {
         let (path, fresh) = (folder.join(NAME), folder.join("manifest.new"));
-        let mut file = File::create(&fresh).at(&fresh)?;
+        let mut file = create_private(&fresh).at(&fresh)?;
         file.write_all(&self.encode()).at(&fresh)?;
         file.sync_all().at(&fresh)?;
         fs::rename(&fresh, &path).at(&path)?;
@@ -110,6 +110,51 @@ impl Manifest {
             }
         }
     }
+}
+
+/// Tells whether a folder has another manifest now; None where it has none.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Stamp {
+    size: u64,
+    modified: Option<std::time::SystemTime>,
+    inode: u64,
+}
+
+impl Stamp {
+    /// That of the folder's manifest.
+    pub fn of(folder: &Path) -> Option<Self> {
+        let about = fs::metadata(folder.join(NAME)).ok()?;
+        #[cfg(unix)]
+        let inode = std::os::unix::fs::MetadataExt::ino(&about);
+        #[cfg(not(unix))]
+        let inode = 0;
+        Some(Self { size: about.len(), modified: about.modified().ok(), inode })
+    }
+}
+
+/// Make an empty file that is its user's only, or empty one.
+pub fn create_private(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(true).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// Make a folder that is its user's only; `above`: and those above it that are missing.
+pub fn create_private_folder(path: &Path, above: bool) -> std::io::Result<()> {
+    let mut make = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut make, 0o700);
+    make.recursive(above).create(path)
+}
+
+/// Copy a file to a new one that is its user's only, for good when this returns.
+pub fn copy_private(from: &Path, to: &Path) -> Result<()> {
+    let mut source = File::open(from).at(from)?;
+    let mut target = create_private(to).at(to)?;
+    std::io::copy(&mut source, &mut target).at(to)?;
+    target.sync_all().at(to)
 }
 
 /// Make new names in a folder durable, where folders can be flushed.

@@ -15,8 +15,9 @@ pub enum Bytes {
 impl Bytes {
     pub fn map(path: &Path) -> Result<Self> {
         let file = File::open(path).at(path)?;
-        // Sound as long as nobody shortens or changes the file while it is mapped: segments get their name when they
-        // are complete, are never opened for writing again, and are removed by unlinking, which leaves the map alone.
+        // Sound as long as nobody shortens or changes the file while it is mapped: a segment is written and flushed
+        // before a manifest names it and before anybody maps it, is never opened for writing again (no number is used
+        // twice, but for files that no manifest came to name), and is removed by unlinking, which leaves the map alone.
         #[allow(unsafe_code, reason = "a map is only as constant as its file; see above")]
         let map = unsafe { memmap2::Mmap::map(&file) }.at(path)?;
         Ok(Self::Mapped(map))

@@ -242,3 +242,62 @@ fn a_folder_without_an_index_is_told() {
     let folder = Folder::new();
     assert!(matches!(Index::open(folder.path(), false, SMALL), Err(Error::Missing)));
 }
+
+#[test]
+fn a_batch_is_there_although_its_segment_cannot_be_written() -> Result<()> {
+    let folder = Folder::new();
+    let index = Index::open(folder.path(), true, SMALL)?;
+    // Where the first segment goes stands something that is no file.
+    std::fs::create_dir(folder.path().join("segment-2")).map_err(|error| Error::Io("segment-2".to_owned(), error))?;
+    for number in 0..2 * SMALL.documents {
+        upsert(&index, vec![document(&number.to_string(), "some text")])?;
+    }
+    let other = Index::open(folder.path(), false, SMALL)?;
+    assert_eq!(other.stats()?.documents, 2 * SMALL.documents);
+    assert_eq!(other.stats()?.segments, 0);
+    let _ = std::fs::remove_dir(folder.path().join("segment-2"));
+    upsert(&index, vec![document("last", "some text")])?;
+    assert_eq!(other.stats()?.in_log, 0);
+    assert_eq!(other.stats()?.documents, 2 * SMALL.documents + 1);
+    Ok(())
+}
+
+#[test]
+fn a_log_that_cannot_be_removed_keeps_no_reader_behind() -> Result<()> {
+    let folder = Folder::new();
+    let (writer, reader) = (Index::open(folder.path(), true, SMALL)?, Index::open(folder.path(), false, SMALL)?);
+    upsert(&writer, vec![document("first", "some text")])?;
+    assert_eq!(reader.stats()?.documents, 1);
+    let (log, kept) = (folder.path().join("log-1"), folder.path().join("kept"));
+    let failed = |error| Error::Io("log-1".to_owned(), error);
+    std::fs::hard_link(&log, &kept).map_err(failed)?;
+    writer.compact(WAIT)?;
+    std::fs::rename(&kept, &log).map_err(failed)?;
+    upsert(&writer, vec![document("second", "some text")])?;
+    assert_eq!(reader.stats()?.documents, 2);
+    Ok(())
+}
+
+#[cfg(unix)]
+#[test]
+fn an_index_and_its_copies_are_their_users_only() -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new();
+    let (place, copy) = (folder.path().join("index"), folder.path().join("copies/one"));
+    let index = Index::open(&place, true, SMALL)?;
+    for number in 0..=SMALL.documents {
+        upsert(&index, vec![document(&number.to_string(), "some text")])?;
+    }
+    index.snapshot(&copy, WAIT)?;
+    let failed = |error| Error::Io("mode".to_owned(), error);
+    let mode = |path: &std::path::Path| {
+        std::fs::metadata(path).map(|about| about.permissions().mode() & 0o777).map_err(failed)
+    };
+    for made in [&place, &copy] {
+        assert_eq!(mode(made)?, 0o700);
+        for entry in std::fs::read_dir(made).map_err(failed)? {
+            assert_eq!(mode(&entry.map_err(failed)?.path())?, 0o600);
+        }
+    }
+    Ok(())
+}

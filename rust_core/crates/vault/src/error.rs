@@ -26,6 +26,8 @@ pub enum Kind {
     Exposed,
     /// A token is not one, or not of this owner.
     Token,
+    /// An older file has taken the place of the one that was there.
+    Older,
     /// A token's time is over.
     Expired,
     /// A token was revoked.
@@ -47,6 +49,7 @@ impl Kind {
             Self::Invalid => "invalid",
             Self::Exposed => "exposed",
             Self::Token => "token",
+            Self::Older => "older",
             Self::Expired => "expired",
             Self::Revoked => "revoked",
         }

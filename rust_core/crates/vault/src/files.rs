@@ -13,6 +13,8 @@ use crate::aead::Key;
 use crate::error::{Kind, Result, VaultError};
 
 const KEY_LINE: &str = "pyagent-vault-key-1 ";
+/// Symbolic links that are followed one after another, as Linux does.
+const MOST_LINKS: u32 = 40;
 /// How long a writer waits for another.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Keys that a key file may hold: while the key changes, the new one and the old one.
@@ -49,8 +51,20 @@ pub fn read(path: &Path, most: u64) -> Result<(Zeroizing<Vec<u8>>, Option<Stamp>
     Ok((bytes, before))
 }
 
-/// Put a private file in place, whole or not at all, so that a power cut keeps it.
+/// Where a path leads: what a symbolic link names, also where that is not there yet.
+fn followed(path: &Path) -> PathBuf {
+    let mut path = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        let Ok(target) = fs::read_link(&path) else { break };
+        path = path.parent().map_or(target.clone(), |folder| folder.join(&target));
+    }
+    path
+}
+
+/// Put a private file in place, whole or not at all, so that a power cut keeps it. A symbolic link stays one: the file
+/// that it names is replaced.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let path = &followed(path);
     let new = beside(path, "new");
     let failed = |error: std::io::Error| VaultError::file(path, &error);
     let result = (|| {
@@ -73,7 +87,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 
 /// The lock of the one writer; it ends when the file is dropped, also with the process.
 pub fn lock(path: &Path) -> Result<File> {
-    let name = beside(path, "lock");
+    let name = beside(&followed(path), "lock");
     let failed = |error: std::io::Error| VaultError::file(&name, &error);
     if let Some(folder) = name.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         fs::create_dir_all(folder).map_err(failed)?;
@@ -117,6 +131,30 @@ pub fn write_keys(path: &Path, keys: &[&Key]) -> Result<()> {
         text.push('\n');
     }
     write(path, text.as_bytes())
+}
+
+/// The revision of a vault that a witness has seen; None: it has seen none.
+pub fn read_witness(path: &Path) -> Result<Option<i64>> {
+    match read(path, 64) {
+        Ok((bytes, _)) => {
+            let seen = std::str::from_utf8(&bytes).ok().and_then(|text| text.trim().parse().ok());
+            let strange = || VaultError::damaged(&format!("{} is not what a vault's witness writes", path.display()));
+            seen.map(Some).ok_or_else(strange)
+        }
+        Err(error) if error.kind == Kind::Missing => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Let a witness see a revision. Only who has the vault's lock may.
+pub fn write_witness(path: &Path, revision: i64) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        let mut make = fs::DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut make, 0o700);
+        make.recursive(true).create(folder).map_err(|error| VaultError::file(folder, &error))?;
+    }
+    write(path, format!("{revision}\n").as_bytes())
 }
 
 fn key_of(line: &str) -> Option<Key> {

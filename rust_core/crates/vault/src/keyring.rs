@@ -100,6 +100,11 @@ impl Keyring {
         self.keys.last().map_or(0, |key| key.generation)
     }
 
+    /// The generations that there are, the newest last.
+    pub fn generations(&self) -> impl Iterator<Item = u32> + '_ {
+        self.keys.iter().map(|key| key.generation)
+    }
+
     /// When the current one was made.
     pub fn made(&self) -> i64 {
         self.keys.last().map_or(0, |key| key.made)

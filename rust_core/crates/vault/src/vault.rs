@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::aead::{Key, open, seal};
 use crate::error::{Kind, Result, VaultError};
-use crate::files::{Stamp, lock, read, read_keys, stamp, write, write_keys};
+use crate::files::{Stamp, lock, read, read_keys, read_witness, stamp, write, write_keys, write_witness};
 use crate::identity::Identity;
 use crate::index::{Entry, Fields, Index, Issued, Version, check_name, check_word, decode_fields, encode_fields};
 use crate::kdf::{Cost, derive, random};
@@ -47,6 +47,7 @@ pub enum Protect {
 pub struct Vault {
     path: PathBuf,
     state: Mutex<State>,
+    witness: Option<PathBuf>,
 }
 
 #[derive(Clone)]
@@ -88,7 +89,7 @@ impl Vault {
         };
         state.new_identity()?;
         state.save(path)?;
-        Ok(Self { path: path.to_owned(), state: Mutex::new(state) })
+        Ok(Self { path: path.to_owned(), state: Mutex::new(state), witness: None })
     }
 
     /// Open a vault.
@@ -97,7 +98,31 @@ impl Vault {
     /// `Missing`, `Locked`, `Exposed`, `Damaged`, `Newer`, `Files`.
     pub fn open(path: &Path, unlock: Unlock) -> Result<Self> {
         let state = State::load(path, unlock, None)?;
-        Ok(Self { path: path.to_owned(), state: Mutex::new(state) })
+        Ok(Self { path: path.to_owned(), state: Mutex::new(state), witness: None })
+    }
+
+    /// Let a folder outside of the vault remember how often it was written: an older file that takes its place, in which
+    /// revoked tokens would open again, is refused from now on. Who may write the folder can make it forget.
+    ///
+    /// # Errors
+    /// `Older` where the file is older than the folder says; `Files`.
+    pub fn witnessed(mut self, folder: &Path) -> Result<Self> {
+        let (id, revision) = {
+            let state = self.guard();
+            (state.header.id, state.index.revision)
+        };
+        self.witness = Some(folder.to_owned());
+        let file = witness_of(folder, &id);
+        let seen = read_witness(&file)?;
+        if seen.is_none() {
+            // Who may only read the vault, or has no such folder, reads on; the next change is seen.
+            let _ = lock(&self.path).and_then(|_writer| match read_witness(&file)? {
+                Some(_) => Ok(()),
+                None => write_witness(&file, revision),
+            });
+        }
+        self.not_older(revision, seen)?;
+        Ok(self)
     }
 
     /// Whether the vault at a path is opened by a passphrase, found out without opening it.
@@ -216,7 +241,7 @@ impl Vault {
     pub fn rotate(&self, protect: Option<Protect>, now: i64) -> Result<u32> {
         let _writer = lock(&self.path)?;
         let mut guard = self.guard();
-        let old = State::load(&self.path, guard.unlock.clone(), Some(&guard))?;
+        let old = self.load(&guard)?;
         let mut next = old.clone();
         let generation = next.keyring.add(now)?;
         next.reseal(generation)?;
@@ -238,7 +263,7 @@ impl Vault {
             let keys = [&next.master, &old.master];
             write_keys(now, if same { &keys } else { &keys[..1] })?;
         }
-        next.save(&self.path)?;
+        self.save(&mut next)?;
         if let Some(now) = &now {
             write_keys(now, &[&next.master])?;
         }
@@ -259,13 +284,15 @@ impl Vault {
         Ok((state.keyring.current(), state.keyring.made()))
     }
 
-    /// The data key of a generation for one purpose outside of the vault; what it has sealed stays readable after a
-    /// rotation, by the same generation.
+    /// The data keys for one purpose outside of the vault, by their generations, the newest last. Rotations add one: what
+    /// the others have sealed stays readable.
     ///
     /// # Errors
-    /// `Damaged` for a generation that there is not; those of `open`.
-    pub fn data_key(&self, generation: u32, purpose: &str) -> Result<Key> {
-        self.read()?.key(generation, &format!("outside {purpose}"))
+    /// Those of `open`.
+    pub fn data_keys(&self, purpose: &str) -> Result<Vec<(u32, Key)>> {
+        let state = self.read()?;
+        let purpose = format!("outside {purpose}");
+        state.keyring.generations().map(|number| Ok((number, state.key(number, &purpose)?))).collect()
     }
 
     /// Whether a passphrase protects it.
@@ -302,7 +329,7 @@ impl Vault {
     pub fn issue(&self, limits: &Limits, now: i64) -> Result<(Zeroizing<String>, [u8; 16])> {
         self.change(|state| {
             let (text, id) = issue(&state.identity()?, limits)?;
-            state.index.tokens.retain(|token| token.expires + TOKEN_LISTED > now);
+            state.index.tokens.retain(|token| token.expires.saturating_add(TOKEN_LISTED) > now);
             state.index.tokens.push(Issued {
                 id,
                 label: limits.label.clone(),
@@ -365,18 +392,52 @@ impl Vault {
     fn read(&self) -> Result<MutexGuard<'_, State>> {
         let mut guard = self.guard();
         if guard.stamp.is_none() || guard.stamp != stamp(&self.path) {
-            *guard = State::load(&self.path, guard.unlock.clone(), Some(&guard))?;
+            *guard = self.load(&guard)?;
         }
         Ok(guard)
+    }
+
+    /// The file as it is now, which is not older than the one before, nor than the witness says.
+    fn load(&self, before: &State) -> Result<State> {
+        // Before the file: what is written between the two is newer than the witness says, never older.
+        let seen = match &self.witness {
+            Some(folder) => read_witness(&witness_of(folder, &before.header.id))?,
+            None => None,
+        };
+        let found = State::load(&self.path, before.unlock.clone(), Some(before))?;
+        // Another vault may have taken its place, by who had the right to.
+        if found.header.id == before.header.id {
+            self.not_older(found.index.revision, seen.max(Some(before.index.revision)))?;
+        }
+        Ok(found)
+    }
+
+    fn not_older(&self, revision: i64, newest: Option<i64>) -> Result<()> {
+        let Some(newest) = newest.filter(|newest| *newest > revision) else { return Ok(()) };
+        let path = self.path.display();
+        let place = self.witness.as_deref().map_or(String::new(), |folder| format!(" ({})", folder.display()));
+        Err(VaultError::new(
+            Kind::Older,
+            format!("{path} is an older file of the vault: its change {revision}, where {newest} was seen{place}"),
+        ))
+    }
+
+    fn save(&self, next: &mut State) -> Result<()> {
+        next.save(&self.path)?;
+        // Behind the vault's own file: whenever the machine stops, the witness has seen nothing that is not there.
+        match &self.witness {
+            Some(folder) => write_witness(&witness_of(folder, &next.header.id), next.index.revision),
+            None => Ok(()),
+        }
     }
 
     /// Change the file; nothing has changed where the work fails.
     fn change<T>(&self, work: impl FnOnce(&mut State) -> Result<T>) -> Result<T> {
         let _writer = lock(&self.path)?;
         let mut guard = self.guard();
-        let mut next = State::load(&self.path, guard.unlock.clone(), Some(&guard))?;
+        let mut next = self.load(&guard)?;
         let found = work(&mut next)?;
-        next.save(&self.path)?;
+        self.save(&mut next)?;
         *guard = next;
         Ok(found)
     }
@@ -496,6 +557,11 @@ impl State {
         self.index = index;
         Ok(())
     }
+}
+
+/// A witness's file about one vault.
+fn witness_of(folder: &Path, id: &[u8; 16]) -> PathBuf {
+    folder.join(id.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
 }
 
 fn missing(name: &str) -> VaultError {

@@ -219,15 +219,16 @@ fn a_rotation_seals_everything_anew_and_old_data_keys_stay() -> Tested {
     vault.put("a", "generic", &fields("old"), 1)?;
     vault.put("a", "generic", &fields("new"), 2)?;
     let (key_before, owner) = (fs::read(folder.key())?, vault.identity()?.public());
-    let outside = vault.data_key(1, "store")?;
+    let key = |generation: usize, purpose: &str| vault.data_keys(purpose).map(|keys| keys[generation - 1].1.clone());
+    let outside = key(1, "store")?;
     assert_eq!(vault.rotate(None, 9)?, 2);
     assert_eq!(vault.generation()?, (2, 9));
     assert_ne!(fs::read(folder.key())?, key_before);
     assert_eq!(*other.get("a")?, *fields("new"), "who had it open reads on");
     assert_eq!(folder.open()?.values()?.len(), 2);
-    assert_eq!(vault.data_key(1, "store")?, outside);
-    assert_ne!(vault.data_key(2, "store")?, outside);
-    assert_ne!(vault.data_key(1, "other")?, outside);
+    assert_eq!(key(1, "store")?, outside);
+    assert_ne!(key(2, "store")?, outside);
+    assert_ne!(key(1, "other")?, outside);
     assert_eq!(vault.identity()?.public(), owner);
     fs::write(folder.key(), key_before)?;
     assert_eq!(kind(folder.open()), Some(Kind::Locked));
@@ -342,5 +343,65 @@ fn tokens_are_noted_revoked_by_any_of_their_ids_and_end_with_the_identity() -> T
     assert_eq!(kind(vault.verify(&fresh, 7)), Some(Kind::Token));
     assert!(vault.tokens()?.is_empty());
     assert!(!holds(&folder.vault(), &fresh)?);
+    Ok(())
+}
+
+#[test]
+fn an_older_file_that_is_put_back_is_refused_and_revives_no_token() -> Tested {
+    let folder = Folder::new()?;
+    let seen = folder.0.join("seen");
+    let vault = folder.create()?.witnessed(&seen)?;
+    let limits = Limits {
+        capabilities: Some(["run".to_owned()].into()),
+        graphs: None,
+        expires: Some(i64::MAX),
+        label: String::new(),
+    };
+    let (text, id) = vault.issue(&limits, 1)?;
+    let (older, key) = (fs::read(folder.vault())?, fs::read(folder.key())?);
+    assert!(vault.revoke(&id, 2)?);
+    fs::write(folder.vault(), &older)?;
+    assert_eq!(kind(vault.verify(&text, 3)), Some(Kind::Older), "who has it open");
+    assert_eq!(kind(folder.open()?.witnessed(&seen)), Some(Kind::Older), "who opens it");
+    assert_eq!(kind(vault.put("a", "generic", &fields("new"), 4)), Some(Kind::Older), "who writes it");
+    // Put back on purpose: the witness is removed.
+    fs::remove_dir_all(&seen)?;
+    let again = folder.open()?.witnessed(&seen)?;
+    again.verify(&text, 5)?;
+    again.revoke(&id, 6)?;
+    assert_eq!(fs::read(folder.key())?, key);
+    assert_eq!(kind(folder.open()?.witnessed(&seen)?.verify(&text, 7)), Some(Kind::Revoked));
+    Ok(())
+}
+
+#[test]
+fn a_token_without_a_practical_end_is_listed_and_hurts_no_other() -> Tested {
+    let folder = Folder::new()?;
+    let vault = folder.create()?;
+    let capabilities = Some(["run".to_owned()].into());
+    let limits = Limits { capabilities, graphs: None, expires: Some(i64::MAX), label: String::new() };
+    vault.issue(&limits, 1)?;
+    vault.issue(&limits, 2)?;
+    assert_eq!(vault.tokens()?.len(), 2);
+    Ok(())
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_to_a_vault_stays_a_link_and_shares_the_lock() -> Tested {
+    let folder = Folder::new()?;
+    let real = folder.0.join("elsewhere");
+    fs::create_dir(&real)?;
+    std::os::unix::fs::symlink("elsewhere/vault", folder.vault())?;
+    std::os::unix::fs::symlink(real.join("key"), folder.key())?;
+    let vault = folder.create()?;
+    vault.put("a", "generic", &fields("secret"), 1)?;
+    vault.rotate(None, 2)?;
+    for link in [folder.vault(), folder.key()] {
+        assert!(fs::symlink_metadata(&link)?.is_symlink());
+    }
+    let other = Vault::open(&real.join("vault"), Unlock::KeyFile(real.join("key")))?;
+    assert_eq!(*other.get("a")?, *fields("secret"));
+    assert!(!folder.0.join("vault.lock").exists());
     Ok(())
 }
