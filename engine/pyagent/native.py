@@ -18,6 +18,7 @@ try:
         MemoryIndexError,
         MetricRegistry,
         MetricSnapshot,
+        PayloadSeal,
         ScriptError,
         Vault,
         VaultError,
@@ -33,6 +34,7 @@ try:
         metric_bounds,
         parse_template,
         plain_path,
+        seal_to,
         text_terms,
         walk,
     )
@@ -60,6 +62,7 @@ __all__ = [
     "MemoryIndexError",
     "MetricRegistry",
     "MetricSnapshot",
+    "PayloadSeal",
     "ScriptError",
     "Vault",
     "VaultError",
@@ -74,6 +77,7 @@ __all__ = [
     "metric_bounds",
     "parse_template",
     "plain_path",
+    "seal_to",
     "text_terms",
     "walk",
 ]

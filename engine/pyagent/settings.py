@@ -151,6 +151,14 @@ VAULT_PASSPHRASE = Setting(
     description="The passphrase of the vault, for servers; people at a terminal are asked",
     told_default="none",
 )
+SEAL = Setting(
+    name="PYAGENT_SEAL",
+    kind="flag",
+    default="off",
+    description="Whether what runs put into the store is sealed with the vault's data key: inputs, outputs, items, "
+    "logs, events, messages, checkpoints and blobs. What is sealed is read whatever this says, with that vault; what "
+    "was not sealed stays as it is",
+)
 SANDBOX = Setting(
     name="PYAGENT_SANDBOX",
     kind="choice",
@@ -281,6 +289,7 @@ SETTINGS: tuple[Setting, ...] = (
     VAULT,
     VAULT_KEY,
     VAULT_PASSPHRASE,
+    SEAL,
     SANDBOX,
     SANDBOX_PROGRAM,
     SQLITE_SYNCHRONOUS,
@@ -360,6 +369,12 @@ def vault_file() -> Path:
 def key_file() -> Path:
     """Where its key file is, there or not. Raises `StoreError`."""
     return VAULT_KEY.path() or Path(f"{vault_file()}.key")
+
+
+def witness_folder() -> Path:
+    """The folder beside the store that remembers how often vaults were written, there or not: an older file is then
+    refused. Raises `StoreError`."""
+    return machine_file().with_name("vaults-seen")
 
 
 def data_folder() -> Path:

@@ -24,11 +24,11 @@ from schemathesis.specs.openapi.checks import (
 
 from pyagent.runtime.engine import Engine
 from pyagent.runtime.library import GraphLibrary
-from pyagent.runtime.vault import make_vault
 from pyagent.server.limits import Limiter
 from pyagent.server.serving import serving
 from pyagent.store.blobs import digest_of
 from pyagent.store.location import open_store
+from pyagent.vault import make_vault
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 

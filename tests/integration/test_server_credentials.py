@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from pyagent.runtime import vault as vaults
+from pyagent import vault as vaults
 from pyagent.runtime.engine import Engine
 from pyagent.runtime.library import GraphLibrary
 from pyagent.sdk import Registry

@@ -15,7 +15,6 @@ from websockets.typing import Subprotocol
 
 from pyagent.runtime.engine import Engine
 from pyagent.runtime.library import GraphLibrary
-from pyagent.runtime.vault import Vault, make_vault, narrow_token
 from pyagent.sdk import Registry
 from pyagent.server import events
 from pyagent.server.app import create_app
@@ -23,6 +22,7 @@ from pyagent.server.context import ServerContext
 from pyagent.server.security import Keys
 from pyagent.server.serving import serving
 from pyagent.store import open_store
+from pyagent.vault import Vault, make_vault, narrow_token
 
 pytestmark = pytest.mark.integration
 

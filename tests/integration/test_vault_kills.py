@@ -17,7 +17,7 @@ WRITER = """
 import sys
 from pyagent.native import Vault
 
-vault = Vault.open(sys.argv[1], None, sys.argv[2])
+vault = Vault.open(sys.argv[1], None, sys.argv[2], sys.argv[4])
 number = int(sys.argv[3])
 while True:
     number += 1
@@ -29,12 +29,12 @@ while True:
 
 
 async def test_a_killed_writer_loses_nothing_that_it_has_said(tmp_path: Path) -> None:
-    path, key = str(tmp_path / "vault"), str(tmp_path / "vault.key")
-    Vault.create(path, None, key, 1)
+    path, key, seen = str(tmp_path / "vault"), str(tmp_path / "vault.key"), str(tmp_path / "seen")
+    Vault.create(path, None, key, seen, 1)
     chance, number = random.Random(7), 0
     for _ in range(12):
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", WRITER, path, key, str(number), stdout=asyncio.subprocess.PIPE
+            sys.executable, "-c", WRITER, path, key, str(number), seen, stdout=asyncio.subprocess.PIPE
         )
         assert process.stdout is not None
         wanted = number + chance.randrange(1, 12)
@@ -46,10 +46,10 @@ async def test_a_killed_writer_loses_nothing_that_it_has_said(tmp_path: Path) ->
         number = max([number, *(int(line) for line in (await process.stdout.read()).splitlines())])
         await process.wait()
 
-        vault = Vault.open(path, None, key)
+        vault = Vault.open(path, None, key, seen)
         for written in range(max(1, number - 6), number + 1):
             value = vault.get(f"secret-{written % 7}")["token"]
             # The change that was cut short may stand as well.
             assert value in (f"value {written}", f"value {written + 7}"), written
         vault.put("after", "generic", {"token": "it goes on"}, number)
-    assert {file.name for file in tmp_path.iterdir()} <= {"vault", "vault.key", "vault.lock"}
+    assert {file.name for file in tmp_path.iterdir()} <= {"vault", "vault.key", "vault.lock", "seen"}

@@ -9,13 +9,13 @@ from starlette.routing import Mount
 
 from pyagent.errors import NotFound, PyAgentError
 from pyagent.runtime.engine import Engine
-from pyagent.runtime.vault import TokenGrant
 from pyagent.server.app import create_app
 from pyagent.server.capabilities import MEANINGS, NEEDS, refusal
 from pyagent.server.context import ServerContext
 from pyagent.server.guard import Guard
 from pyagent.server.security import Keys
 from pyagent.testing import MemoryStore
+from pyagent.vault import TokenGrant
 
 OPEN = {"GET /healthz", "GET /readyz", "GET /forms/{run_id}/{key}", "POST /forms/{run_id}/{key}"} | {
     "GET /reports/{run_id}/{key}/{path:path}",

@@ -10,7 +10,7 @@ import pytest
 
 from command_line import Command
 from pyagent.cli.exits import Exit
-from pyagent.runtime.vault import TokenRevoked, require_vault
+from pyagent.vault import TokenRevoked, require_vault
 
 
 def test_a_token_is_printed_once_narrowed_without_the_vault_and_revoked_by_the_first_of_its_id(

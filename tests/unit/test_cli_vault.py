@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from command_line import Command
+from pyagent import vault as vaults
 from pyagent.cli.exits import Exit
-from pyagent.runtime import vault as vaults
 
 SECRET = "correct-horse-battery"
 ASKING = """

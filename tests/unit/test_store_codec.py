@@ -32,7 +32,7 @@ def test_small_payloads_like_those_of_runs_shrink_by_the_dictionary() -> None:
     payload = b'{"data":{"status":"completed","attempt":1},"outputs":{"out":[{"json":{"name":"Ada","age":36}}]}}'
     stored = codec.encode(payload)
     assert len(stored) < len(payload) / 2
-    assert native.codec_describe(stored) == ("dictionary", 1, len(payload), None, False)
+    assert native.codec_describe(stored) == ("dictionary", 1, len(payload), None, None)
 
 
 def test_large_payloads_are_compressed() -> None:

@@ -10,17 +10,17 @@ from pathlib import Path
 import pytest
 
 from leaky_nodes import LEAKY, SECRET, fail, leak
+from pyagent import vault as vaults
 from pyagent.errors import InputError, NotFound
-from pyagent.runtime import vault as vaults
 from pyagent.runtime.credentials import put_credential, read_credential, try_credential, users_of_credentials
 from pyagent.runtime.engine import Engine
 from pyagent.runtime.library import GraphLibrary
 from pyagent.runtime.run_export import export_run
 from pyagent.runtime.run_secrets import secrets_here, unknown_credentials
-from pyagent.runtime.vault import Vault, VaultAbsent, VaultFailed, VaultLocked, make_vault, open_vault, require_vault
 from pyagent.sdk import Context, Item, Items, NoParams, Registry, node
 from pyagent.store.base import Store
 from pyagent.store.sqlite import SqliteStore
+from pyagent.vault import Vault, VaultAbsent, VaultFailed, VaultLocked, make_vault, open_vault, require_vault
 
 
 @node("leaky.tell", title="Tell", effects="idempotent")

@@ -268,8 +268,8 @@ async def _settings() -> Finding:
 
 async def _credentials() -> Finding:
     from pyagent.runtime.credentials import names_in_environment, short_in_environment
-    from pyagent.runtime.vault import VaultFailed, open_vault
     from pyagent.settings import key_file
+    from pyagent.vault import VaultFailed, open_vault
 
     name, given = "credentials", names_in_environment()
     parts = [f"{', '.join(given)} in the environment"] if given else []

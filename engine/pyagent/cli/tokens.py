@@ -17,10 +17,10 @@ from pyagent.cli.output import print_json, table_console
 from pyagent.cli.text import escape
 from pyagent.cli.vault import ask_passphrase
 from pyagent.errors import InputError, NotFound
-from pyagent.runtime.vault import require_vault
+from pyagent.vault import require_vault
 
 if TYPE_CHECKING:
-    from pyagent.runtime.vault import IssuedToken
+    from pyagent.vault import IssuedToken
 
 _LONGEST = 16384
 """Characters that are read of a token."""
@@ -50,7 +50,7 @@ async def narrow(
     can: Sequence[str] | None, expires: str | None, graphs: Sequence[str] | None, label: str, *, as_json: bool
 ) -> Exit:
     """Make one that allows less. Raises `InputError` (`input.capability`), `TokenRefused`, `VaultInvalid`."""
-    from pyagent.runtime.vault import narrow_token
+    from pyagent.vault import narrow_token
 
     text = narrow_token(
         sys.stdin.read(_LONGEST).strip(),

@@ -18,13 +18,13 @@ from pyagent.cli.output import print_json, table_console
 from pyagent.cli.session import open_engine
 from pyagent.cli.text import escape
 from pyagent.errors import InputError, NotFound
-from pyagent.runtime.vault import make_vault, require_vault
 from pyagent.settings import VAULT_PASSPHRASE
 from pyagent.settings import key_file as key_path
+from pyagent.vault import make_vault, require_vault
 
 if TYPE_CHECKING:
-    from pyagent.runtime.vault import Secret, Vault
     from pyagent.sdk.credentials import CredentialKind
+    from pyagent.vault import Secret, Vault
 
 _LARGEST = 256 * 1024
 """Characters that are read from a pipe."""
@@ -127,7 +127,7 @@ async def get(name: str, *, show: bool, as_json: bool) -> Exit:
 async def list_credentials(*, as_json: bool) -> Exit:
     """List them all. Raises `VaultFailed`."""
     from pyagent.runtime.credentials import names_in_environment
-    from pyagent.runtime.vault import open_vault
+    from pyagent.vault import open_vault
 
     vault = open_vault(ask_passphrase)
     users, given = await _users(), names_in_environment()
@@ -203,7 +203,7 @@ async def remove(name: str, *, as_json: bool) -> Exit:
 async def try_it(name: str, *, as_json: bool) -> Exit:
     """Try one. Raises `NotFound` (`credential.not_found`)."""
     from pyagent.runtime.credentials import try_credential
-    from pyagent.runtime.vault import open_vault
+    from pyagent.vault import open_vault
 
     open_vault(ask_passphrase)
     tried = await try_credential(name, _kinds())

@@ -14,9 +14,9 @@ from pyagent.graph.yaml import load_text
 from pyagent.runtime.log import decode
 from pyagent.runtime.redact import masked
 from pyagent.runtime.run_secrets import credentials_of
-from pyagent.runtime.vault import Vault, VaultFailed, open_vault
 from pyagent.sdk.credentials import GENERIC, CredentialKind, short_secrets
 from pyagent.settings import CREDENTIAL
+from pyagent.vault import Vault, VaultChanged, VaultFailed, open_vault
 
 if TYPE_CHECKING:
     from pyagent.runtime.library import GraphLibrary
@@ -94,11 +94,16 @@ def put_credential(
 
     Raises `InputError` (`input.credential`) for fields that the kind has not, or secrets too short to be recognized.
     """
-    before = vault.get(name) or {}
-    kept = {field: before.get(field, "") if value is None else value for field, value in fields.items()}
-    given = {field: value for field, value in kept.items() if value}
-    kind_named(kinds, kind).check(name, given)
-    return vault.put(name, kind, given)
+    chosen = kind_named(kinds, kind)
+    while True:
+        # What is kept and what is set are of one version: two who set different fields lose none of them.
+        version = next((secret.version for secret in vault.secrets() if secret.name == name.lower()), 0)
+        before = vault.get(name) or {}
+        kept = {field: before.get(field, "") if value is None else value for field, value in fields.items()}
+        given = {field: value for field, value in kept.items() if value}
+        chosen.check(name, given)
+        with suppress(VaultChanged):
+            return vault.put(name, kind, given, after=version)
 
 
 async def try_credential(name: str, kinds: Iterable[CredentialKind]) -> Tried:

@@ -14,8 +14,8 @@ from urllib.parse import unquote, urlsplit
 from pyagent.graph.spec import GraphSpec
 from pyagent.runtime.log import Entry
 from pyagent.runtime.run_cleaning import texts_in
-from pyagent.runtime.vault import VaultFailed, open_vault
 from pyagent.settings import AWS, CREDENTIAL, STORE, VAULT_PASSPHRASE
+from pyagent.vault import VaultFailed, open_vault
 
 _KEYS_TO_BLOBS = ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN")
 

@@ -12,8 +12,8 @@ from functools import lru_cache
 from typing import Literal
 
 from pyagent.errors import PyAgentError
-from pyagent.runtime.vault import TokenGrant, TokenRefused, VaultFailed, open_vault
 from pyagent.server.errors import Refused
+from pyagent.vault import TokenGrant, TokenRefused, VaultFailed, open_vault
 
 Capability = Literal["read", "run", "approve", "edit"]
 MEANINGS: dict[Capability, str] = {
@@ -176,19 +176,23 @@ def use_grant(grant: TokenGrant | None) -> None:
     _grant.set(grant)
 
 
-def still_opens() -> bool:
+async def still_opens() -> bool:
     """Whether the token of whoever asks has neither ended nor been revoked since: streams go on for long."""
     grant = _grant.get()
     if grant is None:
         return True
     if grant.expires <= datetime.now(UTC):
         return False
-    try:
+
+    def revoked() -> set[str] | None:
         vault = open_vault()
-        revoked = {token.id for token in vault.tokens() if token.revoked is not None} if vault is not None else None
+        return {token.id for token in vault.tokens() if token.revoked is not None} if vault is not None else None
+
+    try:
+        found = await asyncio.to_thread(revoked)  # it may wait for a disk, or for who writes the vault
     except VaultFailed:
         return False
-    return revoked is not None and revoked.isdisjoint(grant.ids)
+    return found is not None and found.isdisjoint(grant.ids)
 
 
 def actor() -> str:

@@ -18,10 +18,10 @@ from pyagent.runtime.credentials import (
     try_fields,
     users_of_credentials,
 )
-from pyagent.runtime.vault import Secret, VaultFailed, make_vault, open_vault, require_vault
 from pyagent.sdk.credentials import SHORTEST, CredentialKind
 from pyagent.server.context import ServerContext, context_of
 from pyagent.server.openapi import errors
+from pyagent.vault import Secret, VaultFailed, make_vault, open_vault, require_vault
 
 router = APIRouter(prefix="/api/v1", tags=["credentials"])
 Server = Annotated[ServerContext, Depends(context_of)]

@@ -123,7 +123,7 @@ async def batches(
 
     try:
         with server.streams.reading(after) if run_id is None else nullcontext(_untold) as tell:
-            while not server.stopping.is_set() and still_opens():
+            while not server.stopping.is_set() and await still_opens():
                 next_ = next_ or asyncio.create_task(read())
                 await asyncio.wait({next_, stopping}, timeout=HEARTBEAT, return_when=asyncio.FIRST_COMPLETED)
                 if not next_.done():

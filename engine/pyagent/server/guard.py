@@ -18,12 +18,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pyagent.errors import NotFound, PyAgentError
 from pyagent.graph.show.style import STYLE
-from pyagent.runtime.vault import TokenRefused
 from pyagent.server import PORT
 from pyagent.server.capabilities import PREFIX, grant_of, refusal, use_grant
 from pyagent.server.errors import Refused, error_response, unexpected
 from pyagent.server.limits import Limits, TooMany, client_of
 from pyagent.server.security import Keys
+from pyagent.vault import TokenRefused
 
 MAX_BODY = 8 * 1024 * 1024
 """Bytes that a request may carry."""

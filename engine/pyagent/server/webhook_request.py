@@ -19,11 +19,11 @@ from pyagent.errors import InputError, NotFound, PyAgentError, Where
 from pyagent.graph.spec import GraphSpec
 from pyagent.runtime.credentials import read_credential
 from pyagent.runtime.inputs import text_value
-from pyagent.runtime.vault import VaultFailed
 from pyagent.sdk.charsets import charset
 from pyagent.sdk.items import BlobRef, JsonObject
 from pyagent.sdk.sources import Endpoint
 from pyagent.store.blobs import digest_of
+from pyagent.vault import VaultFailed
 
 BODY_SECONDS = 60.0
 """How long a body may take to come."""

@@ -1,4 +1,5 @@
-"""Large payloads: named by their content (BLAKE3), and, from a size on, kept as files or objects (`store.chunks`)."""
+"""Large payloads: named by their content (BLAKE3), and, from a size on, kept as files or objects (`store.chunks`).
+Sealed ones are kept under another name (`store.sealing`)."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from typing import BinaryIO
 
 from pyagent.errors import StoreError
 from pyagent.native import blake3_hex
-from pyagent.store import chunks, codec
+from pyagent.store import chunks, codec, sealing
 from pyagent.store.chunks import CHUNK as CHUNK
 from pyagent.store.files import flush_folder, private_folder
 
@@ -28,8 +29,8 @@ def digest_of(data: bytes) -> str:
 
 
 def check_digest(digest: str, data: bytes) -> None:
-    """Raises `StoreError` `store.blob_digest` if the content has another name."""
-    if digest_of(data) != digest:
+    """Raises `StoreError` `store.blob_digest` if the content has another name, of those that it is kept under, too."""
+    if not sealing.is_name_of(digest, digest_of(data)):
         raise does_not_fit(digest, len(data))
 
 
@@ -60,8 +61,8 @@ def blob_missing(digest: str, place: object) -> StoreError:
 
 
 class BlobFiles:
-    """Files in 256 folders, each named by its content's digest, and perhaps by something behind that. Every file is
-    complete from the moment it has its name."""
+    """Files in 256 folders, each called as its content's digest says (`sealing.kept_name`), and perhaps by something
+    behind that. Every file is complete from the moment it has its name."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -70,16 +71,16 @@ class BlobFiles:
         """Where the blob lies."""
         return self.root / name[:2] / name
 
-    def write(self, digest: str, content: bytes) -> None:
+    def write(self, name: str, content: bytes) -> None:
         """Keep the content; when this returns it survives a power cut. Raises `OSError`, and `StoreError`
         (`store.blob_digest`) if it has another name."""
-        check_digest(digest, content)
-        if not self.path(digest).exists():
+        check_digest(name, content)
+        if not self.path(name).exists():
             self.copy(io.BytesIO(content))
 
     def copy(self, source: BinaryIO, behind: str = "") -> tuple[str, int]:
         """Keep what can be read from the source, a chunk at a time; returns digest and size in bytes. When this
-        returns it survives a power cut. `behind` is added to the digest for the file's name. Raises `OSError`."""
+        returns it survives a power cut. `behind` is added to the file's name. Raises `OSError`."""
         private_folder(self.root)
         handle, name = tempfile.mkstemp(prefix=".new-", dir=self.root)  # mode 0600
         try:
@@ -87,7 +88,7 @@ class BlobFiles:
                 digest, size = chunks.write(source, file)
                 file.flush()
                 os.fsync(file.fileno())
-            target = self.path(digest + behind)
+            target = self.path(sealing.kept_name(digest) + behind)
             private_folder(target.parent)
             Path(name).replace(target)
         except BaseException:

@@ -2,7 +2,8 @@
 
 First a tag byte, then the chunks, each passed through the codec by itself, so that a range is read without the rest and
 nobody needs the whole in memory. Behind the chunks stands an index with each chunk's length in the file and a hash of
-its content, and behind that a footer of fixed size: content size, chunk size, number of chunks.
+its content (of a sealed one, under a key), and behind that a footer of fixed size: content size, chunk size, number of
+chunks.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
 from pyagent.native import Blake3
-from pyagent.store import codec
+from pyagent.store import codec, sealing
 
 CHUNK = 1024 * 1024
 """Bytes of content that are compressed, kept and read together."""
@@ -58,7 +59,7 @@ def write(source: BinaryIO, file: BinaryIO) -> tuple[str, int]:
         size += len(chunk)
         stored = codec.encode(chunk)
         file.write(stored)
-        index.append(_ENTRY.pack(len(stored), Blake3(chunk).digest(16)))
+        index.append(_ENTRY.pack(len(stored), sealing.fingerprint(chunk) or Blake3(chunk).digest(16)))
     file.writelines(index)
     file.write(_FOOTER.pack(size, CHUNK, len(index)))
     return whole.hexdigest(), size
@@ -103,7 +104,7 @@ def read(pieces: Pieces, index: Index, start: int, end: int | None) -> bytes:
     at = 0
     for stored, expected in wanted:
         chunk = codec.decode(bytes(kept[at : at + stored]), limit=index.chunk)
-        if Blake3(chunk).digest(16) != expected:
+        if Blake3(chunk).digest(16) != expected and not sealing.is_fingerprint_of(expected, chunk):
             raise ValueError("chunk")
         found.append(chunk)
         at += stored

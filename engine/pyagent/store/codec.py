@@ -1,4 +1,5 @@
-"""How payloads lie in a store: values as JSON, then whatever the compiled codec makes of the bytes.
+"""How payloads lie in a store: values as JSON, then whatever the compiled codec makes of the bytes, sealed where the
+setting asks for it (`store.sealing`).
 
 The envelope (`rust_core/crates/codec`) names its version, so that a new one needs no change of schema and old payloads
 stay readable for ever.
@@ -14,6 +15,8 @@ import orjson
 
 from pyagent.errors import StoreError
 from pyagent.native import CodecError, codec_describe, codec_pack, codec_pack_with, codec_unpack, codec_unpack_with
+from pyagent.store import sealing
+from pyagent.store.sealing import StoreSealed
 
 LARGEST = 1 << 30
 """Bytes that a payload may have; what says to be larger is refused before it takes memory."""
@@ -25,10 +28,13 @@ def encode(payload: bytes, *, parent: bytes | None = None) -> bytes:
     """The payload in its envelope, compressed if it gets smaller by it.
 
     `parent`: a payload that this one repeats in large part; `decode` needs it, too. Raises `StoreError`
-    `store.too_large`.
+    `store.too_large`, `StoreSealed`.
     """
+    seal = sealing.writer()
     try:
-        return codec_pack(payload) if parent is None else codec_pack_with(payload, parent, None)
+        if seal is not None:
+            return seal.pack(payload, parent)
+        return codec_pack(payload) if parent is None else codec_pack_with(payload, parent)
     except CodecError as error:
         raise _of(error) from error
 
@@ -36,12 +42,23 @@ def encode(payload: bytes, *, parent: bytes | None = None) -> bytes:
 def decode(stored: bytes, *, parent: bytes | None = None, limit: int = LARGEST) -> bytes:
     """What `encode` was given, of at most `limit` bytes.
 
-    Raises `StoreError`: `store.codec` for an unknown version or damaged bytes, `store.too_large`.
+    Raises `StoreError`: `store.codec` for an unknown version or damaged bytes, `store.too_large`; and `StoreSealed`.
     """
+    seal = sealing.opened()
     try:
-        return codec_unpack(stored, limit) if parent is None else codec_unpack_with(stored, limit, parent, None)
+        if seal is None and is_sealed(stored):
+            seal = sealing.reader()
+        if seal is not None:
+            return seal.unpack(stored, limit, parent)
+        return codec_unpack(stored, limit) if parent is None else codec_unpack_with(stored, limit, parent)
     except CodecError as error:
         raise _of(error) from error
+
+
+def is_sealed(stored: bytes) -> bool:
+    """Whether a payload needs the vault to be read."""
+    # An envelope's first bytes: its form and its flags (`rust_core/crates/codec`).
+    return stored[:1] == b"\x03" and len(stored) > 1 and bool(stored[1] & 8)
 
 
 def is_delta(stored: bytes) -> bool:
@@ -56,6 +73,11 @@ def _of(error: CodecError) -> StoreError:
             f"A payload is too large for the store: {message}.",
             code="store.too_large",
             hint="Keep large data as files (blobs), and lists in parts; a stored payload of this kind is damaged.",
+        )
+    if kind == "key":
+        return StoreSealed(
+            f"A payload in the store does not open: {message}.",
+            hint="Another vault has sealed it, or this one's file is older than it: PYAGENT_VAULT names the file.",
         )
     if kind == "unknown":
         return StoreError(

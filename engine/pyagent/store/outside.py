@@ -1,7 +1,8 @@
 """Large blobs outside of the database: in a folder, or in an object store like S3 (`PYAGENT_BLOBS`).
 
 Each database has a folder of its own there, with a name of chance that it keeps, so that several may share a bucket.
-Each upload has a name of its own as well: the content's digest and something of chance. Whoever removes an object
+Each upload has a name of its own as well: the content's digest (a sealed one's is told by the vault alone, see
+`store.sealing`) and something of chance. Whoever removes an object
 because its blob's last reference went can thus never take one that another worker has uploaded meanwhile, and no
 transaction waits for a network: what a blob's row says in the transaction is all that counts. An upload that no commit
 came to refer to is an orphan, which `OutsideBlobs.sweep` removes after `GRACE`.
@@ -26,6 +27,7 @@ from urllib.parse import unquote, urlsplit
 
 from pyagent.errors import SetupError, StoreError
 from pyagent.settings import BLOBS
+from pyagent.store import sealing
 from pyagent.store.base import StoreFull, StoreUnavailable
 from pyagent.store.blobs import DIGEST_LENGTH, BlobFiles, blob_missing
 from pyagent.store.files import private_folder
@@ -75,6 +77,11 @@ class Upload:
     """Unix time."""
 
     @property
+    def name(self) -> str:
+        """What the blob is called in the database, too."""
+        return name_in(self.location)
+
+    @property
     def is_fresh(self) -> bool:
         """Whether a commit may refer to it: no sweep can have taken it for an orphan."""
         return time.time() - self.begun < GRACE / 2
@@ -119,7 +126,7 @@ class BlobPlace(Protocol):
 
 def new_name(digest: str) -> str:
     """A name that no other upload has."""
-    return digest + behind_digest()
+    return sealing.kept_name(digest) + behind_digest()
 
 
 def behind_digest() -> str:
@@ -276,8 +283,8 @@ def split(location: str) -> tuple[str, str]:
     return location[:-LOCATION_TAIL], location[-NAME_LENGTH:]
 
 
-def digest_in(location: str) -> str:
-    """The digest of what lies at a location."""
+def name_in(location: str) -> str:
+    """What the database calls what lies at a location."""
     return split(location)[1][:DIGEST_LENGTH]
 
 
@@ -315,7 +322,7 @@ class FolderPlace:
         with self._translated():
             self._require_root()
             digest, size = self._files.copy(source, behind)
-        return digest, size, digest + behind
+        return digest, size, sealing.kept_name(digest) + behind
 
     def read(self, name: str) -> bytes:
         """See `BlobPlace`."""

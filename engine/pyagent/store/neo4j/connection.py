@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Generator
@@ -10,6 +11,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from pyagent.errors import StoreError
 from pyagent.settings import shown_address
+from pyagent.store import sealing
 from pyagent.store.base import StoreFull, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -49,8 +51,10 @@ class Connection:
         self._bookmarks: Any = None
 
     async def open(self) -> None:
-        """Connect. Raises `StoreUnavailable`."""
+        """Connect. Raises `StoreUnavailable`, and `StoreSealed` where payloads are to be sealed and cannot be."""
         from neo4j import AsyncGraphDatabase
+
+        await asyncio.to_thread(sealing.settle)
 
         if not (logger := logging.getLogger("neo4j")).handlers:
             # What goes wrong comes as an error; without a handler Python prints the driver's warnings beside it.

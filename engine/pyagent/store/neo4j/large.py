@@ -7,12 +7,13 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from pyagent.store import sealing
 from pyagent.store.base import Commit
 from pyagent.store.blobs import FILE_THRESHOLD, check_digest
 from pyagent.store.neo4j import payloads
 from pyagent.store.neo4j.connection import Connection
 from pyagent.store.neo4j.payloads import Uploads
-from pyagent.store.outside import OutsideBlobs, Upload, digest_in
+from pyagent.store.outside import OutsideBlobs, Upload, name_in
 
 if TYPE_CHECKING:
     from neo4j import AsyncManagedTransaction
@@ -36,11 +37,12 @@ class LargeBlobs:
         large = {digest: data for digest, data in blobs if len(data) >= FILE_THRESHOLD}
         for digest, data in large.items():
             check_digest(digest, data)
+        named = {sealing.kept_name(digest): data for digest, data in large.items()}
         while True:
-            known = await self._locations(list(large)) if large else {}
+            known = await self._locations(list(named)) if named else {}
             uploads: dict[str, Upload] = {}
-            for digest in large.keys() - known.keys():
-                uploads[digest] = await self.outside.put(await self._address(), large[digest])
+            for name in named.keys() - known.keys():
+                uploads[name] = await self.outside.put(await self._address(), named[name])
             try:
                 done = await work(uploads)
             except payloads.Gone:
@@ -56,9 +58,9 @@ class LargeBlobs:
             try:
                 await work(upload)
             except payloads.Gone:
-                await self._remove_surplus({upload.digest: upload})
+                await self._remove_surplus({upload.name: upload})
                 continue
-            await self._remove_surplus({upload.digest: upload})
+            await self._remove_surplus({upload.name: upload})
             return upload.digest, upload.size
 
     async def sweep(self) -> int:
@@ -67,7 +69,7 @@ class LargeBlobs:
         return await self.outside.sweep([f"{base}/{folder}" for base, folder in places.items()], self._known)
 
     async def _known(self, page: Sequence[str]) -> set[str]:
-        known = await self._locations([digest_in(location) for location in page])
+        known = await self._locations([name_in(location) for location in page])
         return {location for location in known.values() if location is not None}
 
     async def _locations(self, digests: Sequence[str]) -> dict[str, str | None]:
@@ -78,7 +80,7 @@ class LargeBlobs:
         if uploads:
             known = await self._locations(list(uploads))
             await self.outside.remove(
-                upload.location for upload in uploads.values() if known.get(upload.digest) != upload.location
+                upload.location for upload in uploads.values() if known.get(upload.name) != upload.location
             )
 
     async def _address(self) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, cast
 
+from pyagent.store import sealing
 from pyagent.store.base import Commit, NewEvent
 
 _ANSWERS = ("step.answered", "step.resolved")
@@ -21,8 +22,9 @@ def told(commit: Commit) -> dict[str, list[dict[str, Any]]]:
             used += [{"step": step.step, "source": source} for source in lineage.used]
             for made, found in ((False, lineage.read), (True, lineage.produced)):
                 blobs += [
-                    {"step": step.step, "digest": digest, "name": name or None, "made": made}
+                    {"step": step.step, "digest": kept, "name": name or None, "made": made}
                     for digest, name in found.items()
+                    for kept in sealing.known_names(digest)
                 ]
     insides = [{"step": step.step, "outer": outer} for step in commit.steps if (outer := outer_of(step.step))]
     answers = [{"step": event.step, "values": _answer(event)} for event in commit.events if event.kind in _ANSWERS]
@@ -43,11 +45,17 @@ def _answer(event: NewEvent) -> dict[str, Any]:
     value = given.get("value")
     approved = cast("Mapping[str, Any]", value).get("approved") if isinstance(value, Mapping) else None
     at = given.get("at")
+    # Texts that Cypher can ask for cannot be sealed: the events have them.
+    is_sealed = sealing.writer() is not None
     return {
         "kind": str(given.get("kind", "")),
         "actor": given.get("actor") or event.data.get("actor"),
         "at": datetime.fromisoformat(at) if isinstance(at, str) else event.at,
         "approved": approved if isinstance(approved, bool) else None,
-        "value": json.dumps(value, ensure_ascii=False, default=str),
-        "seen": json.dumps(given["seen"], ensure_ascii=False, default=str) if given.get("seen") is not None else None,
+        "value": None if is_sealed else _as_text(cast("object", value)),
+        "seen": None if is_sealed or given.get("seen") is None else _as_text(given["seen"]),
     }
+
+
+def _as_text(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pyagent.store import codec
+from pyagent.store import codec, sealing
 from pyagent.store.blobs import CHUNK, FILE_THRESHOLD, check_digest
 from pyagent.store.neo4j.connection import Connection, do, row, rows
 from pyagent.store.neo4j.values import no_blob
@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from neo4j import AsyncManagedTransaction, ManagedTransaction
 
 Uploads = Mapping[str, Upload]
-"""By digest, those of a transaction's large blobs that were not kept yet."""
+"""By what they are called where they are kept, those of a transaction's large blobs that were not kept yet."""
 
 _KEEP = """
 MERGE (b:Blob {digest: $digest})
-ON CREATE SET b.size = $size, b.data = $data, b.location = $location, b.created_at = datetime.realtime()
+ON CREATE SET b.size = $size, b.data = $data, b.location = $location, b.sealed_digest = $sealed,
+    b.created_at = datetime.realtime()
 SET b.locked = true
 RETURN b.location AS location
 """
@@ -65,7 +66,7 @@ async def put(to: AsyncManagedTransaction, run_id: str, digest: str, data: bytes
     """Keep a blob that the run refers to from now on, a large one outside if there are to be uploads. Raises `Gone`,
     and `NotFound` for an unknown run."""
     if uploads is not None and len(data) >= FILE_THRESHOLD:
-        await keep_outside(to, run_id, digest, uploads.get(digest))
+        await keep_outside(to, run_id, digest, uploads.get(sealing.kept_name(digest)))
     else:
         await keep(to, run_id, digest, data)
 
@@ -74,59 +75,80 @@ async def keep(to: AsyncManagedTransaction, run_id: str, digest: str, data: byte
     """Keep a blob in the database, that the run refers to from now on. Raises `NotFound` for an unknown run."""
     small = len(data) < FILE_THRESHOLD
     stored = codec.encode(data) if small else None
-    found = await row(to, _KEEP, digest=digest, size=len(data), data=stored, location=None)
+    name, sealed = _called(digest)
+    found = await row(to, _KEEP, digest=name, size=len(data), data=stored, location=None, sealed=sealed)
     if not small and found is not None and found["location"] is None:
         for number in range(0, (len(data) + CHUNK - 1) // CHUNK):
             await keep_chunk(to, digest, number, data[number * CHUNK : (number + 1) * CHUNK])
-        await do(to, _JOIN_CHUNKS, digest=digest)
-    await refer(to, run_id, digest)
+        await do(to, _JOIN_CHUNKS, digest=name)
+    await _refer(to, run_id, name)
+
+
+def _called(digest: str) -> tuple[str, bytes | None]:
+    """What a new blob is called, and if that is not its digest, that one, sealed."""
+    name = sealing.kept_name(digest)
+    return name, None if name == digest else codec.encode(digest.encode())
 
 
 async def keep_outside(to: AsyncManagedTransaction, run_id: str, digest: str, upload: Upload | None) -> None:
     """Keep a blob that lies outside, that the run refers to from now on. Raises `Gone` if it is not kept already, and
     no upload is there that it could be made of; and `NotFound` for an unknown run."""
+    name, sealed = _called(digest)
     if upload is not None and upload.is_fresh:
-        await do(to, _KEEP, digest=digest, size=upload.size, data=None, location=upload.location)
-    elif await row(to, "MATCH (b:Blob {digest: $digest}) SET b.locked = true RETURN 1", digest=digest) is None:
+        await do(to, _KEEP, digest=name, size=upload.size, data=None, location=upload.location, sealed=sealed)
+    elif await row(to, "MATCH (b:Blob {digest: $digest}) SET b.locked = true RETURN 1", digest=name) is None:
         raise Gone(digest)
-    await refer(to, run_id, digest)
+    await _refer(to, run_id, name)
 
 
 async def keep_chunk(to: AsyncManagedTransaction, digest: str, number: int, data: bytes) -> None:
     """Keep a chunk, by itself or before the blob that it will be a part of."""
-    await do(to, _KEEP_CHUNK, digest=digest, number=number, data=codec.encode(data))
+    await do(to, _KEEP_CHUNK, digest=sealing.kept_name(digest), number=number, data=codec.encode(data))
 
 
 async def join(to: AsyncManagedTransaction, run_id: str, digest: str, size: int) -> bool:
     """Make a blob of the chunks that are kept, that the run refers to; False if some of them are gone."""
-    found = await row(to, _KEEP, digest=digest, size=size, data=None, location=None)
+    name, sealed = _called(digest)
+    found = await row(to, _KEEP, digest=name, size=size, data=None, location=None, sealed=sealed)
     if found is not None and found["location"] is not None:
-        await refer(to, run_id, digest)
+        await _refer(to, run_id, name)
         return True
-    joined = await row(to, _JOIN_CHUNKS, digest=digest)
-    await refer(to, run_id, digest)
+    joined = await row(to, _JOIN_CHUNKS, digest=name)
+    await _refer(to, run_id, name)
     return joined is not None and joined["chunks"] == (size + CHUNK - 1) // CHUNK
 
 
 async def refer(to: AsyncManagedTransaction, run_id: str, digest: str) -> None:
     """The run refers to the blob from now on. Raises `NotFound` if it is not kept."""
-    if await row(to, _REFER, run=run_id, digest=digest) is None:
-        raise no_blob(digest)
+    for names in (sealing.known_names, sealing.other_names):
+        for name in names(digest):
+            if await row(to, _REFER, run=run_id, digest=name) is not None:
+                return
+    raise no_blob(digest)
+
+
+async def _refer(to: AsyncManagedTransaction, run_id: str, name: str) -> None:
+    if await row(to, _REFER, run=run_id, digest=name) is None:
+        raise no_blob(name)
+
+
+async def _find(of: AsyncManagedTransaction, digest: str) -> dict[str, Any]:
+    """A blob's properties, `name` among them. Raises `NotFound`."""
+    for names in (sealing.known_names, sealing.other_names):
+        for name in names(digest):
+            if (found := await row(of, _LOOK, digest=name)) is not None:
+                return {**found, "name": name}
+    raise no_blob(digest)
 
 
 async def size(of: AsyncManagedTransaction, digest: str) -> int:
     """Bytes of a blob's content. Raises `NotFound`."""
-    found = await row(of, "MATCH (b:Blob {digest: $digest}) RETURN b.size AS size", digest=digest)
-    if found is None:
-        raise no_blob(digest)
-    return int(found["size"])
+    return int((await _find(of, digest))["size"])
 
 
 async def read(of: AsyncManagedTransaction, digest: str, start: int, end: int | None) -> bytes | str:
     """The content from `start` up to `end` (None: to its end), or the location outside. Raises `NotFound`."""
-    found = await row(of, _LOOK, digest=digest)
-    if found is None:
-        raise no_blob(digest)
+    found = await _find(of, digest)
     if found["location"] is not None:
         return str(found["location"])
     if found["data"] is not None:
@@ -139,7 +161,7 @@ async def read(of: AsyncManagedTransaction, digest: str, start: int, end: int | 
         "MATCH (c:Chunk) WHERE c.digest = $digest AND c.number >= $first AND c.number <= $last"
         " RETURN c.data AS data ORDER BY c.number"
     )
-    chunks = [codec.decode(one["data"]) for one in await rows(of, query, digest=digest, first=first, last=last)]
+    chunks = [codec.decode(one["data"]) for one in await rows(of, query, digest=found["name"], first=first, last=last)]
     offset = first * CHUNK
     return b"".join(chunks)[start - offset : stop - offset]
 
@@ -186,7 +208,7 @@ async def locations(of: AsyncManagedTransaction) -> list[str]:
 
 
 async def locations_of(of: AsyncManagedTransaction, digests: Sequence[str]) -> dict[str, str | None]:
-    """Those of the blobs that are kept, and where they are outside."""
+    """Those of the blobs that are kept, by what they are called there, and where they are outside."""
     query = "UNWIND $digests AS d MATCH (b:Blob {digest: d}) RETURN b.digest AS digest, b.location AS location"
     return {one["digest"]: one["location"] for one in await rows(of, query, digests=list(digests))}
 
@@ -227,7 +249,11 @@ class BlockingReader:
 
 
 def _read_now(of: ManagedTransaction, digest: str) -> bytes | str:
-    found = of.run(_LOOK, digest=digest).single()
+    name, found = digest, None
+    for names in (sealing.known_names, sealing.other_names):
+        for name in names(digest) if found is None else ():
+            if (found := of.run(_LOOK, digest=name).single()) is not None:
+                break
     if found is None:
         raise no_blob(digest)
     if found["location"] is not None:
@@ -236,6 +262,6 @@ def _read_now(of: ManagedTransaction, digest: str) -> bytes | str:
         return codec.decode(found["data"])
     chunks = of.run(
         "MATCH (c:Chunk) WHERE c.digest = $digest AND c.number >= 0 RETURN c.data AS data ORDER BY c.number",
-        digest=digest,
+        digest=name,
     )
     return b"".join(codec.decode(chunk["data"]) for chunk in chunks)[: found["size"]]

@@ -19,7 +19,7 @@ _SIGNALS = "MATCH (m:Message) WHERE m.run IS NULL RETURN m {.*} AS message ORDER
 _BLOBS = """
 MATCH (r:Run {id: $run})
 OPTIONAL MATCH (r)-[:REFERS_TO]->(b:Blob)
-RETURN b.digest AS digest, b.size AS size ORDER BY digest
+RETURN b.digest AS digest, b.size AS size, b.sealed_digest AS sealed ORDER BY digest
 """
 _RESTORE = """
 MATCH (r:Run {id: $run})
@@ -128,7 +128,10 @@ async def blobs_of(of: AsyncManagedTransaction, run_id: str) -> Mapping[str, int
     found = await rows(of, _BLOBS, run=run_id)
     if not found:
         raise no_run(run_id)
-    return {one["digest"]: one["size"] for one in found if one["digest"] is not None}
+    kept = (one for one in found if one["digest"] is not None)
+    return {
+        one["digest"] if one["sealed"] is None else codec.decode(one["sealed"]).decode(): one["size"] for one in kept
+    }
 
 
 async def restore(to: AsyncManagedTransaction, run: Run) -> None:

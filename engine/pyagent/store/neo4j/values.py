@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pyagent.errors import LeaseLost, NotFound
-from pyagent.store import codec
+from pyagent.store import codec, sealing
 from pyagent.store.base import Lease, Run, StepRecord
 
 MICROSECOND = timedelta(microseconds=1)
@@ -93,7 +93,8 @@ def run_of(run: Mapping[str, Any], lease: Mapping[str, Any]) -> Run:
 def step_values(step: StepRecord) -> dict[str, Any]:
     """A step's properties but its times; those that are None are removed from its node."""
     signal = step.wait if step.status == "waiting" and step.wait and step.wait.get("kind") == "signal" else None
-    more = {"outcome": step.lineage.outcome} if step.lineage is not None else {}
+    # The same for the same outcome; of a sealed one nobody without the vault can tell which.
+    more = {"outcome": step.lineage.outcome and sealing.kept_name(step.lineage.outcome)} if step.lineage else {}
     return {
         **more,
         "node": step.node,

@@ -22,7 +22,7 @@ def apply(
         _put_waits(connection, number, commit.steps, waited)
     for blob in blobs:
         payloads.keep(connection, blob)
-        payloads.refer(connection, number, blob.digest)
+        payloads.refer_kept(connection, number, blob)
     for digest in commit.refers:
         payloads.refer(connection, number, digest)
     for message in commit.consumed:

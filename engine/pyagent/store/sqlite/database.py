@@ -21,6 +21,7 @@ from typing import Literal, TypeVar, cast
 
 from pyagent.errors import SetupError, StoreError
 from pyagent.settings import SQLITE_SYNCHRONOUS
+from pyagent.store import sealing
 from pyagent.store.base import StoreFull, StoreUnavailable
 from pyagent.store.files import private_file, private_folder
 from pyagent.store.mounts import warn_of_network
@@ -78,11 +79,13 @@ class Database:
     async def open(self) -> None:
         """Create the file if need be, and migrate. Raises `StoreError`."""
         if self._reader is None:
+            await asyncio.to_thread(sealing.settle)
             await self._patiently(self._open_once)
 
     def open_now(self) -> None:
         """As `open`, blocking."""
         if self._reader is None:
+            sealing.settle()
             self._patiently_now(self._open_once)
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from pyagent.store import codec
+from pyagent.store import codec, sealing
 from pyagent.store.blobs import FILE_THRESHOLD, BlobFiles, blob_missing, check_digest, digest_of
 from pyagent.store.outside import OutsideBlobs, Upload
 from pyagent.store.sqlite import payloads, rows
@@ -45,26 +45,27 @@ class LargeBlobs:
         for digest, data in dict(blobs).items():
             check_digest(digest, data)
             small = len(data) < FILE_THRESHOLD
-            kept.append(KeptBlob(digest, len(data), codec.encode(data) if small else None, b"" if small else data))
+            stored, content = (codec.encode(data), b"") if small else (None, data)
+            kept.append(KeptBlob(sealing.kept_name(digest), digest, len(data), stored, content))
         return kept
 
     async def write(
         self, blobs: Sequence[KeptBlob], change: Callable[[sqlite3.Connection], T], *, durable: bool = False
     ) -> T:
         """Write the large ones among the blobs, then run the transaction that makes them known."""
-        large = {blob.digest: blob for blob in blobs if blob.stored is None}
+        large = {blob.name: blob for blob in blobs if blob.stored is None}
         if not large:
             return await self._database.write(change, durable=durable)
         missing = list(large)
         while True:
-            uploads = await self._bring([large[digest] for digest in missing])
+            uploads = await self._bring([large[name] for name in missing])
             for blob in blobs:
-                blob.upload = uploads.get(blob.digest, blob.upload)
+                blob.upload = uploads.get(blob.name, blob.upload)
             try:
                 return await self._commit(list(large.values()), change, durable=durable)
             except _Gone as gone:  # its last run was deleted meanwhile, or all of this took very long
-                missing = gone.digests
-                await self._remove_stale([large[digest] for digest in missing])
+                missing = gone.names
+                await self._remove_stale([large[name] for name in missing])
 
     async def put_file(self, run_id: str, path: Path) -> tuple[str, int]:
         """Keep a file's content, that the run refers to from now on. Raises `NotFound`, `StoreError`, `OSError`."""
@@ -88,23 +89,24 @@ class LargeBlobs:
         kept = self.prepared([(digest, data)])
         await self.write(kept, partial(_refer, run_id=run_id, blob=kept[0]))
 
-    async def read(self, digest: str, found: FoundBlob) -> bytes:
+    async def read(self, found: FoundBlob) -> bytes:
         """The whole content."""
         if found.location is not None:
             return await self.outside.read(found.location)
-        return await asyncio.to_thread(self._read_file, digest, self.files.read)
+        return await asyncio.to_thread(self._read_file, found.name, self.files.read)
 
-    def read_now(self, digest: str, found: FoundBlob) -> bytes:
+    def read_now(self, found: FoundBlob) -> bytes:
         """As `read`, blocking."""
         if found.location is not None:
             return self.outside.read_now(found.location)
-        return self._read_file(digest, self.files.read)
+        return self._read_file(found.name, self.files.read)
 
-    async def read_range(self, digest: str, found: FoundBlob, start: int, end: int) -> bytes:
+    async def read_range(self, found: FoundBlob, start: int, end: int) -> bytes:
         """The content from `start` up to `end`."""
         if found.location is not None:
             return await self.outside.read_range(found.location, start, end)
-        return await asyncio.to_thread(self._read_file, digest, partial(self.files.read_range, start=start, end=end))
+        read = partial(self.files.read_range, start=start, end=end)
+        return await asyncio.to_thread(self._read_file, found.name, read)
 
     async def remove(self, forgotten: payloads.Forgotten) -> None:
         """Remove what a committed transaction has forgotten."""
@@ -118,7 +120,7 @@ class LargeBlobs:
         removed = 0
         for start in range(0, len(names), _PAGE):
             page = names[start : start + _PAGE]
-            removed += await self._database.write(partial(payloads.remove_files, files=self.files, digests=page))
+            removed += await self._database.write(partial(payloads.remove_files, files=self.files, names=page))
             await asyncio.sleep(0)
         await asyncio.to_thread(self.files.remove_leftovers, time.time() - _LEFTOVER_AGE)
         return removed + await self.outside.sweep(await self._database.read(payloads.places), self._known)
@@ -132,14 +134,14 @@ class LargeBlobs:
         """Run the transaction; uploads that turn out to be kept already, by another worker, go. Raises `_Gone`."""
 
         def apply(to: sqlite3.Connection) -> tuple[T, list[str]]:
-            if gone := [blob.digest for blob in large if not self._is_there(to, blob)]:
+            if gone := [blob.name for blob in large if not self._is_there(to, blob)]:
                 raise _Gone(gone)
             done = change(to)
             return done, [
                 blob.upload.location
                 for blob in large
                 if blob.upload is not None
-                and ((found := payloads.look(to, blob.digest)) is None or found.location != blob.upload.location)
+                and ((found := payloads.look(to, blob.name)) is None or found.location != blob.upload.location)
             ]
 
         done, surplus = await self._database.write(apply, durable=durable)
@@ -152,31 +154,32 @@ class LargeBlobs:
         await self.outside.remove(blob.upload.location for blob in blobs if blob.upload is not None)
 
     def _is_there(self, connection: sqlite3.Connection, blob: KeptBlob) -> bool:
-        found = payloads.look(connection, blob.digest)
+        found = payloads.look(connection, blob.name)
         if found is not None and (found.location is not None or self.outside.base):
             return True
         if self.outside.base:
             return blob.upload is not None and blob.upload.is_fresh
-        return self.files.path(blob.digest).exists()
+        return self.files.path(blob.name).exists()
 
     async def _bring(self, blobs: Sequence[KeptBlob]) -> Mapping[str, Upload]:
         """Write what is not kept yet; returns what went outside."""
-        known = await self._database.read(lambda of: {blob.digest: payloads.look(of, blob.digest) for blob in blobs})
+        known = await self._database.read(lambda of: {blob.name: payloads.look(of, blob.name) for blob in blobs})
         uploads: dict[str, Upload] = {}
         for blob in blobs:
-            found = known[blob.digest]
+            found = known[blob.name]
             if not self.outside.base:
                 if found is None or found.location is None:
-                    await asyncio.to_thread(self._write_file, blob.digest, blob.content)
+                    await asyncio.to_thread(self._write_file, blob.name, blob.content)
             elif found is None:
-                uploads[blob.digest] = await self.outside.put(await self._address(), blob.content)
+                uploads[blob.name] = await self.outside.put(await self._address(), blob.content)
         return uploads
 
     async def _copied(self, path: Path) -> KeptBlob:
         if self.outside.base:
             upload = await self.outside.put(await self._address(), path)
-            return KeptBlob(upload.digest, upload.size, None, upload=upload)
-        return KeptBlob(*await asyncio.to_thread(self._copy_file, path), None)
+            return KeptBlob(upload.name, upload.digest, upload.size, None, upload=upload)
+        digest, size = await asyncio.to_thread(self._copy_file, path)
+        return KeptBlob(sealing.kept_name(digest), digest, size, None)
 
     async def _address(self) -> str:
         """The database's place for new blobs, made if it has none."""
@@ -189,9 +192,9 @@ class LargeBlobs:
             self._place = f"{base}/{folder}"
         return self._place
 
-    def _write_file(self, digest: str, data: bytes) -> None:
+    def _write_file(self, name: str, data: bytes) -> None:
         try:
-            self.files.write(digest, data)
+            self.files.write(name, data)
         except OSError as error:
             raise self._database.translate(error) from error
 
@@ -202,11 +205,11 @@ class LargeBlobs:
             except OSError as error:
                 raise self._database.translate(error) from error
 
-    def _read_file(self, digest: str, read: Callable[[str], bytes]) -> bytes:
+    def _read_file(self, name: str, read: Callable[[str], bytes]) -> bytes:
         try:
-            return read(digest)
+            return read(name)
         except FileNotFoundError as error:
-            raise blob_missing(digest, self.files.root) from error
+            raise blob_missing(name, self.files.root) from error
         except OSError as error:
             raise self._database.translate(error) from error
 
@@ -214,10 +217,10 @@ class LargeBlobs:
 def _refer(to: sqlite3.Connection, run_id: str, blob: KeptBlob) -> None:
     number = rows.run_number(to, run_id)
     payloads.keep(to, blob)
-    payloads.refer(to, number, blob.digest)
+    payloads.refer_kept(to, number, blob)
 
 
 class _Gone(Exception):
-    def __init__(self, digests: list[str]) -> None:
-        super().__init__(digests)
-        self.digests = digests
+    def __init__(self, names: list[str]) -> None:
+        super().__init__(names)
+        self.names = names

@@ -300,9 +300,14 @@ CREATE TABLE blob_places (base TEXT PRIMARY KEY, folder TEXT NOT NULL) STRICT, W
 """
 """Blobs outside of the database: where each lies, and the database's own folder in each place that it has used."""
 
+_SEALED = """
+ALTER TABLE blobs ADD COLUMN sealed_digest BLOB;
+"""
+"""Of a sealed blob, whose `digest` is what only the vault's holder can tell from the content's: that one, sealed."""
+
 MIGRATIONS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     *(_FIRST, _ACTIVATIONS, _SUCCESSION),
-    *(_BATCHES, _into_batches, _RETENTION, _LINE, _OUTSIDE, _DELTAS),
+    *(_BATCHES, _into_batches, _RETENTION, _LINE, _OUTSIDE, _DELTAS, _SEALED),
 )
 """Script n takes the schema from version n to n + 1. Scripts that have been released are never edited."""
 

@@ -337,12 +337,12 @@ class SqliteStore(Followed[bytes]):
     async def get_blob(self, digest: str) -> bytes:
         """Raises `NotFound`, and `StoreError` when the bytes are damaged."""
         found = await self.database.read(lambda of: payloads.find(of, digest))
-        return codec.decode(found.stored) if found.stored is not None else await self._large.read(digest, found)
+        return codec.decode(found.stored) if found.stored is not None else await self._large.read(found)
 
     def blob_now(self, digest: str) -> bytes:
         """As `get_blob`, blocking, from any thread."""
         found = self.database.read_now(lambda of: payloads.find(of, digest))
-        return codec.decode(found.stored) if found.stored is not None else self._large.read_now(digest, found)
+        return codec.decode(found.stored) if found.stored is not None else self._large.read_now(found)
 
     async def blob_size(self, digest: str) -> int:
         """Bytes of the content. Raises `NotFound`."""
@@ -354,7 +354,7 @@ class SqliteStore(Followed[bytes]):
         found = await self.database.read(lambda of: payloads.find(of, digest))
         if found.stored is not None:
             return codec.decode(found.stored)[start:end]
-        return await self._large.read_range(digest, found, start, end)
+        return await self._large.read_range(found, start, end)
 
     # upkeep
 

@@ -46,12 +46,12 @@ def signals(connection: sqlite3.Connection) -> list[Message]:
 def blobs_of(connection: sqlite3.Connection, run_id: str) -> Mapping[str, int]:
     """The blobs that a run refers to, with their sizes. Raises `NotFound`."""
     number = rows.run_number(connection, run_id)
+    found = connection.execute(
+        "SELECT b.digest, b.size, b.sealed_digest FROM blob_refs f JOIN blobs b ON b.digest = f.digest WHERE f.run = ?",
+        (number,),
+    )
     return dict(
-        connection.execute(
-            "SELECT b.digest, b.size FROM blob_refs f JOIN blobs b ON b.digest = f.digest WHERE f.run = ?"
-            " ORDER BY b.digest",
-            (number,),
-        )
+        sorted((name if sealed is None else codec.decode(sealed).decode(), size) for name, size, sealed in found)
     )
 
 

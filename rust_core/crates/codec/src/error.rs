@@ -18,7 +18,7 @@ pub enum Error {
     },
     /// It is a delta, and the parent was not given, or is another one.
     Parent(&'static str),
-    /// It is sealed, and the key was not given, or does not open it.
+    /// It is sealed, and the key was not given, or is another one.
     Key(&'static str),
     /// The system gave no memory or no random numbers.
     System(&'static str),

@@ -40,6 +40,12 @@ pub fn key_name(key: &Key) -> [u8; 8] {
     seal::name(key)
 }
 
+/// BLAKE3 of some bytes under a key: nobody else can tell of which.
+#[must_use]
+pub fn keyed_digest(key: &Key, content: &[u8]) -> [u8; 32] {
+    blake3::keyed_hash(key.as_bytes(), content).into()
+}
+
 /// BLAKE3 of some bytes.
 #[must_use]
 pub fn digest(content: &[u8]) -> [u8; 32] {

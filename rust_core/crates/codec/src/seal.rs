@@ -27,6 +27,6 @@ pub(crate) fn open(key: &Key, header: &[u8], sealed: &[u8]) -> Result<Vec<u8>, E
     }
     match pyagent_vault::open(key, header, sealed) {
         Ok(body) => Ok(body.to_vec()),
-        Err(_) => Err(Error::Key("the key does not open the payload, or it was changed")),
+        Err(_) => Err(Error::Damaged("the sealed payload was changed")),
     }
 }

@@ -20,7 +20,7 @@ pyo3::create_exception!(
 const LONG: usize = 4096;
 
 #[allow(clippy::needless_pass_by_value, reason = "for map_err")]
-fn codec_error(error: codec::Error) -> PyErr {
+pub(crate) fn codec_error(error: codec::Error) -> PyErr {
     CodecError::new_err((error.kind(), error.to_string()))
 }
 
@@ -30,10 +30,6 @@ fn without_gil<T: Send>(py: Python<'_>, bytes: usize, work: impl FnOnce() -> T +
 
 fn key_of(key: Option<&[u8]>) -> PyResult<Option<&[u8; 32]>> {
     key.map(|key| key.try_into().map_err(|_| PyValueError::new_err("a key has 32 bytes"))).transpose()
-}
-
-fn sealing_key(key: Option<&[u8]>) -> PyResult<Option<codec::Key>> {
-    Ok(key_of(key)?.map(|key| codec::Key::new(*key)))
 }
 
 /// The content as it is to be stored. Raises CodecError (`too_large`, `system`).
@@ -57,52 +53,44 @@ pub fn codec_unpack<'py>(py: Python<'py>, stored: &[u8], limit: usize) -> PyResu
     })
 }
 
-/// As `codec_pack`: what the content shares with `parent` is left out, and `key` seals it.
+/// As `codec_pack`; what the content shares with `parent` is left out.
 #[pyfunction]
-#[pyo3(signature = (content, parent, key, /))]
-pub fn codec_pack_with<'py>(
-    py: Python<'py>,
-    content: &[u8],
-    parent: Option<&[u8]>,
-    key: Option<&[u8]>,
-) -> PyResult<Bound<'py, PyBytes>> {
+#[pyo3(signature = (content, parent, /))]
+pub fn codec_pack_with<'py>(py: Python<'py>, content: &[u8], parent: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
     guarded(|| {
-        let key = sealing_key(key)?;
-        let options = codec::Options { parent, key: key.as_ref() };
+        let options = codec::Options { parent: Some(parent), key: None };
         let packed = py.detach(|| codec::pack_with(content, options)).map_err(codec_error)?;
         Ok(PyBytes::new(py, &packed))
     })
 }
 
-/// The content of what `codec_pack_with` gave, with the same parent and key. Raises CodecError.
+/// The content of what `codec_pack_with` gave, with the same parent. Raises CodecError.
 #[pyfunction]
-#[pyo3(signature = (stored, limit, parent, key, /))]
+#[pyo3(signature = (stored, limit, parent, /))]
 pub fn codec_unpack_with<'py>(
     py: Python<'py>,
     stored: &[u8],
     limit: usize,
-    parent: Option<&[u8]>,
-    key: Option<&[u8]>,
+    parent: &[u8],
 ) -> PyResult<Bound<'py, PyBytes>> {
     guarded(|| {
-        let key = sealing_key(key)?;
-        let options = codec::Options { parent, key: key.as_ref() };
+        let options = codec::Options { parent: Some(parent), key: None };
         let content = py.detach(|| codec::unpack_with(stored, limit, options)).map_err(codec_error)?;
         Ok(PyBytes::new(py, &content))
     })
 }
 
 /// What `codec_describe` gives.
-type Said<'py> = (&'static str, u32, u64, Option<Bound<'py, PyBytes>>, bool);
+type Said<'py> = (&'static str, u32, u64, Option<Bound<'py, PyBytes>>, Option<Bound<'py, PyBytes>>);
 
-/// Method, dictionary, size of the content, the parent's name and whether it is sealed. Raises CodecError.
+/// Method, dictionary, size of the content, the parent's name, and the name of the key that has sealed it. Raises CodecError.
 #[pyfunction]
 #[pyo3(signature = (stored, /))]
 pub fn codec_describe<'py>(py: Python<'py>, stored: &[u8]) -> PyResult<Said<'py>> {
     guarded(|| {
         let said = codec::describe(stored).map_err(codec_error)?;
-        let parent = said.parent.map(|name| PyBytes::new(py, &name));
-        Ok((said.method, said.dictionary, said.size, parent, said.sealed))
+        let bytes = |name: [u8; 8]| PyBytes::new(py, &name);
+        Ok((said.method, said.dictionary, said.size, said.parent.map(bytes), said.key.map(bytes)))
     })
 }
 
@@ -118,7 +106,7 @@ pub fn blake3_hex<'py>(py: Python<'py>, content: &[u8]) -> PyResult<Bound<'py, P
     })
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
 }

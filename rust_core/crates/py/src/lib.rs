@@ -8,6 +8,7 @@ mod door;
 mod expressions;
 mod index;
 mod metrics;
+mod sealing;
 mod vault;
 
 use pyo3::prelude::*;
@@ -31,5 +32,7 @@ mod _native {
         metric_bounds,
     };
     #[pymodule_export]
-    use crate::vault::{Vault, VaultError, attenuate_token, is_signed, seal_to};
+    use crate::sealing::PayloadSeal;
+    #[pymodule_export]
+    use crate::vault::{Vault, VaultError, attenuate_token, seal_to};
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use pyagent_vault as vault;
 use pyo3::prelude::*;
@@ -9,6 +10,7 @@ use pyo3::types::{PyBytes, PyDict};
 use zeroize::Zeroizing;
 
 use crate::door::guarded;
+use crate::sealing::{PayloadSeal, seal_of};
 
 pyo3::create_exception!(
     pyagent_core._native,
@@ -17,7 +19,7 @@ pyo3::create_exception!(
     "The vault refused; its arguments are `kind` and `message`, which holds no secret."
 );
 
-fn refused(error: &vault::VaultError) -> PyErr {
+pub(crate) fn refused(error: &vault::VaultError) -> PyErr {
     VaultError::new_err((error.kind.name(), error.message.clone()))
 }
 
@@ -73,7 +75,7 @@ fn as_dict<'py>(py: Python<'py>, fields: &vault::Fields) -> PyResult<Bound<'py, 
 
 /// A file of sealed secrets that many processes read and one at a time writes.
 #[pyclass(frozen, module = "pyagent_core._native")]
-pub struct Vault(vault::Vault);
+pub struct Vault(Arc<vault::Vault>);
 
 impl Vault {
     fn with<T: Send>(
@@ -87,31 +89,38 @@ impl Vault {
 
 #[pymethods]
 impl Vault {
-    /// Make a vault: opened by a passphrase, or without one by a new key file. `memory`: KiB that a guess costs; None is
-    /// what RFC 9106 recommends.
+    /// Make a vault: opened by a passphrase, or without one by a new key file. `witness`: a folder outside of it that
+    /// remembers how often it was written. `memory`: KiB that a guess costs; None is what RFC 9106 recommends.
     #[staticmethod]
-    #[pyo3(signature = (path, passphrase, key_file, now, memory=None, /))]
+    #[pyo3(signature = (path, passphrase, key_file, witness, now, memory=None, /))]
     fn create(
         py: Python<'_>,
         path: PathBuf,
         passphrase: Option<Vec<u8>>,
         key_file: PathBuf,
+        witness: PathBuf,
         now: i64,
         memory: Option<u32>,
     ) -> PyResult<Self> {
         guarded(|| {
-            let made = py.detach(|| vault::Vault::create(&path, protect(passphrase, key_file, memory), now));
-            made.map(Self).map_err(|error| refused(&error))
+            let make = || vault::Vault::create(&path, protect(passphrase, key_file, memory), now)?.witnessed(&witness);
+            py.detach(make).map(|made| Self(Arc::new(made))).map_err(|error| refused(&error))
         })
     }
 
-    /// Open a vault.
+    /// Open a vault, which is not older than its witness says.
     #[staticmethod]
-    #[pyo3(signature = (path, passphrase, key_file, /))]
-    fn open(py: Python<'_>, path: PathBuf, passphrase: Option<Vec<u8>>, key_file: PathBuf) -> PyResult<Self> {
+    #[pyo3(signature = (path, passphrase, key_file, witness, /))]
+    fn open(
+        py: Python<'_>,
+        path: PathBuf,
+        passphrase: Option<Vec<u8>>,
+        key_file: PathBuf,
+        witness: PathBuf,
+    ) -> PyResult<Self> {
         guarded(|| {
-            let opened = py.detach(|| vault::Vault::open(&path, unlock(passphrase, key_file)));
-            opened.map(Self).map_err(|error| refused(&error))
+            let open = || vault::Vault::open(&path, unlock(passphrase, key_file))?.witnessed(&witness);
+            py.detach(open).map(|opened| Self(Arc::new(opened))).map_err(|error| refused(&error))
         })
     }
 
@@ -122,15 +131,23 @@ impl Vault {
         guarded(|| py.detach(|| vault::Vault::needs_passphrase(&path)).map_err(|error| refused(&error)))
     }
 
-    /// Set a secret's kind and fields; the version that it has now.
-    #[pyo3(signature = (name, kind, fields, now, /))]
-    fn put(&self, py: Python<'_>, name: &str, kind: &str, fields: &Bound<'_, PyDict>, now: i64) -> PyResult<u32> {
+    /// Set a secret's kind and fields; the version that it has now. `after`: the one that it must have had.
+    #[pyo3(signature = (name, kind, fields, now, after=None, /))]
+    fn put(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        kind: &str,
+        fields: &Bound<'_, PyDict>,
+        now: i64,
+        after: Option<u32>,
+    ) -> PyResult<u32> {
         guarded(|| {
             let mut given = vault::Fields::new();
             for (name, value) in fields {
                 given.push((name.extract()?, Zeroizing::new(value.extract()?)));
             }
-            self.with(py, |vault| vault.put(name, kind, &given, now))
+            self.with(py, |vault| vault.put_after(name, kind, &given, now, after))
         })
     }
 
@@ -220,13 +237,10 @@ impl Vault {
         guarded(|| self.with(py, vault::Vault::renew_identity))
     }
 
-    /// Sign a message for one purpose.
-    #[pyo3(signature = (purpose, message, /))]
-    fn sign<'py>(&self, py: Python<'py>, purpose: &str, message: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
-        guarded(|| {
-            let signed = self.with(py, |vault| Ok(vault.identity()?.sign(purpose, message)))?;
-            Ok(PyBytes::new(py, &signed))
-        })
+    /// What seals the payloads of stores with the data keys of this vault.
+    #[pyo3(signature = ())]
+    fn payload_seal(&self, py: Python<'_>) -> PyResult<PayloadSeal> {
+        guarded(|| seal_of(py, &self.0))
     }
 
     /// Open a field that was sealed to the owner.
@@ -321,17 +335,4 @@ pub fn seal_to<'py>(
         let sealed = py.detach(|| vault::seal_to(&recipient, context, plain)).map_err(|error| refused(&error))?;
         Ok(PyBytes::new(py, &sealed))
     })
-}
-
-/// Whether the owner of a public key has signed this message for this purpose.
-#[pyfunction]
-#[pyo3(signature = (public, purpose, message, signature, /))]
-pub fn is_signed(
-    py: Python<'_>,
-    public: [u8; 32],
-    purpose: &str,
-    message: &[u8],
-    signature: [u8; 64],
-) -> PyResult<bool> {
-    guarded(|| Ok(py.detach(|| vault::check_signature(&public, purpose, message, &signature).is_ok())))
 }

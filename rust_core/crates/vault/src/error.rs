@@ -18,6 +18,8 @@ pub enum Kind {
     Missing,
     /// Another process writes.
     Busy,
+    /// It has another version than the one that was to be replaced.
+    Changed,
     /// A file could not be read or written.
     Files,
     /// What was given breaks a rule.
@@ -45,6 +47,7 @@ impl Kind {
             Self::Exists => "exists",
             Self::Missing => "missing",
             Self::Busy => "busy",
+            Self::Changed => "changed",
             Self::Files => "files",
             Self::Invalid => "invalid",
             Self::Exposed => "exposed",

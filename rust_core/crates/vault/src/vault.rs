@@ -140,11 +140,23 @@ impl Vault {
     /// # Errors
     /// `Invalid`, and those of `open`; `Busy`.
     pub fn put(&self, name: &str, kind: &str, fields: &Fields, now: i64) -> Result<u32> {
+        self.put_after(name, kind, fields, now, None)
+    }
+
+    /// As `put`, if the secret has this version (0: if there is none).
+    ///
+    /// # Errors
+    /// `Changed`, and those of `put`.
+    pub fn put_after(&self, name: &str, kind: &str, fields: &Fields, now: i64, after: Option<u32>) -> Result<u32> {
         check_name(name)?;
         check_word("kind", kind, 64)?;
         let plain = encode_fields(fields)?;
         self.change(|state| {
-            let number = state.index.find(name).map_or(0, Entry::version) + 1;
+            let found = state.index.find(name).map_or(0, Entry::version);
+            if after.is_some_and(|after| after != found) {
+                return Err(VaultError::new(Kind::Changed, format!("{name:?} was set by somebody else meanwhile")));
+            }
+            let number = found + 1;
             let generation = state.keyring.current();
             let sealed = seal(&state.key(generation, VALUES)?, &state.bound(name, number), &plain)?;
             let names = fields.iter().map(|(name, _)| name.clone()).collect();

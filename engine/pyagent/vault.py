@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,12 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from pyagent.errors import PyAgentError
-from pyagent.settings import VAULT_PASSPHRASE, key_file, vault_file
+from pyagent.settings import VAULT_PASSPHRASE, key_file, vault_file, witness_folder
 
 if TYPE_CHECKING:
     from pyagent import native
 
 T = TypeVar("T")
+
+SEALED_PREFIX = "pas1_"
+"""What sealed texts begin with."""
+_SEALED_TEXT = b"pyagent sealed text 1"
 
 
 class VaultFailed(PyAgentError):
@@ -59,11 +64,28 @@ class VaultNewer(VaultFailed):
     hint = "Use that version, or restore a backup from before."
 
 
+class VaultOlder(VaultFailed):
+    """An older file has taken the place of the vault: tokens that were revoked since would open again."""
+
+    code = "vault.older"
+    hint = (
+        "Put the newer file back. If you have brought back a backup on purpose, remove the folder that the message"
+        " names; tokens revoked since then are good again, unless you end all: `pyagent vault rotate --owner`."
+    )
+
+
 class VaultBusy(VaultFailed):
     """Another process writes the vault, and does not end."""
 
     code = "vault.busy"
     hint = "Try again; look for a `pyagent` process that hangs."
+
+
+class VaultChanged(VaultFailed):
+    """Somebody else has set the secret meanwhile."""
+
+    code = "vault.changed"
+    hint = "Try again."
 
 
 class VaultExposed(VaultFailed):
@@ -103,9 +125,11 @@ _BY_KIND: Mapping[str, type[VaultFailed]] = {
     "locked": VaultLocked,
     "damaged": VaultDamaged,
     "newer": VaultNewer,
+    "older": VaultOlder,
     "exists": VaultThere,
     "missing": VaultAbsent,
     "busy": VaultBusy,
+    "changed": VaultChanged,
     "exposed": VaultExposed,
     "invalid": VaultInvalid,
     "token": TokenRefused,
@@ -162,9 +186,10 @@ class Vault:
         self._inner = inner
         self.path = path
 
-    def put(self, name: str, kind: str, fields: Mapping[str, str]) -> int:
-        """Set a secret; returns its version."""
-        return _told(lambda: self._inner.put(name.lower(), kind, dict(fields), _now()))
+    def put(self, name: str, kind: str, fields: Mapping[str, str], *, after: int | None = None) -> int:
+        """Set a secret; returns its version. `after`: the version that it must have (0: there is none). Raises
+        `VaultChanged` where it has another."""
+        return _told(lambda: self._inner.put(name.lower(), kind, dict(fields), _now(), after))
 
     def get(self, name: str) -> dict[str, str] | None:
         """A secret's fields; None where there is none of that name, whatever its capitals."""
@@ -218,8 +243,32 @@ class Vault:
         return _told(self._inner.has_passphrase)
 
     def owner(self) -> str:
-        """The owner's public key, as hexadecimal digits."""
+        """The owner's public key for signatures, as hexadecimal digits."""
         return _told(self._inner.identity)[0].hex()
+
+    def recipient(self) -> str:
+        """The owner's public key that others seal texts to (`seal_text`), as hexadecimal digits."""
+        return _told(self._inner.identity)[1].hex()
+
+    def unseal_text(self, sealed: str) -> bytes:
+        """What `seal_text` has sealed to this vault's owner. Raises `VaultLocked`, `VaultInvalid`."""
+        if not sealed.startswith(SEALED_PREFIX):
+            raise VaultInvalid(f"that is no sealed text: it does not begin with {SEALED_PREFIX}")
+        try:
+            given = sealed.removeprefix(SEALED_PREFIX)
+            taken = base64.b64decode(given + "=" * (-len(given) % 4), altchars=b"-_", validate=True)
+        except ValueError:
+            raise VaultInvalid("that is no sealed text, or a part of it is missing") from None
+        try:
+            return _told(lambda: self._inner.open_sealed(_SEALED_TEXT, taken))
+        except VaultLocked as error:
+            raise VaultLocked(
+                error.message, hint="It was sealed to another vault's key, or to the one before `rotate --owner`."
+            ) from None
+
+    def payload_seal(self) -> native.PayloadSeal:
+        """What seals payloads of stores with this vault's data keys."""
+        return _told(self._inner.payload_seal)
 
     def renew_owner(self) -> None:
         """Give the owner new keys: all tokens end."""
@@ -270,7 +319,7 @@ def make_vault(passphrase: str | None = None) -> Vault:
     from pyagent import native
 
     path = vault_file()
-    inner = _told(lambda: native.Vault.create(path, _bytes(passphrase), key_file(), _now()))
+    inner = _told(lambda: native.Vault.create(path, _bytes(passphrase), key_file(), witness_folder(), _now()))
     return _kept(Vault(inner, path))
 
 
@@ -293,14 +342,15 @@ def open_vault(ask: Callable[[], str] | None = None) -> Vault | None:
         passphrase = ask()
     if passphrase is None:
         try:
-            inner = native.Vault.open(path, None, key_file())
+            inner = native.Vault.open(path, None, key_file(), witness_folder())
         except native.VaultError as error:
             if error.args[0] == "missing":
                 raise VaultLocked(f"the vault {path} is there, but its key file {key_file()} is not") from None
             _raise(error)
         return _kept(Vault(inner, path))
     given = passphrase
-    return _kept(Vault(_told(lambda: native.Vault.open(path, _bytes(given), key_file())), path))
+    inner = _told(lambda: native.Vault.open(path, _bytes(given), key_file(), witness_folder()))
+    return _kept(Vault(inner, path))
 
 
 def require_vault(ask: Callable[[], str] | None = None) -> Vault:
@@ -318,6 +368,25 @@ def narrow_token(
 
     end = None if expires is None else int(expires.timestamp())
     return _told(lambda: native.attenuate_token(text, label, capabilities, graphs, end))
+
+
+def seal_text(recipient: str, content: bytes) -> str:
+    """Seal something to the owner of a vault, whose public key `Vault.recipient` gives: a text that can go anywhere.
+
+    Raises `VaultInvalid` for what is no key.
+    """
+    from pyagent import native
+
+    try:
+        key = bytes.fromhex(recipient)
+    except ValueError:
+        key = b""
+    if len(key) != 32:
+        raise VaultInvalid(
+            "a public key has 64 hexadecimal digits", hint="Its owner gets it: `pyagent vault public-key`"
+        )
+    sealed = _told(lambda: native.seal_to(key, _SEALED_TEXT, content))
+    return SEALED_PREFIX + base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 
 
 def _kept(vault: Vault) -> Vault:
