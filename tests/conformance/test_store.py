@@ -19,6 +19,8 @@ from pyagent.store.blobs import digest_of
 from pyagent.store.sqlite import SqliteStore
 from pyagent.testing.memory_store import MemoryStore
 from pyagent.testing.store import StoreConformance, entry, new_run
+from pyagent.vault import Vault
+from sealed_store import sealed
 
 
 class TestSqliteStore(StoreConformance):
@@ -35,6 +37,12 @@ class TestSqliteStore(StoreConformance):
         await peer.open()
         yield peer
         await peer.close()
+
+
+class TestSealedSqliteStore(TestSqliteStore):
+    @pytest.fixture(autouse=True)
+    def vault(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Vault:
+        return sealed(tmp_path, monkeypatch)
 
 
 class TestMemoryStore(StoreConformance):

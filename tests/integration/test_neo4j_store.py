@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from langgraph.checkpoint.conformance import checkpointer_test, validate
+from neo4j import AsyncManagedTransaction
 
 from growing_channels import check_growing_channel
 from neo4j_server import Neo4jServer
+from pyagent.errors import NotFound
+from pyagent.runtime.store_check import check_store
+from pyagent.store.blobs import digest_of
 from pyagent.store.checkpoints import StoreSaver, langgraph_saver
 from pyagent.store.neo4j import Neo4jStore
+from pyagent.store.neo4j.connection import rows
 from pyagent.testing.store import StoreConformance, new_run
 from pyagent.testing.store_parts import MINUTE
+from pyagent.vault import Vault
+from sealed_store import CANARY, LARGE, digests_of, files_with, fill, sealed
 
 pytestmark = pytest.mark.integration
 
@@ -38,6 +47,39 @@ class TestNeo4jStore(StoreConformance):
         await peer.open()
         yield peer
         await peer.close()
+
+
+class TestSealedNeo4jStore(TestNeo4jStore):
+    @pytest.fixture(autouse=True)
+    def vault(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Vault:
+        return sealed(tmp_path, monkeypatch)
+
+
+async def test_nothing_that_a_sealed_store_has_on_the_server_holds_a_payload_or_its_hash(
+    neo4j: Neo4jServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sealed(tmp_path, monkeypatch)
+    store = await emptied(neo4j)
+    run_id = await fill(store)
+    forbidden = [CANARY.encode(), *digests_of(LARGE, CANARY.encode())]
+    assert files_with(neo4j.home / "data", *forbidden) == []
+
+    # Short texts lie packed in the server's files: here each property is looked at.
+    async def properties(of: AsyncManagedTransaction) -> list[dict[str, Any]]:
+        return await rows(of, "MATCH (n) OPTIONAL MATCH (n)-[r]->() RETURN n {.*} AS n, r {.*} AS r")
+
+    for found in await store.connection.read(properties):
+        for value in [*found["n"].values(), *(found["r"] or {}).values()]:
+            content = value if isinstance(value, bytes | bytearray) else str(value).encode()
+            assert not [one for one in forbidden if one in content], found
+    assert await store.get_blob(digest_of(LARGE)) == LARGE
+    assert store.blob_now(digest_of(LARGE)) == LARGE
+    assert {digest_of(LARGE), digest_of(CANARY.encode())} <= set(await store.blobs_of(run_id))
+    assert (await check_store(store))[1] == []
+    await store.delete_run(run_id)
+    with pytest.raises(NotFound):
+        await store.get_blob(digest_of(LARGE))
+    await store.close()
 
 
 async def test_langgraphs_suite_passes_with_every_capability_it_knows(neo4j: Neo4jServer) -> None:

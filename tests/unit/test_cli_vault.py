@@ -172,3 +172,32 @@ def test_what_is_not_there_is_told(command: Command) -> None:
     for line in (["get", "api"], ["remove", "api"], ["test", "api"]):
         code, _, error = command("vault", *line)
         assert (code, "credential.not_found" in error) == (Exit.USAGE, True), line
+
+
+def test_a_secret_is_sealed_to_the_owner_of_a_vault_who_alone_opens_it(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def given(content: bytes) -> None:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+
+    command("vault", "init")
+    key = command("vault", "public-key")[1].strip()
+    given(SECRET.encode())
+    code, sealed, _ = command("vault", "seal", "--to", key)
+    assert (code, sealed.startswith("pas1_"), SECRET in sealed) == (Exit.DONE, True, False)
+    assert vaults.require_vault().unseal_text(sealed.strip()) == SECRET.encode()
+    given(sealed.encode())
+    code, out, _ = command("vault", "unseal")
+    assert (code, out) == (Exit.DONE, SECRET)
+
+    for wrong in ("", "abc", "0" * 63, "0" * 64):
+        given(b"x")
+        assert "vault.invalid" in command("vault", "seal", "--to", wrong)[2]
+    for wrong in ("", "pat1_abc", "pas1_", f"{sealed.strip()[:-9]}"):
+        given(wrong.encode())
+        code, out, said = command("vault", "unseal")
+        assert (code != Exit.DONE, out) == (True, "")
+        assert "vault." in said
+    command("vault", "rotate", "--owner")
+    given(sealed.encode())
+    assert "vault.locked" in command("vault", "unseal")[2]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import zipfile
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -20,7 +22,17 @@ from pyagent.runtime.run_secrets import secrets_here, unknown_credentials
 from pyagent.sdk import Context, Item, Items, NoParams, Registry, node
 from pyagent.store.base import Store
 from pyagent.store.sqlite import SqliteStore
-from pyagent.vault import Vault, VaultAbsent, VaultFailed, VaultLocked, make_vault, open_vault, require_vault
+from pyagent.vault import (
+    Vault,
+    VaultAbsent,
+    VaultFailed,
+    VaultLocked,
+    VaultOlder,
+    make_vault,
+    open_vault,
+    require_vault,
+    witness_folder,
+)
 
 
 @node("leaky.tell", title="Tell", effects="idempotent")
@@ -290,3 +302,37 @@ def test_errors_of_the_vault_say_no_value(vault: Vault) -> None:
     with pytest.raises(VaultFailed) as caught:
         vault.put("Ä", "generic", {"password": SECRET})
     assert SECRET not in json.dumps(caught.value.as_dict())
+
+
+def test_an_older_file_that_is_put_back_revives_no_token_until_somebody_says_that_it_shall(
+    vault: Vault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text, id = vault.issue(label="CI", capabilities={"run"}, graphs=None, expires=datetime.now(UTC) + timedelta(days=1))
+    before = vault.path.read_bytes()
+    vault.revoke(id)
+    vault.path.write_bytes(before)
+    with pytest.raises(VaultOlder):
+        vault.verify(text)
+    monkeypatch.setattr(vaults, "_opened", {})
+    with pytest.raises(VaultOlder) as caught:
+        open_vault()
+    assert str(witness_folder()) in caught.value.message
+    assert "rotate --owner" in caught.value.hint
+    shutil.rmtree(witness_folder())
+    assert require_vault().verify(text).capabilities == {"run"}
+
+
+def test_two_who_set_different_fields_at_the_same_time_lose_none_of_them(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = Vault.get
+
+    def slow(self: Vault, name: str) -> dict[str, str] | None:
+        found = read(self, name)
+        monkeypatch.setattr(Vault, "get", read)
+        put_credential(vault, kinds().credential_kinds(), "mail", "generic", {"user": "bob", "password": None})
+        return found
+
+    monkeypatch.setattr(Vault, "get", slow)
+    put_credential(vault, kinds().credential_kinds(), "mail", "generic", {"user": None, "password": "another-secret"})
+    assert vault.get("mail") == {"user": "bob", "password": "another-secret"}

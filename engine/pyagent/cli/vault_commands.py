@@ -90,6 +90,35 @@ def try_command(name: Name, as_json: AsJson = False) -> None:
     finish(lambda: try_it(name, as_json=as_json))
 
 
+@app.command("public-key")
+def public_key_command(as_json: AsJson = False) -> None:
+    """Print the key that others seal secrets to, for you alone to open. It is no secret; --owner of rotate ends it."""
+    from pyagent.cli.sealed_texts import public_key
+
+    finish(lambda: public_key(as_json=as_json))
+
+
+@app.command("seal")
+def seal_command(
+    to: Annotated[str, typer.Option("--to", metavar="KEY", help="What `pyagent vault public-key` printed there.")],
+) -> None:
+    """Seal the standard input to the owner of another vault, and print a text that can go by any way.
+
+    It takes no vault here. Who sent it is not told: agree on that by other means.
+    """
+    from pyagent.cli.sealed_texts import seal
+
+    finish(lambda: seal(to))
+
+
+@app.command("unseal")
+def unseal_command() -> None:
+    """Open what was sealed to you: the text comes on the standard input, the secret goes to the standard output."""
+    from pyagent.cli.sealed_texts import unseal
+
+    finish(unseal)
+
+
 @app.command("rotate")
 def rotate_command(
     passphrase: WithPassphrase = False,

@@ -12,6 +12,7 @@ from pyagent.runtime.log import decode
 from pyagent.runtime.paging import blobs_in
 from pyagent.runtime.store_runs import all_runs
 from pyagent.store.base import ENDED, Run, Store
+from pyagent.store.sealing import StoreSealed
 
 LONGEST_LEASE = timedelta(days=1)
 """No worker takes a run for longer than this at a time."""
@@ -37,15 +38,19 @@ async def check_store(store: Store, told: Callable[[Run], None] = lambda run: No
     fitting: dict[str, str] = {}
     graphs: dict[str, bool] = {}
     runs = 0
-    async for run in all_runs(store):
-        told(run)
-        runs += 1
-        try:
-            found += [Fault(run=run.id, what=what) for what in await _faults(store, run, now, fitting, graphs)]
-        except NotFound:
-            continue  # deleted meanwhile
-        except (PyAgentError, ValueError) as error:
-            found.append(Fault(run=run.id, what=f"It cannot be read: {error}"))
+    try:
+        async for run in all_runs(store):
+            told(run)
+            runs += 1
+            try:
+                found += [Fault(run=run.id, what=what) for what in await _faults(store, run, now, fitting, graphs)]
+            except NotFound:
+                continue  # deleted meanwhile
+            except (PyAgentError, ValueError) as error:
+                found.append(Fault(run=run.id, what=f"It cannot be read: {error}"))
+    except StoreSealed as error:
+        # Without the vault no run can be told from another one that is well.
+        found.append(Fault(run="", what=f"{error.message[:1].upper()}{error.message[1:]}. {error.hint}"))
     return runs, found
 
 
