@@ -23,6 +23,7 @@ LARGE = (CANARY * 5000).encode()
 GRAPH = """
 pyagent: 1
 id: sealing
+description: There is a canary-4711-in-payloads here.
 inputs:
   text: {type: string}
 nodes:

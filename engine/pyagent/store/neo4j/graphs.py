@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pyagent.errors import GraphError, NotFound
-from pyagent.store import codec
+from pyagent.store import codec, sealing
 from pyagent.store.base import Activation, ClaimTaken, GraphVersion
 from pyagent.store.neo4j.connection import do, row, rows
 from pyagent.store.neo4j.values import moment
@@ -70,7 +70,8 @@ RETURN a {.*} AS active
 
 async def put(to: AsyncManagedTransaction, graph_id: str, hash: str, text: str) -> None:
     """Keep a version, with its nodes and edges, and make it the graph's latest."""
-    made = await row(to, _PUT, graph=graph_id, hash=hash, text=text)
+    kept = text if sealing.writer() is None else codec.encode(text.encode())
+    made = await row(to, _PUT, graph=graph_id, hash=hash, text=kept)
     if made is None or not made["new"]:
         return
     nodes, edges, bodies = _parts(text)
@@ -141,8 +142,12 @@ async def versions(of: AsyncManagedTransaction, graph_id: str, limit: int) -> li
 
 
 def _version_of(found: Mapping[str, Any]) -> GraphVersion:
+    text = found["text"]
     return GraphVersion(
-        graph_id=found["graph_id"], hash=found["hash"], text=found["text"], created_at=moment(found["created_at"])
+        graph_id=found["graph_id"],
+        hash=found["hash"],
+        text=text if isinstance(text, str) else codec.decode(bytes(text)).decode(),
+        created_at=moment(found["created_at"]),
     )
 
 
