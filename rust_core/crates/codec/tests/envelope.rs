@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use proptest::prelude::*;
-use pyagent_codec::{Error, Key, MAX_CONTENT, Options, describe, digest, key_name, pack, pack_with, unpack, unpack_with};
+use pyagent_codec::{
+    Error, Key, MAX_CONTENT, Options, describe, digest, key_name, pack, pack_with, unpack, unpack_with,
+};
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
