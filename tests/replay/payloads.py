@@ -58,8 +58,14 @@ def lines() -> list[dict[str, Any]]:
         ("envelope 1: dictionary 1, checked", codec.encode(content(100)), content(100), None, None),
         ("envelope 1: zstd", codec.encode(content(1000)), content(1000), None, None),
         ("envelope 1: delta", codec.encode(content(310), parent=parent), content(310), parent, None),
-        ("envelope 1: sealed", native.codec_pack_with(content(1), None, KEY), content(1), None, KEY),
-        ("envelope 1: sealed delta", native.codec_pack_with(content(310), parent, KEY), content(310), parent, KEY),
+        ("envelope 1: sealed, key named", native.codec_pack_with(content(1), None, KEY), content(1), None, KEY),
+        (
+            "envelope 1: sealed delta, key named",
+            native.codec_pack_with(content(310), parent, KEY),
+            content(310),
+            parent,
+            KEY,
+        ),
     ]
     found: list[dict[str, Any]] = []
     for name, stored, payload, given, key in made:

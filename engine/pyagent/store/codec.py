@@ -34,7 +34,7 @@ def encode(payload: bytes, *, parent: bytes | None = None) -> bytes:
     try:
         if seal is not None:
             return seal.pack(payload, parent)
-        return codec_pack(payload) if parent is None else codec_pack_with(payload, parent)
+        return codec_pack(payload) if parent is None else codec_pack_with(payload, parent, None)
     except CodecError as error:
         raise _of(error) from error
 
@@ -50,7 +50,7 @@ def decode(stored: bytes, *, parent: bytes | None = None, limit: int = LARGEST) 
             seal = sealing.reader()
         if seal is not None:
             return seal.unpack(stored, limit, parent)
-        return codec_unpack(stored, limit) if parent is None else codec_unpack_with(stored, limit, parent)
+        return codec_unpack(stored, limit) if parent is None else codec_unpack_with(stored, limit, parent, None)
     except CodecError as error:
         raise _of(error) from error
 

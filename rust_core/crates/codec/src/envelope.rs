@@ -11,6 +11,7 @@ const ENVELOPE: u8 = 0x03;
 const METHOD: u8 = 0b0011;
 const DELTA: u8 = 0b0100;
 const SEALED: u8 = 0b1000;
+const NAMED: u8 = 0b1_0000;
 const STORED: u8 = 0;
 const ZSTD: u8 = 1;
 const ZSTD_DICTIONARY: u8 = 2;
@@ -44,7 +45,9 @@ pub struct Description {
     pub size: u64,
     /// The first bytes of the parent's BLAKE3, of a delta.
     pub parent: Option<[u8; NAME_LEN]>,
-    /// The name of the key that is needed, of a sealed one.
+    /// Whether a key is needed.
+    pub sealed: bool,
+    /// The name of that key; the first sealed envelopes had none.
     pub key: Option<[u8; NAME_LEN]>,
 }
 
@@ -65,7 +68,7 @@ pub fn pack_with(content: &[u8], options: Options<'_>) -> Result<Vec<u8>, Error>
         }
         return Ok(joined(&header(flags, dictionary, content.len(), options), &body));
     };
-    flags |= SEALED;
+    flags |= SEALED | NAMED;
     let header = header(flags, dictionary, content.len(), options);
     Ok(joined(&header, &seal::seal(key, &header, &body)?))
 }
@@ -150,7 +153,7 @@ pub fn unpack_with<'a>(stored: &'a [u8], limit: usize, options: Options<'_>) -> 
 /// What the stored bytes say of themselves, without the content.
 pub fn describe(stored: &[u8]) -> Result<Description, Error> {
     let (form, rest) = stored.split_first().ok_or_else(nothing)?;
-    let plain = |method, size| Description { method, dictionary: 0, size, parent: None, key: None };
+    let plain = |method, size| Description { method, dictionary: 0, size, parent: None, sealed: false, key: None };
     match *form {
         PLAIN => Ok(plain("plain", rest.len() as u64)),
         FRAME => match zstd_safe::get_frame_content_size(rest) {
@@ -167,10 +170,9 @@ fn open<'a>(stored: &'a [u8], limit: usize, options: Options<'_>) -> Result<Cow<
     let fits = usize::try_from(said.size).ok().filter(|size| *size <= limit);
     let size = fits.ok_or(Error::TooLarge { size: said.size, limit })?;
     let (header, rest) = stored.split_at(start);
-    let key = if said.key.is_some() { options.key } else { None };
-    let body = if let Some(name) = said.key {
-        let key = key.ok_or(Error::Key("the payload is sealed, and no key was given"))?;
-        if seal::name(key) != name {
+    let body = if said.sealed {
+        let key = options.key.ok_or(Error::Key("the payload is sealed, and no key was given"))?;
+        if said.key.is_some_and(|name| seal::name(key) != name) {
             return Err(Error::Key("the payload is sealed by another key"));
         }
         Cow::Owned(seal::open(key, header, rest)?)
@@ -179,7 +181,7 @@ fn open<'a>(stored: &'a [u8], limit: usize, options: Options<'_>) -> Result<Cow<
     };
     if let Some(name) = said.parent {
         let parent = options.parent.ok_or(Error::Parent("the payload is a delta, and its parent was not given"))?;
-        if name_of(parent, key) != name {
+        if name_of(parent, options.key.filter(|_| said.key.is_some())) != name {
             return Err(Error::Parent("the payload is a delta of another parent"));
         }
         return zstd::expand_delta(&body, size, parent).map(Cow::Owned);
@@ -206,7 +208,8 @@ fn read_header(stored: &[u8]) -> Result<(Description, usize), Error> {
         ZSTD_DICTIONARY => "dictionary",
         _ => return Err(Error::Unknown(format!("the flags {flags:02x} of the envelope are unknown"))),
     };
-    if flags & !(METHOD | DELTA | SEALED) != 0 || (flags & DELTA != 0 && method != "zstd") {
+    let strange = flags & !(METHOD | DELTA | SEALED | NAMED) != 0 || flags & (SEALED | NAMED) == NAMED;
+    if strange || (flags & DELTA != 0 && method != "zstd") {
         return Err(Error::Unknown(format!("the flags {flags:02x} of the envelope are unknown")));
     }
     let mut at = 2;
@@ -218,8 +221,8 @@ fn read_header(stored: &[u8]) -> Result<(Description, usize), Error> {
     };
     let size = read_leb(stored, &mut at)?;
     let parent = if flags & DELTA != 0 { Some(read_name(stored, &mut at)?) } else { None };
-    let key = if flags & SEALED != 0 { Some(read_name(stored, &mut at)?) } else { None };
-    Ok((Description { method, dictionary, size, parent, key }, at))
+    let key = if flags & NAMED != 0 { Some(read_name(stored, &mut at)?) } else { None };
+    Ok((Description { method, dictionary, size, parent, sealed: flags & SEALED != 0, key }, at))
 }
 
 fn read_name(stored: &[u8], at: &mut usize) -> Result<[u8; NAME_LEN], Error> {

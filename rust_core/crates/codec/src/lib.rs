@@ -10,9 +10,9 @@
 //!
 //! `02` begins a file of chunks, which the store keeps for itself. The flags of an envelope: bits 0 and 1 are the
 //! method (0 as it is, 1 zstd, 2 zstd with a dictionary), bit 2 says that it is a delta, bit 3 that the body is
-//! sealed, the others are 0. Then come, in this order, the dictionary's number (method 2), the content's size, both as
-//! LEB128, the first 8 bytes of the parent's BLAKE3 (a delta), and the key's name, 8 bytes (a sealed one, whose parent is
-//! named by a keyed BLAKE3). A zstd body is a frame without magic number,
+//! sealed, bit 4 that its key is named, the others are 0. Then come, in this order, the dictionary's number (method 2), the content's size, both as
+//! LEB128, the first 8 bytes of the parent's BLAKE3 (a delta), and the key's name, 8 bytes (bit 4; the parent's name is
+//! then of a keyed BLAKE3). A zstd body is a frame without magic number,
 //! content size and dictionary number; contents of 4 KiB and more end with zstd's checksum. A sealed body is a nonce of
 //! 24 bytes, then the body in XChaCha20-Poly1305, which all bytes before it authenticate.
 //!

@@ -138,7 +138,15 @@ fn a_size_that_the_bytes_cannot_have_is_refused_without_taking_memory() {
 
 #[test]
 fn what_a_newer_version_wrote_is_said_to_be_that() {
-    for newer in [&[0x02][..], &[0x04, 1, 2], &[0xff], &[0x03, 0x03, 0], &[0x03, 0x10, 0], &[0x03, 0x02, 99, 1, 0]] {
+    for newer in [
+        &[0x02][..],
+        &[0x04, 1, 2],
+        &[0xff],
+        &[0x03, 0x03, 0],
+        &[0x03, 0x10, 0],
+        &[0x03, 0x20, 0],
+        &[0x03, 0x02, 99, 1, 0],
+    ] {
         assert!(matches!(unpack(newer, MAX_CONTENT), Err(Error::Unknown(_))), "{newer:?}");
     }
 }
@@ -189,7 +197,7 @@ fn is_a_content_or_an_error(bytes: &[u8], parent: &[u8], sealed: bool) -> Checke
 
 /// Bytes that begin like one of the forms.
 fn nearly() -> impl Strategy<Value = Vec<u8>> {
-    (0_u8..6, 0_u8..16, prop::collection::vec(any::<u8>(), 0..200))
+    (0_u8..6, 0_u8..32, prop::collection::vec(any::<u8>(), 0..200))
         .prop_map(|(form, flags, rest)| [&[form, flags][..], &rest].concat())
 }
 

@@ -32,6 +32,10 @@ fn key_of(key: Option<&[u8]>) -> PyResult<Option<&[u8; 32]>> {
     key.map(|key| key.try_into().map_err(|_| PyValueError::new_err("a key has 32 bytes"))).transpose()
 }
 
+fn sealing_key(key: Option<&[u8]>) -> PyResult<Option<codec::Key>> {
+    Ok(key_of(key)?.map(|key| codec::Key::new(*key)))
+}
+
 /// The content as it is to be stored. Raises CodecError (`too_large`, `system`).
 #[pyfunction]
 #[pyo3(signature = (content, /))]
@@ -53,28 +57,36 @@ pub fn codec_unpack<'py>(py: Python<'py>, stored: &[u8], limit: usize) -> PyResu
     })
 }
 
-/// As `codec_pack`; what the content shares with `parent` is left out.
+/// As `codec_pack`: what the content shares with `parent` is left out, and `key` seals it.
 #[pyfunction]
-#[pyo3(signature = (content, parent, /))]
-pub fn codec_pack_with<'py>(py: Python<'py>, content: &[u8], parent: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+#[pyo3(signature = (content, parent, key, /))]
+pub fn codec_pack_with<'py>(
+    py: Python<'py>,
+    content: &[u8],
+    parent: Option<&[u8]>,
+    key: Option<&[u8]>,
+) -> PyResult<Bound<'py, PyBytes>> {
     guarded(|| {
-        let options = codec::Options { parent: Some(parent), key: None };
+        let key = sealing_key(key)?;
+        let options = codec::Options { parent, key: key.as_ref() };
         let packed = py.detach(|| codec::pack_with(content, options)).map_err(codec_error)?;
         Ok(PyBytes::new(py, &packed))
     })
 }
 
-/// The content of what `codec_pack_with` gave, with the same parent. Raises CodecError.
+/// The content of what `codec_pack_with` gave, with the same parent and key. Raises CodecError.
 #[pyfunction]
-#[pyo3(signature = (stored, limit, parent, /))]
+#[pyo3(signature = (stored, limit, parent, key, /))]
 pub fn codec_unpack_with<'py>(
     py: Python<'py>,
     stored: &[u8],
     limit: usize,
-    parent: &[u8],
+    parent: Option<&[u8]>,
+    key: Option<&[u8]>,
 ) -> PyResult<Bound<'py, PyBytes>> {
     guarded(|| {
-        let options = codec::Options { parent: Some(parent), key: None };
+        let key = sealing_key(key)?;
+        let options = codec::Options { parent, key: key.as_ref() };
         let content = py.detach(|| codec::unpack_with(stored, limit, options)).map_err(codec_error)?;
         Ok(PyBytes::new(py, &content))
     })
@@ -83,14 +95,16 @@ pub fn codec_unpack_with<'py>(
 /// What `codec_describe` gives.
 type Said<'py> = (&'static str, u32, u64, Option<Bound<'py, PyBytes>>, Option<Bound<'py, PyBytes>>);
 
-/// Method, dictionary, size of the content, the parent's name, and the name of the key that has sealed it. Raises CodecError.
+/// Method, dictionary, size of the content, the parent's name, and the name of the key that has sealed it, if it is. Raises CodecError.
 #[pyfunction]
 #[pyo3(signature = (stored, /))]
 pub fn codec_describe<'py>(py: Python<'py>, stored: &[u8]) -> PyResult<Said<'py>> {
     guarded(|| {
         let said = codec::describe(stored).map_err(codec_error)?;
-        let bytes = |name: [u8; 8]| PyBytes::new(py, &name);
-        Ok((said.method, said.dictionary, said.size, said.parent.map(bytes), said.key.map(bytes)))
+        let parent = said.parent.map(|name| PyBytes::new(py, &name));
+        // The first sealed envelopes did not name their key.
+        let key = said.sealed.then(|| PyBytes::new(py, said.key.as_ref().map_or(&[], |name| name.as_slice())));
+        Ok((said.method, said.dictionary, said.size, parent, key))
     })
 }
 

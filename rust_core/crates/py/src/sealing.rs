@@ -74,7 +74,8 @@ impl PayloadSeal {
     }
 
     fn key_of(&self, stored: &[u8]) -> Result<Option<Arc<codec::Key>>, codec::Error> {
-        let Some(name) = codec::describe(stored)?.key else { return Ok(None) };
+        let said = codec::describe(stored)?;
+        let Some(name) = said.key.filter(|_| said.sealed) else { return Ok(None) };
         if let Some(key) = self.ring().keys.get(&name) {
             return Ok(Some(key.clone()));
         }

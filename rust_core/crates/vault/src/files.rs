@@ -133,30 +133,6 @@ pub fn write_keys(path: &Path, keys: &[&Key]) -> Result<()> {
     write(path, text.as_bytes())
 }
 
-/// The revision of a vault that a witness has seen; None: it has seen none.
-pub fn read_witness(path: &Path) -> Result<Option<i64>> {
-    match read(path, 64) {
-        Ok((bytes, _)) => {
-            let seen = std::str::from_utf8(&bytes).ok().and_then(|text| text.trim().parse().ok());
-            let strange = || VaultError::damaged(&format!("{} is not what a vault's witness writes", path.display()));
-            seen.map(Some).ok_or_else(strange)
-        }
-        Err(error) if error.kind == Kind::Missing => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// Let a witness see a revision. Only who has the vault's lock may.
-pub fn write_witness(path: &Path, revision: i64) -> Result<()> {
-    if let Some(folder) = path.parent() {
-        let mut make = fs::DirBuilder::new();
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut make, 0o700);
-        make.recursive(true).create(folder).map_err(|error| VaultError::file(folder, &error))?;
-    }
-    write(path, format!("{revision}\n").as_bytes())
-}
-
 fn key_of(line: &str) -> Option<Key> {
     let mut bytes = [0; 32];
     let found = Base64UrlUnpadded::decode(line.strip_prefix(KEY_LINE)?, &mut bytes).ok()?.len();

@@ -8,12 +8,14 @@ use zeroize::Zeroizing;
 
 use crate::aead::{Key, open, seal};
 use crate::error::{Kind, Result, VaultError};
-use crate::files::{Stamp, lock, read, read_keys, read_witness, stamp, write, write_keys, write_witness};
+use crate::files::{Stamp, lock, read, stamp, write, write_keys};
 use crate::identity::Identity;
 use crate::index::{Entry, Fields, Index, Issued, Version, check_name, check_word, decode_fields, encode_fields};
-use crate::kdf::{Cost, derive, random};
+use crate::kdf::random;
 use crate::keyring::{Header, Keyring, Parts, Protection, index_context};
+use crate::protection::{Protect, Unlock, masters, protected};
 use crate::token::{Grant, Limits, issue, verify};
+use crate::witness::{not_older, read_witness, witness_of, write_witness};
 
 /// Bytes of the largest vault.
 const LARGEST: u64 = 64 * 1024 * 1024;
@@ -25,23 +27,6 @@ const USE_NOTED: i64 = 600;
 const TOKEN_LISTED: i64 = 30 * 24 * 3600;
 /// How often a vault is read again that was changed while it was read.
 const TRIES: u32 = 10;
-
-/// What opens a vault.
-#[derive(Clone)]
-pub enum Unlock {
-    /// A passphrase.
-    Passphrase(Zeroizing<Vec<u8>>),
-    /// A file with a random key.
-    KeyFile(PathBuf),
-}
-
-/// What shall protect a vault from now on.
-pub enum Protect {
-    /// A passphrase, and what guessing it costs.
-    Passphrase(Zeroizing<Vec<u8>>, Cost),
-    /// A new random key, in this file.
-    KeyFile(PathBuf),
-}
 
 /// An open vault. Threads may share it; other processes' changes are seen at each call.
 pub struct Vault {
@@ -121,7 +106,7 @@ impl Vault {
                 None => write_witness(&file, revision),
             });
         }
-        self.not_older(revision, seen)?;
+        not_older(&self.path, self.witness.as_deref(), revision, seen)?;
         Ok(self)
     }
 
@@ -419,19 +404,10 @@ impl Vault {
         let found = State::load(&self.path, before.unlock.clone(), Some(before))?;
         // Another vault may have taken its place, by who had the right to.
         if found.header.id == before.header.id {
-            self.not_older(found.index.revision, seen.max(Some(before.index.revision)))?;
+            let newest = seen.max(Some(before.index.revision));
+            not_older(&self.path, self.witness.as_deref(), found.index.revision, newest)?;
         }
         Ok(found)
-    }
-
-    fn not_older(&self, revision: i64, newest: Option<i64>) -> Result<()> {
-        let Some(newest) = newest.filter(|newest| *newest > revision) else { return Ok(()) };
-        let path = self.path.display();
-        let place = self.witness.as_deref().map_or(String::new(), |folder| format!(" ({})", folder.display()));
-        Err(VaultError::new(
-            Kind::Older,
-            format!("{path} is an older file of the vault: its change {revision}, where {newest} was seen{place}"),
-        ))
     }
 
     fn save(&self, next: &mut State) -> Result<()> {
@@ -571,46 +547,8 @@ impl State {
     }
 }
 
-/// A witness's file about one vault.
-fn witness_of(folder: &Path, id: &[u8; 16]) -> PathBuf {
-    folder.join(id.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
-}
-
 fn missing(name: &str) -> VaultError {
     VaultError::new(Kind::Missing, format!("the vault has no secret {name:?}"))
-}
-
-fn protected(protect: Protect) -> Result<(Protection, Key, Unlock)> {
-    match protect {
-        Protect::KeyFile(file) => Ok((Protection::KeyFile, Key::random()?, Unlock::KeyFile(file))),
-        Protect::Passphrase(passphrase, cost) => {
-            if passphrase.len() < 8 {
-                return Err(VaultError::new(Kind::Invalid, "a passphrase has at least 8 bytes"));
-            }
-            if !cost.is_sane() {
-                return Err(VaultError::new(Kind::Invalid, "that cost protects nothing, or takes the machine"));
-            }
-            let salt = random()?;
-            let master = derive(&passphrase, &salt, cost)?;
-            Ok((Protection::Passphrase { salt, cost }, master, Unlock::Passphrase(passphrase)))
-        }
-    }
-}
-
-/// The keys that may open a vault of this protection.
-fn masters(unlock: &Unlock, protection: &Protection) -> Result<Vec<Key>> {
-    match (unlock, protection) {
-        (Unlock::Passphrase(passphrase), Protection::Passphrase { salt, cost }) => {
-            Ok(vec![derive(passphrase, salt, *cost)?])
-        }
-        (Unlock::KeyFile(file), Protection::KeyFile) => read_keys(file),
-        (Unlock::KeyFile(_), Protection::Passphrase { .. }) => {
-            Err(VaultError::new(Kind::Locked, "the vault is opened by its passphrase"))
-        }
-        (Unlock::Passphrase(_), Protection::KeyFile) => {
-            Err(VaultError::new(Kind::Locked, "the vault is opened by its key file, not by a passphrase"))
-        }
-    }
 }
 
 #[cfg(test)]
