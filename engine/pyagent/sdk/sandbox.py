@@ -31,6 +31,7 @@ from pyagent.settings import (
     key_file,
     machine_file,
     vault_file,
+    witness_folder,
 )
 
 _NAME = re.compile(r"(?=.{1,253}\Z)(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z_-][A-Za-z0-9_-]{0,62}\.?", re.A)
@@ -122,7 +123,8 @@ def hidden_places() -> tuple[Path, ...]:
     """
     store, data = machine_file(), data_folder() / "pyagent"
     own = [data, *(Path(f"{store}{end}") for end in ("", "-wal", "-shm", "-journal", ".blobs"))]
-    own += [store.with_name("server-token"), vault_file(), key_file(), MEMORY.path() or data / "memory"]
+    own += [store.with_name("server-token"), witness_folder(), MEMORY.path() or data / "memory"]
+    own += dict.fromkeys(path for file in (vault_file(), key_file()) for path in (file, file.resolve()))  # or a link
     if (blobs := BLOBS.text()) and not blobs.startswith("s3:"):
         own.append(Path(unquote(blobs.removeprefix("file://")) if blobs.startswith("file:") else blobs).expanduser())
     work = WORK.path() or cache_path() / "work"

@@ -76,7 +76,7 @@ async def _changes(server: ServerContext) -> AsyncGenerator[str]:
         with server.streams.one():
             async with server.watch.listening() as listener:
                 yield "event: ready\ndata: {}\n\n"
-                while not server.stopping.is_set() and still_opens():
+                while not server.stopping.is_set() and await still_opens():
                     taking = taking or asyncio.create_task(listener.take())
                     await asyncio.wait({taking, stopping}, timeout=HEARTBEAT, return_when=asyncio.FIRST_COMPLETED)
                     if not taking.done():
