@@ -116,6 +116,7 @@ class Program:
                 self.names.setdefault(node.spec.name, node.id)
         self._roots: dict[str, FrameProgram] = {}
         self._bodies: dict[str, FrameProgram] = {}
+        self._newest_part: tuple[tuple[str, str], FrameProgram] | None = None
 
     @cached_property
     def triggers(self) -> tuple[str, ...]:
@@ -139,8 +140,11 @@ class Program:
         return self._roots[trigger]
 
     def _partial(self, trigger: str, until: str) -> FrameProgram:
-        """The graph up to one of its nodes. Not kept: a graph has as many of them as nodes."""
+        """The graph up to one of its nodes. The last one is kept: a graph has as many of them as nodes."""
         until = partial.outermost(self.graph, until)
+        key = (trigger, until)
+        if self._newest_part is not None and self._newest_part[0] == key:
+            return self._newest_part[1]
         leading = partial.leading_to(until, self.graph.edges)
         nodes = [node for node in self.graph.nodes if node.id in leading]
         edges = [edge for edge in self.graph.edges if edge.target in leading]
@@ -151,6 +155,7 @@ class Program:
         if found is None or until not in found.plan.index:
             others = [node for node in self.triggers if node in leading]
             raise partial.unreached(self.graph, trigger, until, others)
+        self._newest_part = (key, found)
         return found
 
     def trigger(self, wanted: str = "", until: str = "") -> str:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from pyagent.errors import InputError, LeaseHeld, NotFound, RunError, Where
 from pyagent.graph.source import GraphLike
-from pyagent.graph.yaml import Document, load_text
+from pyagent.graph.yaml import Document
 from pyagent.runtime.answers import checked_answer
 from pyagent.runtime.expressions import Expressions
 from pyagent.runtime.forking import blobs_of, fork_entries, kept_rows
@@ -215,13 +215,16 @@ class Requests(ABC):
         old = await versions.load(source.graph_hash)
         entries = await read_entries(self.store, source.id)
         await versions.pinned(entries)
-        text = (await self.store.get_graph(source.graph_hash)).text
-        document = await self.document(graph) if graph is not None else load_text(text)
+        if graph is None:
+            spec, text = old.graph, (await self.store.get_graph(source.graph_hash)).text
+        else:
+            document = await self.document(graph)
+            spec, text = document.spec, document.text
         production = source.production if test is None else not test
         if graph is None and production == source.production:
             new = old
         else:
-            new = versions.program(document.spec, version_of(document.spec, production=production))
+            new = versions.program(spec, version_of(spec, production=production))
         trigger = new.trigger(source.trigger)
         new.root(trigger, until)
         until = until and outermost(new.graph, until)
@@ -243,12 +246,12 @@ class Requests(ABC):
             trigger=trigger, until=until, tests=(not source.production, not production),
         )  # fmt: skip
         rows = await asyncio.to_thread(kept_rows, kept, new, versions.loaded)
-        await self.store.put_graph(document.spec.id, new.hash, document.text)
+        await self.store.put_graph(spec.id, new.hash, text)
         # One transaction: a worker that claimed a fork without its log would do everything again.
         return await self.store.create_run(
             NewRun(
                 id=new_run_id(),
-                graph_id=document.spec.id,
+                graph_id=spec.id,
                 graph_hash=new.hash,
                 trigger=source.trigger,
                 inputs=source.inputs,
