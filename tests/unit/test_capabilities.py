@@ -10,7 +10,7 @@ from starlette.routing import Mount
 from pyagent.errors import NotFound, PyAgentError
 from pyagent.runtime.engine import Engine
 from pyagent.server.app import create_app
-from pyagent.server.capabilities import MEANINGS, NEEDS, refusal
+from pyagent.server.capabilities import MEANINGS, NEEDS, may_see, refusal, use_grant
 from pyagent.server.context import ServerContext
 from pyagent.server.guard import Guard
 from pyagent.server.security import Keys
@@ -141,3 +141,23 @@ async def test_a_token_for_some_graphs_opens_these_and_their_runs_alone() -> Non
         "POST /api/v1/run-files",
     ):
         assert not await opens(closed), closed
+
+
+async def test_a_token_for_some_graphs_edits_texts_and_is_told_of_those_graphs_only() -> None:
+    grant = granted("read", graphs={"mine"})
+    for method, path in (
+        ("POST", "/api/v1/graphs/edit"),
+        ("POST", "/api/v1/graphs/merge"),
+        ("POST", "/api/v1/graphs/diff"),
+        ("GET", "/api/v1/graphs/watch"),
+        ("GET", "/api/v1/graphs/mine/history"),
+    ):
+        assert await refusal(grant, method, path, graph_of) is None, path
+    assert await refusal(grant, "GET", "/api/v1/graphs/other/history", graph_of) is not None
+    assert await refusal(grant, "POST", "/api/v1/graphs/mine/duplicate", graph_of) is not None
+    use_grant(grant)
+    try:
+        assert (may_see("mine"), may_see("other")) == (True, False)
+    finally:
+        use_grant(None)
+    assert may_see("other")
