@@ -9,7 +9,7 @@ from typing import Annotated, Any, cast
 from fastapi import APIRouter, Depends
 
 from pyagent.errors import InputError, PyAgentError
-from pyagent.graph.yaml import validate
+from pyagent.graph.editing import read_data
 from pyagent.runtime.expression_language import ENTRIES
 from pyagent.runtime.preview import preview
 from pyagent.server.capabilities import require_graph
@@ -35,7 +35,7 @@ async def preview_expression(body: PreviewExpression, server: Server) -> Preview
         require_graph(body.graph)
         spec = (await server.engine.document(body.graph)).spec
     else:
-        spec = await asyncio.to_thread(validate, cast("dict[str, Any]", body.spec))
+        spec = await asyncio.to_thread(read_data, body.spec)
     found = await preview(
         server.engine,
         spec,
