@@ -20,6 +20,8 @@ from pyagent.store.base import Event, EventsForgotten
 
 HEARTBEAT = 15.0
 """Seconds without an event after which a stream says that it is alive."""
+GATHER = 0.04
+"""Seconds between two messages of a stream that carries lists: 25 a second are more than a page can paint."""
 LAST_CURSOR = 2**63 - 1
 router = APIRouter(prefix="/api/v1", tags=["events"])
 Server = Annotated[ServerContext, Depends(context_of)]
@@ -168,6 +170,8 @@ async def _stream(
                     after = batch[-1].cursor
                 if together and batch:
                     yield _messages(batch)
+                    # What comes meanwhile is one message, however many commits it was.
+                    await asyncio.sleep(GATHER)
                 else:
                     yield "".join(_message(event) for event in batch) or ": alive\n\n"
         # An event of another name: a page that knows it not comes back by itself all the same, by `retry`.
