@@ -4,7 +4,7 @@ import { withBody } from './change';
 import type { Body, Edge, Edit, Level, NodeSpec, Point } from './model';
 import { edgeText, parseEdge } from './model';
 import { addNode } from './nodes';
-import { placesOf } from './read';
+import { bodyAt, placesOf } from './read';
 
 /** Connect two nodes of a level; nothing where they are connected so, or where one is not there. */
 export function connect(level: Level, edge: Edge): Edit {
@@ -47,11 +47,10 @@ export function insertOnEdge(
 ): Edit {
   return (graph) => {
     const edge = parseEdge(text);
-    if (!edge || placesOf(graph).has(node.id)) return graph;
+    if (!edge || placesOf(graph).has(node.id) || !bodyAt(graph, level).edges?.includes(text)) return graph;
     const added = addNode(level, node, at)(graph);
     return withBody(added, level, (body) => {
       const edges = body.edges ?? [];
-      if (!edges.includes(text)) return body;
       const before = edgeText({ ...edge, target: node.id, targetPort: ports.into });
       const after = edgeText({ ...edge, source: node.id, sourcePort: ports.out });
       return { ...body, edges: edges.flatMap((old) => (old === text ? [before, after] : [old])) };

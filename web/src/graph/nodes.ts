@@ -10,10 +10,11 @@ export function rounded([x, y]: Point): Point {
   return [Math.round(x), Math.round(y)];
 }
 
-/** Add a node to a level; nothing where its id is taken. */
+/** Add a node to a level; nothing where its id is taken, or where there is no such level. */
 export function addNode(level: Level, node: NodeSpec, at: Point): Edit {
   return (graph) => {
-    if (placesOf(graph).has(node.id)) return graph;
+    const known = placesOf(graph);
+    if (known.has(node.id) || (level !== null && !known.has(level))) return graph;
     const placed = { ...graph, layout: { ...graph.layout, [node.id]: rounded(at) } };
     return withBody(placed, level, (body) => ({ ...body, nodes: [...(body.nodes ?? []), node] }));
   };

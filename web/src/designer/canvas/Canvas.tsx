@@ -103,6 +103,7 @@ function CanvasBody({ editor, statuses: byNode = null, readOnly = false, marks =
           aria-label={fill(words.canvas.label, { name: graph.name ?? graph.id })}
           aria-description={words.canvas.help}
           data-canvas
+          data-drawn={types.size > 0 || undefined}
         >
           <Flow scene={scene} dark={dark} marks={marks} view={view} />
           <Breadcrumbs />
