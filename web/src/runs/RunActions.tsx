@@ -90,7 +90,7 @@ export function RunActions({ details, status }: { readonly details: RunDetails; 
         <Button
           size="xs"
           variant="outline"
-          color="red.8"
+          color="red.9"
           leftSection={<IconPlayerStop size={16} />}
           disabled={busy}
           onClick={request(cancelRun, texts.cancelled)}
@@ -168,7 +168,7 @@ export function RunActions({ details, status }: { readonly details: RunDetails; 
           <Button variant="default" onClick={() => setDeleting(false)} data-autofocus>
             {texts.keep}
           </Button>
-          <Button color="red.8" onClick={() => void remove()}>
+          <Button color="red.9" onClick={() => void remove()}>
             {texts.delete}
           </Button>
         </Group>

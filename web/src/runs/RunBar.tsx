@@ -54,7 +54,7 @@ export function RunBar({ editor }: { readonly editor: Editor }) {
       {active && run ? (
         <Button
           size="xs"
-          color="red.8"
+          color="red.9"
           leftSection={<IconPlayerStop size={16} />}
           onClick={() => void tell(run, () => cancelRun(run), words.runs.actions.cancelled)}
         >

@@ -1,6 +1,6 @@
-import { Center, Loader, SegmentedControl, Text } from '@mantine/core';
+import { Center, Loader, SegmentedControl } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { useCallback, useEffect, useMemo } from 'react';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { ask, client, type Schemas } from '@/api/client';
 import { Canvas } from '@/designer/canvas/Canvas';
 import { createEditor, type Editor, select, useEditor } from '@/editor/store';
@@ -57,7 +57,7 @@ interface FrameProps {
 function FrameCanvas({ run, frame, step, onChoose }: FrameProps) {
   const found = useQuery({
     queryKey: ['version', frame.graph, frame.hash],
-    queryFn: () => editorOf(frame.graph, frame.hash),
+    queryFn: () => versionOf(frame.graph, frame.hash),
     staleTime: Number.POSITIVE_INFINITY,
   });
   if (found.error) return <ErrorMessage title={words.runs.noPicture} error={found.error} />;
@@ -68,11 +68,17 @@ function FrameCanvas({ run, frame, step, onChoose }: FrameProps) {
       </Center>
     );
   }
-  return <Shown editor={found.data} run={run} frame={frame.frame} step={step} onChoose={onChoose} />;
+  return <Shown version={found.data} run={run} frame={frame.frame} step={step} onChoose={onChoose} />;
 }
 
-/** An editor of a version, with what the server says of its nodes; it is no file, and never saved. */
-async function editorOf(graph: string, hash: string): Promise<Editor> {
+interface Version {
+  readonly id: string;
+  readonly text: string;
+  readonly told: Schemas['EditedGraph'];
+}
+
+/** A version, with what the server says of its nodes. */
+async function versionOf(graph: string, hash: string): Promise<Version> {
   const version = await ask(
     client.GET('/api/v1/graphs/{graph_id}/versions/{version}', {
       params: { path: { graph_id: graph, version: hash } },
@@ -80,65 +86,66 @@ async function editorOf(graph: string, hash: string): Promise<Editor> {
   );
   const text = version.text ?? '';
   const told = await ask(client.POST('/api/v1/graphs/edit', { body: { text } as Schemas['EditGraph'] }));
-  const spec = told.spec as unknown as GraphSpec;
-  const editor = createEditor(graph, { text, textHash: told.text_hash, graph: spec });
-  editor.setState({ checked: { graph: spec, text, problems: [], facts: told.nodes as never } });
+  return { id: graph, text, told };
+}
+
+/** An editor of a version: it is no file, and never saved. */
+function editorOf({ id, text, told }: Version): Editor {
+  const graph = told.spec as unknown as GraphSpec;
+  const editor = createEditor(id, { text, textHash: told.text_hash, graph });
+  editor.setState({ checked: { graph, text, problems: [], facts: told.nodes as never } });
   return editor;
 }
 
 function Shown({
-  editor,
+  version,
   run,
   frame,
   step,
   onChoose,
 }: {
-  readonly editor: Editor;
+  readonly version: Version;
   readonly run: RunLive;
   readonly frame: string;
   readonly step: StepLive | null;
   readonly onChoose: (step: string) => void;
 }) {
+  const [editor] = useState(() => editorOf(version));
   const statuses = useMemo(() => statusesIn(run, frame), [run, frame]);
   const selected = useEditor(editor, ({ selection: { nodes } }) => (nodes.size === 1 ? ([...nodes][0] ?? null) : null));
+  /** What was selected for the step that is shown: that tells nothing new. */
+  const known = useRef<string | null>(null);
 
   const frames = run.details.frames;
-  const here = useMemo(
-    () =>
-      step !== null &&
-      pictureOf(
-        shapeOf(step.frame),
-        frames.map((each) => each.frame),
-      ) === frame,
-    [step, frames, frame],
-  );
+  const node = useMemo(() => {
+    if (!step) return null;
+    const picture = pictureOf(
+      shapeOf(step.frame),
+      frames.map((each) => each.frame),
+    );
+    return picture === frame ? step.node : null;
+  }, [step, frames, frame]);
   useEffect(() => {
-    if (!here || !step) return;
-    const { level, checked, selection } = editor.getState();
-    const owner = checked?.facts[step.node]?.owner ?? null;
+    if (!node) return;
+    const { level, checked } = editor.getState();
+    const owner = checked?.facts[node]?.owner ?? null;
+    known.current = node;
     if (level !== owner) editor.setState({ level: owner });
-    if (!selection.nodes.has(step.node) || selection.nodes.size !== 1) select(editor, { nodes: [step.node] });
-  }, [here, step, editor]);
+    select(editor, { nodes: [node] });
+  }, [node, editor]);
 
   const choose = useCallback(
-    (node: string) => {
-      const latest = statuses.get(node)?.latest;
+    (id: string) => {
+      const latest = statuses.get(id)?.latest;
       if (latest) onChoose(latest);
     },
     [statuses, onChoose],
   );
   // biome-ignore lint/correctness/useExhaustiveDependencies: another choice on the canvas counts, not what steps do
   useEffect(() => {
-    if (selected && !(here && step?.node === selected)) choose(selected);
+    if (!selected || selected === known.current) return;
+    known.current = selected;
+    choose(selected);
   }, [selected]);
-  return (
-    <>
-      <Canvas editor={editor} statuses={statuses} readOnly onOpen={choose} />
-      {!run.steps.size && (
-        <Text size="xs" c="dimmed" className={classes.none}>
-          {words.runs.noSteps}
-        </Text>
-      )}
-    </>
-  );
+  return <Canvas editor={editor} statuses={statuses} readOnly onOpen={choose} />;
 }

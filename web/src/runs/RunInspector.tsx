@@ -24,7 +24,8 @@ export interface RunInspectorProps {
 export function RunInspector({ run, chosen, onChoose, onForked }: RunInspectorProps) {
   const { details, steps } = run;
   const label = useLabels(run);
-  const now = useNow(!ENDED.has(run.status));
+  const ticking = useNow(!ENDED.has(run.status) && run.time === null);
+  const now = run.time ?? ticking;
   const first = useMemo(() => (chosen ? null : stepToShow(steps)), [chosen, steps]);
   const step = steps.get(chosen ?? first ?? '');
 

@@ -32,6 +32,8 @@ export interface RunLive {
   readonly link: Link | 'ended';
   /** Whether logs, tries and streamed text from before are here. */
   readonly whole: boolean;
+  /** The time that is shown, in milliseconds, where that is not now. */
+  readonly time: number | null;
 }
 
 interface Source {
@@ -84,9 +86,10 @@ export function statusesIn(run: RunLive, frame: string): NodeStatuses {
 }
 
 /** The run as it stood at a moment. */
-export function runAt(run: RunLive, state: RunState): RunLive {
-  const then: RunLive = { ...run, status: state.status, state, steps: state.steps, byNode: NOTHING };
-  return { ...then, byNode: statusesIn(then, '') };
+export function runAt(run: RunLive, state: RunState, at: string | null): RunLive {
+  const time = at ? Date.parse(at) : null;
+  const stood: RunLive = { ...run, status: state.status, state, steps: state.steps, byNode: NOTHING, time };
+  return { ...stood, byNode: statusesIn(stood, '') };
 }
 
 function useSource<T>(run: string | null, choose: (source: Source) => T): T {
@@ -139,7 +142,7 @@ function open(id: string): Opened {
     const known = details;
     const own = before && before.state.nodes === state.nodes && before.details === known ? before.byNode : null;
     const run: RunLive = {
-      ...{ id, status: state.status, details: known, state, steps: state.steps, link, whole },
+      ...{ id, status: state.status, details: known, state, steps: state.steps, link, whole, time: null },
       byNode: NOTHING,
     };
     store.setState({ run: { ...run, byNode: own ?? statusesIn(run, '') }, error: null });

@@ -70,7 +70,7 @@ export function BulkBar({ chosen, onClear }: { readonly chosen: ReadonlySet<stri
           <Button variant="default" onClick={() => setDeleting(false)} data-autofocus>
             {words.runs.actions.keep}
           </Button>
-          <Button color="red.8" onClick={() => void all(deleteRun)}>
+          <Button color="red.9" onClick={() => void all(deleteRun)}>
             {texts.delete}
           </Button>
         </Group>

@@ -45,7 +45,7 @@ export function useTravel(run: RunLive): { shown: RunLive; travel: Travel | null
   });
   const moment = on ? (stood.data ?? null) : null;
   const shown = useMemo(
-    () => (moment ? runAt(run, stoodAt(run.state, moment.run_status, moment.steps)) : run),
+    () => (moment ? runAt(run, stoodAt(run.state, moment.run_status, moment.steps), moment.at) : run),
     [run, moment],
   );
   useEffect(() => {

@@ -112,10 +112,10 @@ function Approval({ run, step }: WaitingProps) {
       />
       {error}
       <Group gap="xs">
-        <Button color="teal.8" disabled={busy} onClick={() => answer(true)}>
+        <Button color="teal.9" disabled={busy} onClick={() => answer(true)}>
           {words.runs.waiting.approve}
         </Button>
-        <Button color="red.8" variant="outline" disabled={busy} onClick={() => answer(false)}>
+        <Button color="red.9" variant="outline" disabled={busy} onClick={() => answer(false)}>
           {words.runs.waiting.reject}
         </Button>
       </Group>
@@ -203,13 +203,13 @@ function Unknown({ run, step }: WaitingProps) {
       </Text>
       {error}
       <Group gap="xs">
-        <Button color="teal.8" disabled={busy} onClick={settle('done')}>
+        <Button color="teal.9" disabled={busy} onClick={settle('done')}>
           {words.runs.waiting.done}
         </Button>
         <Button variant="default" disabled={busy} onClick={settle('retry')}>
           {words.runs.waiting.retry}
         </Button>
-        <Button color="red.8" variant="outline" disabled={busy} onClick={settle('failed')}>
+        <Button color="red.9" variant="outline" disabled={busy} onClick={settle('failed')}>
           {words.runs.waiting.failed}
         </Button>
       </Group>
