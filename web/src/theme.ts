@@ -1,6 +1,9 @@
 /** The look of the designer: Mantine's theme. */
 
-import { createTheme } from '@mantine/core';
+import { createTheme, Drawer, Modal, Notification } from '@mantine/core';
+import { words } from './text/language';
+
+const closing = { closeButtonProps: { 'aria-label': words.shell.close } };
 
 export const theme = createTheme({
   primaryColor: 'indigo',
@@ -9,4 +12,9 @@ export const theme = createTheme({
   fontFamilyMonospace: 'ui-monospace, "SF Mono", "Cascadia Code", "JetBrains Mono", Menlo, Consolas, monospace',
   cursorType: 'pointer',
   focusRing: 'auto',
+  components: {
+    Drawer: Drawer.extend({ defaultProps: closing }),
+    Modal: Modal.extend({ defaultProps: closing }),
+    Notification: Notification.extend({ defaultProps: closing }),
+  },
 });

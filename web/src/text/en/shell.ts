@@ -13,5 +13,6 @@ export const shell = {
   again: 'Try again',
   light: 'Light',
   dark: 'Dark',
+  close: 'Close',
   theme: 'Switch between light and dark',
 };
