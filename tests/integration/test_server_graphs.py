@@ -275,6 +275,36 @@ async def test_a_link_out_of_the_library_is_not_written_through(
     assert "a: 2" in inside.read_text()
 
 
+async def test_a_save_of_a_graph_that_came_with_pyagent_makes_a_copy(
+    server: ServerContext, client: httpx.AsyncClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready, own = tmp_path / "ready_graphs", tmp_path / "mine"
+    (tmp_path / "graphs").rename(ready)
+    monkeypatch.setattr("pyagent.runtime.library._ready_folders", lambda: (ready, ready))
+    # The folder that new graphs go to need not be there yet.
+    server.engine.library.folders[:] = [own, ready]
+    before = (await client.get(ROUTE)).json()
+    assert before["ready_made"]
+    saved = await save(client, TEXT.replace("a: 1", "a: 2"), before["text_hash"])
+    assert (saved.status_code, saved.json()["ready_made"]) == (200, False)
+    assert (ready / "greet.yaml").read_text() == TEXT
+    assert (own / "greet.yaml").read_text() == TEXT.replace("a: 1", "a: 2")
+    again = await save(client, TEXT.replace("a: 1", "a: 3"), saved.json()["text_hash"])
+    assert again.status_code == 200
+    assert [graph["file"] for graph in (await client.get("/api/v1/graphs")).json()["graphs"]] == [
+        str(own / "greet.yaml")
+    ]
+
+
+async def test_a_list_has_what_a_small_picture_of_each_graph_needs(client: httpx.AsyncClient, file: Path) -> None:
+    file.write_text(f"{TEXT}layout: {{first: [10, 20]}}\n")
+    [listed] = (await client.get("/api/v1/graphs")).json()["graphs"]
+    assert listed["outline"] == {
+        "nodes": [{"domain": "data", "at": [10, 20]}, {"domain": "data", "at": None}],
+        "edges": [[0, 1]],
+    }
+
+
 # -- making and deleting ------------------------------------------------------------------------------------------
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from pyagent.errors import GraphError, NotFound, Where
 from pyagent.graph.yaml import Document, decode, load_text, read_file
 from pyagent.native import blake3_hex
-from pyagent.runtime.library import SUFFIXES, GraphLibrary
+from pyagent.runtime.library import SUFFIXES, GraphLibrary, is_ready_made
 
 _TRIES = 5
 """Times that a save begins anew because the file changed under it."""
@@ -101,6 +101,9 @@ async def save_graph(
     `with_ours` and `with_theirs`, what they say in `specs`, the `hash` of theirs, and the `conflicts`), or where their
     common text is unknown (`graph.base_unknown`); nothing is written then. Raises `NotFound`, `GraphError` for a text
     that is no graph, and `GraphReadOnly`.
+
+    A graph that came with PyAgent is not written over: the save makes a copy of it in the library's first folder that
+    can be written. That one is found first from then on.
     """
     document = _document(graph_id, text)
     for _ in range(_TRIES):
@@ -109,6 +112,11 @@ async def save_graph(
         if current.text == document.text:
             return Saved(document=_load(graph_id, document.text, current.path), merged=False)
         saved = document if not merged else await _merged(graph_id, document, current, base, base_text)
+        is_template = is_ready_made(current.path) and not _may_write(current.path.parent)
+        if is_template and (folder := _own_folder(library)) is not None:
+            path = folder / f"{graph_id}.yaml"
+            await asyncio.to_thread(_add, path, saved.text)
+            return Saved(document=_load(graph_id, saved.text, path), merged=merged)
         if await asyncio.to_thread(_replace, library, current.path, saved.text, current.hash):
             return Saved(document=_load(graph_id, saved.text, current.path), merged=merged)
     raise GraphConflict(f"the file of {graph_id} changes all the time", hint="Save again when nobody else writes it.")
@@ -123,21 +131,13 @@ def create_graph(library: GraphLibrary, text: str) -> Document:
     graph_id = document.spec.id
     if library.path_of(graph_id) is not None:
         raise GraphExists(f"there is a graph {graph_id!r} already")
-    folder = next((folder for folder in library.folders if _may_write(folder)), None)
+    folder = _own_folder(library)
     if folder is None:
         raise GraphReadOnly(
             "no folder of graphs can be written", hint="Make a folder `graphs`, or name one by PYAGENT_GRAPHS."
         )
     path = folder / f"{graph_id}.yaml"
-    with _locked(folder), _refused(path):
-        written = _written(path, text, 0o644)
-        try:
-            # Unlike a rename, a link fails where there is a file meanwhile.
-            os.link(written, path)
-        except FileExistsError:
-            raise GraphExists(f"there is a file {path.name} already", where=Where(file=str(path))) from None
-        finally:
-            Path(written).unlink(missing_ok=True)
+    _add(path, text)
     return load_text(text, str(path))
 
 
@@ -251,6 +251,30 @@ def _replace(library: GraphLibrary, path: Path, text: str, expected: str) -> boo
             return False
         Path(_written(target, text, target.stat().st_mode & 0o777)).replace(target)
         return True
+
+
+def _own_folder(library: GraphLibrary) -> Path | None:
+    """Where new graphs are written: the library's first folder that can be written, made where it is not there yet."""
+    for folder in library.folders:
+        if not folder.exists() and _may_write(folder.parent):
+            with suppress(OSError):
+                folder.mkdir()
+        if _may_write(folder):
+            return folder
+    return None
+
+
+def _add(path: Path, text: str) -> None:
+    """Write a file where there is none. Raises `GraphExists`, `GraphReadOnly`."""
+    with _locked(path.parent), _refused(path):
+        written = _written(path, text, 0o644)
+        try:
+            # Unlike a rename, a link fails where there is a file meanwhile.
+            os.link(written, path)
+        except FileExistsError:
+            raise GraphExists(f"there is a file {path.name} already", where=Where(file=str(path))) from None
+        finally:
+            Path(written).unlink(missing_ok=True)
 
 
 def _target(library: GraphLibrary, path: Path) -> Path:

@@ -63,10 +63,33 @@ class GraphSummary(Shape):
     """Why the file is no graph; such a one has nothing but an id, that of its name, and a file."""
 
 
+class OutlinedNode(Shape):
+    """A node in a small picture."""
+
+    domain: str
+    at: tuple[float, float] | None = None
+    """Where the designer draws it, if the file says so."""
+
+
+class GraphOutline(Shape):
+    """What a small picture of a graph needs: its upper level, without words."""
+
+    nodes: list[OutlinedNode]
+    """The first 120 in the order of the file."""
+    edges: list[tuple[int, int]]
+    """Between which of them there are edges, by their places in `nodes`."""
+
+
+class ListedGraph(GraphSummary):
+    """A graph of the library, with its outline."""
+
+    outline: GraphOutline | None = None
+
+
 class GraphPage(Shape):
     """A page of graphs, by id."""
 
-    graphs: list[GraphSummary]
+    graphs: list[ListedGraph]
     next: str | None
     """`after` of the next page; null at the end."""
 

@@ -25,8 +25,11 @@ from pyagent.server.graph_shapes import (
     CheckGraph,
     GraphDetails,
     GraphDiff,
+    GraphOutline,
     GraphPage,
     GraphSummary,
+    ListedGraph,
+    OutlinedNode,
     ProblemView,
     VersionList,
     VersionView,
@@ -36,6 +39,8 @@ from pyagent.server.run_shapes import KeptDataView, KeptNodeView
 from pyagent.server.shapes import GRAPH_ID, RunSummary
 
 router = APIRouter(prefix="/api/v1/graphs", tags=["graphs"])
+_OUTLINED = 120
+"""Nodes in a small picture: more would be no picture any more."""
 Server = Annotated[ServerContext, Depends(context_of)]
 GraphId = Annotated[str, Path(pattern=GRAPH_ID, max_length=200)]
 Version = Annotated[str, Path(pattern=HASH)]
@@ -51,7 +56,7 @@ async def list_graphs(
     """The graphs there are, by id, with the files that should be graphs and are none."""
     entries = await asyncio.to_thread(lambda: list(server.engine.library.entries()))
     found = {entry.id: _broken(entry) for entry in entries if isinstance(entry, BrokenFile)}
-    found |= {entry.spec.id: summary_of(entry.document) for entry in entries if isinstance(entry, GraphFile)}
+    found |= {entry.spec.id: _listed(entry) for entry in entries if isinstance(entry, GraphFile)}
     wanted = search.casefold()
     chosen = [
         graph
@@ -206,9 +211,23 @@ def summary_of(document: Document) -> GraphSummary:
     )
 
 
-def _broken(found: BrokenFile) -> GraphSummary:
+def _listed(found: GraphFile) -> ListedGraph:
+    return ListedGraph(**summary_of(found.document).model_dump(), outline=_outline(found.spec))
+
+
+def _outline(spec: GraphSpec) -> GraphOutline:
+    nodes = spec.nodes[:_OUTLINED]
+    index = {node.id: place for place, node in enumerate(nodes)}
+    edges = {(edge.source, edge.target): None for edge in spec.edges}
+    return GraphOutline(
+        nodes=[OutlinedNode(domain=str(node.use).partition(".")[0], at=spec.layout.get(node.id)) for node in nodes],
+        edges=[(index[source], index[target]) for source, target in edges if source in index and target in index],
+    )
+
+
+def _broken(found: BrokenFile) -> ListedGraph:
     problem = _problem(Problem.of(found.error))
-    return GraphSummary(
+    return ListedGraph(
         id=found.id, name=found.path.name, description="", nodes=0, file=str(found.path), problem=problem
     )
 

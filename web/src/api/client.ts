@@ -2,6 +2,7 @@
 
 import createClient from 'openapi-fetch';
 import type { components, paths } from './schema';
+import { tellSession } from './session';
 
 export type Schemas = components['schemas'];
 
@@ -21,6 +22,11 @@ export class ApiError extends Error {
     this.hint = told.hint ?? '';
     this.where = { ...(told.where ?? {}) };
     this.details = { ...(told.details ?? {}) };
+  }
+
+  /** The server no longer knows who asks. */
+  get locked(): boolean {
+    return this.status === 401;
   }
 
   /** No answer came at all. */
@@ -50,6 +56,8 @@ export async function ask<T>(request: Promise<Answer<T>>): Promise<T> {
       hint: 'What you have changed is kept here until it can.',
     });
   }
+  if (answer.response.status === 401) tellSession(false);
+  else if (answer.response.ok) tellSession(true);
   if (!answer.response.ok) {
     throw new ApiError(answer.response.status, (answer.error ?? {}) as Partial<Schemas['ErrorView']>);
   }

@@ -14,11 +14,12 @@ export function useGraphs() {
   return useQuery({ queryKey: KEY, queryFn: () => allGraphs() });
 }
 
-async function allGraphs(): Promise<readonly Schemas['GraphSummary'][]> {
-  const found: Schemas['GraphSummary'][] = [];
+async function allGraphs(): Promise<readonly Schemas['ListedGraph'][]> {
+  const found: Schemas['ListedGraph'][] = [];
   for (let after = ''; ; ) {
     const page = await ask(client.GET('/api/v1/graphs', { params: { query: { after, limit: 1000 } } }));
-    found.push(...page.graphs);
+    // What is read loses the length of lists on its way through the client's types.
+    found.push(...(page.graphs as Schemas['ListedGraph'][]));
     if (page.next === null) return found;
     after = page.next;
   }

@@ -2056,41 +2056,36 @@ export interface components {
             last_run: components["schemas"]["RunSummary"] | null;
         };
         /**
+         * GraphOutline
+         * @description What a small picture of a graph needs: its upper level, without words.
+         */
+        GraphOutline: {
+            /**
+             * Nodes
+             * @description The first 120 in the order of the file.
+             */
+            nodes: components["schemas"]["OutlinedNode"][];
+            /**
+             * Edges
+             * @description Between which of them there are edges, by their places in `nodes`.
+             */
+            edges: [
+                number,
+                number
+            ][];
+        };
+        /**
          * GraphPage
          * @description A page of graphs, by id.
          */
         GraphPage: {
             /** Graphs */
-            graphs: components["schemas"]["GraphSummary"][];
+            graphs: components["schemas"]["ListedGraph"][];
             /**
              * Next
              * @description `after` of the next page; null at the end.
              */
             next: string | null;
-        };
-        /**
-         * GraphSummary
-         * @description A graph of the library.
-         */
-        GraphSummary: {
-            /** Id */
-            id: string;
-            /** Name */
-            name: string;
-            /** Description */
-            description: string;
-            /** Nodes */
-            nodes: number;
-            /** File */
-            file: string;
-            /**
-             * Ready Made
-             * @description It came with PyAgent: a template, to be copied.
-             * @default false
-             */
-            ready_made?: boolean;
-            /** @description Why the file is no graph; such a one has nothing but an id, that of its name, and a file. */
-            problem?: components["schemas"]["ProblemView"] | null;
         };
         /**
          * HistoryEntry
@@ -2318,6 +2313,31 @@ export interface components {
         Link: {
             /** Path */
             path: string;
+        };
+        /**
+         * ListedGraph
+         * @description A graph of the library, with its outline.
+         */
+        ListedGraph: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Description */
+            description: string;
+            /** Nodes */
+            nodes: number;
+            /** File */
+            file: string;
+            /**
+             * Ready Made
+             * @description It came with PyAgent: a template, to be copied.
+             * @default false
+             */
+            ready_made?: boolean;
+            /** @description Why the file is no graph; such a one has nothing but an id, that of its name, and a file. */
+            problem?: components["schemas"]["ProblemView"] | null;
+            outline?: components["schemas"]["GraphOutline"] | null;
         };
         /**
          * ListeningView
@@ -2672,6 +2692,22 @@ export interface components {
             port: string;
             /** Index */
             index: number;
+        };
+        /**
+         * OutlinedNode
+         * @description A node in a small picture.
+         */
+        OutlinedNode: {
+            /** Domain */
+            domain: string;
+            /**
+             * At
+             * @description Where the designer draws it, if the file says so.
+             */
+            at?: [
+                number,
+                number
+            ] | null;
         };
         /**
          * PortView

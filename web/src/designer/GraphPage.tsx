@@ -1,6 +1,5 @@
 import { ActionIcon, Button, Center, Group, Loader, Text, TextInput } from '@mantine/core';
 import { useHotkeys } from '@mantine/hooks';
-import { notifications } from '@mantine/notifications';
 import { IconArrowLeft, IconFileCode, IconHistory, IconX } from '@tabler/icons-react';
 import { lazy, type ReactNode, Suspense, useState } from 'react';
 import { Link } from 'wouter';
@@ -11,6 +10,7 @@ import { withField } from '@/graph/change';
 import { RunBar } from '@/runs/RunBar';
 import { RunPanel } from '@/runs/RunPanel';
 import { words } from '@/text/language';
+import { showError } from '@/widgets/showError';
 import { FileBanner } from './files/FileBanner';
 import { GraphCanvas } from './GraphCanvas';
 import classes from './GraphPage.module.css';
@@ -205,6 +205,6 @@ async function store(editor: Editor): Promise<void> {
   try {
     await save(editor);
   } catch (error) {
-    notifications.show({ color: 'red', title: words.files.refused, message: (error as Error).message });
+    showError(error, words.files.refused);
   }
 }

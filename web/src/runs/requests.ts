@@ -1,8 +1,8 @@
 /** What a run is asked for, with one way to say what became of it. */
 
-import { notifications } from '@mantine/notifications';
-import { ApiError, ask, client, type Schemas } from '@/api/client';
+import { ask, client, type Schemas } from '@/api/client';
 import { words } from '@/text/language';
+import { showDone, showError } from '@/widgets/showError';
 import { refreshRun } from './live';
 
 const path = (run: string) => ({ params: { path: { run_id: run } } });
@@ -36,18 +36,12 @@ export async function tell(run: string, request: () => Promise<unknown>, said: s
     tellError(error);
     return false;
   }
-  if (said) notifications.show({ message: said });
+  if (said) showDone(said);
   refreshRun(run);
   return true;
 }
 
 /** Say what went wrong, with its hint. */
 export function tellError(error: unknown): void {
-  if (!(error instanceof ApiError)) throw error;
-  notifications.show({
-    color: 'red',
-    autoClose: 10_000,
-    title: words.runs.actions.failed,
-    message: [error.message, error.hint].filter(Boolean).join(' '),
-  });
+  showError(error, words.runs.actions.failed);
 }

@@ -1,9 +1,20 @@
-import { Anchor, AppShell, Center, Group, Loader, NavLink, Text } from '@mantine/core';
-import { IconKey, IconPlayerPlay, IconPuzzle, IconSettings, IconTopologyStar3 } from '@tabler/icons-react';
-import { lazy, type ReactNode, Suspense } from 'react';
+import { Center, Loader, UnstyledButton } from '@mantine/core';
+import {
+  IconError404,
+  IconKey,
+  IconPlayerPlay,
+  IconPuzzle,
+  IconSettings,
+  IconTopologyStar3,
+} from '@tabler/icons-react';
+import { lazy, type ReactNode, Suspense, useEffect, useRef } from 'react';
 import { Link, Route, Router, Switch, useLocation } from 'wouter';
 import { useHashLocation } from 'wouter/use-hash-location';
 import { words } from '@/text/language';
+import { EmptyState } from '@/widgets/EmptyState';
+import { ErrorBoundary } from '@/widgets/ErrorBoundary';
+import classes from './App.module.css';
+import { SessionBanner } from './SessionBanner';
 
 const Home = lazy(() => import('./HomePage'));
 const GraphPage = lazy(() => import('@/designer/GraphPage'));
@@ -24,61 +35,81 @@ const AREAS: readonly { path: string; label: string; icon: ReactNode }[] = [
 
 /** The whole application: navigation beside the page that the address names (`#/graphs/triage`). */
 export function App() {
+  const main = useRef<HTMLElement>(null);
   return (
     <Router hook={useHashLocation}>
-      <a className="skip" href="#main">
+      <button type="button" className="skip" onClick={() => main.current?.focus()}>
         {words.shell.skip}
-      </a>
-      <AppShell navbar={{ width: 64, breakpoint: 0 }} padding={0}>
-        <AppShell.Navbar p={8}>
-          <Navigation />
-        </AppShell.Navbar>
-        <AppShell.Main id="main" tabIndex={-1} h="100dvh">
-          <Suspense fallback={<Waiting />}>
-            <Switch>
-              <Route path="/" component={Home} />
-              <Route path="/graphs/:id">{({ id }) => <GraphPage key={id} id={id} />}</Route>
-              <Route path="/runs">{() => <RunsPage />}</Route>
-              <Route path="/runs/of/:graph">{({ graph }) => <RunsPage key={graph} graph={graph} />}</Route>
-              <Route path="/runs/:a/compare/:b">{({ a, b }) => <ComparePage key={`${a} ${b}`} a={a} b={b} />}</Route>
-              <Route path="/runs/:id">{({ id }) => <RunPage key={id} id={id} />}</Route>
-              <Route path="/credentials" component={CredentialsPage} />
-              <Route path="/nodes/:use?">{({ use }) => <NodesPage use={use} />}</Route>
-              <Route path="/settings" component={SettingsPage} />
-              <Route>
-                <Center h="100%">
-                  <Group>
-                    <Text>{words.shell.notFound}</Text>
-                    <Anchor component={Link} href="/">
-                      {words.shell.home}
-                    </Anchor>
-                  </Group>
-                </Center>
-              </Route>
-            </Switch>
-          </Suspense>
-        </AppShell.Main>
-      </AppShell>
+      </button>
+      <div className={classes.app}>
+        <Navigation />
+        <main ref={main} tabIndex={-1} className={classes.main}>
+          <SessionBanner />
+          <div className={classes.content}>
+            <Page />
+          </div>
+        </main>
+      </div>
     </Router>
+  );
+}
+
+function Page() {
+  const [path] = useLocation();
+  return (
+    <ErrorBoundary place={path}>
+      <Suspense fallback={<Waiting />}>
+        <Switch>
+          <Route path="/" component={Home} />
+          <Route path="/graphs/:id">{({ id }) => <GraphPage key={id} id={id} />}</Route>
+          <Route path="/runs">{() => <RunsPage />}</Route>
+          <Route path="/runs/of/:graph">{({ graph }) => <RunsPage key={graph} graph={graph} />}</Route>
+          <Route path="/runs/:a/compare/:b">{({ a, b }) => <ComparePage key={`${a} ${b}`} a={a} b={b} />}</Route>
+          <Route path="/runs/:id">{({ id }) => <RunPage key={id} id={id} />}</Route>
+          <Route path="/credentials" component={CredentialsPage} />
+          <Route path="/nodes/:use?">{({ use }) => <NodesPage use={use} />}</Route>
+          <Route path="/settings" component={SettingsPage} />
+          <Route>
+            <NotFound />
+          </Route>
+        </Switch>
+      </Suspense>
+    </ErrorBoundary>
   );
 }
 
 function Navigation() {
   const [path] = useLocation();
+  const area = [...AREAS].reverse().find((one) => path.startsWith(one.path)) ?? AREAS[0];
+  useEffect(() => {
+    document.title = `${area?.label} · ${words.shell.name}`;
+  }, [area]);
   return (
-    <nav aria-label={words.shell.name}>
-      {AREAS.map((area) => (
-        <NavLink
-          key={area.path}
+    <nav aria-label={words.shell.name} className={classes.navigation}>
+      {AREAS.map((one) => (
+        <UnstyledButton
+          key={one.path}
           component={Link}
-          href={area.path}
-          leftSection={area.icon}
-          aria-label={area.label}
-          title={area.label}
-          active={area.path === '/' ? path === '/' || path.startsWith('/graphs') : path.startsWith(area.path)}
-        />
+          href={one.path}
+          className={classes.link ?? ''}
+          title={one.label}
+          aria-current={one === area ? 'page' : undefined}
+        >
+          <span aria-hidden className={classes.icon}>
+            {one.icon}
+          </span>
+          <span className={classes.label}>{one.label}</span>
+        </UnstyledButton>
       ))}
     </nav>
+  );
+}
+
+function NotFound() {
+  return (
+    <EmptyState icon={<IconError404 size={36} />} title={words.shell.notFound}>
+      <Link href="/">{words.shell.home}</Link>
+    </EmptyState>
   );
 }
 

@@ -15,6 +15,7 @@ import { fill, words } from '@/text/language';
 import { ConfirmDialog } from '@/widgets/ConfirmDialog';
 import { EmptyState } from '@/widgets/EmptyState';
 import { ErrorMessage } from '@/widgets/ErrorMessage';
+import { showError } from '@/widgets/showError';
 import { CredentialDialog } from './credentials/CredentialDialog';
 
 type Credential = Schemas['CredentialView'];
@@ -123,7 +124,7 @@ function Row({ credential, open, onEdit, onRemove }: RowProps) {
               : words.credentials.worksNot;
         notifications.show({ title, message: tried.message, color: tried.works === false ? 'red' : 'teal' });
       },
-      onError: (error) => notifications.show({ title: words.home.failed, message: error.message, color: 'red' }),
+      onError: (error) => showError(error),
     });
   return (
     <Table.Tr>

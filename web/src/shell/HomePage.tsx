@@ -12,7 +12,6 @@ import {
   TextInput,
   Title,
 } from '@mantine/core';
-import { notifications } from '@mantine/notifications';
 import { IconFileImport, IconPlus, IconSearch } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { type DragEvent, useMemo, useState } from 'react';
@@ -23,10 +22,12 @@ import { closeEditor } from '@/editor/files';
 import { fill, words } from '@/text/language';
 import { ConfirmDialog } from '@/widgets/ConfirmDialog';
 import { ErrorMessage } from '@/widgets/ErrorMessage';
+import { showError } from '@/widgets/showError';
 import { GraphCard } from './home/GraphCard';
+import classes from './home/home.module.css';
 import { NewGraphDialog } from './home/NewGraphDialog';
 
-type Summary = Schemas['GraphSummary'];
+type Summary = Schemas['ListedGraph'];
 type Asked = { kind: 'create' } | { kind: 'duplicate' | 'delete'; graph: Summary };
 
 /** The graphs there are, with how their last runs went; new ones are begun here. */
@@ -62,7 +63,7 @@ export default function HomePage() {
       const made = await create.mutateAsync({ text: await file.text() });
       go(`/graphs/${made.id}`);
     } catch (error) {
-      notifications.show({ color: 'red', title: words.home.failed, message: (error as Error).message });
+      showError(error, words.home.failed);
     }
   };
   const drop = (event: DragEvent) => {
@@ -83,13 +84,14 @@ export default function HomePage() {
   const templates = shown.filter((graph) => graph.ready_made);
 
   return (
-    <Box p="lg" onDragOver={(event) => event.preventDefault()} onDrop={drop} maw={1400} mx="auto">
+    <Box p={{ base: 'md', sm: 'lg' }} onDragOver={(event) => event.preventDefault()} onDrop={drop} maw={1400} mx="auto">
       <Group justify="space-between" mb="md">
         <Title order={1} size="h2">
           {words.home.title}
         </Title>
-        <Group>
+        <div className={classes.tools}>
           <TextInput
+            className={classes.search ?? ''}
             aria-label={words.home.search}
             placeholder={words.home.search}
             leftSection={<IconSearch size={16} />}
@@ -117,7 +119,7 @@ export default function HomePage() {
           <Button leftSection={<IconPlus size={16} />} onClick={() => setAsked({ kind: 'create' })}>
             {words.home.create}
           </Button>
-        </Group>
+        </div>
       </Group>
       {graphs.isPending && (
         <Center h={200}>
@@ -216,7 +218,7 @@ function useLastRuns(): ReadonlyMap<string, Schemas['RunSummary'][]> {
   const runs = useQuery({
     queryKey: ['runs', 'last'],
     queryFn: () => ask(client.GET('/api/v1/runs', { params: { query: { limit: 500 } } })),
-    refetchInterval: 5_000,
+    refetchInterval: 10_000,
   });
   return useMemo(() => Map.groupBy(runs.data?.runs ?? [], (run) => run.graph), [runs.data]);
 }

@@ -11,10 +11,10 @@ import {
   Title,
   useMantineColorScheme,
 } from '@mantine/core';
-import { notifications } from '@mantine/notifications';
 import { useQuery } from '@tanstack/react-query';
 import { ask, client, type Schemas } from '@/api/client';
 import { words } from '@/text/language';
+import { showDone, showError } from '@/widgets/showError';
 
 /** How the page looks, how its server stands, and how others get in. */
 export default function SettingsPage() {
@@ -91,7 +91,7 @@ function AccessCard() {
   const copy = async () => {
     const link = await ask(client.POST('/api/v1/links'));
     await navigator.clipboard.writeText(new URL(link.path, window.location.href).href);
-    notifications.show({ message: words.settings.linkCopied });
+    showDone(words.settings.linkCopied);
   };
   return (
     <Card withBorder component="section" aria-label={words.settings.access}>
@@ -99,7 +99,7 @@ function AccessCard() {
         <Text size="sm" c="dimmed">
           {words.settings.accessHint}
         </Text>
-        <Button variant="default" onClick={() => void copy()} style={{ flex: 'none' }}>
+        <Button variant="default" onClick={() => void copy().catch(showError)} style={{ flex: 'none' }}>
           {words.settings.link}
         </Button>
       </Group>

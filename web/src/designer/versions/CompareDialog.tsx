@@ -1,5 +1,4 @@
 import { Badge, Button, Group, Loader, Modal, SegmentedControl, Stack, Text } from '@mantine/core';
-import { notifications } from '@mantine/notifications';
 import { useMemo, useState } from 'react';
 import type { Schemas } from '@/api/client';
 import { useHistoryText } from '@/api/history';
@@ -8,6 +7,7 @@ import { type Difference, difference, type NodeMark, same } from '@/graph/differ
 import type { GraphSpec } from '@/graph/model';
 import { fill, words } from '@/text/language';
 import { ErrorMessage } from '@/widgets/ErrorMessage';
+import { showDone } from '@/widgets/showError';
 import { TextDiff } from '@/widgets/TextDiff';
 import { Canvas } from '../canvas/Canvas';
 import classes from './CompareDialog.module.css';
@@ -31,7 +31,7 @@ export function CompareDialog({ editor, entry, onClose }: Props) {
   const restore = () => {
     if (!spec) return;
     apply(editor, words.versions.restore, () => spec);
-    notifications.show({ message: fill(words.versions.restored, { at }) });
+    showDone(fill(words.versions.restored, { at }));
     onClose();
   };
   return (

@@ -1,13 +1,14 @@
-import { ActionIcon, Anchor, Badge, Card, Group, Image, Menu, Text, Tooltip } from '@mantine/core';
+import { ActionIcon, Anchor, Badge, Card, Group, Menu, Text } from '@mantine/core';
 import { IconCopy, IconDots, IconTrash } from '@tabler/icons-react';
 import { Link } from 'wouter';
 import type { Schemas } from '@/api/client';
 import { fill, words } from '@/text/language';
-import { RunBadge } from '@/widgets/RunBadge';
 import classes from './home.module.css';
+import { LastRuns } from './LastRuns';
+import { Thumbnail } from './Thumbnail';
 
 interface Props {
-  readonly graph: Schemas['GraphSummary'];
+  readonly graph: Schemas['ListedGraph'];
   readonly runs: readonly Schemas['RunSummary'][];
   readonly onDuplicate: () => void;
   /** Left out where the file is not the user's own. */
@@ -23,11 +24,18 @@ export function GraphCard({ graph, runs, onDuplicate, onDelete }: Props) {
         {graph.problem ? (
           <Badge color="red">{words.home.broken}</Badge>
         ) : (
-          <Image src={`/api/v1/graphs/${graph.id}/svg`} alt="" fit="contain" h={96} loading="lazy" />
+          graph.outline && <Thumbnail outline={graph.outline} />
         )}
       </Card.Section>
       <Group justify="space-between" wrap="nowrap" mt="sm" align="flex-start">
-        <Anchor component={Link} href={`/graphs/${graph.id}`} className={classes.name} fw={600} lineClamp={2}>
+        <Anchor
+          component={Link}
+          href={`/graphs/${graph.id}`}
+          className={classes.name}
+          fw={600}
+          c="inherit"
+          lineClamp={2}
+        >
           {name}
         </Anchor>
         <Menu position="bottom-end">
@@ -63,29 +71,5 @@ export function GraphCard({ graph, runs, onDuplicate, onDelete }: Props) {
         <LastRuns runs={runs} name={name} />
       </Group>
     </Card>
-  );
-}
-
-function LastRuns({ runs, name }: { readonly runs: Props['runs']; readonly name: string }) {
-  const last = runs[0];
-  if (!last) {
-    return (
-      <Text size="xs" c="dimmed">
-        {words.home.never}
-      </Text>
-    );
-  }
-  const when = new Date(last.created_at).toLocaleString();
-  return (
-    <Tooltip label={when}>
-      <Anchor
-        component={Link}
-        href={`/runs/${last.id}`}
-        className={classes.run}
-        aria-label={fill(words.home.runs, { name })}
-      >
-        <RunBadge status={last.status} />
-      </Anchor>
-    </Tooltip>
   );
 }
