@@ -1,15 +1,16 @@
 import '@xyflow/react/dist/base.css';
 import { useComputedColorScheme } from '@mantine/core';
 import { ReactFlowProvider } from '@xyflow/react';
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
-import type { ActionContext } from '@/actions/action';
+import { type RefObject, useEffect, useImperativeHandle, useLayoutEffect, useMemo, useRef, useState } from 'react';
+import { perform } from '@/actions';
+import type { ActionContext, CanvasView } from '@/actions/action';
 import { useNodeTypes } from '@/api/nodeTypes';
 import { type Editor, useEditor } from '@/editor/store';
 import { fill, words } from '@/text/language';
 import { Breadcrumbs } from './Breadcrumbs';
 import classes from './Canvas.module.css';
 import { Controls } from './Controls';
-import { CanvasContext, type CanvasShared, createCanvasStore, type Mark, useCanvasState } from './context';
+import { CanvasContext, type CanvasShared, createCanvasStore, type Marks, useCanvasState } from './context';
 import { Dialogs, OWN_DIALOGS } from './Dialogs';
 import { Flow } from './Flow';
 import { Minimap } from './Minimap';
@@ -26,11 +27,19 @@ export interface CanvasProps {
   /** Nothing can be changed: a run's graph, a version. */
   readonly readOnly?: boolean;
   /** How nodes differ from another version. */
-  readonly marks?: ReadonlyMap<string, Mark> | null;
+  readonly marks?: Marks | null;
   /** A node was opened; left out: its panel opens. */
   readonly onOpen?: (node: string) => void;
   /** What an action asks for that is none of the canvas's: `run`, `pin`, `graph`. */
   readonly onAsk?: (what: string, argument?: unknown) => void;
+  /** Takes what the canvas can be asked to do from outside. */
+  readonly control?: RefObject<CanvasControl | null>;
+}
+
+/** A canvas as others see it. */
+export interface CanvasControl extends CanvasView {
+  /** Do what an action does; tells whether it could. */
+  perform(action: string): Promise<boolean>;
 }
 
 /** The canvas of a graph: its nodes and edges, and all that is done with them. */
@@ -42,7 +51,8 @@ export function Canvas(props: CanvasProps) {
   );
 }
 
-function CanvasBody({ editor, statuses: byNode = null, readOnly = false, marks = null, onOpen, onAsk }: CanvasProps) {
+function CanvasBody(props: CanvasProps) {
+  const { editor, statuses: byNode = null, readOnly = false, marks = null, onOpen, onAsk, control } = props;
   const types = useNodeTypes();
   const graph = useEditor(editor, (state) => state.history.graph);
   const level = useEditor(editor, (state) => state.level);
@@ -88,8 +98,13 @@ function CanvasBody({ editor, statuses: byNode = null, readOnly = false, marks =
       },
     };
     const open = (id: string) => (handed.current.onOpen ?? ((node) => editor.setState({ opened: node })))(id);
-    return { editor, store, statuses, readOnly, actions, scene: sceneNow, onOpen: open };
-  }, [editor, store, statuses, readOnly, view]);
+    return { editor, store, statuses, readOnly, marks, actions, scene: sceneNow, onOpen: open };
+  }, [editor, store, statuses, readOnly, marks, view]);
+  useImperativeHandle(
+    control,
+    () => ({ ...shared.actions.view, perform: (action) => perform(action, shared.actions) }),
+    [shared],
+  );
   useKeys(shared, root);
 
   return (
@@ -105,7 +120,7 @@ function CanvasBody({ editor, statuses: byNode = null, readOnly = false, marks =
           data-canvas
           data-drawn={types.size > 0 || undefined}
         >
-          <Flow scene={scene} dark={dark} marks={marks} view={view} />
+          <Flow scene={scene} dark={dark} marks={marks?.nodes ?? null} view={view} />
           <Breadcrumbs />
           <Controls />
           <Minimap scene={scene} dark={dark} view={view} />

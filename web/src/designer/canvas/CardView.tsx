@@ -34,9 +34,13 @@ const ICONS: { readonly [mark: string]: ReactNode } = {
   pinned: <IconPin size={12} />,
 };
 
+/** Signs beside colours, as in a difference of texts. */
+const DIFFERS = { added: '+', removed: '−', changed: '±', moved: '↔' } as const;
+
 /** A node: its icon, its names, its ports, and marks for what is special about it. */
 export const CardView = memo(function CardView({ data: { card }, selected }: NodeProps<CardNode>) {
-  const { readOnly, store } = useCanvas();
+  const { readOnly, store, marks } = useCanvas();
+  const mark = marks?.nodes.get(card.id);
   const [hovered, setHovered] = useState(false);
   const status = useStatus(card.id);
   const dark = useComputedColorScheme('light') === 'dark';
@@ -52,6 +56,7 @@ export const CardView = memo(function CardView({ data: { card }, selected }: Nod
       style={style}
       data-card={card.id}
       data-tone={tone}
+      data-differs={mark}
       data-selected={selected || undefined}
       data-trigger={card.kind === 'trigger' || undefined}
       data-disabled={card.node.disabled || undefined}
@@ -85,6 +90,11 @@ export const CardView = memo(function CardView({ data: { card }, selected }: Nod
         <span className={classes.status} data-tone={tone} title={status.error?.message ?? words.canvas.status[tone]}>
           <StatusSign tone={tone} />
           {status.runs > 1 ? status.runs : ''}
+        </span>
+      )}
+      {mark && (
+        <span className={classes.differs} data-mark={mark} title={words.canvas.differs[mark]}>
+          {DIFFERS[mark]}
         </span>
       )}
       {hovered && <CardTools card={card} readOnly={readOnly} />}

@@ -13,7 +13,7 @@ import classes from './WireView.module.css';
 /** An edge: how many items went over it, and what can be done with it under the pointer. */
 export const WireView = memo(function WireView(props: EdgeProps<WireEdge>) {
   const { data, sourceX, sourceY, targetX, targetY, selected } = props;
-  const { readOnly } = useCanvas();
+  const { readOnly, marks, editor } = useCanvas();
   const [hovered, setHovered] = useState(false);
   const leaving = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   useEffect(() => () => clearTimeout(leaving.current), []);
@@ -21,6 +21,7 @@ export const WireView = memo(function WireView(props: EdgeProps<WireEdge>) {
   const status = useStatus(wire?.source.id ?? '');
   const items = wire ? (status?.items_out[wire.sourcePort] ?? 0) : 0;
   if (!wire) return null;
+  const mark = marks?.edges.get(editor.getState().level)?.get(wire.id);
   const line = curve([sourceX, sourceY], [targetX, targetY]);
   const enter = () => {
     clearTimeout(leaving.current);
@@ -45,13 +46,24 @@ export const WireView = memo(function WireView(props: EdgeProps<WireEdge>) {
         path={pathOf(line)}
         className={classes.wire ?? ''}
         data-state={state}
+        data-mark={mark}
         data-back={wire.back || undefined}
         data-off={wire.source.node.disabled || wire.target.node.disabled || undefined}
         interactionWidth={18}
       />
       <path className={classes.arrow} data-state={state} d={`M${targetX - 9},${targetY - 4} l6,4 l-6,4 z`} />
-      {(items > 0 || (hovered && !readOnly)) && (
+      {(items > 0 || mark || (hovered && !readOnly)) && (
         <EdgeLabelRenderer>
+          {mark && (
+            <span
+              className={classes.differs}
+              style={placed(pointAt(line, 0.5))}
+              data-mark={mark}
+              title={words.canvas.differs[mark]}
+            >
+              {mark === 'added' ? '+' : '−'}
+            </span>
+          )}
           {items > 0 && <Label at={pointAt(line, 0.5)} items={items} />}
           {hovered && !readOnly && (
             <div

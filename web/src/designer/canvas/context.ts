@@ -4,7 +4,7 @@ import { createContext, useContext, useSyncExternalStore } from 'react';
 import { createStore, type StoreApi, useStore } from 'zustand';
 import type { ActionContext } from '@/actions/action';
 import type { Editor } from '@/editor/store';
-import type { Point } from '@/graph/model';
+import type { Level, Point } from '@/graph/model';
 import type { Box } from '@/graph/shape';
 import type { Scene } from './scene';
 import type { NodeStatus, Statuses } from './status';
@@ -25,6 +25,12 @@ export interface Dialog {
 
 /** How a node differs between two versions. */
 export type Mark = 'added' | 'removed' | 'changed' | 'moved';
+
+/** How two versions of a graph differ, by node and by the text of edges of each level. */
+export interface Marks {
+  readonly nodes: ReadonlyMap<string, Mark>;
+  readonly edges: ReadonlyMap<Level, ReadonlyMap<string, 'added' | 'removed'>>;
+}
 
 export interface CanvasState {
   readonly drag: Drag | null;
@@ -60,6 +66,7 @@ export interface CanvasShared {
   readonly store: CanvasStore;
   readonly statuses: Statuses;
   readonly readOnly: boolean;
+  readonly marks: Marks | null;
   readonly actions: ActionContext;
   readonly scene: () => Scene;
   /** Open a node: its panel, or what it calls. */

@@ -88,7 +88,7 @@ export function CompareDialog({ editor, entry, onClose }: Props) {
 /** Both versions on one canvas, with what differs marked. */
 function BothVersions({ id, differs }: { readonly id: string; readonly differs: Difference }) {
   const editor = useMemo(() => createEditor(id, { text: '', textHash: '', graph: differs.both }), [id, differs]);
-  return <Canvas key={editor.getState().id} editor={editor} marks={differs.nodes} readOnly />;
+  return <Canvas key={editor.getState().id} editor={editor} marks={differs} readOnly />;
 }
 
 const COLORS: Readonly<Record<NodeMark, string>> = { added: 'teal', removed: 'red', changed: 'yellow', moved: 'gray' };

@@ -118,6 +118,8 @@ export const canvas = {
   leadsTo: 'leads to {names}',
   loopsBack: 'goes back to {names}',
   // What is told after an action
+  /** How a node or an edge differs from another version. */
+  differs: { added: 'Added', removed: 'Removed', changed: 'Changed', moved: 'Moved' },
   said: {
     added: '{name} added',
     removed: '{count} removed',
