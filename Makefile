@@ -35,7 +35,7 @@ test: setup ## fast tests
 
 .PHONY: integration
 integration: setup ## slow tests: real packages, real servers, kills, browsers
-	@$(BIN)/pytest -m integration -n 2 --dist loadfile
+	@$(BIN)/pytest -m integration -n 2 --dist loadfile --no-loadscope-reorder
 	@scripts/test-browser
 
 .PHONY: chaos

@@ -15,6 +15,11 @@ from pyagent.runtime.event_kinds import EVENT_KINDS, data_schema, undeclared
 from pyagent.store import base
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes minutes comes first: at the end all processes but one would wait for it."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture(scope="session")
 def postgres_cluster() -> Iterator[Postgres]:
     """A Postgres of this session's own; only tests marked `integration` ask for it."""
