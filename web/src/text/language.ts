@@ -6,6 +6,7 @@ import { conflict } from './en/conflict';
 import { credentials } from './en/credentials';
 import { designer } from './en/designer';
 import { files } from './en/files';
+import { graphSettings } from './en/graphSettings';
 import { home } from './en/home';
 import { nodeSettings } from './en/nodeSettings';
 import { nodes } from './en/nodes';
@@ -23,6 +24,7 @@ export const words = {
   credentials,
   designer,
   files,
+  graphSettings,
   home,
   nodeSettings,
   nodes,

@@ -20,16 +20,19 @@ const pathsOf = memo((graph: GraphSpec): ReadonlyMap<string, string> => {
   return found;
 });
 
-/** The problems at a node's field, and inside of it where `inside` says so. An empty field is the node as a whole. */
+/**
+ * The problems at a node's field, and inside of it where `inside` says so. An empty field is the node as a whole, an
+ * empty node the graph.
+ */
 export function problemsAt(
   checked: { graph: GraphSpec; problems: readonly Problem[] } | null,
   node: string,
   field: string,
   inside: boolean,
 ): readonly Problem[] {
-  const place = checked ? pathsOf(checked.graph).get(node) : undefined;
-  if (!checked || place === undefined) return NONE;
-  const wanted = field ? `${place}/${field}` : place;
+  const place = checked && (node === '' ? '' : pathsOf(checked.graph).get(node));
+  if (!checked || place === undefined || place === null) return NONE;
+  const wanted = [place, field].filter(Boolean).join('/');
   const found = checked.problems.filter((problem) => {
     const path = (problem.path ?? []).join('/');
     return path === wanted || (inside && path.startsWith(`${wanted}/`));

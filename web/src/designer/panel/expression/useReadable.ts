@@ -42,7 +42,8 @@ function readable(
   language: readonly Entry[],
 ): Readable {
   const graph = graphOf(editor);
-  const before = ancestors(graph, node);
+  // The graph's own outputs read any of its nodes.
+  const before = node === '' ? graph.nodes : ancestors(graph, node);
   const given = (step: string, side: 'inputs' | 'outputs', index: number) =>
     queries.fetchQuery({
       queryKey: ['one-item', sample.run, step, side, index],

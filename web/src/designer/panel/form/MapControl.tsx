@@ -1,6 +1,5 @@
-import { ActionIcon, Menu, TextInput } from '@mantine/core';
+import { ActionIcon, Menu } from '@mantine/core';
 import { IconAbc, IconBraces, IconNumber123, IconToggleLeft, IconTrash } from '@tabler/icons-react';
-import { useState } from 'react';
 import { settle } from '@/editor/store';
 import type { Json, JsonObject } from '@/graph/model';
 import { fill, words } from '@/text/language';
@@ -9,6 +8,7 @@ import { brief } from '../data/shape';
 import classes from './form.module.css';
 import { emptyOf, isSchema, optionsOf } from './kinds';
 import { AddButton } from './lists';
+import { NameField } from './NameField';
 import type { FieldView } from './ParameterField';
 import { ValueInput } from './ValueInput';
 
@@ -40,10 +40,10 @@ export function MapControl(view: FieldView) {
       {entries.map(([name, one], index) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: a name that is being typed must not take the focus away.
         <div key={index} className={classes.row}>
-          <NameInput
+          <NameField
             name={name}
             label={`${view.label}: ${words.panel.key} ${index + 1}`}
-            taken={(fresh) => fresh !== name && fresh in value}
+            taken={(fresh) => fresh in value}
             onRename={(fresh) => put(entries.map((entry, at) => (at === index ? [fresh, one] : entry)))}
           />
           <ValueInput
@@ -119,34 +119,6 @@ function TypeMenu(props: { readonly value: Json; readonly name: string; readonly
         ))}
       </Menu.Dropdown>
     </Menu>
-  );
-}
-
-/** A name is changed when the field is left: names on the way to it would meet others. */
-function NameInput(props: {
-  readonly name: string;
-  readonly label: string;
-  readonly taken: (name: string) => boolean;
-  readonly onRename: (name: string) => void;
-}) {
-  const { name, label, taken, onRename } = props;
-  const [draft, setDraft] = useState<string | null>(null);
-  const text = draft ?? name;
-  const leave = () => {
-    if (draft !== null && draft !== name && !taken(draft)) onRename(draft);
-    setDraft(null);
-  };
-  return (
-    <TextInput
-      aria-label={label}
-      value={text}
-      error={taken(text)}
-      onChange={(event) => setDraft(event.currentTarget.value)}
-      onBlur={leave}
-      onKeyDown={(event) => {
-        if (event.key === 'Enter') leave();
-      }}
-    />
   );
 }
 

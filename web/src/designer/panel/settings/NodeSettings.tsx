@@ -1,4 +1,4 @@
-import { Fieldset, Select, Stack, Switch, TagsInput, Text, Textarea, TextInput } from '@mantine/core';
+import { Fieldset, Select, Stack, Switch, TagsInput, Text, Textarea } from '@mantine/core';
 import type { NodeTypeDetails } from '@/api/nodeTypes';
 import { apply, useEditor } from '@/editor/store';
 import { COLORS, type Color, type Json, type JsonObject, type NodeSpec } from '@/graph/model';
@@ -8,11 +8,10 @@ import { fill, words } from '@/text/language';
 import { usePanel } from '../context';
 import { useTyped } from '../form/useParameter';
 import { edgesInto } from '../neighbours';
-import { Problems, useProblems } from '../Problems';
 import classes from '../panel.module.css';
+import { Choice, DurationSetting, NumberSetting } from './inputs';
 import { StateWrites } from './StateWrites';
 
-const DURATION = /^(\d+(\.\d+)?(ms|s|m|h|d))+$/;
 const t = words.nodeSettings;
 
 /** What holds for the node whatever its type: failures, joins, effects, state, notes. */
@@ -247,87 +246,5 @@ function Joining(props: {
         )}
       </div>
     </Fieldset>
-  );
-}
-
-/** One of a few values; the engine's default is what stands when nothing does. */
-function Choice(props: {
-  readonly label: string;
-  readonly field: string;
-  readonly options: Readonly<Record<string, string>>;
-  readonly standard: string;
-  readonly value: string | undefined;
-  readonly onChange: (value: string | undefined) => void;
-}) {
-  const problems = useProblems(props.field, true);
-  return (
-    <div>
-      <Select
-        label={props.label}
-        data={Object.entries(props.options).map(([value, label]) => ({ value, label }))}
-        value={props.value ?? props.standard}
-        allowDeselect={false}
-        error={problems.length > 0}
-        onChange={(value) => props.onChange(value === props.standard || value === null ? undefined : value)}
-      />
-      <Problems problems={problems} />
-    </div>
-  );
-}
-
-interface Setting {
-  readonly label: string;
-  readonly field: string;
-  readonly value: Json | undefined;
-  readonly standard?: Json | undefined;
-  readonly onChange: (value: Json | undefined, merge: string | null) => void;
-}
-
-function DurationSetting(props: Setting) {
-  return (
-    <TextSetting
-      {...props}
-      read={(text) => (text.trim() === '' ? undefined : text.trim())}
-      fits={(text) => DURATION.test(text.trim())}
-      hint={words.panel.duration}
-    />
-  );
-}
-
-function NumberSetting(props: Setting & { readonly most: number }) {
-  return (
-    <TextSetting
-      {...props}
-      read={(text) => (text.trim() === '' || Number(text) === props.standard ? undefined : Number(text))}
-      fits={(text) => /^\d+$/.test(text.trim()) && Number(text) >= 1 && Number(text) <= props.most}
-      hint={`1–${props.most}`}
-    />
-  );
-}
-
-function TextSetting(
-  props: Setting & {
-    readonly read: (text: string) => Json | undefined;
-    readonly fits: (text: string) => boolean;
-    readonly hint: string;
-  },
-) {
-  const problems = useProblems(props.field, true);
-  const fits = (text: string) => text.trim() === '' || props.fits(text);
-  const typed = useTyped(props.value === undefined ? '' : String(props.value), (text, merge) => {
-    if (fits(text)) props.onChange(props.read(text), merge);
-  });
-  return (
-    <div>
-      <TextInput
-        label={props.label}
-        value={typed.text}
-        placeholder={props.standard === undefined ? '' : String(props.standard)}
-        error={fits(typed.text) ? problems.length > 0 : props.hint}
-        onChange={(event) => typed.type(event.currentTarget.value)}
-        onBlur={typed.leave}
-      />
-      <Problems problems={problems} />
-    </div>
   );
 }
