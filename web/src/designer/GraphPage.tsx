@@ -1,6 +1,6 @@
 import { ActionIcon, Button, Center, Group, Loader, Text, TextInput } from '@mantine/core';
 import { useHotkeys } from '@mantine/hooks';
-import { IconArrowLeft, IconFileCode, IconHistory, IconX } from '@tabler/icons-react';
+import { IconAdjustments, IconArrowLeft, IconFileCode, IconHistory, IconX } from '@tabler/icons-react';
 import { lazy, type ReactNode, Suspense, useState } from 'react';
 import { Link } from 'wouter';
 import { save } from '@/editor/files';
@@ -16,6 +16,7 @@ import { GraphCanvas } from './GraphCanvas';
 import classes from './GraphPage.module.css';
 import { ProblemCount, ProblemsPanel } from './problems/ProblemsPanel';
 
+const GraphSettings = lazy(() => import('./settings/GraphSettings'));
 const NodePanel = lazy(() => import('./panel/NodePanel'));
 const BrokenFile = lazy(() => import('./text/BrokenFile').then((module) => ({ default: module.BrokenFile })));
 const TextPanel = lazy(() => import('./text/TextPanel').then((module) => ({ default: module.TextPanel })));
@@ -89,6 +90,7 @@ interface BarProps {
 
 function TopBar({ editor, side, onSide, onProblems }: BarProps) {
   const saving = useEditor(editor, (state) => state.saving);
+  const [settings, setSettings] = useState(false);
   return (
     <Group className={classes.bar} justify="space-between" wrap="nowrap" gap="xs" component="header">
       <Group gap="xs" wrap="nowrap" flex={1} miw={0}>
@@ -104,6 +106,14 @@ function TopBar({ editor, side, onSide, onProblems }: BarProps) {
         <Button size="xs" variant="subtle" px={6} onClick={onProblems} aria-label={words.designer.problems}>
           <ProblemCount editor={editor} />
         </Button>
+        <SideButton label={words.graphSettings.title} open={settings} onClick={() => setSettings(true)}>
+          <IconAdjustments size={18} />
+        </SideButton>
+        {settings && (
+          <Suspense>
+            <GraphSettings editor={editor} onClose={() => setSettings(false)} />
+          </Suspense>
+        )}
         <SideButton label={words.designer.text} open={side === 'text'} onClick={() => onSide('text')}>
           <IconFileCode size={18} />
         </SideButton>

@@ -32,6 +32,22 @@ interface Props {
 
 const NONE: Extension = [];
 
+// The browser keeps the looks of text that is typed over by a style attribute, which the security policy forbids.
+const typedOver = EditorView.domEventHandlers({
+  beforeinput(event, view) {
+    const { from, to } = view.state.selection.main;
+    const text = event.data;
+    if (event.inputType !== 'insertText' || from === to || !text || event.isComposing || view.state.readOnly)
+      return false;
+    const insert = () =>
+      view.state.update(view.state.replaceSelection(text), { userEvent: 'input.type', scrollIntoView: true });
+    const handled = view.state.facet(EditorView.inputHandler).some((handle) => handle(view, from, to, text, insert));
+    if (!handled) view.dispatch(insert());
+    event.preventDefault();
+    return true;
+  },
+});
+
 /** A text editor for code: CodeMirror with the designer's look. What is typed is told at once. */
 export function CodeInput(props: Props) {
   const { value, label, describedBy, extensions = NONE, readOnly = false, small = false } = props;
@@ -56,6 +72,7 @@ export function CodeInput(props: Props) {
           closeBrackets(),
           indentOnInput(),
           EditorView.lineWrapping,
+          typedOver,
           props.lineNumbers ? lineNumbers() : NONE,
           props.placeholder ? showPlaceholder(props.placeholder) : NONE,
           keymap.of([...closeBracketsKeymap, ...completionKeymap, ...historyKeymap, ...defaultKeymap]),

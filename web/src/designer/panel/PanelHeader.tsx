@@ -5,8 +5,8 @@ import { Link } from 'wouter';
 import type { NodeTypeDetails } from '@/api/nodeTypes';
 import { apply, useEditor } from '@/editor/store';
 import { labelOf, type NodeSpec } from '@/graph/model';
-import { setNodeField } from '@/graph/parameters';
 import { nodeOf } from '@/graph/read';
+import { renameNode } from '@/graph/rename';
 import { StatusBadge } from '@/runs/StatusBadge';
 import { words } from '@/text/language';
 import { usePanel } from './context';
@@ -80,14 +80,14 @@ export function PanelHeader(props: { readonly type: NodeTypeDetails | undefined;
   );
 }
 
-/** The name: what people see. The id stays, so edges and expressions by id hold. */
+/** The name: what people see. The id stays, and expressions that name the node follow. */
 function Name({ spec }: { readonly spec: NodeSpec }) {
   const { editor } = usePanel();
   const [draft, setDraft] = useState<string | null>(null);
   const leave = () => {
     const name = draft?.trim();
     if (draft !== null && name !== (spec.name ?? '')) {
-      apply(editor, words.panel.rename, setNodeField(spec.id, 'name', name && name !== spec.id ? name : undefined));
+      apply(editor, words.panel.rename, renameNode(spec.id, name === spec.id ? '' : (name ?? '')));
     }
     setDraft(null);
   };

@@ -34,8 +34,8 @@ export function Inputs() {
         {t.inputsHint}
       </Text>
       {names.map((name, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: an input that is renamed keeps its place and the focus.
         <InputCard
+          // biome-ignore lint/suspicious/noArrayIndexKey: an input that is renamed keeps its place and the focus.
           key={index}
           name={name}
           index={index}

@@ -118,8 +118,10 @@ const Parameter = memo(function Parameter({
       onDragLeave={(event) => {
         delete event.currentTarget.dataset.over;
       }}
-      onDrop={(event) => {
+      onDropCapture={(event) => {
         delete event.currentTarget.dataset.over;
+      }}
+      onDrop={(event) => {
         const code = event.dataTransfer.getData(CODE_TYPE);
         if (!code || !canSwitch || event.defaultPrevented) return;
         event.preventDefault();
