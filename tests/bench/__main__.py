@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench import chains, codec, expressions, memory, metrics, sandbox, shapes, starts, webhooks
+from bench import chains, codec, designer, expressions, memory, metrics, sandbox, shapes, starts, webhooks
 from bench.frame import Row, report
 from bench.machine import describe
 from bench.measure import ROOT, SideFailed, measure
@@ -27,6 +27,7 @@ ROWS: list[Row] = [
     *codec.ROWS,
     *metrics.ROWS,
     *sandbox.ROWS,
+    *designer.ROWS,
 ]
 LATEST = ROOT / ".bench" / "latest.json"
 

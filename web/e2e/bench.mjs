@@ -1,9 +1,9 @@
 /**
  * How smooth the designer is with a graph of 5,000 nodes, beside plain React Flow with the same graph.
  *
- *   node e2e/bench.mjs ours|peer P14|P14b|P14c|P14d|P14e|P14f SAMPLES
+ *   node e2e/bench.mjs ours|peer P14|P14b|P14c|P14d|P14e|P14f
  *
- * Prints one JSON line with a number for each sample: seconds for P14 and milliseconds for P14e, else frames a second.
+ * Says `ready`, then answers each line with a sample: seconds for P14, milliseconds for P14e, else frames a second.
  * Chromium draws by software, as it does where there is no graphics card.
  */
 
@@ -13,6 +13,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
 import { chromium } from '@playwright/test';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
@@ -297,20 +298,19 @@ async function peer() {
   return side;
 }
 
-const [which, row, samples = '3'] = process.argv.slice(2);
+const [which, row] = process.argv.slice(2);
 const measure = MEASURES[row];
 if (!measure || !['ours', 'peer'].includes(which)) {
-  process.stderr.write('node e2e/bench.mjs ours|peer P14|P14b|P14c|P14d|P14e|P14f SAMPLES\n');
+  process.stderr.write(`node e2e/bench.mjs ours|peer ${Object.keys(MEASURES).join('|')}\n`);
   process.exit(2);
 }
 const side = await (which === 'ours' ? ours() : peer());
 try {
-  const found = [];
-  for (let sample = 0; sample < Number(samples); sample++) {
+  process.stdout.write('ready\n');
+  for await (const _ of createInterface({ input: process.stdin })) {
     const value = await measure(side);
-    found.push(row === 'P14' ? side.opened : value);
+    process.stdout.write(`${row === 'P14' ? side.opened : value}\n`);
   }
-  process.stdout.write(`${JSON.stringify(found)}\n`);
 } finally {
   await side.close();
 }
