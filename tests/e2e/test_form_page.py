@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
-from test_page import CHROMIUM, FLAGS
 
 from server_process import ServerProcess
 
 pytestmark = pytest.mark.integration
+CHROMIUM = os.environ.get("PYAGENT_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 GRAPH = """\
 pyagent: 1
 id: ask

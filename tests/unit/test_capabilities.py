@@ -24,7 +24,6 @@ OPEN = {"GET /healthz", "GET /readyz", "GET /forms/{run_id}/{key}", "POST /forms
 """What asks for no token."""
 OWNER = {
     "GET /",
-    "GET /designer",
     "POST /api/v1/links",
     "DELETE /api/v1/runs/{run_id}",
     "POST /api/v1/runs/{run_id}/share",

@@ -125,7 +125,7 @@ export const test = base.extend<TestFixtures, { server: Server }>({
     await page.goto(await server.link());
     // The page of the link goes on by itself.
     await page.waitForURL(`${server.url}/`);
-    await page.goto(`${server.url}/designer#/`);
+    await page.goto(`${server.url}/#/`);
     await use(page);
     expect(wrong, 'errors of the page').toEqual([]);
   },

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 from collections.abc import Collection
 from pathlib import Path
 
 from fastapi import FastAPI, Request
-from fastapi.responses import FileResponse, HTMLResponse, Response
+from fastapi.responses import HTMLResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
@@ -76,9 +77,15 @@ _ENTERED = """<!doctype html><html lang="en"><meta charset="utf-8"><title>PyAgen
 _USED = """<!doctype html><html lang="en"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width,initial-scale=1"><title>PyAgent</title>
 <link rel="icon" href="/static/icon.svg">
-<link rel="stylesheet" href="/static/style.css"><body class="locked"><main><h1>PyAgent</h1>
+<link rel="stylesheet" href="/static/style.css"><body><main><h1>PyAgent</h1>
 <p>This link has been used or is too old. Print a new one:</p>
 <pre>pyagent open{port}</pre></main></body></html>"""
+_NOT_BUILT = """<!doctype html><html lang="en"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width,initial-scale=1"><title>PyAgent</title>
+<link rel="icon" href="/static/icon.svg">
+<link rel="stylesheet" href="/static/style.css"><body><main><h1>PyAgent</h1>
+<p>The designer has not been built in this checkout. Build it, then load this page again:</p>
+<pre>make setup</pre></main></body></html>"""
 
 
 def create_app(context: ServerContext, *, hosts: Collection[str] = ()) -> ASGIApp:
@@ -108,18 +115,12 @@ def create_app(context: ServerContext, *, hosts: Collection[str] = ()) -> ASGIAp
         graph_of=context.graph_of,
     )
 
-    @app.get("/designer", include_in_schema=False)
-    async def designer() -> Response:  # pyright: ignore[reportUnusedFunction]
-        nonce = secrets.token_urlsafe(16)
-        page = DESIGNER.read_text().replace("{{nonce}}", nonce)
-        return HTMLResponse(page, headers={"Content-Security-Policy": policy(style_nonce=nonce)})
-
     @app.get("/", include_in_schema=False)
     async def page(  # pyright: ignore[reportUnusedFunction]
         request: Request, once: str | None = None, run: str = ""
     ) -> Response:
         if once is None:
-            return FileResponse(STATIC / "index.html", media_type="text/html")
+            return await asyncio.to_thread(_designer)
         if not context_of(request).keys.use_link(once):
             return HTMLResponse(_USED.format(port=port_option(context.port)), 403)
         # A page of our own that goes on to `/`, not a redirect: a browser that followed the link from another site
@@ -136,3 +137,12 @@ def create_app(context: ServerContext, *, hosts: Collection[str] = ()) -> ASGIAp
         return entered
 
     return guard
+
+
+def _designer() -> Response:
+    """The designer's page, with a nonce of its own."""
+    if not DESIGNER.is_file():
+        return HTMLResponse(_NOT_BUILT, 503)
+    nonce = secrets.token_urlsafe(16)
+    page = DESIGNER.read_text().replace("{{nonce}}", nonce)
+    return HTMLResponse(page, headers={"Content-Security-Policy": policy(style_nonce=nonce)})

@@ -67,7 +67,7 @@ _NO_STORE = (b"cache-control", b"no-store")
 _LOCKED = """<!doctype html><html lang="en"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width,initial-scale=1"><title>PyAgent</title>
 <link rel="icon" href="/static/icon.svg">
-<link rel="stylesheet" href="/static/style.css"><body class="locked"><main><h1>PyAgent</h1>
+<link rel="stylesheet" href="/static/style.css"><body><main><h1>PyAgent</h1>
 <p>This page belongs to whoever started the server. Open the link that it printed, or print a new one:</p>
 <pre>pyagent open{port}</pre></main></body></html>"""
 
