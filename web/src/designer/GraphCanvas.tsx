@@ -1,12 +1,17 @@
-import { useCallback } from 'react';
+import { type RefObject, useCallback } from 'react';
 import { useLocation } from 'wouter';
 import { type Editor, useEditor } from '@/editor/store';
 import { useRunPart } from '@/runs/live';
 import { requestRun } from '@/runs/RunBar';
-import { Canvas } from './canvas/Canvas';
+import { Canvas, type CanvasControl } from './canvas/Canvas';
+
+interface Props {
+  readonly editor: Editor;
+  readonly control: RefObject<CanvasControl | null>;
+}
 
 /** The canvas of an open file, with the statuses of the run that the editor shows. */
-export function GraphCanvas({ editor }: { readonly editor: Editor }) {
+export function GraphCanvas({ editor, control }: Props) {
   const run = useEditor(editor, (state) => state.run);
   const statuses = useRunPart(run, (live) => live?.byNode ?? null);
   const [, navigate] = useLocation();
@@ -17,5 +22,5 @@ export function GraphCanvas({ editor }: { readonly editor: Editor }) {
     },
     [navigate],
   );
-  return <Canvas editor={editor} statuses={statuses} onAsk={onAsk} />;
+  return <Canvas editor={editor} statuses={statuses} onAsk={onAsk} control={control} />;
 }

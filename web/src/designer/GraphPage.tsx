@@ -1,30 +1,25 @@
-import { ActionIcon, Button, Center, Group, Loader, Text, TextInput } from '@mantine/core';
+import { ActionIcon, Center, Group, Loader, Text } from '@mantine/core';
 import { useHotkeys } from '@mantine/hooks';
-import { IconAdjustments, IconArrowLeft, IconFileCode, IconHistory, IconX } from '@tabler/icons-react';
-import { lazy, type ReactNode, Suspense, useState } from 'react';
-import { Link } from 'wouter';
-import { save } from '@/editor/files';
-import { apply, type Editor, settle, useEditor } from '@/editor/store';
+import { IconX } from '@tabler/icons-react';
+import { lazy, type ReactNode, Suspense, useRef, useState } from 'react';
+import { type Editor, useEditor } from '@/editor/store';
 import { useOpenEditor } from '@/editor/useOpenEditor';
-import { withField } from '@/graph/change';
-import { RunBar } from '@/runs/RunBar';
 import { RunPanel } from '@/runs/RunPanel';
 import { words } from '@/text/language';
-import { showError } from '@/widgets/showError';
+import type { CanvasControl } from './canvas/Canvas';
 import { FileBanner } from './files/FileBanner';
+import { store } from './files/store';
 import { GraphCanvas } from './GraphCanvas';
 import classes from './GraphPage.module.css';
-import { ProblemCount, ProblemsPanel } from './problems/ProblemsPanel';
+import { ProblemsPanel } from './problems/ProblemsPanel';
+import { type Side, TopBar } from './TopBar';
 
-const GraphSettings = lazy(() => import('./settings/GraphSettings'));
 const NodePanel = lazy(() => import('./panel/NodePanel'));
 const BrokenFile = lazy(() => import('./text/BrokenFile').then((module) => ({ default: module.BrokenFile })));
 const TextPanel = lazy(() => import('./text/TextPanel').then((module) => ({ default: module.TextPanel })));
 const VersionsPanel = lazy(() =>
   import('./versions/VersionsPanel').then((module) => ({ default: module.VersionsPanel })),
 );
-
-type Side = 'text' | 'versions';
 
 /** The designer of one graph: its canvas with what stands around it. */
 export default function GraphPage({ id }: { readonly id: string }) {
@@ -41,17 +36,28 @@ export default function GraphPage({ id }: { readonly id: string }) {
 function Designer({ editor }: { readonly editor: Editor }) {
   const [side, setSide] = useState<Side | null>(null);
   const [problems, setProblems] = useState(false);
+  const canvas = useRef<CanvasControl>(null);
+  const broken = useEditor(editor, (state) => state.disk === 'broken');
+  const [mending, setMending] = useState(false);
+  const id = useEditor(editor, (state) => state.id);
   useHotkeys([['mod+S', () => void store(editor)]], []);
   const toggle = (one: Side) => setSide((now) => (now === one ? null : one));
   return (
     <div className={classes.page}>
       <TopBar editor={editor} side={side} onSide={toggle} onProblems={() => setProblems((open) => !open)} />
-      <FileBanner editor={editor} />
+      <FileBanner editor={editor} onMend={() => setMending(true)} />
       <div className={classes.middle}>
         <div className={classes.canvas}>
-          <GraphCanvas editor={editor} />
+          <GraphCanvas editor={editor} control={canvas} />
         </div>
-        {side && (
+        {broken && mending && (
+          <Panel title={words.designer.text} onClose={() => setMending(false)} className={classes.side}>
+            <Suspense fallback={<Waiting />}>
+              <BrokenFile id={id} error={null} onMended={() => setMending(false)} />
+            </Suspense>
+          </Panel>
+        )}
+        {side && !(broken && mending) && (
           <Panel title={words.designer[side]} onClose={() => setSide(null)} className={classes.side}>
             <Suspense fallback={<Waiting />}>
               {side === 'text' ? <TextPanel editor={editor} /> : <VersionsPanel editor={editor} />}
@@ -61,7 +67,7 @@ function Designer({ editor }: { readonly editor: Editor }) {
       </div>
       {problems && (
         <Panel title={words.designer.problems} onClose={() => setProblems(false)} className={classes.bottom}>
-          <ProblemsPanel editor={editor} onReveal={() => undefined} />
+          <ProblemsPanel editor={editor} onReveal={(node) => canvas.current?.reveal(node)} />
         </Panel>
       )}
       <RunPanel editor={editor} />
@@ -78,104 +84,6 @@ function OpenedNode({ editor }: { readonly editor: Editor }) {
     <Suspense>
       <NodePanel editor={editor} nodeId={opened} onClose={() => editor.setState({ opened: null })} />
     </Suspense>
-  );
-}
-
-interface BarProps {
-  readonly editor: Editor;
-  readonly side: Side | null;
-  readonly onSide: (side: Side) => void;
-  readonly onProblems: () => void;
-}
-
-function TopBar({ editor, side, onSide, onProblems }: BarProps) {
-  const saving = useEditor(editor, (state) => state.saving);
-  const [settings, setSettings] = useState(false);
-  return (
-    <Group className={classes.bar} justify="space-between" wrap="nowrap" gap="xs" component="header">
-      <Group gap="xs" wrap="nowrap" flex={1} miw={0}>
-        <ActionIcon component={Link} href="/" variant="subtle" color="gray" aria-label={words.designer.back}>
-          <IconArrowLeft size={18} />
-        </ActionIcon>
-        <GraphName editor={editor} />
-      </Group>
-      <Group wrap="nowrap" gap="xs">
-        <Text size="sm" c="dimmed" role="status" className={classes.state}>
-          {words.files[saving]}
-        </Text>
-        <Button size="xs" variant="subtle" px={6} onClick={onProblems} aria-label={words.designer.problems}>
-          <ProblemCount editor={editor} />
-        </Button>
-        <SideButton label={words.graphSettings.title} open={settings} onClick={() => setSettings(true)}>
-          <IconAdjustments size={18} />
-        </SideButton>
-        {settings && (
-          <Suspense>
-            <GraphSettings editor={editor} onClose={() => setSettings(false)} />
-          </Suspense>
-        )}
-        <SideButton label={words.designer.text} open={side === 'text'} onClick={() => onSide('text')}>
-          <IconFileCode size={18} />
-        </SideButton>
-        <SideButton label={words.designer.versions} open={side === 'versions'} onClick={() => onSide('versions')}>
-          <IconHistory size={18} />
-        </SideButton>
-        <Button
-          size="xs"
-          variant="default"
-          disabled={saving === 'saved' || saving === 'saving' || saving === 'conflict'}
-          onClick={() => void store(editor)}
-        >
-          {words.files.save}
-        </Button>
-        <RunBar editor={editor} />
-      </Group>
-    </Group>
-  );
-}
-
-/** The graph's name, to be written over; the page's heading. */
-function GraphName({ editor }: { readonly editor: Editor }) {
-  const id = useEditor(editor, (state) => state.id);
-  const name = useEditor(editor, (state) => state.history.graph.name ?? '');
-  return (
-    <h1 className={classes.heading} aria-label={name || id}>
-      <TextInput
-        variant="unstyled"
-        aria-label={words.designer.rename}
-        classNames={{ input: classes.name ?? '' }}
-        value={name}
-        placeholder={id}
-        onChange={(event) => {
-          const text = event.target.value;
-          apply(editor, words.designer.rename, (graph) => withField(graph, 'name', text || undefined), 'graph name');
-        }}
-        onBlur={() => settle(editor)}
-      />
-    </h1>
-  );
-}
-
-interface SideProps {
-  readonly label: string;
-  readonly open: boolean;
-  readonly onClick: () => void;
-  readonly children: ReactNode;
-}
-
-function SideButton({ label, open, onClick, children }: SideProps) {
-  return (
-    <ActionIcon
-      variant={open ? 'light' : 'subtle'}
-      color={open ? 'indigo' : 'gray'}
-      size="lg"
-      aria-label={label}
-      aria-pressed={open}
-      title={label}
-      onClick={onClick}
-    >
-      {children}
-    </ActionIcon>
   );
 }
 
@@ -208,13 +116,4 @@ function Waiting() {
       <Loader aria-label={words.shell.loading} />
     </Center>
   );
-}
-
-/** Save, and tell what the server refuses. */
-async function store(editor: Editor): Promise<void> {
-  try {
-    await save(editor);
-  } catch (error) {
-    showError(error, words.files.refused);
-  }
 }

@@ -1,6 +1,6 @@
 /** Open graphs and their files: read, check, save, and take in what others write. Editors stay while the page does. */
 
-import { ApiError, ask, client } from '@/api/client';
+import { ApiError, ask, client, type Schemas } from '@/api/client';
 import { type FileChange, watchGraphs } from '@/api/watch';
 import { same } from '@/graph/difference';
 import { edited } from '@/graph/history';
@@ -22,23 +22,49 @@ export function openEditor(id: string): Promise<Editor> {
   return editor;
 }
 
+const following = new Map<string, () => void>();
+
 /** Forget an editor, with what was changed in it. */
 export function closeEditor(id: string): void {
   editors.delete(id);
+  following.get(id)?.();
+  following.delete(id);
   forgetDraft(id);
 }
 
 async function open(id: string): Promise<Editor> {
-  const details = await ask(client.GET('/api/v1/graphs/{graph_id}', { params: { path: { graph_id: id } } }));
-  const editor = createEditor(id, savedFrom(details));
   const draft = readDraft(id);
+  const details = await readGraph(id).catch((error: unknown) => {
+    if (draft && isGone(error)) return null;
+    throw error;
+  });
+  if (!details) {
+    // Its file was deleted while a tab had edits of it.
+    const editor = createEditor(id, { ...NO_FILE, text: draft?.text ?? '' });
+    apply(editor, 'Draft', () => draft?.graph ?? NO_FILE.graph);
+    editor.setState({ disk: 'gone' });
+    following.set(id, follow(editor));
+    return editor;
+  }
+  const editor = createEditor(id, savedFrom(details));
+  editor.setState({ readyMade: details.ready_made ?? false });
   if (draft && draft.textHash === details.text_hash) {
     apply(editor, 'Draft', () => draft.graph);
   } else if (draft) {
     await mergeWith(editor, savedFrom(details), { text: draft.text, graph: draft.graph });
   }
-  follow(editor);
+  following.set(id, follow(editor));
   return editor;
+}
+
+const NO_FILE: Saved = { text: '', textHash: '', graph: { pyagent: 1, id: '', nodes: [] } };
+
+function readGraph(id: string) {
+  return ask(client.GET('/api/v1/graphs/{graph_id}', { params: { path: { graph_id: id } } }));
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof ApiError && error.code === 'graph.not_found';
 }
 
 /** A file as the server gave it. */
@@ -48,8 +74,12 @@ export function savedFrom(details: { text: string; text_hash: string; spec: unkn
 
 /** Write what is shown. Raises `ApiError` where the server refuses it; a clash is a state, not an error. */
 export async function save(editor: Editor): Promise<void> {
-  const { saved, saving, typed } = editor.getState();
+  const { saved, saving, typed, disk } = editor.getState();
   const sent = graphOf(editor);
+  if (disk === 'gone') {
+    await saveAsNew(editor);
+    return;
+  }
   if (!isChanged(editor.getState()) || saving === 'saving' || saving === 'conflict') return;
   editor.setState((state) => stateAfter(state, { kind: 'sent' }));
   try {
@@ -61,6 +91,7 @@ export async function save(editor: Editor): Promise<void> {
     );
     const now = savedFrom(details);
     editor.setState((state) => stateAfter(state, { kind: 'written', sent, typed, saved: now }));
+    editor.setState({ disk: 'there', readyMade: details.ready_made ?? false });
     if (details.merged) await takeIn(editor, now, sent);
     if (!isChanged(editor.getState())) forgetDraft(editor.getState().id);
   } catch (error) {
@@ -69,9 +100,32 @@ export async function save(editor: Editor): Promise<void> {
       await changedOnDisk(editor);
       return;
     }
-    editor.setState((state) => stateAfter(state, { kind: 'failed', state: error.offline ? 'offline' : 'refused' }));
-    if (!error.offline) throw error;
+    failed(editor, error);
   }
+}
+
+/** Write the file anew that was deleted, under the same id. Raises `ApiError` where the server refuses it. */
+export async function saveAsNew(editor: Editor): Promise<void> {
+  const { saved, typed } = editor.getState();
+  const sent = graphOf(editor);
+  editor.setState((state) => stateAfter(state, { kind: 'sent' }));
+  try {
+    const body = await written(sent, typed ?? (saved.text || null));
+    const details = await ask(client.POST('/api/v1/graphs', { body: body as Schemas['NewGraph'] }));
+    editor.setState((state) => stateAfter(state, { kind: 'written', sent, typed, saved: savedFrom(details) }));
+    editor.setState({ disk: 'there', readyMade: false });
+    if (!isChanged(editor.getState())) forgetDraft(editor.getState().id);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    failed(editor, error);
+  }
+}
+
+/** What could not be sent waits until the server is back, or lets us in; what it refuses is told. */
+function failed(editor: Editor, error: ApiError): void {
+  const state = error.offline ? 'offline' : error.locked ? 'locked' : 'refused';
+  editor.setState((now) => stateAfter(now, { kind: 'failed', state }));
+  if (state === 'refused') throw error;
 }
 
 /** What a save sends: the graph, or the text that a person typed with what the graph was changed by since. */
@@ -102,7 +156,13 @@ export function takeText(editor: Editor, text: string, graph: GraphSpec): void {
 /** The file may have changed on disk: read it, and bring it together with what is shown. */
 export async function changedOnDisk(editor: Editor): Promise<void> {
   const { id, saved } = editor.getState();
-  const details = await ask(client.GET('/api/v1/graphs/{graph_id}', { params: { path: { graph_id: id } } }));
+  const details = await readGraph(id).catch((error: unknown) => {
+    // What is shown stays, and may be saved as a new file or over the broken one.
+    if (isGone(error)) editor.setState({ disk: 'gone' });
+    else if (error instanceof ApiError && error.status === 422) editor.setState({ disk: 'broken' });
+    throw error;
+  });
+  editor.setState({ disk: 'there', readyMade: details.ready_made ?? false });
   if (details.text_hash === saved.textHash) return;
   await takeIn(editor, savedFrom(details), saved.graph);
 }
@@ -159,8 +219,12 @@ export function resolve(editor: Editor, outcome: GraphSpec): void {
 
 const CHECK_DELAY = 250;
 
-/** Ask the server what it says of the graph, again after each change; keep a draft of what is not saved. */
-function follow(editor: Editor): void {
+/**
+ * Ask the server what it says of the graph, again after each change; keep a draft of what is not saved.
+ *
+ * Gives the function that ends it.
+ */
+function follow(editor: Editor): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let asked: AbortController | undefined;
   let seen: GraphSpec | null = null;
@@ -197,17 +261,22 @@ function follow(editor: Editor): void {
       void check();
     }, CHECK_DELAY);
   };
-  editor.subscribe(onChange);
+  const unsubscribe = editor.subscribe(onChange);
   seen = graphOf(editor);
   void check();
-  watchGraphs((change: FileChange | null) => {
+  const unwatch = watchGraphs((change: FileChange | null) => {
     const { id, saved } = editor.getState();
     // Null: the stream begins anew, and may have missed something.
     if (change && (change.graph !== id || change.text_hash === saved.textHash)) return;
-    if (change && change.text_hash === null) return;
     void changedOnDisk(editor)
-      // What could not be sent while the server was gone is sent now.
-      .then(() => (editor.getState().saving === 'offline' ? save(editor) : undefined))
+      // What could not be sent while the server was gone, or let nobody in, is sent now.
+      .then(() => (['offline', 'locked'].includes(editor.getState().saving) ? save(editor) : undefined))
       .catch(() => undefined);
   });
+  return () => {
+    unsubscribe();
+    unwatch();
+    clearTimeout(timer);
+    asked?.abort();
+  };
 }

@@ -34,7 +34,7 @@ describe('saving', () => {
   });
 
   test('whatever happens to the file in whatever order, what is shown stays or can be undone to', () => {
-    const events = fc.constantFrom('edit', 'sent', 'written', 'merged', 'stale merge', 'clashed', 'offline', 'refused');
+    const events = fc.constantFrom('edit', 'sent', 'written', 'merged', 'stale merge', 'clashed', 'offline', 'locked', 'refused');
     fc.assert(
       fc.property(fc.array(events, { maxLength: 40 }), (happened) => {
         let count = 0;
@@ -69,7 +69,8 @@ function eventOf(name: string, shown: GraphSpec, sent: GraphSpec, fresh: () => G
     case 'clashed':
       return { kind: 'clashed', theirs: file(fresh()) };
     case 'offline':
-      return { kind: 'failed', state: 'offline' };
+    case 'locked':
+      return { kind: 'failed', state: name };
     default:
       return { kind: 'failed', state: 'refused' };
   }

@@ -26,7 +26,7 @@ export type FileEvent =
   /** The file has changed, and both do not go together. */
   | { readonly kind: 'clashed'; readonly theirs: Saved }
   /** The server could not be reached, or refused. */
-  | { readonly kind: 'failed'; readonly state: 'offline' | 'refused' };
+  | { readonly kind: 'failed'; readonly state: 'offline' | 'locked' | 'refused' };
 
 type Part = Pick<EditorState, 'history' | 'saved' | 'saving' | 'theirs' | 'typed'>;
 

@@ -23,7 +23,10 @@ export interface Selection {
 }
 
 /** Whether what is shown is on disk. */
-export type SaveState = 'saved' | 'changed' | 'saving' | 'conflict' | 'offline' | 'refused';
+export type SaveState = 'saved' | 'changed' | 'saving' | 'conflict' | 'offline' | 'locked' | 'refused';
+
+/** What stands at the file's place: a graph, nothing, or something that is no graph. */
+export type Disk = 'there' | 'gone' | 'broken';
 
 /** What the server says of a graph while it is edited. */
 export interface Checked {
@@ -59,8 +62,13 @@ export interface EditorState {
   readonly selection: Selection;
   readonly checked: Checked | null;
   readonly saving: SaveState;
+  readonly disk: Disk;
+  /** It came with PyAgent: a save makes a copy. */
+  readonly readyMade: boolean;
   /** The node whose panel is open. */
   readonly opened: string | null;
+  /** The parameter that its panel begins at, such as `fields/text`. */
+  readonly openedField: string | null;
   /** The run whose statuses and data are shown. */
   readonly run: string | null;
   /** Another version of the file that a save has met. */
@@ -82,7 +90,10 @@ export function createEditor(id: string, saved: Saved): Editor {
     selection: NOTHING,
     checked: null,
     saving: 'saved',
+    disk: 'there',
+    readyMade: false,
     opened: null,
+    openedField: null,
     run: null,
     theirs: null,
   }));

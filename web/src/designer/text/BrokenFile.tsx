@@ -1,6 +1,7 @@
-import { Alert, Button, Group, Loader, Text } from '@mantine/core';
+import { Alert, Anchor, Button, Group, Loader, Stack, Text } from '@mantine/core';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
+import { Link } from 'wouter';
 import { ApiError, ask, client, type Schemas } from '@/api/client';
 import { watchGraphs } from '@/api/watch';
 import { words } from '@/text/language';
@@ -11,7 +12,7 @@ import { YamlEditor } from './YamlEditor';
 interface Props {
   readonly id: string;
   /** Why it is no graph. */
-  readonly error: Error;
+  readonly error: Error | null;
   /** Called when it has become one. */
   readonly onMended: () => void;
 }
@@ -57,7 +58,16 @@ export function BrokenFile({ id, error, onMended }: Props) {
   const problems = check.data?.problems ?? ([] as Schemas['ProblemView'][]);
   const mended = check.data !== undefined && !problems.some((problem) => problem.code.startsWith('graph.yaml'));
   if (file.isPending) return <Loader m="md" aria-label={words.shell.loading} />;
-  if (file.error) return <ErrorMessage title={words.files.unreadable} error={error} />;
+  if (file.error) {
+    return (
+      <Stack p="lg" align="flex-start">
+        <ErrorMessage title={words.files.unreadable} error={error ?? file.error} />
+        <Anchor component={Link} href="/">
+          {words.shell.home}
+        </Anchor>
+      </Stack>
+    );
+  }
   return (
     <div className={classes.broken}>
       <Alert color="red" radius={0} title={words.designer.brokenTitle} role="alert">

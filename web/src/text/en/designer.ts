@@ -15,5 +15,7 @@ export const designer = {
   more: 'More',
   duplicate: 'Copy this graph',
   download: 'Download the file',
-  readOnly: 'It came with PyAgent: a save writes a copy of yours.',
+  picture: 'Download a picture (SVG)',
+  runs: 'Runs of this graph',
+  notYet: 'The file is still being written. Try again in a moment.',
 };
