@@ -10,14 +10,14 @@ import {
 } from '@tabler/icons-react';
 import { lazy, type ReactNode, Suspense, useState } from 'react';
 import { Link } from 'wouter';
-import { type Editor, settle, useEditor, apply } from '@/editor/store';
+import { apply, type Editor, settle, useEditor } from '@/editor/store';
 import { withField } from '@/graph/change';
 import { RunBar } from '@/runs/RunBar';
 import { words } from '@/text/language';
 import { type Asked, FileDialogs, FileMenuItems } from './files/FileMenu';
+import { store } from './files/store';
 import classes from './GraphPage.module.css';
 import { ProblemCount } from './problems/ProblemsPanel';
-import { store } from './files/store';
 
 const GraphSettings = lazy(() => import('./settings/GraphSettings'));
 
@@ -77,25 +77,13 @@ export function TopBar({ editor, side, onSide, onProblems }: Props) {
             </ActionIcon>
           </Menu.Target>
           <Menu.Dropdown>
-            <Menu.Item
-              hiddenFrom="sm"
-              leftSection={<IconListDetails size={16} />}
-              onClick={onProblems}
-            >
+            <Menu.Item hiddenFrom="sm" leftSection={<IconListDetails size={16} />} onClick={onProblems}>
               {words.designer.problems}
             </Menu.Item>
-            <Menu.Item
-              hiddenFrom="sm"
-              leftSection={<IconFileCode size={16} />}
-              onClick={() => onSide('text')}
-            >
+            <Menu.Item hiddenFrom="sm" leftSection={<IconFileCode size={16} />} onClick={() => onSide('text')}>
               {words.designer.text}
             </Menu.Item>
-            <Menu.Item
-              hiddenFrom="sm"
-              leftSection={<IconHistory size={16} />}
-              onClick={() => onSide('versions')}
-            >
+            <Menu.Item hiddenFrom="sm" leftSection={<IconHistory size={16} />} onClick={() => onSide('versions')}>
               {words.designer.versions}
             </Menu.Item>
             <Menu.Item leftSection={<IconAdjustments size={16} />} onClick={() => setSettings(true)}>

@@ -34,7 +34,17 @@ describe('saving', () => {
   });
 
   test('whatever happens to the file in whatever order, what is shown stays or can be undone to', () => {
-    const events = fc.constantFrom('edit', 'sent', 'written', 'merged', 'stale merge', 'clashed', 'offline', 'locked', 'refused');
+    const events = fc.constantFrom(
+      'edit',
+      'sent',
+      'written',
+      'merged',
+      'stale merge',
+      'clashed',
+      'offline',
+      'locked',
+      'refused',
+    );
     fc.assert(
       fc.property(fc.array(events, { maxLength: 40 }), (happened) => {
         let count = 0;

@@ -1,6 +1,5 @@
 import { Menu } from '@mantine/core';
 import { IconCopy, IconDownload, IconPhoto, IconPlayerPlay, IconTrash } from '@tabler/icons-react';
-import { useState } from 'react';
 import { Link, useLocation } from 'wouter';
 import { useDeleteGraph, useDuplicateGraph, useGraphs } from '@/api/graphs';
 import { closeEditor } from '@/editor/files';

@@ -22,6 +22,7 @@ import { OutputPane } from './panes/OutputPane';
 import { Splitter } from './Splitter';
 import { NodeSettings } from './settings/NodeSettings';
 import { lastStep, useSteps } from './steps';
+import { useFieldFocus } from './useFieldFocus';
 
 interface Props {
   readonly editor: Editor;
@@ -82,6 +83,8 @@ function Opened({
   const [sample, setSampleState] = useState<Sample>(START);
   const [lineage, setLineage] = useState(NO_ORIGINS);
   const target = useRef<Target | null>(null);
+  const content = useRef<HTMLDivElement>(null);
+  useFieldFocus(editor, content);
   const schema = type?.params_schema as RJSFSchema | undefined;
   const resolve = useMemo(() => resolver((schema ?? {}) as JsonObject), [schema]);
   const setSample = useCallback((part: Partial<Sample>) => setSampleState((old) => ({ ...old, ...part })), []);
@@ -112,7 +115,7 @@ function Opened({
   const missing = known.size > 0 && !known.has(use);
   return (
     <PanelContext value={panel}>
-      <div className={classes.content}>
+      <div ref={content} className={classes.content}>
         <PanelHeader type={type} onClose={onClose} />
         <Panes>
           <Tabs defaultValue="parameters" className={classes.tabs} keepMounted={false}>

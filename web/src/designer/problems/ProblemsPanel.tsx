@@ -59,7 +59,10 @@ export function ProblemsPanel({ editor, onReveal }: Props) {
               onGo={(node) => {
                 editor.setState({ level: placesOf(editor.getState().history.graph).get(node)?.level ?? null });
                 select(editor, { nodes: [node] });
-                onReveal(node);
+                // Another level is drawn first.
+                requestAnimationFrame(() => onReveal(node));
+                const field = fieldOf(problem);
+                if (field !== null) editor.setState({ opened: node, openedField: field });
               }}
               onFix={() => fix(editor, [problem])}
             />
@@ -97,7 +100,9 @@ function ProblemRow({ problem, current, onGo, onFix }: RowProps) {
       >
         <Text size="sm">{problem.message}</Text>
         <Text size="xs" c="dimmed">
-          {[problem.hint, problem.where.line ? `line ${problem.where.line}` : ''].filter(Boolean).join(' · ')}
+          {[problem.hint, problem.where.line ? fill(words.problems.line, { line: problem.where.line }) : '']
+            .filter(Boolean)
+            .join(' · ')}
         </Text>
       </UnstyledButton>
       <Code className={classes.code}>{problem.code}</Code>
@@ -114,6 +119,13 @@ function ProblemRow({ problem, current, onGo, onFix }: RowProps) {
       )}
     </li>
   );
+}
+
+/** The parameter that a problem is about, such as `fields/text`; null where it is about something else. */
+function fieldOf({ path }: Problem): string | null {
+  const at = path?.lastIndexOf('with') ?? -1;
+  const field = at < 0 ? [] : (path ?? []).slice(at + 1);
+  return field.length ? field.join('/') : null;
 }
 
 /** How many there are, for a button that opens the panel. */

@@ -2,6 +2,7 @@
 
 import { ask, client } from '@/api/client';
 import { save } from '@/editor/files';
+import { isChanged } from '@/editor/saving';
 import type { Editor } from '@/editor/store';
 import type { FormSchema } from '../form/fields';
 import { forkRun, startRun, tellError } from '../requests';
@@ -17,15 +18,14 @@ export function showRun(editor: Editor, run: string | null): void {
 
 /** Save what was changed; false where the server has not taken it. */
 export async function saveFirst(editor: Editor): Promise<boolean> {
-  if (editor.getState().saving === 'changed') {
-    try {
-      await save(editor);
-    } catch (error) {
-      tellError(error);
-      return false;
-    }
+  try {
+    if (isChanged(editor.getState())) await save(editor);
+  } catch (error) {
+    tellError(error);
+    return false;
   }
-  return true;
+  // A clash or a lost server is told above the canvas: a run of what was saved before would not be what is shown.
+  return !isChanged(editor.getState());
 }
 
 /** Run the open graph, or only `until` a node and what leads to it, with the inputs of its last run. */

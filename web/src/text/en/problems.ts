@@ -9,6 +9,7 @@ export const problems = {
   error: 'Error',
   warning: 'Warning',
   go: 'Go to {node}',
+  line: 'line {line}',
   fixAll: 'Fix all {count}',
   fixed: 'Fixed: {title}',
 };

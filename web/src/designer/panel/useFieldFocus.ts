@@ -1,0 +1,30 @@
+import { type RefObject, useEffect } from 'react';
+import { type Editor, useEditor } from '@/editor/store';
+
+/** Bring the parameter into view that the panel was opened for, and put the keyboard there. It may be drawn later. */
+export function useFieldFocus(editor: Editor, place: RefObject<HTMLElement | null>): void {
+  const field = useEditor(editor, (state) => state.openedField);
+  useEffect(() => {
+    const root = place.current;
+    if (field === null || !root) return;
+    const parts = field.split('/');
+    const find = () => {
+      // A part of a value that is one control stands for all of it.
+      for (let length = parts.length; length > 0; length--) {
+        const name = CSS.escape(parts.slice(0, length).join('/'));
+        const found = root.querySelector<HTMLElement>(`[data-field="${name}"]`);
+        if (!found) continue;
+        found.scrollIntoView({ block: 'center' });
+        const control = found.querySelector<HTMLElement>('input, textarea, [contenteditable="true"], button');
+        (control ?? found).focus({ preventScroll: true });
+        editor.setState({ openedField: null });
+        return true;
+      }
+      return false;
+    };
+    if (find()) return;
+    const observer = new MutationObserver(() => find() && observer.disconnect());
+    observer.observe(root, { childList: true, subtree: true });
+    return () => observer.disconnect();
+  }, [editor, field, place]);
+}
