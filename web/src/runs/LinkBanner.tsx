@@ -1,6 +1,7 @@
 import { Alert } from '@mantine/core';
 import { IconPlugConnectedX } from '@tabler/icons-react';
-import { useEffect, useState } from 'react';
+import { useQueryClient } from '@tanstack/react-query';
+import { useEffect, useRef, useState } from 'react';
 import { words } from '@/text/language';
 import type { RunLive } from './live';
 
@@ -8,6 +9,16 @@ import type { RunLive } from './live';
 export function LinkBanner({ link }: { readonly link: RunLive['link'] }) {
   const broken = link === 'away' || link === 'locked' || link === 'gone';
   const [told, setTold] = useState(false);
+  const queries = useQueryClient();
+  const away = useRef(false);
+  // What could not be read meanwhile is read now.
+  useEffect(() => {
+    if (link === 'away') away.current = true;
+    else if (link === 'live' && away.current) {
+      away.current = false;
+      void queries.refetchQueries({ predicate: (query) => query.state.status === 'error' });
+    }
+  }, [link, queries]);
   useEffect(() => {
     if (!broken) {
       setTold(false);

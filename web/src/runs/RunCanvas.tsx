@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { ask, client, type Schemas } from '@/api/client';
 import { Canvas } from '@/designer/canvas/Canvas';
-import { createEditor, type Editor, select, useEditor } from '@/editor/store';
+import { createEditor, type Editor, select } from '@/editor/store';
 import type { GraphSpec } from '@/graph/model';
 import { words } from '@/text/language';
 import { ErrorMessage } from '@/widgets/ErrorMessage';
@@ -112,9 +112,8 @@ function Shown({
 }) {
   const [editor] = useState(() => editorOf(version));
   const statuses = useMemo(() => statusesIn(run, frame), [run, frame]);
-  const selected = useEditor(editor, ({ selection: { nodes } }) => (nodes.size === 1 ? ([...nodes][0] ?? null) : null));
-  /** What was selected for the step that is shown: that tells nothing new. */
-  const known = useRef<string | null>(null);
+  /** While the step that is shown is selected: that is no choice of the user's. */
+  const ours = useRef(false);
 
   const frames = run.details.frames;
   const node = useMemo(() => {
@@ -129,9 +128,10 @@ function Shown({
     if (!node) return;
     const { level, checked } = editor.getState();
     const owner = checked?.facts[node]?.owner ?? null;
-    known.current = node;
+    ours.current = true;
     if (level !== owner) editor.setState({ level: owner });
     select(editor, { nodes: [node] });
+    ours.current = false;
   }, [node, editor]);
 
   const choose = useCallback(
@@ -141,11 +141,14 @@ function Shown({
     },
     [statuses, onChoose],
   );
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another choice on the canvas counts, not what steps do
-  useEffect(() => {
-    if (!selected || selected === known.current) return;
-    known.current = selected;
-    choose(selected);
-  }, [selected]);
+  useEffect(
+    () =>
+      editor.subscribe(({ selection: { nodes } }, before) => {
+        const [chosen] = nodes;
+        if (ours.current || nodes === before.selection.nodes || nodes.size !== 1 || !chosen) return;
+        choose(chosen);
+      }),
+    [editor, choose],
+  );
   return <Canvas editor={editor} statuses={statuses} readOnly onOpen={choose} />;
 }

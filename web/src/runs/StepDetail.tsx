@@ -7,11 +7,11 @@ import { between, itemCount, when } from './format';
 import { LogView } from './LogView';
 import { RunErrorView } from './RunErrorView';
 import { StatusBadge, StatusSign } from './StatusBadge';
-import { StepData } from './StepData';
 import classes from './StepDetail.module.css';
 import { placeOf } from './steps';
 import { WaitingStep } from './waiting/WaitingStep';
 
+const StepData = lazy(() => import('./StepData'));
 const ForkDialog = lazy(() => import('./ForkDialog'));
 
 export interface StepDetailProps {
@@ -106,10 +106,14 @@ function StepTabs({ run, step }: { readonly run: string; readonly step: StepLive
         </Tabs.Tab>
       </Tabs.List>
       <Tabs.Panel value="output" className={classes.pane}>
-        <StepData run={run} step={step} side="outputs" />
+        <Suspense>
+          <StepData run={run} step={step} side="outputs" />
+        </Suspense>
       </Tabs.Panel>
       <Tabs.Panel value="input" className={classes.pane}>
-        <StepData run={run} step={step} side="inputs" />
+        <Suspense>
+          <StepData run={run} step={step} side="inputs" />
+        </Suspense>
       </Tabs.Panel>
       <Tabs.Panel value="log" className={classes.pane}>
         <LogView lines={step.log} />

@@ -39,15 +39,3 @@ export function when(time: string | null, now = new Date()): string {
 export function itemCount(count: number): string {
   return count === 1 ? words.runs.item : fill(words.runs.items, { count: count.toLocaleString() });
 }
-
-/** Bytes, for people. */
-export function bytes(size: number): string {
-  const units = ['B', 'KB', 'MB', 'GB'];
-  let value = size;
-  let unit = 0;
-  while (value >= 1000 && unit < units.length - 1) {
-    value /= 1000;
-    unit += 1;
-  }
-  return `${unit ? value.toFixed(1) : value} ${units[unit]}`;
-}
