@@ -177,9 +177,15 @@ async function ours() {
     typing: async () => {
       await open();
       await key('0');
-      const id = await page.locator('[data-card^="n"]', { hasText: 'Limit' }).first().getAttribute('data-card');
-      await page.locator(`[data-card="${id}"]`).dblclick();
-      const field = page.getByRole('dialog').locator('input:not([readonly]), textarea').first();
+      const [x, y] = await page.evaluate(() => {
+        const boxes = [...document.querySelectorAll('[data-card]')]
+          .filter((card) => card.textContent?.includes('Limit'))
+          .map((card) => card.getBoundingClientRect());
+        const box = boxes.find((one) => one.left > 300 && one.right < 1000 && one.top > 200 && one.bottom < 700);
+        return [(box?.left ?? 0) + 80, (box?.top ?? 0) + 28];
+      });
+      await page.mouse.dblclick(x, y);
+      const field = page.getByRole('textbox', { name: 'Count' });
       await field.waitFor();
       await field.focus();
       return typed(page);
