@@ -23,6 +23,8 @@ export interface ActionContext {
   readonly view: CanvasView;
   /** What is on the canvas, with places and ports. */
   readonly scene: () => Scene;
+  /** The status of a node in the run that is shown. */
+  readonly statusOf: (node: string) => string | undefined;
   /** Nothing may be changed: a run's graph, a version. */
   readonly readOnly: boolean;
   /** Open one of the designer's dialogs or panels, such as `palette`, `find`, `shortcuts`. */

@@ -14,10 +14,14 @@ import { disable } from './disable';
 import { DISTRIBUTIONS } from './distribute';
 import { duplicate } from './duplicate';
 import { enter } from './enter';
+import { exportPng } from './export-png';
+import { exportSvg } from './export-svg';
+import { extract } from './extract';
 import { find } from './find';
 import { fit } from './fit';
 import { fitSelection } from './fit-selection';
 import { addFrame } from './frame';
+import { inline } from './inline';
 import { leave } from './leave';
 import { menu } from './menu';
 import { MOVES } from './move';
@@ -63,6 +67,8 @@ export const ACTIONS: readonly Action[] = [
   addNote,
   addFrame,
   tidy,
+  extract,
+  inline,
   ...ALIGNMENTS,
   ...DISTRIBUTIONS,
   ...MOVES,
@@ -75,6 +81,8 @@ export const ACTIONS: readonly Action[] = [
   ...WALKS,
   find,
   outline,
+  exportSvg,
+  exportPng,
   commands,
   shortcuts,
 ];

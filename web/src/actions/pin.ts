@@ -1,12 +1,22 @@
+import { apply, graphOf } from '@/editor/store';
+import { setPins } from '@/graph/nodes';
 import { words } from '@/text/language';
 import { action } from './action';
 
-/** Pin what a node has put out, or unpin it. */
+/** Unpin a node's output; where nothing is pinned, open the node, whose output pane can pin what a run gave. */
 export const pin = action({
   id: 'pin',
   title: words.actions.pin,
   group: 'node',
   keys: ['P'],
   enabled: ({ editor }) => editor.getState().selection.nodes.size === 1,
-  run: ({ editor, open }) => open('pin', [...editor.getState().selection.nodes][0]),
+  run: ({ editor, say, open }) => {
+    const id = [...editor.getState().selection.nodes][0] ?? '';
+    if (graphOf(editor).pins?.[id] === undefined) {
+      open('pin', id);
+      return;
+    }
+    apply(editor, words.actions.pin, setPins(id, undefined));
+    say(words.canvas.said.unpinned);
+  },
 });

@@ -18,9 +18,10 @@ export function GraphCanvas({ editor, control }: Props) {
   const onAsk = useCallback(
     (what: string, argument?: unknown) => {
       if (what === 'run') requestRun((argument as { until?: string } | undefined)?.until);
+      else if (what === 'pin') editor.setState({ opened: String(argument) });
       else if (what === 'graph' && typeof argument === 'string') navigate(`/graphs/${encodeURIComponent(argument)}`);
     },
-    [navigate],
+    [editor, navigate],
   );
   return <Canvas editor={editor} statuses={statuses} onAsk={onAsk} control={control} />;
 }

@@ -7,6 +7,7 @@ import { COLORS, edgeText, parseEdge } from './model';
 import { rounded, withCanvas, withInner } from './nodes';
 import { edgesAt, nodesAt, placesOf } from './read';
 import { renamedInNode } from './references';
+import { CARD_HEIGHT, CARD_WIDTH } from './shape';
 
 /** What the clipboard holds. */
 export interface Clip {
@@ -192,7 +193,7 @@ function freshEdge(text: string, ids: ReadonlyMap<string, string>): string | nul
 
 function boundsOf(clip: Clip): { left: number; right: number; top: number; bottom: number } {
   const boxes = [
-    ...clip.nodes.map((node) => [...(clip.layout[node.id] ?? [0, 0]), 160, 56] as const),
+    ...clip.nodes.map((node) => [...(clip.layout[node.id] ?? [0, 0]), CARD_WIDTH, CARD_HEIGHT] as const),
     ...(clip.notes ?? []).map((note) => [...note.at, ...note.size] as const),
     ...(clip.frames ?? []).map((frame) => [...frame.at, ...frame.size] as const),
   ];

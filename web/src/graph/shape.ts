@@ -2,7 +2,7 @@
 
 import type { Point } from './model';
 
-export const CARD_WIDTH = 160;
+export const CARD_WIDTH = 168;
 export const CARD_HEIGHT = 56;
 const PORT_GAP = 22;
 
@@ -26,12 +26,17 @@ export interface Curve {
   readonly to: Point;
 }
 
-/** How an edge runs; one that leads back swings around below its nodes. */
+/** How an edge runs; one that leads back beside its nodes swings around below them. */
 export function curve(from: Point, to: Point): Curve {
   const [x1, y1] = from;
   const [x2, y2] = to;
   if (x2 >= x1 - 8) {
     const bend = Math.max(24, Math.min(120, (x2 - x1) / 2));
+    return { from, control1: [x1 + bend, y1], control2: [x2 - bend, y2], to };
+  }
+  if (Math.abs(y2 - y1) > 90) {
+    // Far below or above there is room between the two.
+    const bend = 60 + Math.min(120, (x1 - x2) / 3);
     return { from, control1: [x1 + bend, y1], control2: [x2 - bend, y2], to };
   }
   const drop = 70 + Math.min(140, (x1 - x2) / 6);

@@ -87,6 +87,7 @@ function CanvasBody(props: CanvasProps) {
       editor,
       view: view.canvas,
       scene: sceneNow,
+      statusOf: (id) => statuses.of(id)?.status,
       readOnly,
       // The same words twice are told twice.
       say: (said) => store.setState({ said: store.getState().said === said ? `${said}\u00a0` : said }),

@@ -27,7 +27,6 @@ const OF_NODES = [
   'copy',
   'cut',
   'extract',
-  'extract-graph',
   'inline',
   'tidy',
   'frame',

@@ -63,7 +63,6 @@ export const actions = {
   extendUp: 'Extend the selection up',
   extendDown: 'Extend the selection down',
   extract: 'Move the selection into a map',
-  extractGraph: 'Move the selection into a graph of its own',
   inline: 'Put what is inside here',
   exportSvg: 'Save a picture (SVG)',
   exportPng: 'Save a picture (PNG)',
