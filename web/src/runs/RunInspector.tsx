@@ -1,7 +1,7 @@
-import { Stack, Tabs, Text } from '@mantine/core';
+import { Button, Group, Stack, Tabs, Text } from '@mantine/core';
 import { lazy, Suspense, useMemo } from 'react';
 import { words } from '@/text/language';
-import { ENDED, type RunError } from './fold';
+import { ENDED, type RunError, type StepLive } from './fold';
 import { JsonView } from './JsonView';
 import { type RunLive, useLabels } from './live';
 import { RunErrorView } from './RunErrorView';
@@ -9,6 +9,7 @@ import classes from './RunInspector.module.css';
 import { stepToShow } from './rows';
 import { StepDetail } from './StepDetail';
 import { StepList } from './StepList';
+import { placeOf } from './steps';
 import { useNow } from './useNow';
 
 const Timeline = lazy(() => import('./Timeline'));
@@ -30,8 +31,24 @@ export function RunInspector({ run, chosen, onChoose, onForked }: RunInspectorPr
   const step = steps.get(chosen ?? first ?? '');
 
   const failed = run.status === 'failed' && details.error ? (details.error as unknown as RunError) : null;
+  const others = useMemo(
+    () => (run.time === null && !ENDED.has(run.status) ? [...steps.values()].filter(needsSomebody) : []),
+    [run.time, run.status, steps],
+  ).filter((waiting) => waiting !== step);
   return (
     <div className={classes.inspector}>
+      {others.length > 0 && (
+        <Group gap="xs" className={classes.waiting} role="status">
+          <Text size="xs" fw={600}>
+            {words.runs.waiting.heading}
+          </Text>
+          {others.slice(0, 5).map((waiting) => (
+            <Button key={waiting.step} size="compact-xs" variant="default" onClick={() => onChoose(waiting.step)}>
+              {[label(waiting), placeOf(waiting.step)].filter(Boolean).join(' ')}
+            </Button>
+          ))}
+        </Group>
+      )}
       <Tabs defaultValue="steps" keepMounted={false} className={classes.left}>
         <Tabs.List>
           <Tabs.Tab value="steps">{words.runs.steps}</Tabs.Tab>
@@ -77,6 +94,12 @@ export function RunInspector({ run, chosen, onChoose, onForked }: RunInspectorPr
       </section>
     </div>
   );
+}
+
+/** Whether a step goes on only when somebody answers it. */
+function needsSomebody(step: StepLive): boolean {
+  if (step.status === 'unknown') return step.wait !== null;
+  return step.status === 'waiting' && step.wait?.kind !== 'time';
 }
 
 function isEmpty(value: unknown): boolean {

@@ -37,7 +37,7 @@ export function StepDetail({ details, step, label, now, onForked }: StepDetailPr
   ];
   return (
     <Stack gap="xs" className={classes.detail} p="sm">
-      <Group justify="space-between" wrap="nowrap" align="flex-start">
+      <Group justify="space-between" align="flex-start" gap="xs">
         <div className={classes.name}>
           <Group gap="xs" wrap="nowrap">
             <Title order={3} size="h5" lineClamp={1}>

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   folded,
+  inOrderOf,
   type RunDetails,
   type RunEvent,
   type RunState,
@@ -120,6 +121,13 @@ describe('what the server says of a run', () => {
       expect(reconciled(state, run.details)).toEqual(state);
       expect(reconciled(unheard(run.details.id), run.details).nodes.keys()).toEqual(state.nodes.keys());
     }
+  });
+
+  it('orders the steps as the server does, and those that it does not know yet come last', () => {
+    const steps = approved.details.steps.filter((step) => step.step !== 'first').reverse();
+    const state = inOrderOf(whole(approved), { ...approved.details, steps });
+    expect([...state.steps.keys()]).toEqual([...steps.map((step) => step.step), 'first']);
+    expect(new Map(state.steps)).toEqual(new Map(whole(approved).steps));
   });
 
   it('takes nothing back that events have told since', () => {

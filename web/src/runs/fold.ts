@@ -163,6 +163,17 @@ export function reconciled(state: RunState, details: RunDetails): RunState {
   return draft.done();
 }
 
+/** The steps in the order in which the server lists them, those that a fork has kept among them; newer ones follow. */
+export function inOrderOf(state: RunState, details: RunDetails): RunState {
+  const steps = new Map<string, StepLive>();
+  for (const { step } of details.steps) {
+    const known = state.steps.get(step);
+    if (known) steps.set(step, known);
+  }
+  for (const [name, step] of state.steps) steps.set(name, step);
+  return { ...state, steps };
+}
+
 /** The run as it stood when its steps had these statuses; what a step has given is left out before it had. */
 export function stoodAt(
   state: RunState,

@@ -7,6 +7,7 @@ import { follow, type Link } from '@/api/stream';
 import {
   ENDED,
   folded,
+  inOrderOf,
   type NodeStatuses,
   type RunDetails,
   type RunEvent,
@@ -231,7 +232,7 @@ function open(id: string): Opened {
         if (events.length < PAGE) break;
         after = (page as { next: number }).next;
       }
-      state = folded(reconciled(before, from), behind ?? []);
+      state = folded(inOrderOf(reconciled(before, from), from), behind ?? []);
       if (details) state = reconciled(state, details);
       whole = true;
     } catch {
