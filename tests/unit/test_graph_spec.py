@@ -63,6 +63,10 @@ def test_the_canonical_form_leaves_defaults_out_and_has_one_spelling() -> None:
     assert data["nodes"][0] == {"id": "a", "use": "data.set@1", "with": {"v": 1}, "timeout": "1m", "join": "2 of 3"}
 
 
+def test_a_graph_without_nodes_says_so_in_its_canonical_form() -> None:
+    assert load_text("pyagent: 1\nid: new\n").spec.to_data() == {"pyagent": 1, "id": "new", "nodes": []}
+
+
 def test_the_hash_ignores_comments_layout_pins_and_spelling_and_nothing_else() -> None:
     plain = load_text(TEXT).spec.hash()
     assert len(plain) == 64

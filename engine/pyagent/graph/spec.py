@@ -302,9 +302,9 @@ class GraphSpec(_Model):
     def to_data(self) -> Object:
         """The canonical form as plain JSON data: keys in the order of the format, defaults left out."""
         data = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-        return {"pyagent": FORMAT, "id": self.id} | {
-            key: value for key, value in data.items() if key in _ALWAYS or value not in ({}, [], None)
-        }
+        shown = {key: value for key, value in data.items() if key in _ALWAYS or value not in ({}, [], None)}
+        # A graph that was only just made says that it has no nodes.
+        return {"pyagent": FORMAT, "id": self.id} | shown | ({} if self.nodes else {"nodes": []})
 
     def hash(self) -> str:
         """BLAKE3, in 64 hex digits, of the canonical form without comments, pins and what is drawn (SEMANTICS 23)."""

@@ -2,8 +2,9 @@ import { ActionIcon, Center, Group, Loader, Text } from '@mantine/core';
 import { useHotkeys } from '@mantine/hooks';
 import { IconX } from '@tabler/icons-react';
 import { lazy, type ReactNode, Suspense, useRef, useState } from 'react';
-import { type Editor, useEditor } from '@/editor/store';
+import { type Editor, graphOf, select, useEditor } from '@/editor/store';
 import { useOpenEditor } from '@/editor/useOpenEditor';
+import { nodesAt } from '@/graph/read';
 import { RunPanel } from '@/runs/RunPanel';
 import { words } from '@/text/language';
 import type { CanvasControl } from './canvas/Canvas';
@@ -82,9 +83,17 @@ function OpenedNode({ editor }: { readonly editor: Editor }) {
   if (opened === null) return null;
   return (
     <Suspense>
-      <NodePanel editor={editor} nodeId={opened} onClose={() => editor.setState({ opened: null })} />
+      <NodePanel editor={editor} nodeId={opened} onClose={() => leaveNode(editor)} />
     </Suspense>
   );
+}
+
+/** Close a node's panel: the keys go on at the node, which may be another one than was opened. */
+function leaveNode(editor: Editor): void {
+  const { opened, level } = editor.getState();
+  if (opened && nodesAt(graphOf(editor), level).some((node) => node.id === opened)) select(editor, { nodes: [opened] });
+  editor.setState({ opened: null });
+  document.querySelector<HTMLElement>('[data-canvas]')?.focus();
 }
 
 interface PanelProps {

@@ -17,9 +17,15 @@ export function useKeys(shared: CanvasShared, root: RefObject<HTMLElement | null
   useEffect(() => {
     // After Escape with nothing chosen Tab leaves the canvas as it leaves everything else.
     let leaving = false;
+    // What lies over the canvas may close at this very press: Escape is then not the canvas's, too.
+    let covered = false;
+    const begun = () => {
+      covered = document.querySelector('[aria-modal="true"]') !== null;
+    };
     const pressed = (event: KeyboardEvent) => {
       const target = event.target instanceof Element ? event.target : null;
-      if (event.defaultPrevented || isWriting(target) || target?.closest('[role="dialog"], [role="menu"]')) return;
+      if (covered || event.defaultPrevented || isWriting(target) || target?.closest('[role="dialog"], [role="menu"]'))
+        return;
       const inside = target !== null && root.current?.contains(target);
       const own = target === root.current || target === document.body || target?.closest('[data-card], .react-flow');
       if (!inside && target !== document.body && !(event.ctrlKey || event.metaKey)) return;
@@ -55,9 +61,11 @@ export function useKeys(shared: CanvasShared, root: RefObject<HTMLElement | null
       event.preventDefault();
       pasteText(shared.actions, event.clipboardData?.getData('text/plain') ?? '');
     };
+    window.addEventListener('keydown', begun, true);
     document.addEventListener('keydown', pressed);
     document.addEventListener('paste', pasted);
     return () => {
+      window.removeEventListener('keydown', begun, true);
       document.removeEventListener('keydown', pressed);
       document.removeEventListener('paste', pasted);
     };

@@ -65,7 +65,9 @@ const Parameter = memo(function Parameter({
   const description = props.schema.description;
 
   const templated = typeof value === 'string' && hasTemplate(value) && field.expressions;
-  const unset = value === undefined && field.kind === 'condition';
+  // What is made of many parts comes from another node as a whole, mostly.
+  const whole = field.kind === 'object' && props.required === true && field.expressions;
+  const unset = value === undefined && (field.kind === 'condition' || whole);
   const [chosen, setChosen] = useState<boolean | null>(null);
   const asExpression = templated || (chosen ?? unset);
   const canSwitch = field.expressions && !isElementOfObjects(field);

@@ -1,0 +1,92 @@
+/** A new user builds, runs, breaks, repairs and saves the graph that tests, audits and documents a repository. */
+
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Page } from '@playwright/test';
+import { expect, type Server, test } from './fixtures';
+import { picture } from './pictures';
+
+/** A small package whose code is untidy and whose test needs nothing but Python. */
+async function writePackage(server: Server): Promise<string> {
+  const folder = path.join(server.folder, 'greetings');
+  await mkdir(folder);
+  await writeFile(
+    path.join(folder, 'greetings.py'),
+    `"""Says hello."""\n\n\ndef  greet( name ):\n    """A greeting for one person."""\n    return f'Hello, {name}'\n`,
+  );
+  await writeFile(
+    path.join(folder, 'test_greetings.py'),
+    [
+      'import unittest\n\nfrom greetings import greet\n\n',
+      'class GreetTest(unittest.TestCase):',
+      '    def test_greets_by_name(self):',
+      '        self.assertEqual(greet("Ada"), "Hello, Ada")\n',
+    ].join('\n'),
+  );
+  return folder;
+}
+
+/** Choose a node in the palette: it opens, connected with what was chosen on the canvas. */
+async function addNode(page: Page, search: string): Promise<void> {
+  await page.keyboard.press('Tab');
+  await choose(page, search);
+}
+
+async function choose(page: Page, search: string): Promise<void> {
+  await page.getByRole('combobox', { name: 'Search for a node to add' }).fill(search);
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('tab', { name: 'Parameters' })).toBeVisible();
+}
+
+/** Drag a field of the input onto a parameter. */
+async function drag(page: Page, field: string, parameter = field): Promise<void> {
+  const from = page.getByRole('region', { name: 'Input' }).getByRole('treeitem', { level: 1 });
+  const one = from.filter({ hasText: new RegExp(`\\b${field}\\b`) }).first();
+  await one.dragTo(page.locator(`[data-field="${parameter}"]`));
+  await expect(page.locator(`[data-field="${parameter}"]`)).toContainText(`$json.${field}`);
+}
+
+/** Run this node with the kept data of what leads to it, and wait for what it puts out. */
+async function runNode(page: Page): Promise<void> {
+  await page.getByRole('button', { name: 'Run this node' }).click();
+  await expect(page.getByRole('dialog').getByRole('banner').getByRole('status')).toHaveText(/Completed/);
+}
+
+async function closeNode(page: Page): Promise<void> {
+  await page.keyboard.press('Escape');
+  await expect(page.getByRole('dialog')).toHaveCount(0);
+}
+
+test('a new user builds, runs, breaks, repairs and saves the graph that tests a repository', async ({
+  page,
+  server,
+}) => {
+  const folder = await writePackage(server);
+  await page.setViewportSize({ width: 1280, height: 800 });
+
+  await test.step('from an empty home to the first result', async () => {
+    await picture(page, 'home');
+    await page.getByRole('button', { name: 'New graph' }).click();
+    await page.getByRole('textbox', { name: 'Name' }).fill('My checks');
+    await page.keyboard.press('Enter');
+    await page.getByRole('button', { name: 'Add the first step' }).click();
+    await picture(page, 'palette');
+    await choose(page, 'fetch');
+    await page.getByRole('textbox', { name: /^Repository/ }).fill(folder);
+    await runNode(page);
+    await closeNode(page);
+  });
+
+  await test.step('node after node, each with the data of the one before', async () => {
+    await addNode(page, 'understand');
+    await drag(page, 'source');
+    await runNode(page);
+    await closeNode(page);
+    await addNode(page, 'environment');
+    await drag(page, 'source');
+    await drag(page, 'project');
+    await picture(page, 'node');
+    await runNode(page);
+    await closeNode(page);
+  });
+});
