@@ -46,7 +46,10 @@ test('a link lets in once, and a stranger sees only how to get in', async ({ ser
 test('from the list of graphs to a run that ends, and one that is cancelled', async ({ page, server }) => {
   await server.write('gated', GATE);
   const gate = path.join(server.folder, 'gate-entry');
-  await page.getByRole('link', { name: /Wait for the gate/ }).first().click();
+  await page
+    .getByRole('link', { name: /Wait for the gate/ })
+    .first()
+    .click();
   await page.getByRole('button', { name: 'Run', exact: true }).click();
   const dialog = page.getByRole('dialog');
   await dialog.getByLabel('Gate').fill(gate);

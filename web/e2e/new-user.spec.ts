@@ -34,6 +34,7 @@ async function addNode(page: Page, search: string): Promise<void> {
 
 async function choose(page: Page, search: string): Promise<void> {
   await page.getByRole('combobox', { name: 'Search for a node to add' }).fill(search);
+  await expect(page.getByRole('option').first()).toBeVisible();
   await page.keyboard.press('Enter');
   await expect(page.getByRole('tab', { name: 'Parameters' })).toBeVisible();
 }
@@ -90,9 +91,20 @@ test('a new user builds, runs, breaks, repairs and saves the graph that tests a 
     await closeNode(page);
   });
 
-  await test.step('a graph is called, and checks go on beside it', async () => {
+  await test.step('a called graph with its inputs, and an audit beside it', async () => {
     await addNode(page, 'call a graph');
-    console.log(await page.getByRole('region', { name: 'Parameters' }).ariaSnapshot());
+    await page.getByRole('combobox', { name: /^Graph/ }).fill('code_repair');
+    for (const field of ['source', 'project', 'environment']) await drag(page, field, 'inputs');
+    await runNode(page);
+    await closeNode(page);
+    await page.getByRole('button', { name: 'Fit to view' }).click();
+    // The wire of a node goes on from where a finger pulls it.
+    await card(page, 'Python environment').hover();
     await page.screenshot({ path: '/tmp/journeys-3.png' });
+    console.log(await page.getByRole('region', { name: /Canvas/ }).innerHTML());
   });
 });
+
+function card(page: Page, name: string) {
+  return page.locator('[data-card]').filter({ hasText: name });
+}

@@ -3,7 +3,7 @@ import type { ItemView } from '@/api/runData';
 import type { JsonObject } from '@/graph/model';
 import { sizeText } from './Files';
 import { jsonLines, rowKey, treeRows } from './rows';
-import { brief, columnsOf, contains, shapeOf } from './shape';
+import { brief, columnsOf, contains, fieldKey, openFields, shapeOf } from './shape';
 import { comesFrom } from './views';
 
 describe('the shape of items', () => {
@@ -20,6 +20,20 @@ describe('the shape of items', () => {
       ['d.0.e', 'boolean', 1],
     ]);
     expect(found[0]?.sample).toBe(1);
+  });
+
+  test('of many fields shows the outer ones until they are opened', () => {
+    const many = Object.fromEntries(Array.from({ length: 20 }, (_, at) => [`f${at}`, { inner: { deep: at } }]));
+    const fields = shapeOf([many]);
+    const closed = openFields(fields, new Set());
+    expect(closed.map((field) => field.name)).toEqual(Object.keys(many));
+    const first = closed[0];
+    expect(first?.open).toBe(false);
+    const opened = openFields(fields, new Set(first ? [fieldKey(first)] : []));
+    expect(opened.slice(0, 3).map((field) => field.name)).toEqual(['f0', 'inner', 'f1']);
+    const few = shapeOf([{ a: { b: 1 }, c: 2 }]);
+    expect(openFields(few, new Set()).map((field) => field.name)).toEqual(['a', 'b', 'c']);
+    expect(openFields(few, new Set(['["a"]'])).map((field) => field.name)).toEqual(['a', 'c']);
   });
 
   test('stays small for items that are endlessly wide or deep', () => {

@@ -79,6 +79,32 @@ export function shapeOf(items: readonly JsonObject[]): readonly FieldShape[] {
   return found;
 }
 
+/** More fields than this begin folded: what is on the outside is what one looks for first. */
+const MANY = 20;
+
+/** The fields that are shown, each with whether it is open: of a large shape the outer ones until they are opened. */
+export function openFields(
+  fields: readonly FieldShape[],
+  toggled: ReadonlySet<string>,
+): readonly (FieldShape & { readonly open: boolean })[] {
+  const folded = fields.length > MANY;
+  const shown: (FieldShape & { readonly open: boolean })[] = [];
+  // What is deeper than this is inside a field that is folded.
+  let depth = Number.POSITIVE_INFINITY;
+  for (const field of fields) {
+    if (field.depth > depth) continue;
+    const open = field.inner && toggled.has(fieldKey(field)) === folded;
+    depth = field.inner && !open ? field.depth : Number.POSITIVE_INFINITY;
+    shown.push({ ...field, open });
+  }
+  return shown;
+}
+
+/** What a field is known by while it is opened and folded. */
+export function fieldKey(field: FieldShape): string {
+  return JSON.stringify(field.path);
+}
+
 /** The columns of a table of the items: the names of their fields, in the order in which they come up. */
 export function columnsOf(items: readonly JsonObject[], most: number): { columns: readonly string[]; more: number } {
   const names = new Set<string>();

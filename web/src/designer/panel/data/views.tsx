@@ -10,7 +10,7 @@ import classes from './data.module.css';
 import { carryCode } from './drag';
 import { FieldButtons, type FieldDoings } from './FieldButtons';
 import { jsonLines, rowKey, treeRows } from './rows';
-import { brief, columnsOf, shapeOf } from './shape';
+import { brief, columnsOf, type FieldShape, fieldKey, openFields, shapeOf } from './shape';
 import { VirtualRows } from './VirtualRows';
 
 interface Props {
@@ -130,7 +130,14 @@ export function JsonView({ items, label }: Props) {
 
 /** The fields that the items have, with their types. */
 export function SchemaView({ items, doings, label }: Props) {
-  const fields = useMemo(() => shapeOf(items.map(jsonOf)), [items]);
+  const [toggled, setToggled] = useState<ReadonlySet<string>>(NO_KEYS);
+  const all = useMemo(() => shapeOf(items.map(jsonOf)), [items]);
+  const fields = useMemo(() => openFields(all, toggled), [all, toggled]);
+  const toggle = (field: FieldShape) => {
+    const next = new Set(toggled);
+    if (!next.delete(fieldKey(field))) next.add(fieldKey(field));
+    setToggled(next);
+  };
   return (
     <VirtualRows
       role="tree"
@@ -139,7 +146,12 @@ export function SchemaView({ items, doings, label }: Props) {
       label={label}
       onKey={(index, event) => {
         const field = fields[index];
-        if (field) doByKey(event, doings, field.path, field.sample);
+        if (!field) return;
+        const wanted = event.key === 'ArrowRight' ? false : event.key === 'ArrowLeft' ? true : null;
+        if (wanted !== null && field.inner && field.open === wanted) {
+          event.preventDefault();
+          toggle(field);
+        } else doByKey(event, doings, field.path, field.sample);
       }}
       row={(index) => {
         const field = fields[index];
@@ -147,12 +159,22 @@ export function SchemaView({ items, doings, label }: Props) {
         return {
           props: {
             'aria-level': field.depth + 1,
+            ...(field.inner ? { 'aria-expanded': field.open } : {}),
             draggable: doings.usable,
             onDragStart: (event: React.DragEvent) => carryCode(event.dataTransfer, doings.code(field.path)),
           },
           content: (
             <>
               <span style={{ paddingInlineStart: field.depth * 16 }} />
+              <button
+                type="button"
+                tabIndex={-1}
+                className={classes.opener}
+                aria-hidden
+                onClick={() => field.inner && toggle(field)}
+              >
+                {field.inner ? field.open ? <IconChevronDown size={13} /> : <IconChevronRight size={13} /> : null}
+              </button>
               <span className={classes.type} data-type={field.types.find((type) => type !== 'null') ?? 'null'}>
                 {field.types.filter((type) => type !== 'null').join(' | ') || 'null'}
               </span>

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { accessor, codeAt, hasTemplate, itemOf, partsOf, withExpression } from './templates';
+import { accessor, codeAt, hasTemplate, itemOf, partsOf, readName, withExpression } from './templates';
 
 const codes = (text: string) =>
   partsOf(text)
@@ -61,5 +61,16 @@ describe('fields in expressions', () => {
   test('a field is added to the text that is there', () => {
     expect(withExpression('Dear', '$json.name')).toBe('Dear {{ $json.name }}');
     expect(withExpression(undefined, '$json.name')).toBe('{{ $json.name }}');
+  });
+
+  test.each([
+    ['$json.source', 'source'],
+    ['$json.a["b c"]', 'b c'],
+    ["$('Fetch').item.json.json", 'json'],
+    ["$('Fetch').item.json", null],
+    ['$json', null],
+    ['$json.list[0]', null],
+  ])('what %s reads is called %j', (code, name) => {
+    expect(readName(code)).toBe(name);
   });
 });

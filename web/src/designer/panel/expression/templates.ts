@@ -93,3 +93,11 @@ export function withExpression(old: Json | undefined, code: string): string {
   const expression = `{{ ${code} }}`;
   return typeof old === 'string' && old.trim() !== '' ? `${old}${/\s$/.test(old) ? '' : ' '}${expression}` : expression;
 }
+
+/** What the field that code reads is called: `$json.a["b c"]` reads `b c`; of an item as a whole null. */
+export function readName(code: string): string | null {
+  if (code.endsWith('.item.json')) return null;
+  const found = /(?:\.([A-Za-z_$][\w$]*)|\[("(?:[^"\\]|\\.)*")\])$/.exec(code);
+  if (!found) return null;
+  return found[1] ?? (JSON.parse(found[2] ?? '""') as string);
+}

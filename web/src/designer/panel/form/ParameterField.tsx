@@ -8,7 +8,7 @@ import { fill, words } from '@/text/language';
 import { usePanel } from '../context';
 import { CODE_TYPE } from '../data/drag';
 import { ExpressionField } from '../expression/ExpressionField';
-import { hasTemplate, partsOf, withExpression } from '../expression/templates';
+import { hasTemplate, partsOf, readName, withExpression } from '../expression/templates';
 import { Problems, useProblems } from '../Problems';
 import { Control } from './Control';
 import classes from './form.module.css';
@@ -81,6 +81,13 @@ const Parameter = memo(function Parameter({
   };
   const put = (code: string) => {
     setChosen(null);
+    const name = field.kind === 'map' && !asExpression ? readName(code) : null;
+    if (name !== null) {
+      settle(editor);
+      write({ ...(value as JsonObject | undefined), [name]: withExpression(undefined, code) });
+      settle(editor);
+      return;
+    }
     const text = field.kind === 'text' || field.kind === 'lines' || field.kind === 'path' ? value : undefined;
     settle(editor);
     write(withExpression(text, code));
