@@ -2,7 +2,7 @@
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { Page } from '@playwright/test';
+import type { Locator, Page } from '@playwright/test';
 import { expect, type Server, test } from './fixtures';
 import { picture } from './pictures';
 
@@ -32,19 +32,24 @@ async function addNode(page: Page, search: string): Promise<void> {
   await choose(page, search);
 }
 
-async function choose(page: Page, search: string): Promise<void> {
+async function find(page: Page, search: string): Promise<void> {
   await page.getByRole('combobox', { name: 'Search for a node to add' }).fill(search);
   await expect(page.getByRole('option').first()).toBeVisible();
   await page.keyboard.press('Enter');
+}
+
+async function choose(page: Page, search: string): Promise<void> {
+  await find(page, search);
   await expect(page.getByRole('tab', { name: 'Parameters' })).toBeVisible();
 }
 
 /** Drag a field of the input onto a parameter. */
-async function drag(page: Page, field: string, parameter = field): Promise<void> {
+async function drag(page: Page, field: string, parameter = field, onto?: Locator): Promise<void> {
   const input = page.getByRole('region', { name: 'Input' });
   const from = input.getByRole('treeitem', { level: 1, name: new RegExp(`^\\w+ ${field}\\b`) });
-  await from.dragTo(page.locator(`[data-field="${parameter}"]`));
-  await expect(page.locator(`[data-field="${parameter}"]`)).toContainText(`$json.${field}`);
+  const place = page.locator(`[data-field="${parameter}"]`);
+  await from.dragTo(onto ?? place);
+  await expect(place).toContainText(`$json.${field}`);
 }
 
 /** Run this node with the kept data of what leads to it, and wait for what it puts out. */
@@ -94,17 +99,33 @@ test('a new user builds, runs, breaks, repairs and saves the graph that tests a 
   await test.step('a called graph with its inputs, and an audit beside it', async () => {
     await addNode(page, 'call a graph');
     await page.getByRole('combobox', { name: /^Graph/ }).fill('code_repair');
-    for (const field of ['source', 'project', 'environment']) await drag(page, field, 'inputs');
+    const map = page.getByRole('button', { name: 'Add a field: Inputs' });
+    for (const field of ['source', 'project', 'environment']) await drag(page, field, 'inputs', map);
     await runNode(page);
     await closeNode(page);
+    await card(page, 'environment').click();
+    await addNode(page, 'audit');
+    await drag(page, 'source');
+    await drag(page, 'environment');
+    await runNode(page);
+    await closeNode(page);
+  });
+
+  await test.step('both come together in the report', async () => {
+    await page.keyboard.press('Tab');
+    await find(page, 'merge');
     await page.getByRole('button', { name: 'Fit to view' }).click();
-    // The wire of a node goes on from where a finger pulls it.
-    await card(page, 'Python environment').hover();
     await page.screenshot({ path: '/tmp/journeys-3.png' });
-    console.log(await page.getByRole('region', { name: /Canvas/ }).innerHTML());
+    await page
+      .locator('[data-id="graph"] .react-flow__handle.source')
+      .first()
+      .dragTo(page.locator('[data-id="merge"] .react-flow__handle.target').first());
+    await page.screenshot({ path: '/tmp/journeys-4.png' });
+    await card(page, 'merge').dblclick();
+    await page.screenshot({ path: '/tmp/journeys-5.png' });
   });
 });
 
-function card(page: Page, name: string) {
-  return page.locator('[data-card]').filter({ hasText: name });
+function card(page: Page, id: string): Locator {
+  return page.locator(`[data-id="${id}"]`);
 }

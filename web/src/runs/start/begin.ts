@@ -16,16 +16,34 @@ export function showRun(editor: Editor, run: string | null): void {
   editor.setState({ run });
 }
 
+/** How often an edit may come in between before a run is not begun. */
+const TRIES = 5;
+
 /** Save what was changed; false where the server has not taken it. */
 export async function saveFirst(editor: Editor): Promise<boolean> {
   try {
-    if (isChanged(editor.getState())) await save(editor);
+    // Edits may come while a save is under way, and a save may be under way already: what runs is what is shown.
+    for (let tries = 0; tries < TRIES && isChanged(editor.getState()); tries++) {
+      if (editor.getState().saving === 'saving') await saveEnd(editor);
+      else await save(editor);
+    }
   } catch (error) {
     tellError(error);
     return false;
   }
   // A clash or a lost server is told above the canvas: a run of what was saved before would not be what is shown.
   return !isChanged(editor.getState());
+}
+
+/** Until the save that is under way has ended, however it ends. */
+function saveEnd(editor: Editor): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = editor.subscribe((state) => {
+      if (state.saving === 'saving') return;
+      stop();
+      resolve();
+    });
+  });
 }
 
 /** Run the open graph, or only `until` a node and what leads to it, with the inputs of its last run. */
