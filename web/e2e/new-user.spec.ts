@@ -115,14 +115,11 @@ test('a new user builds, runs, breaks, repairs and saves the graph that tests a 
     await page.keyboard.press('Tab');
     await find(page, 'merge');
     await page.getByRole('button', { name: 'Fit to view' }).click();
-    await page.screenshot({ path: '/tmp/journeys-3.png' });
     await page
       .locator('[data-id="graph"] .react-flow__handle.source')
       .first()
       .dragTo(page.locator('[data-id="merge"] .react-flow__handle.target').first());
-    await page.screenshot({ path: '/tmp/journeys-4.png' });
     await card(page, 'merge').dblclick();
-    await page.screenshot({ path: '/tmp/journeys-5.png' });
   });
 });
 
