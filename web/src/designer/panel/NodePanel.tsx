@@ -40,24 +40,26 @@ export default function NodePanel({ editor, nodeId, onClose }: Props) {
   }, [node, onClose]);
   if (!node) return null;
   return (
-    <Modal
+    <Modal.Root
       opened
       onClose={() => {
         settle(editor);
         onClose();
       }}
-      withCloseButton={false}
       fullScreen={small}
       size="calc(100vw - 48px)"
       yOffset={24}
       xOffset={24}
       padding={0}
       transitionProps={{ duration: 0 }}
-      aria-label={labelOf(node)}
-      styles={{ content: { maxHeight: 'none', overflow: 'hidden' } }}
     >
-      <Opened key={nodeId} editor={editor} node={nodeId} onClose={onClose} />
-    </Modal>
+      <Modal.Overlay />
+      <Modal.Content aria-label={labelOf(node)} styles={{ content: { maxHeight: 'none', overflow: 'hidden' } }}>
+        <Modal.Body>
+          <Opened key={nodeId} editor={editor} node={nodeId} onClose={onClose} />
+        </Modal.Body>
+      </Modal.Content>
+    </Modal.Root>
   );
 }
 
