@@ -72,10 +72,7 @@ test('a field is put into a parameter by keyboard', async ({ page, server }) => 
   await expect(panel.getByLabel('Fields: total', { exact: true })).toContainText('{{ $json.price }}');
 });
 
-test('completion knows the data; an error is told and underlined; undo takes back what was typed', async ({
-  page,
-  server,
-}) => {
+test('completion knows the data; an error is told and underlined', async ({ page, server }) => {
   await withRun(page, server);
   const panel = await openNode(page, 'Sums');
   await panel.getByRole('button', { name: 'Expression: Fields: total' }).click();
@@ -108,7 +105,7 @@ test('output is edited and pinned, and unpinned again', async ({ page, server })
   await text.press('ControlOrMeta+a');
   await page.keyboard.insertText('[{"total": 42}]');
   await pin.getByRole('button', { name: 'Pin these items' }).click();
-  await expect(panel.getByText('Pinned', { exact: true })).toBeVisible();
+  await expect(panel.getByRole('region', { name: 'Output', exact: true }).getByText('Pinned')).toBeVisible();
   await expect(panel.getByRole('cell', { name: '42' })).toBeVisible();
   await saved(page);
   expect(await server.read('orders')).toContain('total: 42');
@@ -171,6 +168,7 @@ test('a node type that is not installed is shown as such and kept', async ({ pag
   const panel = await openNode(page, 'Sums');
   await expect(panel.getByText('This node type is not installed')).toBeVisible();
   await panel.getByRole('textbox', { name: 'Name', exact: true }).fill('Strange');
+  await page.keyboard.press('Enter');
   await saved(page);
   expect(await server.read('strange')).toBe(
     strange.replace('id: orders', 'id: strange').replace('name: Sums', 'name: Strange'),

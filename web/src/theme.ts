@@ -7,6 +7,8 @@ const closing = { closeButtonProps: { 'aria-label': words.shell.close } };
 
 export const theme = createTheme({
   primaryColor: 'indigo',
+  // White on the usual shade is too faint for small texts.
+  primaryShade: { light: 7, dark: 8 },
   defaultRadius: 'md',
   fontFamily: 'Inter, ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, sans-serif',
   fontFamilyMonospace: 'ui-monospace, "SF Mono", "Cascadia Code", "JetBrains Mono", Menlo, Consolas, monospace',

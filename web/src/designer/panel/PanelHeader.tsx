@@ -55,7 +55,7 @@ export function PanelHeader(props: { readonly type: NodeTypeDetails | undefined;
             <IconExternalLink size={12} />
           </Anchor>
           {spec?.disabled && (
-            <Badge size="xs" color="gray" tt="none">
+            <Badge size="sm" variant="default" tt="none">
               {words.panel.disabled}
             </Badge>
           )}

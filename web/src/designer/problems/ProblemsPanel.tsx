@@ -138,7 +138,7 @@ export function ProblemCount({ editor }: { readonly editor: Editor }) {
     warnings && (warnings === 1 ? words.problems.oneWarning : fill(words.problems.warnings, { count: warnings })),
   ].filter(Boolean);
   return (
-    <Badge color={errors ? 'red' : warnings ? 'yellow' : 'teal'} variant="light" tt="none" autoContrast>
+    <Badge color={errors ? 'red' : warnings ? 'yellow' : 'gray'} variant="light" tt="none" autoContrast>
       {said.join(', ') || words.problems.none}
     </Badge>
   );

@@ -115,8 +115,12 @@ const Parameter = memo(function Parameter({
       data-field={path.join('/')}
       data-expression={asExpression || undefined}
       tabIndex={-1}
-      onFocus={() => {
-        if (!asExpression && canSwitch) target.current = { label, insert: put };
+      onFocus={(event) => {
+        // What is inside of it, a row of a list or an editor of code, has told of itself.
+        event.stopPropagation();
+        if (!asExpression && canSwitch && !event.target.closest('.cm-content')) {
+          target.current = { label, insert: put };
+        }
       }}
       onDragOver={(event) => {
         if (canSwitch && event.dataTransfer.types.includes(CODE_TYPE)) {

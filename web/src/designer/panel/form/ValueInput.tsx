@@ -66,7 +66,8 @@ export function ValueInput(props: Props) {
       placeholder={props.placeholder}
       onChange={(event) => typed.type(event.currentTarget.value)}
       onBlur={typed.leave}
-      onFocus={() => {
+      onFocus={(event) => {
+        event.stopPropagation();
         if (expressions) target.current = { label, insert: put };
       }}
       onDragOver={(event) => {
