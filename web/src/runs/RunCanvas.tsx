@@ -112,8 +112,8 @@ function Shown({
 }) {
   const [editor] = useState(() => editorOf(version));
   const statuses = useMemo(() => statusesIn(run, frame), [run, frame]);
-  /** While the step that is shown is selected: that is no choice of the user's. */
-  const ours = useRef(false);
+  /** The node of the chosen step: that it is selected is no choice of the user's. */
+  const known = useRef<string | null>(null);
 
   const frames = run.details.frames;
   const node = useMemo(() => {
@@ -128,10 +128,9 @@ function Shown({
     if (!node) return;
     const { level, checked } = editor.getState();
     const owner = checked?.facts[node]?.owner ?? null;
-    ours.current = true;
+    known.current = node;
     if (level !== owner) editor.setState({ level: owner });
     select(editor, { nodes: [node] });
-    ours.current = false;
   }, [node, editor]);
 
   const choose = useCallback(
@@ -145,7 +144,8 @@ function Shown({
     () =>
       editor.subscribe(({ selection: { nodes } }, before) => {
         const [chosen] = nodes;
-        if (ours.current || nodes === before.selection.nodes || nodes.size !== 1 || !chosen) return;
+        if (nodes === before.selection.nodes || nodes.size !== 1 || !chosen || chosen === known.current) return;
+        known.current = chosen;
         choose(chosen);
       }),
     [editor, choose],

@@ -104,7 +104,7 @@ function Shown({ run }: { readonly run: RunLive }) {
       {travel && <TravelBar travel={travel} label={(name) => label(parseStep(name))} />}
       <div className={classes.canvas}>
         <Suspense>
-          <RunCanvas run={shown} step={step} frame={frame} onFrame={setFrame} onChoose={setChosen} />
+          <RunCanvas run={shown} step={chosen ? step : null} frame={frame} onFrame={setFrame} onChoose={setChosen} />
         </Suspense>
       </div>
       <div className={classes.inspector} style={small ? undefined : { height }}>

@@ -32,3 +32,8 @@ it('shows first what waits, then what failed, then what came last', () => {
   expect(stepToShow(steps)).toBe('keep');
   expect(stepToShow(new Map())).toBeNull();
 });
+
+it('shows the map while its elements come and go', () => {
+  const inside = events.findLastIndex((event) => event.kind === 'step.started' && event.step.startsWith('each['));
+  expect(stepToShow(folded(unheard('r'), events.slice(0, inside + 1)).steps)).toBe('each');
+});

@@ -44,18 +44,25 @@ export function rowsOf(
   return rows;
 }
 
-/** The step that a page shows first: one that waits, one that failed, else the one that ended last. */
+/**
+ * The step that a page shows until somebody chooses one: the first that waits, that failed or that runs, else the one
+ * that ended last. Elements of maps come and go by the thousand, so their map is shown.
+ */
 export function stepToShow(steps: ReadonlyMap<string, StepLive>): string | null {
   let best: StepLive | null = null;
   for (const step of steps.values()) {
-    if (!best || rank(step) > rank(best) || (rank(step) === rank(best) && step.seen >= best.seen)) best = step;
+    if (!best || rank(step) > rank(best)) best = step;
+    else if (rank(step) === rank(best) && rank(step) <= ENDED_WELL && step.seen >= best.seen) best = step;
   }
   return best?.step ?? null;
 }
 
+const ENDED_WELL = 2;
+
 function rank(step: StepLive): number {
-  if (step.status === 'waiting' || step.status === 'unknown') return 4;
-  if (step.status === 'failed' && !step.handled) return 3;
-  if (step.status === 'running') return 2;
-  return step.status === 'skipped' ? 0 : 1;
+  if (step.status === 'waiting' || step.status === 'unknown') return 5;
+  if (step.status === 'failed' && !step.handled) return 4;
+  if (step.status === 'skipped') return 0;
+  if (step.owner !== null) return 1;
+  return step.status === 'running' ? 3 : ENDED_WELL;
 }
