@@ -2,6 +2,7 @@ import { CloseButton, Text, useComputedColorScheme } from '@mantine/core';
 import { type CSSProperties, useEffect, useMemo, useRef, useState } from 'react';
 import { domainOf, type NodeTypeSummary, useNodeTypes } from '@/api/nodeTypes';
 import { graphOf } from '@/editor/store';
+import { nodesAt } from '@/graph/read';
 import { words } from '@/text/language';
 import { addOf, type PaletteFor } from './add';
 import { type Choice, ChooseList } from './ChooseList';
@@ -50,7 +51,7 @@ export default function NodePalette({ argument, onClose }: DialogProps) {
     document.addEventListener('pointerdown', outside);
     return () => document.removeEventListener('pointerdown', outside);
   }, [onClose]);
-  const started = graphOf(editor).nodes.length > 0;
+  const started = nodesAt(graphOf(editor), null).length > 0;
   const choices = found.map(
     (type): Choice => ({
       key: type.use,

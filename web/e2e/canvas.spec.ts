@@ -1,0 +1,140 @@
+import { expect, expectAccessible, openGraph, test } from './fixtures';
+
+const EMPTY = 'pyagent: 1\nid: empty\nname: Empty\nnodes: []\n';
+const CHAIN = `pyagent: 1
+id: chain
+name: Chain
+nodes:
+  - id: start
+    use: flow.manual@1
+    name: Start
+  # It stays.
+  - id: one
+    use: flow.noop@1
+    name: One
+  - id: two
+    use: data.set@1
+    name: Two
+    with: {fields: {of: "{{ $('One').first().json }}"}}
+edges:
+  - start -> one
+  - one -> two
+layout:
+  start: [0, 0]
+  one: [220, 0]
+  two: [440, 0]
+`;
+
+test('five nodes are built, connected, named and taken back without a mouse', async ({ page, server }) => {
+  await server.write('empty', EMPTY);
+  await openGraph(page, 'empty');
+  const canvas = page.locator('[data-canvas]');
+  await canvas.focus();
+  for (const [search, title] of [
+    ['start', 'Start'],
+    ['do nothing', 'Do nothing'],
+    ['do nothing', 'Do nothing 2'],
+    ['merge', 'Merge'],
+    ['stop the', 'Stop the run'],
+  ]) {
+    await page.keyboard.press('Tab');
+    await page.getByRole('combobox').fill(search ?? '');
+    await page.keyboard.press('Enter');
+    await expect(canvas.getByRole('status')).toHaveText(`${title} added`);
+    await expect(canvas).toBeFocused();
+  }
+  await expect(page.locator('[data-card]')).toHaveCount(5);
+  // Each was connected with the one before.
+  await expect(page.locator('[data-wire]')).toHaveCount(4);
+  await page.keyboard.press('ArrowLeft');
+  await page.keyboard.press('ArrowLeft');
+  await page.keyboard.press('F2');
+  await page.getByRole('dialog').getByRole('textbox', { name: 'Name' }).fill('Renamed');
+  await page.keyboard.press('Enter');
+  await expect(page.locator('[data-card]', { hasText: 'Renamed' })).toBeVisible();
+  await page.keyboard.press('c');
+  await page.getByRole('combobox').fill('stop');
+  await page.keyboard.press('Enter');
+  await expect(page.locator('[data-wire]')).toHaveCount(5);
+  await page.keyboard.press('Control+z');
+  await expect(page.locator('[data-wire]')).toHaveCount(4);
+  await page.keyboard.press('Control+Shift+z');
+  await expect(page.locator('[data-wire]')).toHaveCount(5);
+});
+
+test('a node is dragged, a box selects, and what is copied is pasted', async ({ page, server }) => {
+  await server.write('chain', CHAIN);
+  await openGraph(page, 'chain');
+  const card = page.locator('[data-card="two"]');
+  const before = await card.boundingBox();
+  if (!before) throw new Error('The node is not there.');
+  const [x, y] = [before.x + before.width / 2, before.y + before.height / 2];
+  await page.mouse.move(x, y);
+  await page.mouse.down();
+  await page.mouse.move(x + 30, y + 100, { steps: 4 });
+  await page.mouse.up();
+  await expect.poll(async () => (await card.boundingBox())?.y).toBeCloseTo(before.y + 100, 0);
+  const first = await page.locator('[data-card="start"]').boundingBox();
+  if (!first) throw new Error('The node is not there.');
+  await page.mouse.move(first.x - 20, first.y - 60);
+  await page.mouse.down();
+  await page.mouse.move(first.x + first.width + 120, first.y + 120, { steps: 4 });
+  await page.mouse.up();
+  await expect(page.locator('[data-card][data-selected]')).toHaveCount(2);
+  await page.keyboard.press('Control+d');
+  await expect(page.locator('[data-card]')).toHaveCount(5);
+  await page.keyboard.press('Delete');
+  await expect(page.locator('[data-card]')).toHaveCount(3);
+});
+
+test('renaming a node renames it where expressions say its name, and the comment stays', async ({ page, server }) => {
+  await server.write('chain', CHAIN);
+  await openGraph(page, 'chain');
+  await page.locator('[data-card="one"]').click();
+  await page.keyboard.press('F2');
+  await page.getByRole('dialog').getByRole('textbox', { name: 'Name' }).fill('First');
+  await page.keyboard.press('Enter');
+  await expect(page.locator('[data-card="one"]')).toContainText('First');
+  await page.keyboard.press('Control+s');
+  await expect.poll(() => server.read('chain')).toContain("$('First')");
+  expect(await server.read('chain')).toContain('# It stays.');
+});
+
+test('hostile names and notes are only text', async ({ page, server }) => {
+  const bad = `<img src=x onerror="document.title='hit'"><script>document.title='hit'</script>`;
+  const spec = {
+    pyagent: 1,
+    id: 'hostile',
+    name: bad,
+    nodes: [{ id: 'a', use: 'flow.noop@1', name: bad, notes: bad }],
+    canvas: {
+      notes: { n: { text: `${bad} [click](javascript:alert(1))`, at: [0, 120], size: [300, 120] } },
+      frames: { f: { title: bad, at: [-40, -80], size: [400, 180] } },
+    },
+  };
+  await server.write('hostile', JSON.stringify(spec));
+  await openGraph(page, 'hostile');
+  await expect(page.locator('[data-card="a"]')).toContainText('<img src=x');
+  await expect(page.locator('[data-note="n"]')).toBeVisible();
+  expect(await page.locator('[data-canvas] :is(img, script, a[href^="javascript:"])').count()).toBe(0);
+  expect(await page.title()).not.toBe('hit');
+});
+
+test('the canvas, its palette, its outline and its sheet of keys are accessible', async ({ page, server }) => {
+  await server.write('chain', CHAIN);
+  await openGraph(page, 'chain');
+  await expect(page.locator('[data-card]')).toHaveCount(3);
+  await expectAccessible(page);
+  await page.locator('[data-canvas]').focus();
+  await page.keyboard.press('Shift+O');
+  await expect(page.getByRole('option')).toHaveCount(3);
+  await expectAccessible(page);
+  await page.locator('[data-canvas]').focus();
+  await page.keyboard.press('Tab');
+  await expect(page.getByRole('combobox')).toBeFocused();
+  await expectAccessible(page);
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('?');
+  await expect(page.getByRole('dialog', { name: 'Keyboard shortcuts' })).toBeVisible();
+  await expectAccessible(page);
+});
