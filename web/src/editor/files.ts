@@ -5,6 +5,7 @@ import { type FileChange, watchGraphs } from '@/api/watch';
 import { same } from '@/graph/difference';
 import { edited } from '@/graph/history';
 import type { GraphSpec } from '@/graph/model';
+import { specOf } from '@/graph/read';
 import { forgetDraft, keepDraft, readDraft } from './drafts';
 import { isChanged, stateAfter, typing } from './saving';
 import { apply, createEditor, type Editor, graphOf, type Saved } from './store';
@@ -69,7 +70,7 @@ function isGone(error: unknown): boolean {
 
 /** A file as the server gave it. */
 export function savedFrom(details: { text: string; text_hash: string; spec: unknown }): Saved {
-  return { text: details.text, textHash: details.text_hash, graph: details.spec as GraphSpec };
+  return { text: details.text, textHash: details.text_hash, graph: specOf(details.spec) };
 }
 
 /** Write what is shown. Raises `ApiError` where the server refuses it; a clash is a state, not an error. */
@@ -200,7 +201,7 @@ async function mergeWith(editor: Editor, theirs: Saved, ours: { text: string; gr
       apply(editor, 'Draft', () => graph);
       editor.setState((state) => stateAfter(state, { kind: 'clashed', theirs }));
     } else {
-      const together = merged.spec as unknown as GraphSpec;
+      const together = specOf(merged.spec);
       editor.setState((state) =>
         stateAfter(state, { kind: 'merged', shown, merged: together, text: merged.text, saved: theirs }),
       );

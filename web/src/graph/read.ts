@@ -16,6 +16,15 @@ export function memo<K extends object, V>(derive: (key: K) => V): (key: K) => V 
   };
 }
 
+/** A graph as the server tells it, which leaves out what is empty; null stays null. */
+export function specOf(told: unknown): GraphSpec;
+export function specOf(told: unknown, orNull: true): GraphSpec | null;
+export function specOf(told: unknown): GraphSpec | null {
+  const spec = told as GraphSpec | null | undefined;
+  if (!spec) return null;
+  return (spec as Partial<GraphSpec>).nodes ? spec : { ...spec, nodes: [] };
+}
+
 /** A node and the level it is in. */
 export interface Place {
   readonly node: NodeSpec;

@@ -5,7 +5,7 @@ import { ask, client } from '@/api/client';
 import { resolve, save } from '@/editor/files';
 import { type Editor, graphOf, useEditor } from '@/editor/store';
 import { type Conflict, type Side, settled, told } from '@/graph/conflicts';
-import type { GraphSpec } from '@/graph/model';
+import { specOf } from '@/graph/read';
 import { words } from '@/text/language';
 import { ErrorMessage } from '@/widgets/ErrorMessage';
 import classes from './files.module.css';
@@ -32,7 +32,7 @@ export function ConflictDialog({ editor, onClose }: { readonly editor: Editor; r
   const setAll = (side: Side) => setSides(conflicts.map(() => side));
 
   const finish = () => {
-    const spec = (merged.data?.spec ?? null) as GraphSpec | null;
+    const spec = specOf(merged.data?.spec, true);
     if (!spec) return;
     resolve(editor, settled(spec, graphOf(editor), conflicts, chosen));
     onClose();

@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from 'react';
 import { ask, client, type Schemas } from '@/api/client';
 import { takeText } from '@/editor/files';
 import { type Editor, useEditor } from '@/editor/store';
-import type { GraphSpec } from '@/graph/model';
+import { specOf } from '@/graph/read';
 import { words } from '@/text/language';
 import classes from './text.module.css';
 import { YamlEditor } from './YamlEditor';
@@ -28,7 +28,7 @@ export function TextPanel({ editor }: { readonly editor: Editor }) {
       ).catch(() => null);
       if (!answer) return;
       if (answer.spec) {
-        takeText(editor, typed, answer.spec as unknown as GraphSpec);
+        takeText(editor, typed, specOf(answer.spec));
         setBroken(null);
         setTyped(null);
       } else {

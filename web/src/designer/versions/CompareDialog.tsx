@@ -4,7 +4,7 @@ import type { Schemas } from '@/api/client';
 import { useHistoryText } from '@/api/history';
 import { apply, createEditor, type Editor, useEditor } from '@/editor/store';
 import { type Difference, difference, type NodeMark, same } from '@/graph/difference';
-import type { GraphSpec } from '@/graph/model';
+import { specOf } from '@/graph/read';
 import { fill, words } from '@/text/language';
 import { ErrorMessage } from '@/widgets/ErrorMessage';
 import { showDone } from '@/widgets/showError';
@@ -24,7 +24,7 @@ export function CompareDialog({ editor, entry, onClose }: Props) {
   const shown = useEditor(editor, (state) => state.history.graph);
   const text = useEditor(editor, (state) => (state.checked?.graph === shown ? state.checked.text : state.saved.text));
   const version = useHistoryText(id, entry.ref);
-  const spec = (version.data?.spec ?? null) as GraphSpec | null;
+  const spec = specOf(version.data?.spec, true);
   const [asText, setAsText] = useState(false);
   const differs = useMemo(() => (spec ? difference(spec, shown) : null), [spec, shown]);
   const at = new Date(entry.at).toLocaleString();
