@@ -211,7 +211,6 @@ export const runs = {
     hide: 'Hide the run',
     panel: 'Run',
     none: 'No run is shown. Run the graph to see its steps and data here.',
-    noneYet: 'This graph has no run yet.',
     collapse: 'Fold the panel',
     expand: 'Unfold the panel',
     resize: 'Height of the panel',
@@ -299,7 +298,6 @@ export const runs = {
     perDay: 'Runs by day',
     day: '{day}: {total} runs, {failed} failed',
     none: 'No runs in this time.',
-    slow: 'By graph',
   },
   compare: {
     title: 'Compare two runs',
@@ -312,7 +310,6 @@ export const runs = {
     onlyB: 'Only in B',
     onlyDifferences: 'Only what differs',
     step: 'Step',
-    outcome: 'Outcome',
     items: 'Items',
     took: 'Took',
     outputs: 'Outputs',
