@@ -1,4 +1,4 @@
-import { ActionIcon, Modal, Tabs, Tooltip, VisuallyHidden } from '@mantine/core';
+import { ActionIcon, Loader, Modal, Tabs, Tooltip, VisuallyHidden } from '@mantine/core';
 import { useLocalStorage, useMediaQuery } from '@mantine/hooks';
 import type { RJSFSchema } from '@rjsf/utils';
 import { IconLayoutSidebarLeftExpand, IconLayoutSidebarRightExpand } from '@tabler/icons-react';
@@ -130,7 +130,13 @@ function Opened({
             </Tabs.List>
             <Tabs.Panel value="parameters" className={classes.tab}>
               <NodeProblems />
-              {missing ? <UnknownParameters /> : schema && <ParameterForm schema={schema} />}
+              {missing ? (
+                <UnknownParameters />
+              ) : schema ? (
+                <ParameterForm key={use} schema={schema} />
+              ) : (
+                <Loader size="sm" m="md" aria-label={words.shell.loading} />
+              )}
             </Tabs.Panel>
             <Tabs.Panel value="settings" className={classes.tab}>
               <NodeSettings type={type} />

@@ -202,6 +202,7 @@ function SchemaText({ name, schema }: { readonly name: string; readonly schema: 
         extensions={language}
         invalid={wrong !== ''}
         onChange={typed.type}
+        onBlur={() => wrong || typed.leave()}
       />
       {wrong && (
         <Text size="xs" c="var(--mantine-color-error)" role="status">

@@ -1,7 +1,8 @@
 import { Text } from '@mantine/core';
 import { useEffect, useState } from 'react';
+import { useShallow } from 'zustand/react/shallow';
 import { ApiError, ask, client } from '@/api/client';
-import { useEditor } from '@/editor/store';
+import { graphOf, useEditor } from '@/editor/store';
 import type { Json } from '@/graph/model';
 import { words } from '@/text/language';
 import { usePanel } from '../context';
@@ -33,8 +34,13 @@ const DELAY = 250;
 /** What the template gives for the chosen item: asked a moment after the last change, a newer question ends an older. */
 export function usePreview(template: string): Preview {
   const { editor, node, sample } = usePanel();
-  const graph = useEditor(editor, (state) => state.history.graph);
+  // What else is changed in the graph, other parameters above all, does not change what a template gives.
+  const around = useEditor(
+    editor,
+    useShallow(({ history: { graph } }) => [graph.edges, graph.inputs, graph.state, graph.pins, graph.nodes.length]),
+  );
   const [preview, setPreview] = useState<Preview>(NONE);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: what is around the node decides what a template gives.
   useEffect(() => {
     if (!hasTemplate(template)) {
       setPreview(NONE);
@@ -43,6 +49,7 @@ export function usePreview(template: string): Preview {
     const asked = new AbortController();
     const timer = setTimeout(() => {
       const { id, saved } = editor.getState();
+      const graph = graphOf(editor);
       const which = graph === saved.graph ? { graph: id } : { spec: graph as unknown as Record<string, unknown> };
       const body = { ...which, node, template, run: sample.run, step: sample.step, item: sample.item };
       ask(client.POST('/api/v1/expressions/preview', { body, signal: asked.signal })).then(
@@ -69,7 +76,7 @@ export function usePreview(template: string): Preview {
       clearTimeout(timer);
       asked.abort();
     };
-  }, [editor, node, template, graph, sample]);
+  }, [editor, node, template, around, sample]);
   return preview;
 }
 

@@ -215,7 +215,7 @@ export function AddButton(props: { readonly label: string; readonly name: string
   return (
     <Button
       size="compact-sm"
-      variant="light"
+      variant="default"
       mt={6}
       leftSection={<IconPlus size={14} />}
       aria-label={`${props.label}: ${props.name}`}

@@ -38,46 +38,45 @@ export function useTyped(
   const { editor } = usePanel();
   const [draft, setDraft] = useState<string | null>(null);
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
+  const ended = useRef<{ text: string; word: number } | null>(null);
   const waiting = useRef<string | null>(null);
   const word = useRef(0);
 
-  const flush = useEffectEvent(() => {
+  const flushWord = () => {
+    const before = ended.current;
+    ended.current = null;
+    if (before) commit(before.text, String(before.word));
+  };
+  const flushAll = () => {
     clearTimeout(timer.current);
+    flushWord();
     const text = waiting.current;
     waiting.current = null;
     if (text !== null) commit(text, String(word.current));
-  });
+  };
+  const later = useEffectEvent((what: 'word' | 'all') => (what === 'word' ? flushWord() : flushAll()));
   const type = (text: string) => {
     const before = draft ?? value;
     if (/\s$/.test(text) && text.length > before.length && !/\s$/.test(before)) {
-      waiting.current ??= before;
-      flushNow();
+      flushWord();
+      ended.current = { text: before, word: word.current };
       word.current++;
+      // The letter is painted before the word is written.
+      requestAnimationFrame(() => setTimeout(() => later('word')));
     }
     setDraft(text);
     waiting.current = text;
     clearTimeout(timer.current);
-    timer.current = setTimeout(() => flush(), DELAY);
-  };
-  const flushNow = () => {
-    clearTimeout(timer.current);
-    const text = waiting.current;
-    waiting.current = null;
-    if (text !== null) commit(text, String(word.current));
+    timer.current = setTimeout(() => later('all'), DELAY);
   };
   const leave = () => {
-    flushNow();
+    flushAll();
     setDraft(null);
     word.current++;
     settle(editor);
   };
-  useEffect(() => () => flush(), []);
-  // What the graph says by now, from elsewhere (undo, a quick fix), is shown when nothing is being typed.
-  const seen = useRef(value);
-  if (seen.current !== value) {
-    seen.current = value;
-    if (waiting.current === null && draft !== null) setDraft(null);
-  }
+  useEffect(() => () => later('all'), []);
+  // Until the field is left it shows what was typed: `1.` is on its way to `1.5`, though the graph says 1.
   return { text: draft ?? value, type, leave };
 }
 
