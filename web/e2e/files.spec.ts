@@ -42,6 +42,25 @@ test('what is typed in the file keeps its comments and every line that was not t
   expect(await server.read('hello')).toBe(`${GRAPH.replace('name: Hello', 'name: Good evening')}# the end`);
 });
 
+test('typing in the file goes on where it stopped, also after the panel was closed', async ({ page, server }) => {
+  await server.write('hello', GRAPH);
+  await openGraph(page, 'hello');
+  await page.getByRole('button', { name: 'File' }).click();
+  const text = page.getByRole('textbox', { name: 'The graph’s file' });
+  await text.press('ControlOrMeta+End');
+  await page.keyboard.type('# the end');
+  await expect(page.getByText('Not saved yet')).toBeVisible();
+  await page.keyboard.type(' of it');
+  await page.getByRole('region', { name: 'File' }).getByRole('button', { name: 'Close' }).click();
+  await page.getByRole('button', { name: 'File' }).click();
+  await expect(text).toContainText('# the end of it');
+  await expect.poll(() => page.evaluate(() => localStorage.getItem('pyagent.draft.hello'))).toContain('of it');
+  await page.reload();
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await expect(page.getByText('Saved', { exact: true })).toBeVisible();
+  expect(await server.read('hello')).toBe(`${GRAPH}# the end of it`);
+});
+
 test('edits here and on disk are put together, and a clash is asked about', async ({ page, server }) => {
   await server.write('hello', GRAPH);
   await openGraph(page, 'hello');

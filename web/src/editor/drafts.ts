@@ -7,6 +7,8 @@ export interface Draft {
   readonly textHash: string;
   readonly text: string;
   readonly graph: GraphSpec;
+  /** The text that was typed, comments included; null or left out where only the graph was edited. */
+  readonly typed?: string | null;
 }
 
 const key = (id: string) => `pyagent.draft.${id}`;

@@ -4,11 +4,11 @@ import { ApiError, ask, client, type Schemas } from '@/api/client';
 import { type FileChange, watchGraphs } from '@/api/watch';
 import { same } from '@/graph/difference';
 import { edited } from '@/graph/history';
-import type { GraphSpec } from '@/graph/model';
+import { type GraphSpec, NO_GRAPH } from '@/graph/model';
 import { specOf } from '@/graph/read';
-import { forgetDraft, keepDraft, readDraft } from './drafts';
+import { type Draft, forgetDraft, keepDraft, readDraft } from './drafts';
 import { isChanged, stateAfter, typing } from './saving';
-import { apply, createEditor, type Editor, graphOf, type Saved } from './store';
+import { apply, type Checked, createEditor, type Editor, graphOf, type Saved } from './store';
 
 const editors = new Map<string, Promise<Editor>>();
 
@@ -42,7 +42,7 @@ async function open(id: string): Promise<Editor> {
   if (!details) {
     // Its file was deleted while a tab had edits of it.
     const editor = createEditor(id, { ...NO_FILE, text: draft?.text ?? '' });
-    apply(editor, 'Draft', () => draft?.graph ?? NO_FILE.graph);
+    if (draft) takeDraft(editor, draft);
     editor.setState({ disk: 'gone' });
     following.set(id, follow(editor));
     return editor;
@@ -50,15 +50,21 @@ async function open(id: string): Promise<Editor> {
   const editor = createEditor(id, savedFrom(details));
   editor.setState({ readyMade: details.ready_made ?? false });
   if (draft && draft.textHash === details.text_hash) {
-    apply(editor, 'Draft', () => draft.graph);
+    takeDraft(editor, draft);
   } else if (draft) {
+    editor.setState({ typed: draft.typed ?? null });
     await mergeWith(editor, savedFrom(details), { text: draft.text, graph: draft.graph });
   }
   following.set(id, follow(editor));
   return editor;
 }
 
-const NO_FILE: Saved = { text: '', textHash: '', graph: { pyagent: 1, id: '', nodes: [] } };
+function takeDraft(editor: Editor, { graph, typed = null }: Draft): void {
+  apply(editor, 'Draft', () => graph);
+  if (typed !== null) editor.setState((state) => typing(state, typed, state.history));
+}
+
+const NO_FILE: Saved = { text: '', textHash: '', graph: NO_GRAPH };
 
 function readGraph(id: string) {
   return ask(client.GET('/api/v1/graphs/{graph_id}', { params: { path: { graph_id: id } } }));
@@ -69,7 +75,7 @@ function isGone(error: unknown): boolean {
 }
 
 /** A file as the server gave it. */
-export function savedFrom(details: { text: string; text_hash: string; spec: unknown }): Saved {
+export function savedFrom(details: Pick<Schemas['GraphDetails'], 'text' | 'text_hash' | 'spec'>): Saved {
   return { text: details.text, textHash: details.text_hash, graph: specOf(details.spec) };
 }
 
@@ -134,10 +140,9 @@ async function written(
   graph: GraphSpec,
   typed: string | null,
 ): Promise<{ spec: Record<string, unknown> } | { text: string }> {
-  const spec = graph as unknown as Record<string, unknown>;
-  if (typed === null) return { spec };
-  const answer = await ask(client.POST('/api/v1/graphs/edit', { body: { text: typed, spec } }));
-  return answer.ok ? { text: answer.text } : { spec };
+  if (typed === null) return { spec: graph };
+  const answer = await ask(client.POST('/api/v1/graphs/edit', { body: { text: typed, spec: graph } }));
+  return answer.ok ? { text: answer.text } : { spec: graph };
 }
 
 /** The same as a merge takes it. */
@@ -146,12 +151,22 @@ async function contentOf(graph: GraphSpec, typed: string | null): Promise<string
   return 'text' in content ? content.text : content.spec;
 }
 
-/** Take a text that a person has typed, and what it says. */
-export function takeText(editor: Editor, text: string, graph: GraphSpec): void {
+/** Take a text that a person has typed, with what the server says of it; whether it is a graph. */
+export function takeText(editor: Editor, text: string, told: Schemas['EditedGraph']): boolean {
+  const graph = specOf(told.spec);
+  if (!graph) return false;
   editor.setState((state) => {
-    const next = same(graph, state.history.graph) ? state.history : edited(state.history, () => graph, 'Text', 'text');
-    return typing(state, text, next);
+    const history = same(graph, state.history.graph)
+      ? state.history
+      : edited(state.history, () => graph, 'Text', 'text');
+    return { ...typing(state, text, history), unread: null, checked: checkedBy(history.graph, { ...told, text }) };
   });
+  return true;
+}
+
+/** What the server says of a graph, as an editor keeps it. */
+export function checkedBy(graph: GraphSpec, told: Schemas['EditedGraph']): Checked {
+  return { graph, text: told.text, problems: told.problems, facts: told.nodes };
 }
 
 /** The file may have changed on disk: read it, and bring it together with what is shown. */
@@ -197,11 +212,11 @@ async function mergeWith(editor: Editor, theirs: Saved, ours: { text: string; gr
       before = shown;
       continue;
     }
-    if (!merged.clean || !merged.spec) {
+    const together = specOf(merged.spec);
+    if (!merged.clean || !together) {
       apply(editor, 'Draft', () => graph);
       editor.setState((state) => stateAfter(state, { kind: 'clashed', theirs }));
     } else {
-      const together = specOf(merged.spec);
       editor.setState((state) =>
         stateAfter(state, { kind: 'merged', shown, merged: together, text: merged.text, saved: theirs }),
       );
@@ -228,7 +243,7 @@ const CHECK_DELAY = 250;
 function follow(editor: Editor): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let asked: AbortController | undefined;
-  let seen: GraphSpec | null = null;
+  let seen = editor.getState();
 
   const check = async () => {
     const { saved, typed } = editor.getState();
@@ -238,32 +253,29 @@ function follow(editor: Editor): () => void {
     try {
       const answer = await ask(
         client.POST('/api/v1/graphs/edit', {
-          body: { text: typed ?? saved.text, spec: graph as unknown as Record<string, unknown> },
+          body: { text: typed ?? saved.text, spec: graph },
           signal: asked.signal,
         }),
       );
-      editor.setState({
-        checked: { graph, text: answer.text, problems: answer.problems, facts: answer.nodes as never },
-      });
+      editor.setState({ checked: checkedBy(graph, answer) });
     } catch {
       // The save state tells of a lost server; what was said before stays.
     }
   };
   const onChange = () => {
-    const graph = graphOf(editor);
-    if (graph === seen) return;
-    seen = graph;
+    const before = seen;
+    seen = editor.getState();
+    if (seen.history.graph === before.history.graph && seen.typed === before.typed) return;
     clearTimeout(timer);
     timer = setTimeout(() => {
-      const { id, saved } = editor.getState();
+      const { id, saved, typed } = editor.getState();
       if (isChanged(editor.getState()))
-        keepDraft(id, { textHash: saved.textHash, text: saved.text, graph: graphOf(editor) });
+        keepDraft(id, { textHash: saved.textHash, text: saved.text, graph: graphOf(editor), typed });
       else forgetDraft(id);
       void check();
     }, CHECK_DELAY);
   };
   const unsubscribe = editor.subscribe(onChange);
-  seen = graphOf(editor);
   void check();
   const unwatch = watchGraphs((change: FileChange | null) => {
     const { id, saved } = editor.getState();

@@ -7,7 +7,7 @@
 
 import { edited, type History } from '@/graph/history';
 import type { GraphSpec } from '@/graph/model';
-import type { Checked, EditorState, Saved, SaveState } from './store';
+import type { EditorState, Saved, SaveState } from './store';
 
 /** What can happen beside edits. */
 export type FileEvent =
@@ -74,9 +74,4 @@ export function stateAfter<S extends Part>(state: S, event: FileEvent): S {
 function withState<S extends Part>(state: S): S {
   const saving: SaveState = state.saving === 'conflict' ? 'conflict' : isChanged(state) ? 'changed' : 'saved';
   return { ...state, saving };
-}
-
-/** What the server said of a graph, if it is about what is shown. */
-export function currentCheck(state: EditorState): Checked | null {
-  return state.checked?.graph === state.history.graph ? state.checked : null;
 }

@@ -58,6 +58,8 @@ export interface EditorState {
   readonly history: History;
   /** The file's text as a person typed it, comments included; null where only the graph was edited. */
   readonly typed: string | null;
+  /** What is being typed now and was not read yet, or is no graph: it is shown, and not saved. */
+  readonly unread: string | null;
   readonly level: Level;
   readonly selection: Selection;
   readonly checked: Checked | null;
@@ -86,6 +88,7 @@ export function createEditor(id: string, saved: Saved): Editor {
     saved,
     history: begin(saved.graph),
     typed: null,
+    unread: null,
     level: null,
     selection: NOTHING,
     checked: null,

@@ -76,7 +76,8 @@ export interface Canvas {
   readonly colors?: { readonly [id: string]: Color };
 }
 
-export interface GraphSpec {
+/** A graph file. No interface: as data it goes to the server wherever that takes any object. */
+export type GraphSpec = {
   readonly pyagent: 1;
   readonly id: string;
   readonly name?: string;
@@ -94,7 +95,10 @@ export interface GraphSpec {
   /** Where a node is drawn, those in bodies included. */
   readonly layout?: { readonly [id: string]: Point };
   readonly canvas?: Canvas;
-}
+};
+
+/** A graph that says nothing: where there is none yet, or it could not be read. */
+export const NO_GRAPH: GraphSpec = { pyagent: 1, id: '', nodes: [] };
 
 /** The body that is shown: the id of the node that holds it; null for the graph itself. */
 export type Level = string | null;

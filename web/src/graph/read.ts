@@ -16,13 +16,18 @@ export function memo<K extends object, V>(derive: (key: K) => V): (key: K) => V 
   };
 }
 
+type Told = { readonly [key: string]: unknown };
+
+const whole = memo((told: Told): GraphSpec => {
+  const spec = told as GraphSpec;
+  return (told as Partial<GraphSpec>).nodes ? spec : { ...spec, nodes: [] };
+});
+
 /** A graph as the server tells it, which leaves out what is empty; null stays null. */
-export function specOf(told: unknown): GraphSpec;
-export function specOf(told: unknown, orNull: true): GraphSpec | null;
-export function specOf(told: unknown): GraphSpec | null {
-  const spec = told as GraphSpec | null | undefined;
-  if (!spec) return null;
-  return (spec as Partial<GraphSpec>).nodes ? spec : { ...spec, nodes: [] };
+export function specOf(told: Told): GraphSpec;
+export function specOf(told: Told | null | undefined): GraphSpec | null;
+export function specOf(told: Told | null | undefined): GraphSpec | null {
+  return told ? whole(told) : null;
 }
 
 /** A node and the level it is in. */

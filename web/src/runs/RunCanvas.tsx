@@ -4,6 +4,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { ask, client, type Schemas } from '@/api/client';
 import { Canvas } from '@/designer/canvas/Canvas';
 import { createEditor, type Editor, select } from '@/editor/store';
+import { NO_GRAPH } from '@/graph/model';
 import { specOf } from '@/graph/read';
 import { words } from '@/text/language';
 import { ErrorMessage } from '@/widgets/ErrorMessage';
@@ -91,9 +92,9 @@ async function versionOf(graph: string, hash: string): Promise<Version> {
 
 /** An editor of a version: it is no file, and never saved. */
 function editorOf({ id, text, told }: Version): Editor {
-  const graph = specOf(told.spec);
+  const graph = specOf(told.spec) ?? NO_GRAPH;
   const editor = createEditor(id, { text, textHash: told.text_hash, graph });
-  editor.setState({ checked: { graph, text, problems: [], facts: told.nodes as never } });
+  editor.setState({ checked: { graph, text, problems: [], facts: told.nodes } });
   return editor;
 }
 

@@ -7,6 +7,7 @@ import { type Panel, PanelContext, type Sample } from '@/designer/panel/context'
 import { ItemsView, type PortItems } from '@/designer/panel/data/ItemsView';
 import { versionOf } from '@/designer/panel/steps';
 import { createEditor } from '@/editor/store';
+import { NO_GRAPH } from '@/graph/model';
 import { words } from '@/text/language';
 import { ErrorMessage } from '@/widgets/ErrorMessage';
 import type { StepLive } from './fold';
@@ -59,9 +60,7 @@ export default function StepData({
 function Data({ run, children }: { readonly run: string; readonly children: ReactNode }) {
   const [sample, setSample] = useState<Sample>({ run, step: null, item: 0 });
   const [lineage, setLineage] = useState<readonly OriginView[]>([]);
-  const [editor] = useState(() =>
-    createEditor('', { text: '', textHash: '', graph: { pyagent: 1, id: '', nodes: [] } }),
-  );
+  const [editor] = useState(() => createEditor('', { text: '', textHash: '', graph: NO_GRAPH }));
   const panel = useMemo(
     (): Panel => ({
       editor,

@@ -22,7 +22,7 @@ export function ConflictDialog({ editor, onClose }: { readonly editor: Editor; r
     queryFn: () =>
       ask(
         client.POST('/api/v1/graphs/merge', {
-          body: { base, ours: shown as unknown as Record<string, unknown>, theirs: theirs?.text ?? '' },
+          body: { base, ours: shown, theirs: theirs?.text ?? '' },
         }),
       ),
   });
@@ -32,7 +32,7 @@ export function ConflictDialog({ editor, onClose }: { readonly editor: Editor; r
   const setAll = (side: Side) => setSides(conflicts.map(() => side));
 
   const finish = () => {
-    const spec = specOf(merged.data?.spec, true);
+    const spec = specOf(merged.data?.spec);
     if (!spec) return;
     resolve(editor, settled(spec, graphOf(editor), conflicts, chosen));
     onClose();

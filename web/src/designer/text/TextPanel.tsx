@@ -1,9 +1,8 @@
 import { Alert } from '@mantine/core';
-import { useEffect, useRef, useState } from 'react';
+import { useEffect, useState } from 'react';
 import { ask, client, type Schemas } from '@/api/client';
 import { takeText } from '@/editor/files';
 import { type Editor, useEditor } from '@/editor/store';
-import { specOf } from '@/graph/read';
 import { words } from '@/text/language';
 import classes from './text.module.css';
 import { YamlEditor } from './YamlEditor';
@@ -14,28 +13,23 @@ const DELAY = 300;
 export function TextPanel({ editor }: { readonly editor: Editor }) {
   const shown = useEditor(editor, (state) => state.checked?.text ?? state.saved.text);
   const problems = useEditor(editor, (state) => state.checked?.problems) ?? [];
-  const [typed, setTyped] = useState<string | null>(null);
+  const typed = useEditor(editor, (state) => state.unread);
   const [broken, setBroken] = useState<readonly Schemas['ProblemView'][] | null>(null);
-  const asked = useRef<AbortController | null>(null);
 
   useEffect(() => {
     if (typed === null) return;
+    // What was typed since makes the answer one about the past.
+    const asked = new AbortController();
     const timer = setTimeout(async () => {
-      asked.current?.abort();
-      asked.current = new AbortController();
-      const answer = await ask(
-        client.POST('/api/v1/graphs/edit', { body: { text: typed }, signal: asked.current.signal }),
-      ).catch(() => null);
-      if (!answer) return;
-      if (answer.spec) {
-        takeText(editor, typed, specOf(answer.spec));
-        setBroken(null);
-        setTyped(null);
-      } else {
-        setBroken(answer.problems);
-      }
+      const told = await ask(client.POST('/api/v1/graphs/edit', { body: { text: typed }, signal: asked.signal })).catch(
+        () => null,
+      );
+      if (told && !asked.signal.aborted) setBroken(takeText(editor, typed, told) ? null : told.problems);
     }, DELAY);
-    return () => clearTimeout(timer);
+    return () => {
+      clearTimeout(timer);
+      asked.abort();
+    };
   }, [editor, typed]);
 
   return (
@@ -50,7 +44,7 @@ export function TextPanel({ editor }: { readonly editor: Editor }) {
           label={words.designer.textLabel}
           value={typed ?? shown}
           problems={broken ?? problems}
-          onChange={setTyped}
+          onChange={(unread) => editor.setState({ unread })}
         />
       </div>
     </div>

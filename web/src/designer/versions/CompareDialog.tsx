@@ -24,7 +24,7 @@ export function CompareDialog({ editor, entry, onClose }: Props) {
   const shown = useEditor(editor, (state) => state.history.graph);
   const text = useEditor(editor, (state) => (state.checked?.graph === shown ? state.checked.text : state.saved.text));
   const version = useHistoryText(id, entry.ref);
-  const spec = specOf(version.data?.spec, true);
+  const spec = specOf(version.data?.spec);
   const [asText, setAsText] = useState(false);
   const differs = useMemo(() => (spec ? difference(spec, shown) : null), [spec, shown]);
   const at = new Date(entry.at).toLocaleString();

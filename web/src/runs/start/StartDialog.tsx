@@ -16,6 +16,7 @@ import { useQuery } from '@tanstack/react-query';
 import { type FormEvent, useEffect, useRef, useState } from 'react';
 import { ApiError, ask, client, type Schemas } from '@/api/client';
 import type { GraphSpec } from '@/graph/model';
+import { specOf } from '@/graph/read';
 import { fill, words } from '@/text/language';
 import { ErrorMessage } from '@/widgets/ErrorMessage';
 import { consentsOf, draftOf, type FormSchema, readDraft } from '../form/fields';
@@ -63,7 +64,7 @@ interface FormProps {
 
 function StartForm({ details, until, onClose, onStarted }: FormProps) {
   const schema = details.inputs_schema as FormSchema;
-  const pinned = Object.keys((details.spec as { pins?: object }).pins ?? {}).length > 0;
+  const pinned = Object.keys(specOf(details.spec).pins ?? {}).length > 0;
   const [last] = useState(() => lastInputs(details.id, schema));
   const [draft, setDraft] = useState(() => draftOf(schema, last ?? {}));
   const [test, setTest] = useState(pinned);
@@ -162,7 +163,7 @@ function StartForm({ details, until, onClose, onStarted }: FormProps) {
                   { value: '', label: texts.triggerAny },
                   ...details.triggers.map((id) => ({
                     value: id,
-                    label: labelIn(details.spec as unknown as GraphSpec, id),
+                    label: labelIn(specOf(details.spec), id),
                   })),
                 ]}
                 value={trigger}

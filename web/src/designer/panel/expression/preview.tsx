@@ -50,7 +50,7 @@ export function usePreview(template: string): Preview {
     const timer = setTimeout(() => {
       const { id, saved } = editor.getState();
       const graph = graphOf(editor);
-      const which = graph === saved.graph ? { graph: id } : { spec: graph as unknown as Record<string, unknown> };
+      const which = graph === saved.graph ? { graph: id } : { spec: graph };
       const body = { ...which, node, template, run: sample.run, step: sample.step, item: sample.item };
       ask(client.POST('/api/v1/expressions/preview', { body, signal: asked.signal })).then(
         (answer) =>
