@@ -1,10 +1,9 @@
 import { Button, Center, Group, Loader, Stack, Text, Title } from '@mantine/core';
 import { useIntersection } from '@mantine/hooks';
 import { IconPlayerPlay } from '@tabler/icons-react';
-import { useQuery } from '@tanstack/react-query';
 import { useEffect, useMemo, useState } from 'react';
 import { Link } from 'wouter';
-import { ask, client } from '@/api/client';
+import { useGraphs } from '@/api/graphs';
 import { words } from '@/text/language';
 import { ErrorMessage } from '@/widgets/ErrorMessage';
 import { LinkBanner } from './LinkBanner';
@@ -24,12 +23,9 @@ export default function RunsPage({ graph }: { readonly graph?: string }) {
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const link = useRunsLive();
   const found = useRunList(filters);
-  const graphs = useQuery({
-    queryKey: ['graphs', 'names'],
-    queryFn: ({ signal }) => ask(client.GET('/api/v1/graphs', { params: { query: { limit: 1000 } }, signal })),
-  });
+  const graphs = useGraphs();
   const names = useMemo(
-    () => new Map((graphs.data?.graphs ?? []).map((each) => [each.id, each.name || each.id])),
+    () => new Map((graphs.data ?? []).map((each) => [each.id, each.name || each.id])),
     [graphs.data],
   );
   const runs = found.data?.pages.flatMap((page) => page.runs) ?? [];
@@ -48,7 +44,7 @@ export default function RunsPage({ graph }: { readonly graph?: string }) {
         <Title order={1} size="h3">
           {words.runs.title}
         </Title>
-        <Statistics graph={filters.graph} since={filters.since} />
+        <Statistics graph={filters.graph} since={filters.since} names={names} />
         <RunFilters filters={filters} graphs={[...names].map(([id, name]) => ({ id, name }))} onChange={setFilters} />
         {chosen.size > 0 && <BulkBar chosen={chosen} onClear={() => setChosen(new Set())} />}
       </Stack>

@@ -1,6 +1,7 @@
-import { Group, Paper, Text, VisuallyHidden } from '@mantine/core';
+import { Anchor, Group, Paper, Text, VisuallyHidden } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { ask, client } from '@/api/client';
+import { Link } from 'wouter';
+import { ask, client, type Schemas } from '@/api/client';
 import { fill, words } from '@/text/language';
 import { duration } from '../format';
 import { type Day, daysShown } from './days';
@@ -10,7 +11,16 @@ import classes from './Statistics.module.css';
 const texts = words.runs.statistics;
 
 /** Figures of the runs: how many, how they ended, how long they took, and how many there were each day. */
-export function Statistics({ graph, since }: { readonly graph: string | null; readonly since: Since }) {
+export function Statistics({
+  graph,
+  since,
+  names,
+}: {
+  readonly graph: string | null;
+  readonly since: Since;
+  /** Names of graphs by id. */
+  readonly names: ReadonlyMap<string, string>;
+}) {
   const from = sinceTime(since);
   const found = useQuery({
     queryKey: ['runs', 'statistics', graph, from],
@@ -44,7 +54,49 @@ export function Statistics({ graph, since }: { readonly graph: string | null; re
           <Days days={daysShown(figures.days)} />
         </Paper>
       </Group>
+      {figures.graphs.length > 1 && <Graphs figures={figures.graphs} names={names} />}
     </section>
+  );
+}
+
+/** The figures of each graph, folded away until somebody wants them. */
+function Graphs({
+  figures,
+  names,
+}: {
+  readonly figures: readonly Schemas['GraphFiguresView'][];
+  readonly names: ReadonlyMap<string, string>;
+}) {
+  return (
+    <details className={classes.graphs}>
+      <summary>{texts.byGraph}</summary>
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">{words.runs.list.columns.graph}</th>
+            <th scope="col">{texts.total}</th>
+            <th scope="col">{texts.failed}</th>
+            <th scope="col">{texts.median}</th>
+            <th scope="col">{texts.p95}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {figures.map((one) => (
+            <tr key={one.graph}>
+              <th scope="row">
+                <Anchor component={Link} href={`/runs/of/${one.graph}`} size="sm">
+                  {names.get(one.graph) ?? one.graph}
+                </Anchor>
+              </th>
+              <td>{one.runs.toLocaleString()}</td>
+              <td>{one.failed.toLocaleString()}</td>
+              <td>{one.p50 === null ? '–' : duration(one.p50)}</td>
+              <td>{one.p95 === null ? '–' : duration(one.p95)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </details>
   );
 }
 

@@ -296,8 +296,8 @@ export const runs = {
     p95: '95 % within',
     failed: 'Failed',
     perDay: 'Runs by day',
+    byGraph: 'By graph',
     day: '{day}: {total} runs, {failed} failed',
-    none: 'No runs in this time.',
   },
   compare: {
     title: 'Compare two runs',
