@@ -42,7 +42,8 @@ export function usePreview(template: string): Preview {
   const [preview, setPreview] = useState<Preview>(NONE);
   // biome-ignore lint/correctness/useExhaustiveDependencies: what is around the node decides what a template gives.
   useEffect(() => {
-    if (!hasTemplate(template)) {
+    // The graph's own outputs are evaluated when a run has ended, and by no node.
+    if (!hasTemplate(template) || node === '') {
       setPreview(NONE);
       return;
     }
