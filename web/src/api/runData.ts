@@ -11,9 +11,9 @@ export type BlobView = Schemas['BlobView'];
 /** Items of a page. */
 export const PAGE = 50;
 /** The newest run of a graph; null where there is none. */
-export function useLastRun(graph: string, enabled: boolean): UseQueryResult<string | null> {
+export function useLastRun(graph: string, enabled = true): UseQueryResult<string | null> {
   return useQuery({
-    queryKey: ['last-run', graph],
+    queryKey: ['runs', 'last', graph],
     queryFn: async ({ signal }) => {
       const query = { graph, limit: 1 };
       const page = await ask(client.GET('/api/v1/runs', { params: { query }, signal }));

@@ -43,7 +43,7 @@ export class MessageReader {
   }
 }
 
-export interface StreamOptions {
+interface StreamOptions {
   /** Without `after`. */
   readonly url: string;
   /** Where to begin: the id of the last message that was seen. */

@@ -75,7 +75,7 @@ function isGone(error: unknown): boolean {
 }
 
 /** A file as the server gave it. */
-export function savedFrom(details: Pick<Schemas['GraphDetails'], 'text' | 'text_hash' | 'spec'>): Saved {
+function savedFrom(details: Pick<Schemas['GraphDetails'], 'text' | 'text_hash' | 'spec'>): Saved {
   return { text: details.text, textHash: details.text_hash, graph: specOf(details.spec) };
 }
 
@@ -165,12 +165,12 @@ export function takeText(editor: Editor, text: string, told: Schemas['EditedGrap
 }
 
 /** What the server says of a graph, as an editor keeps it. */
-export function checkedBy(graph: GraphSpec, told: Schemas['EditedGraph']): Checked {
+function checkedBy(graph: GraphSpec, told: Schemas['EditedGraph']): Checked {
   return { graph, text: told.text, problems: told.problems, facts: told.nodes };
 }
 
 /** The file may have changed on disk: read it, and bring it together with what is shown. */
-export async function changedOnDisk(editor: Editor): Promise<void> {
+async function changedOnDisk(editor: Editor): Promise<void> {
   const { id, saved } = editor.getState();
   const details = await readGraph(id).catch((error: unknown) => {
     // What is shown stays, and may be saved as a new file or over the broken one.

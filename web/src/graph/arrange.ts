@@ -15,7 +15,7 @@ interface Card {
 }
 
 /** What is to be placed. */
-export interface Drawing {
+interface Drawing {
   readonly cards: ReadonlyMap<string, Card>;
   readonly wires: ReadonlyMap<
     string,

@@ -22,7 +22,7 @@ export interface Clip {
 }
 
 /** A graph, and the ids of what an edit has put into it. */
-export interface Pasted {
+interface Pasted {
   readonly graph: GraphSpec;
   readonly nodes: readonly string[];
   readonly notes: readonly string[];

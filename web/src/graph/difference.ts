@@ -5,7 +5,7 @@ import type { GraphSpec, Level, NodeSpec } from './model';
 import { edgesAt, nodesAt, placesOf } from './read';
 
 export type NodeMark = 'added' | 'removed' | 'changed' | 'moved';
-export type EdgeMark = 'added' | 'removed';
+type EdgeMark = 'added' | 'removed';
 
 export interface Difference {
   /** The newer graph, with what the older one had beside it. */

@@ -13,7 +13,7 @@ import { edgesAt, type KnownEdge, nodesAt, placesOf } from './read';
 import { renamedInNode, renamedReferences } from './references';
 
 /** More items than a step has: all of them are one element. */
-export const ALL_ITEMS = 1_000_000;
+const ALL_ITEMS = 1_000_000;
 
 /** Why it cannot be done; `names` say where. */
 export interface Refusal {
@@ -22,7 +22,7 @@ export interface Refusal {
 }
 
 /** What has to be known of a node's type. */
-export interface About {
+interface About {
   readonly outputs: readonly string[];
   readonly trigger: boolean;
 }

@@ -3,7 +3,7 @@
 import type { GraphSpec, Json } from './model';
 
 /** What to write at a path of the graph as data, or to take away there. */
-export interface PathEdit {
+interface PathEdit {
   readonly path: readonly (string | number)[];
   readonly value?: unknown;
   readonly remove?: boolean;

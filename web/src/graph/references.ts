@@ -8,7 +8,7 @@ const INDEX = /(\$node)(\s*\[\s*)(['"`])((?:\\.|(?!\3)[^\\])*)\3/g;
 const MEMBER = /(\$node\s*\.\s*)([A-Za-z_$][\w$]*)/g;
 
 /** A text of JavaScript in which names of nodes are others. */
-export function renamedInCode(code: string, change: (name: string) => string): string {
+function renamedInCode(code: string, change: (name: string) => string): string {
   const quoted = (whole: string, head: string, open: string, quote: string, name: string): string => {
     const old = name.replace(/\\(.)/g, '$1');
     const fresh = change(old);
@@ -31,7 +31,7 @@ function escaped(name: string, quote: string): string {
 }
 
 /** A text in which the templates name other nodes. */
-export function renamedInText(text: string, change: (name: string) => string): string {
+function renamedInText(text: string, change: (name: string) => string): string {
   if (!text.includes('{{') || !text.includes('$')) return text;
   return text.replace(TEMPLATE, (whole, code: string) => {
     const fresh = renamedInCode(code, change);
@@ -82,7 +82,7 @@ export function renamedInNode(node: NodeSpec, change: (name: string) => string):
 }
 
 /** Nodes whose expressions name other nodes. */
-export function renamedInNodes(nodes: readonly NodeSpec[], change: (name: string) => string): readonly NodeSpec[] {
+function renamedInNodes(nodes: readonly NodeSpec[], change: (name: string) => string): readonly NodeSpec[] {
   const fresh = nodes.map((node) => renamedInNode(node, change));
   return fresh.every((node, index) => node === nodes[index]) ? nodes : fresh;
 }

@@ -25,7 +25,7 @@ export function parametersOf(schema: { readonly [key: string]: unknown }): reado
 }
 
 /** The type that a schema allows, in words: `text or number`, `list of objects`, `one of GET, POST`. */
-export function typeText(schema: JsonObject, root: { readonly [key: string]: unknown } = {}): string {
+function typeText(schema: JsonObject, root: { readonly [key: string]: unknown } = {}): string {
   const target = typeof schema.$ref === 'string' ? referred(schema.$ref, root) : undefined;
   if (target) return typeText(target, root);
   if (Array.isArray(schema.enum)) return `one of ${schema.enum.map(String).join(', ')}`;

@@ -15,7 +15,7 @@ const StartDialog = lazy(() => import('./start/StartDialog'));
 const texts = words.runs.bar;
 
 /** An event by which any part of the designer asks for a run: `until` a node, or of the whole graph. */
-export const RUN_EVENT = 'pyagent:run';
+const RUN_EVENT = 'pyagent:run';
 
 /** Ask the designer's run bar for a run; it asks for inputs where that is needed. */
 export function requestRun(until = ''): void {

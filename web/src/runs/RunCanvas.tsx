@@ -13,7 +13,7 @@ import { type RunLive, statusesIn } from './live';
 import classes from './RunCanvas.module.css';
 import { pictureOf, shapeOf } from './steps';
 
-export interface RunCanvasProps {
+interface RunCanvasProps {
   readonly run: RunLive;
   /** The chosen step: its node is chosen on the canvas. */
   readonly step: StepLive | null;

@@ -14,7 +14,7 @@ import { useNow } from './useNow';
 
 const Timeline = lazy(() => import('./Timeline'));
 
-export interface RunInspectorProps {
+interface RunInspectorProps {
   readonly run: RunLive;
   readonly chosen: string | null;
   readonly onChoose: (step: string) => void;

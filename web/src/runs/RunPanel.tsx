@@ -1,10 +1,9 @@
 import { ActionIcon, Anchor, Button, Group, Text } from '@mantine/core';
 import { useLocalStorage } from '@mantine/hooks';
 import { IconChevronDown, IconChevronUp, IconExternalLink, IconX } from '@tabler/icons-react';
-import { useQuery } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
 import { Link } from 'wouter';
-import { ask, client } from '@/api/client';
+import { useLastRun } from '@/api/runData';
 import { type Editor, select, useEditor } from '@/editor/store';
 import { words } from '@/text/language';
 import { ENDED } from './fold';
@@ -122,11 +121,7 @@ function first<T>(set: ReadonlySet<T>): T | null {
 
 function Empty({ editor }: { readonly editor: Editor }) {
   const graph = useEditor(editor, (state) => state.id);
-  const last = useQuery({
-    queryKey: ['runs', 'last', graph],
-    queryFn: ({ signal }) => ask(client.GET('/api/v1/runs', { params: { query: { graph, limit: 1 } }, signal })),
-  });
-  const run = last.data?.runs[0];
+  const { data: run } = useLastRun(graph);
   return (
     <section className={classes.empty} aria-label={texts.panel}>
       <Text size="xs" c="dimmed">
@@ -134,7 +129,7 @@ function Empty({ editor }: { readonly editor: Editor }) {
       </Text>
       {run && (
         <Group gap="xs">
-          <Button size="compact-xs" variant="default" onClick={() => showRun(editor, run.id)}>
+          <Button size="compact-xs" variant="default" onClick={() => showRun(editor, run)}>
             {texts.last}
           </Button>
           <Anchor component={Link} href={`/runs/of/${graph}`} size="xs">

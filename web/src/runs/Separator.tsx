@@ -1,7 +1,7 @@
 import type { KeyboardEvent, PointerEvent } from 'react';
 import classes from './Separator.module.css';
 
-export interface SeparatorProps {
+interface SeparatorProps {
   readonly label: string;
   /** Height of what stands below, in pixels. */
   readonly size: number;

@@ -15,7 +15,7 @@ import { words } from '@/text/language';
 import type { RunStatus, StepStatus } from './fold';
 import classes from './StatusBadge.module.css';
 
-export type AnyStatus = RunStatus | StepStatus | 'retrying';
+type AnyStatus = RunStatus | StepStatus | 'retrying';
 
 const SIGNS: { readonly [status in AnyStatus]: (size: number) => ReactNode } = {
   queued: (size) => <IconClock size={size} />,

@@ -14,7 +14,7 @@ import { WaitingStep } from './waiting/WaitingStep';
 const StepData = lazy(() => import('./StepData'));
 const ForkDialog = lazy(() => import('./ForkDialog'));
 
-export interface StepDetailProps {
+interface StepDetailProps {
   readonly details: RunDetails;
   readonly step: StepLive;
   readonly label: string;

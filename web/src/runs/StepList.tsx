@@ -12,7 +12,7 @@ import { placeOf } from './steps';
 
 const HEIGHT = 30;
 
-export interface StepListProps {
+interface StepListProps {
   readonly steps: ReadonlyMap<string, StepLive>;
   readonly label: (step: StepLive) => string;
   readonly chosen: string | null;

@@ -18,7 +18,7 @@ const LABELS = 190;
 const NO_TOGGLES: ReadonlyMap<string, boolean> = new Map();
 const MOST_ZOOM = 4000;
 
-export interface TimelineProps {
+interface TimelineProps {
   readonly run: RunLive;
   readonly label: (step: StepLive) => string;
   readonly chosen: string | null;

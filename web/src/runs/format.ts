@@ -17,7 +17,7 @@ export function duration(seconds: number): string {
 }
 
 /** Seconds between two times; until `now` where there is no end. */
-export function secondsBetween(start: string, end: string | null, now = Date.now()): number {
+function secondsBetween(start: string, end: string | null, now = Date.now()): number {
   return ((end ? Date.parse(end) : now) - Date.parse(start)) / 1000;
 }
 

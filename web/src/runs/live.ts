@@ -203,7 +203,8 @@ function open(id: string): Opened {
       show();
       if (first) void past(found);
     } catch (error) {
-      if (closed || !(error instanceof ApiError)) throw error;
+      if (closed) return;
+      if (!(error instanceof ApiError)) throw error;
       // A run that is shown stays: its stream says when the server is back.
       if (!details) store.setState({ error });
       if (!details && error.offline) later(2_000);

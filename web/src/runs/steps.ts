@@ -1,6 +1,6 @@
 /** Names of steps: which frame, node and iteration a key such as `code()/each[2]/check@1.3` speaks of. */
 
-export interface StepName {
+interface StepName {
   /** The map's element or called graph that the step is in; empty for the run's own graph. */
   readonly frame: string;
   readonly node: string;

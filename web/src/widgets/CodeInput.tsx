@@ -5,7 +5,7 @@ import { Compartment, EditorState, type Extension, Prec } from '@codemirror/stat
 import { drawSelection, EditorView, keymap, lineNumbers, placeholder as showPlaceholder } from '@codemirror/view';
 import { useEffect, useEffectEvent, useRef } from 'react';
 import classes from './CodeInput.module.css';
-import { codeTheme, styleNonce } from './codeTheme';
+import { codeTheme } from './codeTheme';
 
 interface Props {
   readonly value: string;
@@ -65,7 +65,6 @@ export function CodeInput(props: Props) {
       state: EditorState.create({
         doc: value,
         extensions: [
-          styleNonce(),
           history(),
           drawSelection(),
           bracketMatching(),

@@ -3,7 +3,7 @@ import { unifiedMergeView } from '@codemirror/merge';
 import { EditorState } from '@codemirror/state';
 import { EditorView, lineNumbers } from '@codemirror/view';
 import { useEffect, useRef } from 'react';
-import { styleNonce } from './nonce';
+import { codeTheme } from './codeTheme';
 import classes from './TextDiff.module.css';
 
 interface Props {
@@ -22,7 +22,7 @@ export function TextDiff({ label, old, fresh }: Props) {
       state: EditorState.create({
         doc: fresh,
         extensions: [
-          EditorView.cspNonce.of(styleNonce),
+          codeTheme,
           EditorState.readOnly.of(true),
           EditorView.contentAttributes.of({ 'aria-label': label }),
           EditorView.lineWrapping,

@@ -4,6 +4,7 @@ import { HighlightStyle, syntaxHighlighting } from '@codemirror/language';
 import type { Extension } from '@codemirror/state';
 import { EditorView } from '@codemirror/view';
 import { tags } from '@lezer/highlight';
+import { styleNonce } from './nonce';
 
 const look = EditorView.theme({
   '&': { color: 'var(--mantine-color-text)', backgroundColor: 'transparent' },
@@ -55,10 +56,5 @@ const colors = HighlightStyle.define([
   { tag: tags.invalid, color: 'var(--mantine-color-error)' },
 ]);
 
-export const codeTheme: Extension = [look, syntaxHighlighting(colors)];
-
-/** The nonce by which the page's security policy lets CodeMirror add its styles. */
-export function styleNonce(): Extension {
-  const nonce = document.querySelector<HTMLMetaElement>('meta[name="style-nonce"]')?.content;
-  return nonce ? EditorView.cspNonce.of(nonce) : [];
-}
+/** For every CodeMirror of the designer; with the nonce by which the security policy lets it add its styles. */
+export const codeTheme: Extension = [EditorView.cspNonce.of(styleNonce), look, syntaxHighlighting(colors)];

@@ -20,7 +20,7 @@ import { type ByNode, Statuses } from './status';
 import { useKeys } from './useKeys';
 import { useView } from './useView';
 
-export interface CanvasProps {
+interface CanvasProps {
   readonly editor: Editor;
   /** Statuses by node of the run that is shown. */
   readonly statuses?: ByNode | null;

@@ -1,10 +1,9 @@
 import { Kbd, useComputedColorScheme } from '@mantine/core';
-import { useQuery } from '@tanstack/react-query';
 import { useMemo, useState } from 'react';
 import { useLocation } from 'wouter';
 import { ACTIONS, perform, usable } from '@/actions';
 import { shownKeys } from '@/actions/keys';
-import { ask, client } from '@/api/client';
+import { useGraphs } from '@/api/graphs';
 import { graphOf, select } from '@/editor/store';
 import { labelOf } from '@/graph/model';
 import { placesOf } from '@/graph/read';
@@ -25,11 +24,7 @@ export default function CommandPalette({ scene, onClose }: DialogProps) {
   const dark = useComputedColorScheme('light') === 'dark';
   const [, navigate] = useLocation();
   const [query, setQuery] = useState('');
-  const { data: graphs } = useQuery({
-    queryKey: ['graphs', 'names'],
-    queryFn: ({ signal }) => ask(client.GET('/api/v1/graphs', { signal })),
-    staleTime: 10_000,
-  });
+  const { data: graphs } = useGraphs();
   const choices = useMemo((): readonly Choice[] => {
     const commands = ACTIONS.filter((one) => !one.hidden && usable(one, actions)).map((one) => ({
       key: `action ${one.id}`,
@@ -48,7 +43,7 @@ export default function CommandPalette({ scene, onClose }: DialogProps) {
         icon: type && <TypeIcon type={type} dark={dark} />,
       };
     });
-    const others = (graphs?.graphs ?? []).map((graph) => ({
+    const others = (graphs ?? []).map((graph) => ({
       key: `graph ${graph.id}`,
       group: GROUPS.graphs ?? '',
       title: graph.name || graph.id,

@@ -32,7 +32,7 @@ export interface Marks {
   readonly edges: ReadonlyMap<Level, ReadonlyMap<string, 'added' | 'removed'>>;
 }
 
-export interface CanvasState {
+interface CanvasState {
   readonly drag: Drag | null;
   /** The box that is drawn to select, in graph coordinates. */
   readonly box: Box | null;
@@ -47,7 +47,7 @@ export interface CanvasState {
   readonly editing: { readonly kind: 'note' | 'frame' | 'name'; readonly id: string } | null;
 }
 
-export type CanvasStore = StoreApi<CanvasState>;
+type CanvasStore = StoreApi<CanvasState>;
 
 export function createCanvasStore(): CanvasStore {
   return createStore<CanvasState>(() => ({

@@ -189,7 +189,7 @@ function carried({ editor, scene }: CanvasShared): Omit<Drag, 'shift'> {
 }
 
 /** The edit that a drag comes to. */
-export function movedBy({ scene }: CanvasShared, drag: Drag): Edit {
+function movedBy({ scene }: CanvasShared, drag: Drag): Edit {
   const [dx, dy] = drag.shift;
   const places = new Map<string, Point>();
   for (const id of drag.nodes) {

@@ -7,7 +7,7 @@ import type { View } from './layer';
 import type { Card, Scene } from './scene';
 import type { InView } from './window';
 
-export interface Dragged {
+interface Dragged {
   readonly scene: Scene;
   readonly dark: boolean;
   readonly drag: Drag;

@@ -29,7 +29,7 @@ export function outputFor(scene: Scene, card: Card): string | null {
 }
 
 /** The input that a new edge from a node comes in by; a merge gets one of that node's name. */
-export function inputFor(scene: Scene, card: Card, from: string): string | null {
+function inputFor(scene: Scene, card: Card, from: string): string | null {
   const used = new Set((scene.incoming.get(card.id) ?? []).map((wire) => wire.targetPort));
   const free = card.inputs.find((port) => !used.has(port));
   if (card.open && (!free || used.size > 0)) {

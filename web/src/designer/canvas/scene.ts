@@ -93,7 +93,7 @@ const namedPorts = memo((edges: readonly KnownEdge[]): ReadonlyMap<string, Named
 });
 
 /** The ports of a node: as the server tells, else as its type does, and all that edges name. */
-export function portsOf(
+function portsOf(
   node: NodeSpec,
   facts: NodeFacts | undefined,
   type: NodeTypeSummary | undefined,
@@ -252,7 +252,7 @@ function slugOf(type: NodeTypeSummary | undefined): string | undefined {
 }
 
 /** Where a port is on its card; a port that is not known is the first. */
-export function portPoint(card: Card, side: 'in' | 'out', port: string): Point {
+function portPoint(card: Card, side: 'in' | 'out', port: string): Point {
   const ports = side === 'in' ? card.inputs : card.outputs;
   const index = Math.max(0, ports.indexOf(port));
   return [

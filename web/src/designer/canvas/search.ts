@@ -1,7 +1,7 @@
 /** How well a text fits what is searched for: words in any order, beginnings before middles, letters in order last. */
 
 /** Higher is better; 0 does not fit. */
-export function score(text: string, wanted: string): number {
+function score(text: string, wanted: string): number {
   const query = wanted.trim().toLowerCase();
   if (!query) return 1;
   const where = text.toLowerCase();

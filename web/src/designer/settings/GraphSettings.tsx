@@ -1,7 +1,6 @@
 import { Autocomplete, Modal, Select, Tabs, Text, Textarea, TextInput, VisuallyHidden } from '@mantine/core';
-import { useQuery } from '@tanstack/react-query';
 import { useMemo, useRef, useState } from 'react';
-import { ask, client } from '@/api/client';
+import { useGraphs } from '@/api/graphs';
 import { useLastRun } from '@/api/runData';
 import { apply, type Editor, settle, useEditor } from '@/editor/store';
 import type { Json, JsonObject } from '@/graph/model';
@@ -123,10 +122,7 @@ function Runs() {
   const { editor } = usePanel();
   const settings = useEditor(editor, (state) => state.history.graph.settings ?? NOTHING);
   const problems = useProblems('settings', true);
-  const { data } = useQuery({
-    queryKey: ['graph-names'],
-    queryFn: ({ signal }) => ask(client.GET('/api/v1/graphs', { params: { query: { limit: 500 } }, signal })),
-  });
+  const { data: graphs = [] } = useGraphs();
   const set =
     (path: readonly [string] | readonly [string, string]) => (value: Json | undefined, merge: string | null) =>
       apply(editor, path.join('.'), setGraphSetting(path, value), merge && `settings/${path.join('/')}#${merge}`);
@@ -223,7 +219,7 @@ function Runs() {
           label={t.onFailure}
           clearable
           searchable
-          data={(data?.graphs ?? []).map((one) => ({ value: one.id, label: one.name }))}
+          data={graphs.map((one) => ({ value: one.id, label: one.name }))}
           value={(settings.on_failure as string | undefined) ?? null}
           onChange={(value) => set(['on_failure'])(value ?? undefined, null)}
         />

@@ -1,13 +1,13 @@
 import { defaultKeymap, history, historyKeymap, indentWithTab } from '@codemirror/commands';
 import { yaml } from '@codemirror/lang-yaml';
-import { bracketMatching, defaultHighlightStyle, foldGutter, syntaxHighlighting } from '@codemirror/language';
+import { bracketMatching, foldGutter } from '@codemirror/language';
 import { type Diagnostic, lintGutter, setDiagnostics } from '@codemirror/lint';
 import { highlightSelectionMatches, searchKeymap } from '@codemirror/search';
 import { Annotation, EditorState } from '@codemirror/state';
 import { EditorView, highlightActiveLine, keymap, lineNumbers } from '@codemirror/view';
 import { useEffect, useRef } from 'react';
 import type { Schemas } from '@/api/client';
-import { styleNonce } from '@/widgets/nonce';
+import { codeTheme } from '@/widgets/codeTheme';
 import classes from './text.module.css';
 
 interface Props {
@@ -34,7 +34,7 @@ export function YamlEditor({ label, value, problems, onChange }: Props) {
       state: EditorState.create({
         doc: first.current,
         extensions: [
-          EditorView.cspNonce.of(styleNonce),
+          codeTheme,
           EditorView.contentAttributes.of({ 'aria-label': label }),
           lineNumbers(),
           foldGutter(),
@@ -43,7 +43,6 @@ export function YamlEditor({ label, value, problems, onChange }: Props) {
           bracketMatching(),
           highlightActiveLine(),
           highlightSelectionMatches(),
-          syntaxHighlighting(defaultHighlightStyle),
           yaml(),
           keymap.of([...defaultKeymap, ...historyKeymap, ...searchKeymap, indentWithTab]),
           EditorView.updateListener.of((update) => {

@@ -2,7 +2,7 @@ import { Checkbox, JsonInput, NumberInput, PasswordInput, Select, Stack, Textare
 import { fill, words } from '@/text/language';
 import { type Draft, type FieldSchema, type FormSchema, kindOf, type Read } from './fields';
 
-export interface SchemaFormProps {
+interface SchemaFormProps {
   readonly schema: FormSchema;
   readonly draft: Draft;
   readonly onChange: (draft: Draft) => void;

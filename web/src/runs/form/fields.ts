@@ -19,7 +19,7 @@ export interface FormSchema {
   readonly required?: readonly string[];
 }
 
-export type FieldKind = 'flag' | 'choice' | 'number' | 'integer' | 'text' | 'long' | 'secret' | 'json';
+type FieldKind = 'flag' | 'choice' | 'number' | 'integer' | 'text' | 'long' | 'secret' | 'json';
 
 /** What people have put in: texts as they stand in the fields, flags, and numbers of choices. */
 export type Draft = { readonly [name: string]: string | boolean };
@@ -46,7 +46,7 @@ export function kindOf(schema: FieldSchema): FieldKind {
 }
 
 /** What a field shows for a value. */
-export function shownFor(schema: FieldSchema, value: unknown): string | boolean {
+function shownFor(schema: FieldSchema, value: unknown): string | boolean {
   const kind = kindOf(schema);
   if (kind === 'flag') return value === true;
   if (kind === 'choice') {

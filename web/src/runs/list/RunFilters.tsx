@@ -8,7 +8,7 @@ import type { Filters, Since } from './filters';
 const texts = words.runs.list;
 const STATUSES: readonly RunStatus[] = ['running', 'waiting', 'completed', 'failed', 'cancelled', 'paused', 'queued'];
 
-export interface RunFiltersProps {
+interface RunFiltersProps {
   readonly filters: Filters;
   readonly graphs: readonly { readonly id: string; readonly name: string }[];
   readonly onChange: (filters: Filters) => void;

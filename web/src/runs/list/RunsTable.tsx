@@ -12,7 +12,7 @@ import classes from './RunsTable.module.css';
 const texts = words.runs.list;
 type Run = Schemas['RunSummary'];
 
-export interface RunsTableProps {
+interface RunsTableProps {
   readonly runs: readonly Run[];
   readonly names: ReadonlyMap<string, string>;
   readonly chosen: ReadonlySet<string>;

@@ -26,7 +26,7 @@ import { lastInputs, rememberInputs } from './inputs';
 
 const texts = words.runs.start;
 
-export interface StartDialogProps {
+interface StartDialogProps {
   readonly graph: string;
   /** Only this node and what leads to it. */
   readonly until?: string;

@@ -13,7 +13,6 @@ export const nodeSettings = {
   stop: 'Stop the run',
   continue: 'Go on, with an error field in the items',
   route: 'Send to the error port',
-  retries: 'Try again',
   attempts: 'Tries in all',
   backoff: 'Pause grows',
   fixed: 'Not: always the same',

@@ -3,7 +3,7 @@
 import type { Json, JsonObject } from '@/graph/model';
 import { brief, type TypeName, typeOf } from './shape';
 
-export interface TreeRow {
+interface TreeRow {
   /** From the item on. */
   readonly path: readonly (string | number)[];
   /** Which item it is in. */

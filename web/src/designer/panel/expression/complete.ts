@@ -27,7 +27,7 @@ export interface Readable {
 }
 
 /** A proposal. */
-export interface Proposal {
+interface Proposal {
   readonly label: string;
   readonly detail: string;
   readonly info: string;

@@ -1,17 +1,14 @@
 import { ActionIcon, Anchor, Autocomplete, Group, Text, Tooltip } from '@mantine/core';
 import { IconExternalLink } from '@tabler/icons-react';
-import { useQuery } from '@tanstack/react-query';
-import { ask, client } from '@/api/client';
+import { useCredentials } from '@/api/credentials';
+import { useGraphs } from '@/api/graphs';
 import { words } from '@/text/language';
 import type { FieldView } from './ParameterField';
 import { useTyped } from './useParameter';
 
 /** The name of a credential of the vault. */
 export function CredentialControl(view: FieldView) {
-  const { data } = useQuery({
-    queryKey: ['credentials'],
-    queryFn: ({ signal }) => ask(client.GET('/api/v1/credentials', { signal })),
-  });
+  const { data } = useCredentials();
   const names = data?.credentials.map((one) => one.name) ?? [];
   return (
     <>
@@ -25,11 +22,7 @@ export function CredentialControl(view: FieldView) {
 
 /** The id of a graph that is called. */
 export function GraphControl(view: FieldView) {
-  const { data } = useQuery({
-    queryKey: ['graph-names'],
-    queryFn: ({ signal }) => ask(client.GET('/api/v1/graphs', { params: { query: { limit: 500 } }, signal })),
-  });
-  const graphs = data?.graphs ?? [];
+  const { data: graphs = [] } = useGraphs();
   const called = graphs.find((graph) => graph.id === view.value);
   return (
     <>

@@ -21,7 +21,7 @@ function useRunPart(node: string) {
   const [until, setUntil] = useState<string | null>(null);
   const started = () => {
     setSample({ step: null, item: 0 });
-    void queries.invalidateQueries({ queryKey: ['last-run'] });
+    void queries.invalidateQueries({ queryKey: ['runs', 'last'] });
     say(words.panel.running);
   };
   const run = async (part: Part) => {

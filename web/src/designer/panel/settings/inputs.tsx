@@ -32,7 +32,7 @@ export function Choice(props: {
 }
 
 /** A field that is typed. */
-export interface Setting {
+interface Setting {
   readonly label: string;
   readonly field: string;
   readonly value: Json | undefined;
