@@ -109,6 +109,9 @@ function StatusSign({ tone }: { readonly tone: string }) {
 }
 
 function Ports({ card }: { readonly card: Card }) {
+  const { actions, readOnly } = useCanvas();
+  const ask = (port: string, side: 'in' | 'out') =>
+    readOnly ? undefined : () => actions.open('palette', { from: { node: card.id, port, side } });
   return (
     <>
       {card.inputs.map((port, index) => (
@@ -120,6 +123,7 @@ function Ports({ card }: { readonly card: Card }) {
           className={classes.input}
           style={{ top: portOffset(index, card.inputs.length, card.height) }}
           title={fill(words.canvas.port, { port })}
+          onClick={ask(port, 'in')}
         />
       ))}
       {card.outputs.map((port, index) => (
@@ -131,6 +135,7 @@ function Ports({ card }: { readonly card: Card }) {
           className={classes.output}
           data-error={port === 'error' || undefined}
           style={{ top: portOffset(index, card.outputs.length, card.height) }}
+          onClick={ask(port, 'out')}
           title={fill(port === 'error' ? words.canvas.errorPort : words.canvas.port, { port })}
         >
           {card.outputs.length > 1 && <span className={classes.portName}>{port}</span>}

@@ -17,11 +17,11 @@ import { addOf, connectNodes } from './add';
 import classes from './Canvas.module.css';
 import { CardView } from './CardView';
 import { strong } from './colors';
-import { type Mark, useCanvas, useCanvasState } from './context';
+import { hoverWire, type Mark, useCanvas, useCanvasState } from './context';
 import { FrameView, NoteView } from './Decorations';
 import { NODE_DRAG } from './drag';
 import { cardNodes, decorationNodes, type FlowNode, type WireEdge, wireEdges } from './flow';
-import { hitAt, type Place, pressed } from './gestures';
+import { hitAt, type Place, pressed, tapped } from './gestures';
 import { Layer } from './layer';
 import { Overlay } from './overlay';
 import { edgeBetween } from './ports';
@@ -143,6 +143,8 @@ export function Flow({ scene, dark, marks, view }: Props) {
       const hit = hitAt(shared, place, target, at.clientX, at.clientY);
       const side = from.type === 'source' ? 'out' : 'in';
       const end = { node: from.nodeId, port: from.id };
+      // Let go where it began: nothing was meant.
+      if (hit.kind === 'node' && hit.id === from.nodeId) return;
       if (hit.kind === 'node') {
         if (side === 'out') connectNodes(actions, end, { node: hit.id });
         else connectNodes(actions, { node: hit.id }, end);
@@ -180,10 +182,14 @@ export function Flow({ scene, dark, marks, view }: Props) {
   };
 
   return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: the section around it has the keys
     // biome-ignore lint/a11y/noStaticElementInteractions: the section around it has the role and the keys
     <div
       className={classes.flow}
       onPointerDownCapture={onPointerDown}
+      onClick={(event) => {
+        if ((event.nativeEvent as globalThis.PointerEvent).pointerType === 'touch') tapped(shared, place, event);
+      }}
       onDoubleClick={onDoubleClick}
       onDragOver={(event) => {
         if (!readOnly && event.dataTransfer.types.includes(NODE_DRAG)) event.preventDefault();
@@ -229,6 +235,10 @@ export function Flow({ scene, dark, marks, view }: Props) {
         edgesReconnectable={!readOnly}
         disableKeyboardA11y
         autoPanOnNodeFocus={false}
+        onEdgeMouseEnter={(_, edge) => hoverWire(store, edge.id)}
+        onEdgeMouseLeave={() => hoverWire(store, null)}
+        reconnectRadius={7}
+        connectOnClick={false}
         connectionRadius={28}
         onConnect={onConnect}
         onConnectEnd={onConnectEnd}

@@ -1,36 +1,26 @@
 import { IconPlus, IconTrash } from '@tabler/icons-react';
 import { BaseEdge, EdgeLabelRenderer, type EdgeProps } from '@xyflow/react';
-import { memo, useEffect, useRef, useState } from 'react';
+import { memo } from 'react';
 import { apply } from '@/editor/store';
 import { disconnect } from '@/graph/edges';
 import type { Point } from '@/graph/model';
 import { curve, pathOf, pointAt } from '@/graph/shape';
 import { fill, words } from '@/text/language';
-import { useCanvas, useStatus } from './context';
+import { hoverWire, useCanvas, useCanvasState, useStatus } from './context';
 import type { WireEdge } from './flow';
 import classes from './WireView.module.css';
 
 /** An edge: how many items went over it, and what can be done with it under the pointer. */
 export const WireView = memo(function WireView(props: EdgeProps<WireEdge>) {
   const { data, sourceX, sourceY, targetX, targetY, selected } = props;
-  const { readOnly, marks, editor } = useCanvas();
-  const [hovered, setHovered] = useState(false);
-  const leaving = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
-  useEffect(() => () => clearTimeout(leaving.current), []);
+  const { readOnly, marks, editor, store } = useCanvas();
+  const hovered = useCanvasState((state) => state.hovered === props.id);
   const wire = data?.wire;
   const status = useStatus(wire?.source.id ?? '');
   const items = wire ? (status?.items_out[wire.sourcePort] ?? 0) : 0;
   if (!wire) return null;
   const mark = marks?.edges.get(editor.getState().level)?.get(wire.id);
   const line = curve([sourceX, sourceY], [targetX, targetY]);
-  const enter = () => {
-    clearTimeout(leaving.current);
-    setHovered(true);
-  };
-  const leave = () => {
-    clearTimeout(leaving.current);
-    leaving.current = setTimeout(() => setHovered(false), 180);
-  };
   const state = selected
     ? 'selected'
     : hovered
@@ -41,7 +31,7 @@ export const WireView = memo(function WireView(props: EdgeProps<WireEdge>) {
           ? 'error'
           : undefined;
   return (
-    <g onPointerEnter={enter} onPointerLeave={leave} data-wire={wire.id}>
+    <g data-wire={wire.id}>
       <BaseEdge
         path={pathOf(line)}
         className={classes.wire ?? ''}
@@ -69,8 +59,8 @@ export const WireView = memo(function WireView(props: EdgeProps<WireEdge>) {
             <div
               className={classes.tools}
               style={placed(pointAt(line, items > 0 ? 0.75 : 0.5))}
-              onPointerEnter={enter}
-              onPointerLeave={leave}
+              onPointerEnter={() => hoverWire(store, wire.id)}
+              onPointerLeave={() => hoverWire(store, null)}
             >
               <WireTools wire={wire.id} at={pointAt(line, 0.5)} />
             </div>

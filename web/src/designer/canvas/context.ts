@@ -43,6 +43,8 @@ interface CanvasState {
   readonly said: string;
   /** The node that the keyboard is at. */
   readonly cursor: string | null;
+  /** The wire under the pointer, whose tools are shown. */
+  readonly hovered: string | null;
   /** What is written in place: a note, a frame's title, a node's name. */
   readonly editing: { readonly kind: 'note' | 'frame' | 'name'; readonly id: string } | null;
 }
@@ -57,6 +59,7 @@ export function createCanvasStore(): CanvasStore {
     outline: false,
     said: '',
     cursor: null,
+    hovered: null,
     editing: null,
   }));
 }
@@ -93,4 +96,18 @@ export function useStatus(id: string): NodeStatus | undefined {
     (hear) => statuses.hear(id, hear),
     () => statuses.of(id),
   );
+}
+
+const leaving = new WeakMap<CanvasStore, ReturnType<typeof setTimeout>>();
+const LINGER = 180;
+
+/** The pointer is on a wire, or on no more: its tools stay long enough to be reached. */
+export function hoverWire(store: CanvasStore, id: string | null): void {
+  clearTimeout(leaving.get(store));
+  if (id !== null) store.setState({ hovered: id });
+  else
+    leaving.set(
+      store,
+      setTimeout(() => store.setState({ hovered: null }), LINGER),
+    );
 }

@@ -1,6 +1,6 @@
 /** The left mouse button on the canvas: choose, drag, draw a box; the same where nodes are elements and where they are pixels. */
 
-import type { PointerEvent as ReactPointerEvent } from 'react';
+import type { MouseEvent as ReactMouseEvent, PointerEvent as ReactPointerEvent } from 'react';
 import { apply, graphOf, NOTHING, type Selection, select } from '@/editor/store';
 import { placeDecoration } from '@/graph/decorate';
 import type { Edit, Point } from '@/graph/model';
@@ -92,6 +92,16 @@ export function pressed(shared: CanvasShared, place: Place, event: ReactPointerE
   else if (!shared.readOnly)
     dragging(shared, place, event, () => !add && already && select(shared.editor, chosenWith(before, hit, false)));
   return true;
+}
+
+/** Take a tap of a finger, which otherwise pans: it chooses, and a second one on the same node opens it. */
+export function tapped(shared: CanvasShared, place: Place, event: ReactMouseEvent): void {
+  const target = event.target instanceof Element ? event.target : null;
+  if (target?.closest('button, input, textarea, a')) return;
+  const hit = hitAt(shared, place, target, event.clientX, event.clientY);
+  const before = shared.editor.getState().selection;
+  if (hit.kind === 'node' && before.nodes.has(hit.id)) shared.onOpen(hit.id);
+  else select(shared.editor, chosenWith(before, hit, false));
 }
 
 /** Follow the pointer until it is let go: frames of it, not events, so that a fast mouse costs no more. */
