@@ -6,6 +6,7 @@ import { type Editor, graphOf, select, useEditor } from '@/editor/store';
 import { useOpenEditor } from '@/editor/useOpenEditor';
 import { nodesAt } from '@/graph/read';
 import { RunPanel } from '@/runs/RunPanel';
+import { useTour } from '@/shell/tour/state';
 import { words } from '@/text/language';
 import type { CanvasControl } from './canvas/Canvas';
 import { FileBanner } from './files/FileBanner';
@@ -15,6 +16,7 @@ import classes from './GraphPage.module.css';
 import { ProblemsPanel } from './problems/ProblemsPanel';
 import { type Side, TopBar } from './TopBar';
 
+const Tour = lazy(() => import('@/shell/tour/Tour'));
 const NodePanel = lazy(() => import('./panel/NodePanel'));
 const BrokenFile = lazy(() => import('./text/BrokenFile').then((module) => ({ default: module.BrokenFile })));
 const TextPanel = lazy(() => import('./text/TextPanel').then((module) => ({ default: module.TextPanel })));
@@ -41,6 +43,7 @@ function Designer({ editor }: { readonly editor: Editor }) {
   const broken = useEditor(editor, (state) => state.disk === 'broken');
   const [mending, setMending] = useState(false);
   const id = useEditor(editor, (state) => state.id);
+  const tour = useTour((state) => state.graph === id);
   useHotkeys([['mod+S', () => void store(editor)]], []);
   const toggle = (one: Side) => setSide((now) => (now === one ? null : one));
   return (
@@ -73,6 +76,11 @@ function Designer({ editor }: { readonly editor: Editor }) {
       )}
       <RunPanel editor={editor} />
       <OpenedNode editor={editor} />
+      {tour && (
+        <Suspense>
+          <Tour editor={editor} />
+        </Suspense>
+      )}
     </div>
   );
 }

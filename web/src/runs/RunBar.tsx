@@ -50,7 +50,7 @@ export function RunBar({ editor }: { readonly editor: Editor }) {
   useHotkeys([['mod+Enter', () => void begin()]], []);
 
   return (
-    <div className={classes.bar}>
+    <div className={classes.bar} data-tour="run">
       {active && run ? (
         <Button
           size="xs"

@@ -26,6 +26,7 @@ import { showError } from '@/widgets/showError';
 import { GraphCard } from './home/GraphCard';
 import classes from './home/home.module.css';
 import { NewGraphDialog } from './home/NewGraphDialog';
+import { TourOffer } from './tour/TourOffer';
 
 type Summary = Schemas['ListedGraph'];
 type Asked = { kind: 'create' } | { kind: 'duplicate' | 'delete'; graph: Summary };
@@ -121,6 +122,7 @@ export default function HomePage() {
           </Button>
         </div>
       </Group>
+      {graphs.data && <TourOffer />}
       {graphs.isPending && (
         <Center h={200}>
           <Loader aria-label={words.shell.loading} />

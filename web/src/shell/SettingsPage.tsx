@@ -15,6 +15,7 @@ import { useQuery } from '@tanstack/react-query';
 import { ask, client, type Schemas } from '@/api/client';
 import { words } from '@/text/language';
 import { showDone, showError } from '@/widgets/showError';
+import { useBeginTour } from './tour/useBeginTour';
 
 /** How the page looks, how its server stands, and how others get in. */
 export default function SettingsPage() {
@@ -40,10 +41,27 @@ export default function SettingsPage() {
             />
           </Group>
         </Card>
+        <TourCard />
         <ServerCard />
         <AccessCard />
       </Stack>
     </Box>
+  );
+}
+
+function TourCard() {
+  const { begin, busy } = useBeginTour();
+  return (
+    <Card withBorder component="section" aria-label={words.tour.title}>
+      <Group justify="space-between">
+        <Text size="sm" c="dimmed">
+          {words.tour.restartHint}
+        </Text>
+        <Button variant="default" loading={busy} onClick={begin}>
+          {words.tour.restart}
+        </Button>
+      </Group>
+    </Card>
   );
 }
 

@@ -15,6 +15,7 @@ import { problems } from './en/problems';
 import { runs } from './en/runs';
 import { settings } from './en/settings';
 import { shell } from './en/shell';
+import { tour } from './en/tour';
 import { versions } from './en/versions';
 
 export const words = {
@@ -33,6 +34,7 @@ export const words = {
   runs,
   settings,
   shell,
+  tour,
   versions,
 };
 

@@ -1,0 +1,45 @@
+export const tour = {
+  title: 'Tour',
+  offer: 'New here?',
+  offerHint: 'Make a small graph, run it, and see what comes out. It takes two minutes.',
+  begin: 'Start the tour',
+  decline: 'No, thanks',
+  skip: 'Skip the tour',
+  close: 'Close the tour',
+  progress: 'Step {step} of {steps}',
+  restart: 'Take the tour',
+  restartHint: 'Makes a small graph, and leads you through running it.',
+  graph: 'My first graph',
+  firstNode: 'Say hello',
+  secondNode: 'Answer',
+  hello: 'Hello',
+  answer: '{{ $json.text }}, world!',
+  notCompleted: 'The run did not complete. The node that failed is marked, and the panel below says why.',
+  steps: {
+    look: {
+      title: 'This is a graph',
+      text: 'Each box is a node: one thing that is done. This one makes an item with a text. Items go from node to node along the edges.',
+      action: 'Next',
+    },
+    add: {
+      title: 'Add a node',
+      text: 'Press + or the Tab key, and choose one from the list. Or let it be done for you.',
+      action: 'Add one for me',
+    },
+    open: {
+      title: 'Look into a node',
+      text: 'Press it twice, or the Enter key: what comes in is at the left, what comes out at the right, its parameters between them. Close it to go on.',
+      action: 'Open it',
+    },
+    run: {
+      title: 'Run it',
+      text: 'Press Run. The graph is saved to its file first.',
+      action: 'Run it',
+    },
+    result: {
+      title: 'That was a run',
+      text: 'Each node says how it went, and the edges how many items went along them. Open a node, or a step below, to see its data.',
+      action: '',
+    },
+  },
+};
