@@ -1,6 +1,6 @@
 /** The look of the designer: Mantine's theme. */
 
-import { createTheme, Drawer, Modal, Notification } from '@mantine/core';
+import { createTheme, Drawer, Loader, Modal, Notification } from '@mantine/core';
 import { words } from './text/language';
 
 const closing = { closeButtonProps: { 'aria-label': words.shell.close } };
@@ -16,6 +16,8 @@ export const theme = createTheme({
   focusRing: 'auto',
   components: {
     Drawer: Drawer.extend({ defaultProps: closing }),
+    // A label needs something that it is the name of.
+    Loader: Loader.extend({ defaultProps: { role: 'status' } }),
     Modal: Modal.extend({ defaultProps: closing }),
     Notification: Notification.extend({ defaultProps: closing }),
   },

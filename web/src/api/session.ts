@@ -17,6 +17,11 @@ export function useSessionEnded(): boolean {
   return useSyncExternalStore(hearSession, () => ended);
 }
 
+/** Be told whenever the session has ended or begun anew; `isIn` says which. Gives the function that ends it. */
+export function watchSession(hear: (isIn: boolean) => void): () => void {
+  return hearSession(() => hear(!ended));
+}
+
 function hearSession(hear: () => void): () => void {
   hearers.add(hear);
   return () => {

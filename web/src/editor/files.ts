@@ -1,6 +1,7 @@
 /** Open graphs and their files: read, check, save, and take in what others write. Editors stay while the page does. */
 
 import { ApiError, ask, client, type Schemas } from '@/api/client';
+import { watchSession } from '@/api/session';
 import { type FileChange, watchGraphs } from '@/api/watch';
 import { same } from '@/graph/difference';
 import { edited } from '@/graph/history';
@@ -277,6 +278,9 @@ function follow(editor: Editor): () => void {
   };
   const unsubscribe = editor.subscribe(onChange);
   void check();
+  const unwatchSession = watchSession((isIn) => {
+    if (isIn && editor.getState().saving === 'locked') void save(editor).catch(() => undefined);
+  });
   const unwatch = watchGraphs((change: FileChange | null) => {
     const { id, saved } = editor.getState();
     // Null: the stream begins anew, and may have missed something.
@@ -289,6 +293,7 @@ function follow(editor: Editor): () => void {
   return () => {
     unsubscribe();
     unwatch();
+    unwatchSession();
     clearTimeout(timer);
     asked?.abort();
   };

@@ -1,6 +1,9 @@
 import { type RefObject, useEffect } from 'react';
 import { type Editor, useEditor } from '@/editor/store';
 
+/** Milliseconds after which a dialog has put the keyboard where it begins. */
+const DIALOG_OPENS = 80;
+
 /** Bring the parameter into view that the panel was opened for, and put the keyboard there. It may be drawn later. */
 export function useFieldFocus(editor: Editor, place: RefObject<HTMLElement | null>): void {
   const field = useEditor(editor, (state) => state.openedField);
@@ -15,16 +18,21 @@ export function useFieldFocus(editor: Editor, place: RefObject<HTMLElement | nul
         const found = root.querySelector<HTMLElement>(`[data-field="${name}"]`);
         if (!found) continue;
         found.scrollIntoView({ block: 'center' });
-        const control = found.querySelector<HTMLElement>('input, textarea, [contenteditable="true"], button');
+        const control = found.querySelector<HTMLElement>('input:not([type="radio"]), textarea, [contenteditable="true"]');
         (control ?? found).focus({ preventScroll: true });
         editor.setState({ openedField: null });
         return true;
       }
       return false;
     };
-    if (find()) return;
     const observer = new MutationObserver(() => find() && observer.disconnect());
-    observer.observe(root, { childList: true, subtree: true });
-    return () => observer.disconnect();
+    // A dialog that opens takes the keyboard to its beginning first.
+    const timer = setTimeout(() => {
+      if (!find()) observer.observe(root, { childList: true, subtree: true });
+    }, DIALOG_OPENS);
+    return () => {
+      clearTimeout(timer);
+      observer.disconnect();
+    };
   }, [editor, field, place]);
 }

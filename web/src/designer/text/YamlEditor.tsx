@@ -82,9 +82,10 @@ function changeTo(old: string, fresh: string): { from: number; to: number; inser
 
 function diagnostics(state: EditorState, problems: Props['problems']): Diagnostic[] {
   return problems.flatMap((problem) => {
-    const line = problem.where.line;
-    if (!line || line > state.doc.lines) return [];
-    const at = state.doc.line(line);
+    const { line } = problem.where;
+    if (!line) return [];
+    // What is missing at the end is told of the line behind it.
+    const at = state.doc.line(Math.min(line, state.doc.lines));
     const from = Math.min(at.from + Math.max(0, (problem.where.column ?? 1) - 1), at.to);
     const message = problem.hint ? `${problem.message}\n${problem.hint}` : problem.message;
     return [{ from, to: at.to, severity: problem.severity, message, source: problem.code }];

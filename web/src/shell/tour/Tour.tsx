@@ -19,7 +19,7 @@ const TARGETS: { readonly [step in Step]: string } = {
   add: `button[aria-label="${words.canvas.addNode}"]`,
   open: '[data-card]',
   run: '[data-tour="run"]',
-  result: '[data-run-status]',
+  result: `section[aria-label="${words.runs.bar.panel}"]`,
 };
 
 /** Leads through making and running a graph, one step at a time; what a step asks for can be done for you. */
