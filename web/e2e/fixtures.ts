@@ -131,9 +131,10 @@ export const test = base.extend<TestFixtures, { server: Server }>({
   },
 });
 
-/** Nothing that axe calls serious or critical is on the page. */
-export async function expectAccessible(page: Page): Promise<void> {
-  const found = await new AxeBuilder({ page }).analyze();
+/** Nothing that axe calls serious or critical is on the page; of these rules, or of all. */
+export async function expectAccessible(page: Page, ...rules: string[]): Promise<void> {
+  const axe = new AxeBuilder({ page });
+  const found = await (rules.length ? axe.withRules(rules) : axe).analyze();
   const serious = found.violations.filter((one) => one.impact === 'serious' || one.impact === 'critical');
   expect(serious.map((one) => `${one.id}: ${one.nodes.map((node) => node.target.join(' ')).join(', ')}`)).toEqual([]);
 }

@@ -9,7 +9,7 @@ import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { ApiError } from './api/client';
 import { App } from './shell/App';
-import { theme } from './theme';
+import { theme, variables } from './theme';
 import { styleNonce } from './widgets/nonce';
 
 // Mantine's dialogs add a style by a library that asks for the nonce here.
@@ -28,7 +28,12 @@ const root = document.getElementById('root');
 if (root) {
   createRoot(root).render(
     <StrictMode>
-      <MantineProvider theme={theme} defaultColorScheme="auto" getStyleNonce={() => styleNonce}>
+      <MantineProvider
+        theme={theme}
+        cssVariablesResolver={variables}
+        defaultColorScheme="auto"
+        getStyleNonce={() => styleNonce}
+      >
         <Notifications position="bottom-right" />
         <QueryClientProvider client={queries}>
           <App />

@@ -1,6 +1,6 @@
 /** The look of the designer: Mantine's theme. */
 
-import { createTheme, Drawer, Loader, Modal, Notification } from '@mantine/core';
+import { type CSSVariablesResolver, createTheme, Drawer, Loader, Modal, Notification } from '@mantine/core';
 import { words } from './text/language';
 
 const closing = { closeButtonProps: { 'aria-label': words.shell.close } };
@@ -21,4 +21,24 @@ export const theme = createTheme({
     Modal: Modal.extend({ defaultProps: closing }),
     Notification: Notification.extend({ defaultProps: closing }),
   },
+});
+
+/** Texts on their own light colour, as of badges: dark enough for everybody. */
+const READABLE = {
+  teal: '#066649',
+  green: '#1e6b2e',
+  red: '#a61e1e',
+  orange: '#943200',
+  yellow: '#7a4a00',
+  blue: '#155291',
+  indigo: '#2b44a8',
+  gray: '#343a40',
+};
+
+export const variables: CSSVariablesResolver = () => ({
+  variables: {},
+  light: Object.fromEntries(
+    Object.entries(READABLE).map(([color, text]) => [`--mantine-color-${color}-light-color`, text]),
+  ),
+  dark: {},
 });

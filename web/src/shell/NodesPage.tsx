@@ -50,6 +50,7 @@ export default function NodesPage({ use }: { readonly use: string | undefined })
                 {found.map((type) => (
                   <NavLink
                     key={type.use}
+                    classNames={{ description: classes.description ?? '' }}
                     component={Link}
                     href={`/nodes/${encodeURIComponent(type.use)}`}
                     label={type.title}

@@ -18,7 +18,9 @@ export function useFieldFocus(editor: Editor, place: RefObject<HTMLElement | nul
         const found = root.querySelector<HTMLElement>(`[data-field="${name}"]`);
         if (!found) continue;
         found.scrollIntoView({ block: 'center' });
-        const control = found.querySelector<HTMLElement>('input:not([type="radio"]), textarea, [contenteditable="true"]');
+        const control = found.querySelector<HTMLElement>(
+          'input:not([type="radio"]), textarea, [contenteditable="true"]',
+        );
         (control ?? found).focus({ preventScroll: true });
         editor.setState({ openedField: null });
         return true;
