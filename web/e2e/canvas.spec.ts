@@ -39,6 +39,7 @@ test('five nodes are built, connected, named and taken back without a mouse', as
   ]) {
     await page.keyboard.press('Tab');
     await page.getByRole('combobox').fill(search ?? '');
+    await expect(page.getByRole('option', { selected: true })).toContainText((title ?? '').replace(/ \d$/, ''));
     await page.keyboard.press('Enter');
     await expect(canvas.getByRole('status')).toHaveText(`${title} added`);
     await expect(canvas).toBeFocused();
