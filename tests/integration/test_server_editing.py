@@ -347,3 +347,36 @@ async def test_changes_of_files_are_a_stream_that_says_when_it_begins(server: Se
 async def test_a_graph_that_is_called_watch_is_found_at_that_address(client: httpx.AsyncClient, tmp_path: Path) -> None:
     (tmp_path / "graphs" / "watch.yaml").write_text(TEXT.replace("id: greet", "id: watch"))
     assert (await client.get("/api/v1/graphs/watch")).json()["id"] == "watch"
+
+
+@pytest.mark.parametrize("levels", [65, 300, 800])
+async def test_data_that_is_nested_too_deep_is_a_problem_and_no_failure(client: httpx.AsyncClient, levels: int) -> None:
+    deep: Any = 1
+    for _ in range(levels):
+        deep = [deep]
+    spec = {"pyagent": 1, "id": "greet", "nodes": [{"id": "first", "use": "data.set@1", "with": {"fields": deep}}]}
+    found = await edit(client, TEXT, spec)
+    assert (found["ok"], found["text"], found["spec"]) == (False, TEXT, None)
+    assert "nested deeper" in found["problems"][0]["message"]
+    made = await client.post("/api/v1/graphs", json={"spec": {**spec, "id": "other"}})
+    assert made.status_code == 422
+    for body in ({"template": deep}, {"template": "{{ 1 }}", "inputs": {"a": deep}}):
+        asked = await client.post("/api/v1/expressions/preview", json={"graph": "greet", "node": "first", **body})
+        assert (asked.status_code, asked.json()["code"]) == (422, "input.invalid")
+
+
+async def test_data_that_no_yaml_can_say_is_a_problem(client: httpx.AsyncClient) -> None:
+    spec = {"pyagent": 1, "id": "greet", "nodes": [{"id": "first", "use": "data.set@1", "with": {"k" * 1100: 1}}]}
+    for text in ("", TEXT):
+        found = await edit(client, text, spec)
+        assert (found["ok"], found["text"]) == (False, text)
+        assert found["problems"]
+
+
+async def test_a_preview_of_half_a_surrogate_pair_is_refused(client: httpx.AsyncClient) -> None:
+    for template in ('"\\ud800"', '{"\\udc00": 1}'):
+        body = f'{{"graph": "greet", "node": "first", "template": {template}}}'
+        asked = await client.post(
+            "/api/v1/expressions/preview", content=body, headers={"content-type": "application/json"}
+        )
+        assert (asked.status_code, asked.json()["code"]) == (422, "input.invalid")

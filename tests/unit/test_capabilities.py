@@ -11,7 +11,8 @@ from pyagent.errors import NotFound, PyAgentError
 from pyagent.runtime.engine import Engine
 from pyagent.server.app import create_app
 from pyagent.server.capabilities import MEANINGS, NEEDS, may_see, refusal, use_grant
-from pyagent.server.context import ServerContext
+from pyagent.server.context import ServerContext, require_run
+from pyagent.server.errors import Refused
 from pyagent.server.guard import Guard
 from pyagent.server.security import Keys
 from pyagent.testing import MemoryStore
@@ -160,3 +161,19 @@ async def test_a_token_for_some_graphs_edits_texts_and_is_told_of_those_graphs_o
     finally:
         use_grant(None)
     assert may_see("other")
+
+
+async def test_which_runs_there_are_is_not_told_where_others_are_compared_or_previewed() -> None:
+    server = ServerContext(engine=Engine(MemoryStore()), keys=Keys("t" * 43))
+    await server.engine.store.open()
+    try:
+        use_grant(granted("read", graphs={"mine"}))
+        with pytest.raises(Refused) as hidden:
+            await require_run(server, "abcdef")
+        use_grant(granted("read"))
+        with pytest.raises(NotFound):
+            await require_run(server, "abcdef")
+    finally:
+        use_grant(None)
+        await server.engine.store.close()
+    assert hidden.value.code == "server.capability"

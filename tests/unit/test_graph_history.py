@@ -209,3 +209,25 @@ async def test_what_is_not_there_is_said(folder: Path, store: MemoryStore) -> No
         await history(library, store, "nobody", 10)
     shutil.rmtree(folder.parent / ".git")
     assert await history(library, store, "greet", 10) == []
+
+
+def test_of_contents_only_as_much_is_read_as_fits(folder: Path) -> None:
+    commit(folder, TEXT, "small", 1)
+    commit(folder, TEXT + "# " + "x" * 5000 + "\n", "large", 2)
+    names = [found.blob or "" for found in commits_of(folder / "greet.yaml", 10)]
+    assert [len(blob) for blob in blobs(folder, names).values()] == [len(TEXT) + 5003, len(TEXT)]
+    assert [len(blob) for blob in blobs(folder, [*names, "0" * 40], most=1000).values()] == [len(TEXT)]
+
+
+async def test_a_link_out_of_the_library_tells_only_of_graphs(folder: Path, tmp_path: Path, store: MemoryStore) -> None:
+    secret = commit(folder, "password: hunter2\n", "what nobody should see", 1, name="settings.yml")
+    graph = commit(folder, TEXT, "a graph by now", 2, name="settings.yml")
+    outside = tmp_path / "library"
+    outside.mkdir()
+    (outside / "greet.yaml").symlink_to(folder / "settings.yml")
+    library = GraphLibrary([outside])
+    assert [past.ref for past in await history(library, store, "greet", 10)] == [graph]
+    with pytest.raises(NotFound):
+        await past_text(library, store, "greet", secret)
+    inside = GraphLibrary([outside, folder])
+    assert len(await history(inside, store, "greet", 10)) == 2

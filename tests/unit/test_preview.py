@@ -168,3 +168,40 @@ async def test_a_wild_expression_keeps_nobody_waiting(lab: Lab) -> None:
     assert error.code == "expr.timeout"
     # The loop went on for the whole second that the expression was given.
     assert len(beats) > 10
+
+
+@pytest.mark.parametrize("pins", [{}, {"each": {"loop": [{"n": 1}]}, "work": [{"n": 2}]}])
+async def test_what_comes_after_loops_is_reached_by_one_iteration_of_each(lab: Lab, pins: dict[str, Any]) -> None:
+    loops = graph(
+        {"first": {}, "outer": {"use": "flow.loop"}, "each": {"use": "flow.loop"}, "work": {}, "after": {}},
+        [
+            "first -> outer",
+            "outer.loop -> each",
+            "each.loop -> work",
+            "work -> each",
+            "each.done -> outer",
+            "outer.done -> after",
+        ],
+        pins=pins,
+    )
+    assert await value(lab, "{{ 1 + 1 }}", "after", loops) == 2
+    if pins:
+        assert await value(lab, "{{ $json.n }}", "after", loops) == 2
+
+
+async def test_all_expressions_of_a_template_end_in_time_together(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(1000))
+    monkeypatch.setattr("pyagent.runtime.expressions.time.monotonic", lambda: next(clock))
+    assert await code(lab, ["{{ 1 + 1 }}"] * 100, "split") == "expr.timeout"
+    assert await code(lab, "{{ 1 + 1 }}" * 100, "split") == "expr.timeout"
+    assert await value(lab, ["{{ 1 + 1 }}"] * 3, "split") == [2, 2, 2]
+
+
+async def test_values_that_no_answer_can_hold_are_shown_as_far_as_they_can_be(lab: Lab) -> None:
+    assert await value(lab, "{{ ({['a\\ud800']: ['\\udc00b']}) }}", "split") == {"a\ufffd": ["\ufffdb"]}
+    assert await value(lab, "{{ '\\ud800' }}", "split") == "\ufffd"
+    for levels in (100, 900):
+        deep = f"{{{{ (() => {{ let a = 1; for (let i = 0; i < {levels}; i++) a = [a]; return a }})() }}}}"
+        found = await preview(lab.engine, CHAIN, "split", deep)
+        assert (found.error, found.value, found.cut) == (None, None, True)
+        assert found.text.startswith("[\n")

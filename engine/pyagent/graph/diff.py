@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from typing import Any, Literal, cast
 
 from pyagent.graph.identity import (
@@ -21,6 +20,7 @@ from pyagent.graph.identity import (
     positions,
     same,
 )
+from pyagent.graph.matching import opcodes
 from pyagent.graph.migration import UNMIGRATED, unmigrated
 from pyagent.graph.parts import parse_edge
 from pyagent.graph.spec import DRAWN, GraphSpec
@@ -237,8 +237,8 @@ def _mappings(path: Path, old: Data, new: Data) -> Iterator[_Difference]:
 
 def _lists(path: Path, old: list[Any], new: list[Any]) -> Iterator[_Difference]:
     one, other = ([json.dumps(item, sort_keys=True) for item in items] for items in (old, new))
-    for tag, begin, end, start, stop in SequenceMatcher(None, one, other, autojunk=False).get_opcodes():
-        if tag == "equal":
+    for equal, begin, end, start, stop in opcodes(one, other):
+        if equal:
             continue
         for offset in range(max(end - begin, stop - start)):
             left = old[begin + offset] if begin + offset < end else ABSENT
@@ -297,8 +297,8 @@ def _short(value: Any) -> str:
 def _text_diff(old: str, new: str) -> Iterator[str]:
     """The lines of a long text that changed."""
     one, other = old.splitlines(), new.splitlines()
-    for tag, begin, end, start, stop in SequenceMatcher(None, one, other, autojunk=False).get_opcodes():
-        if tag != "equal":
+    for equal, begin, end, start, stop in opcodes(one, other):
+        if not equal:
             yield from (f"    - {line}" for line in one[begin:end])
             yield from (f"    + {line}" for line in other[start:stop])
 

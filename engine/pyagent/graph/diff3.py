@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from typing import Generic, TypeVar
+
+from pyagent.graph.matching import blocks
 
 T = TypeVar("T")
 H = TypeVar("H", bound=Hashable)
@@ -67,7 +68,5 @@ def chunks(base: Sequence[H], ours: Sequence[H], theirs: Sequence[H]) -> Iterato
 def _matches(base: Sequence[H], other: Sequence[H]) -> dict[int, int]:
     """Position in `base` to position in `other` of what is the same in both."""
     # items that stand everywhere, such as blank lines, are no anchors in long sequences: without that it is quadratic
-    matcher = SequenceMatcher(None, base, other, autojunk=True)
-    return {
-        block.a + offset: block.b + offset for block in matcher.get_matching_blocks() for offset in range(block.size)
-    }
+    found = blocks(base, other, autojunk=True)
+    return {block.a + offset: block.b + offset for block in found for offset in range(block.size)}

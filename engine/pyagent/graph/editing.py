@@ -15,6 +15,7 @@ from pyagent.graph.spec import GraphSpec
 from pyagent.graph.uncollected import uncollected
 from pyagent.graph.yaml import Document, dump, load_text, validate
 from pyagent.graph.yaml_format import render
+from pyagent.graph.yaml_tree import MAX_DEPTH
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +64,12 @@ def _edited(
             spec = read_data(data)
         except GraphError as error:
             return Edited(text=text, document=None, problems=_problems(data, error, catalogue, expressions))
-        document = document.update(spec) if document else load(dump(spec))
+        try:
+            document = document.update(spec) if document else load(dump(spec))
+        except GraphError as error:
+            # It can be said, and not be written: a key of thousands of characters, more values than a file may have.
+            problem = Problem.of(error)
+            return Edited(text=text, document=None, problems=[replace(problem, where=_without_line(problem.where))])
     assert document is not None
     problems, nodes = inspect(document, catalogue, expressions)
     return Edited(text=document.text, document=document, problems=problems, nodes=nodes)
@@ -71,6 +77,12 @@ def _edited(
 
 def read_data(data: Any) -> GraphSpec:
     """The graph that `data` describes. Raises `GraphError` (`graph.schema`) if it describes none."""
+    if is_deeper(data, MAX_DEPTH):
+        raise GraphError(
+            f"the graph's data is nested deeper than {MAX_DEPTH} levels: no graph file is",
+            code="graph.schema",
+            hint="Make the data flatter, or call a graph in place of a body inside a body.",
+        )
     try:
         json.dumps(data, ensure_ascii=False, allow_nan=False).encode()
     except ValueError:
@@ -90,6 +102,22 @@ def read_data(data: Any) -> GraphSpec:
         ) from error
 
 
+def is_deeper(data: Any, levels: int) -> bool:
+    """Whether lists and mappings are nested in more than so many levels."""
+    found: list[Any] = [data]
+    for _ in range(levels):
+        inside: list[Any] = []
+        for one in found:
+            if isinstance(one, dict):
+                inside += cast("dict[str, Any]", one).values()
+            elif isinstance(one, list):
+                inside += cast("list[Any]", one)
+        found = [one for one in inside if isinstance(one, dict | list)]
+        if not found:
+            return False
+    return True
+
+
 def _problems(data: Any, error: GraphError, catalogue: Catalogue, expressions: Expressions | None) -> list[Problem]:
     """All that is wrong with data that is no graph. It stands in no text, so no lines are told."""
     if not isinstance(data, dict) or not data or not isinstance(error.__cause__, ValidationError):
@@ -102,4 +130,4 @@ def _without_line(where: Where) -> Where:
     return replace(where, file=None, line=None, column=None)
 
 
-__all__ = ["Edited", "edit_text", "read_data"]
+__all__ = ["Edited", "edit_text", "is_deeper", "read_data"]

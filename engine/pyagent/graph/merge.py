@@ -9,12 +9,12 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from typing import Any, cast
 
 from pyagent.errors import GraphError
 from pyagent.graph.diff3 import chunks
 from pyagent.graph.identity import ABSENT, LEVEL, Data, dotted, in_file, positions, same
+from pyagent.graph.matching import opcodes
 from pyagent.graph.merge_data import Clash, Found, merge_data
 from pyagent.graph.yaml import BOM
 from pyagent.graph.yaml_comments import remarks
@@ -220,29 +220,32 @@ def _by_identity(data: Data, path: Path) -> Path:
 def _marked(left: str, right: str, names: tuple[str, str], found: list[Found]) -> tuple[str, dict[Path, int]]:
     """Both texts in one, with markers where they differ, and the line of each conflict's marker."""
     one, other = left.splitlines(keepends=True), right.splitlines(keepends=True)
-    spots = [_spots(left, found), _spots(right, found)]
+    # By line, so that of thousands of conflicts each is looked at once.
+    spots = [
+        sorted((spot.start, spot.stop, index) for index, item in enumerate(found) if (spot := side.get(item.path)))
+        for side in (_spots(left, found), _spots(right, found))
+    ]
+    at = [0, 0]
     lines: list[str] = []
     where: dict[Path, int] = {}
-    for tag, *(begin, end, start, stop) in SequenceMatcher(None, one, other, autojunk=True).get_opcodes():
-        if tag == "equal":
+    for equal, begin, end, start, stop in opcodes(one, other, autojunk=True):
+        if equal:
             lines += one[begin:end]
             continue
-        here = [
-            item.path
-            for item in found
-            if item.path not in where
-            and (_meets(spots[0].get(item.path), begin, end) or _meets(spots[1].get(item.path), start, stop))
-        ]
+        met: set[int] = set()
+        for side, (low, high) in enumerate(((begin, end), (start, stop))):
+            while at[side] < len(spots[side]) and spots[side][at[side]][0] < high:
+                _, last, index = spots[side][at[side]]
+                at[side] += 1
+                if low < last:
+                    met.add(index)
+        here = [path for index in sorted(met) if (path := found[index].path) not in where]
         for path in here:
             where[path] = len(lines) + 1
         label = ", ".join(map(dotted, here[:3])) + (", …" if len(here) > 3 else "")
         lines += [f"<<<<<<< {names[0]}{'  ' + label if label else ''}\n", *one[begin:end]]
         lines += ["=======\n", *other[start:stop], f">>>>>>> {names[1]}\n"]
     return "".join(lines), where
-
-
-def _meets(spot: range | None, begin: int, end: int) -> bool:
-    return spot is not None and spot.start < end and begin < spot.stop
 
 
 def _spots(text: str, found: list[Found]) -> dict[Path, range]:

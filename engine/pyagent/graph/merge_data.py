@@ -45,15 +45,15 @@ def merge_data(base: Data, ours: Data, theirs: Data) -> tuple[Pair, list[Found]]
     flats = [flatten(base), flatten(ours), flatten(theirs)]
     before, mine, other = flats
     if before is None or mine is None or other is None:
-        return run.value((), base, ours, theirs), run.found
+        return run.value((), base, ours, theirs), list(run.found.values())
     graphs = _Graphs(run, before, mine, other)
     try:
         graphs.merge()
     except _Cyclic:
         run.found.clear()
-        return _whole(run, base, ours, theirs), run.found
+        return _whole(run, base, ours, theirs), list(run.found.values())
     left, right = graphs.result()
-    return Pair(unflatten(left, keys), unflatten(right, keys)), run.found
+    return Pair(unflatten(left, keys), unflatten(right, keys)), list(run.found.values())
 
 
 class _Cyclic(Exception):
@@ -69,12 +69,11 @@ def _whole(run: _Run, base: Data, ours: Data, theirs: Data) -> Pair:
 
 @dataclass(slots=True)
 class _Run:
-    found: list[Found] = field(default_factory=list[Found])
+    found: dict[Path, Found] = field(default_factory=dict[Path, Found])
 
     def clash(self, path: Path, kind: Clash, base: Any, ours: Any, theirs: Any) -> Pair:
         """Note a conflict; one at each place."""
-        if all(found.path != path for found in self.found):
-            self.found.append(Found(path, kind, base, ours, theirs))
+        self.found.setdefault(path, Found(path, kind, base, ours, theirs))
         return Pair(ours, theirs)
 
     def value(self, path: Path, base: Any, ours: Any, theirs: Any) -> Pair:
@@ -306,7 +305,7 @@ class _Graphs:
         self.contested.add(name)
         versions = [_shown(flat.nodes.get(name, ABSENT)) for flat in (self.base, self.ours, self.theirs)]
         path = ("nodes", name)
-        self.run.found = [found for found in self.run.found if found.path[:2] != path]
+        self.run.found = {place: found for place, found in self.run.found.items() if place[:2] != path}
         gone = versions[1] is ABSENT or versions[2] is ABSENT
         self.run.clash(path, "deleted" if gone else "changed", *versions)
 

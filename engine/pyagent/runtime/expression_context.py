@@ -58,6 +58,8 @@ class EvaluationContext:
     """Begins the numbers of `Math.random()`; from 0 to 2**64 - 1."""
     node_id: str | None = None
     """The reading node, for errors."""
+    deadline: float | None = None
+    """When `time.monotonic()` has passed it, no further script is begun (`expr.timeout`)."""
 
     def items_of(self, kind: str, name: str, which: str, port: str) -> Any:
         """What `$input` (`kind` "input") or `$('name')` ("node") gives for `first`, `last`, `all` or `item`.

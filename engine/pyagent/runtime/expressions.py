@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -194,6 +195,12 @@ class Expressions:
     def _script(
         self, expression: Expression, context: EvaluationContext, as_text: bool, used: list[_Asked] | None
     ) -> JsonValue:
+        if context.deadline is not None and time.monotonic() > context.deadline:
+            raise ExpressionError(
+                "all expressions together take too long",
+                code="expr.timeout",
+                hint="Let them do less, or try one at a time.",
+            )
         # What follows is measured in hundredths of microseconds, of which there are 250.
         code, given, reads, dates, random, calm = expression.plan
         if len(given) == 1:

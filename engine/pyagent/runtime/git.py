@@ -13,6 +13,8 @@ from pyagent.errors import SetupError
 
 SECONDS = 20.0
 """How long git may take for one answer."""
+MOST_BYTES = 64 * 1024 * 1024
+"""Of all contents that are asked for at one time."""
 _KEPT = ("PATH", "LD_LIBRARY_PATH", "TMPDIR", "SYSTEMROOT")
 _SETTINGS = {
     # What a repository says in its own configuration may name programs.
@@ -90,11 +92,15 @@ def _commits(output: bytes) -> Iterator[Commit]:
             return
 
 
-def blobs(folder: Path, names: Sequence[str]) -> dict[str, bytes]:
+def blobs(folder: Path, names: Sequence[str], *, most: int = MOST_BYTES) -> dict[str, bytes]:
     """The contents of objects of the repository that `folder` is in, by name; those that are not there left out.
 
+    Where they have more than `most` bytes in all, the first that fit are given: a repository may come from anybody.
     Raises `SetupError` (`setup.git`).
     """
+    names = _fitting(
+        _git(folder, "cat-file", "--batch-check", asked="".join(f"{name}\n" for name in names).encode()), most
+    )
     output = _git(folder, "cat-file", "--batch", asked="".join(f"{name}\n" for name in names).encode())
     found: dict[str, bytes] = {}
     position = 0
@@ -109,6 +115,18 @@ def blobs(folder: Path, names: Sequence[str]) -> dict[str, bytes]:
         size = int(header[2])
         found[name] = output[position : position + size]
         position += size + 1
+    return found
+
+
+def _fitting(checked: bytes, most: int) -> list[str]:
+    """Names of the blobs that `cat-file --batch-check` has told of, as long as they fit into so many bytes."""
+    found: list[str] = []
+    for line in checked.decode().splitlines():
+        name, _, rest = line.partition(" ")
+        kind, _, size = rest.partition(" ")
+        if kind == "blob" and int(size) <= most:
+            most -= int(size)
+            found.append(name)
     return found
 
 

@@ -85,7 +85,7 @@ def read_text(library: GraphLibrary, graph_id: str) -> GraphText:
             hint=f"Folders searched: {', '.join(map(str, library.folders)) or 'none'}.",
         )
     text = decode(read_file(path), str(path))
-    if not _is_inside(library, path):
+    if not is_inside(library, path):
         # A link may lead to a graph elsewhere, and to nothing else that this user can read.
         load_text(text, str(path))
     return GraphText(path=path, text=text)
@@ -283,7 +283,7 @@ def _target(library: GraphLibrary, path: Path) -> Path:
         target = path.resolve(strict=True)
     except (OSError, RuntimeError):
         target = None
-    if target is None or not _is_inside(library, target) or not target.is_file():
+    if target is None or not is_inside(library, target) or not target.is_file():
         raise GraphReadOnly(
             f"{path.name} is a link out of the folders of graphs",
             hint="Put the file itself into the folder.",
@@ -298,7 +298,7 @@ def _target(library: GraphLibrary, path: Path) -> Path:
     return target
 
 
-def _is_inside(library: GraphLibrary, path: Path) -> bool:
+def is_inside(library: GraphLibrary, path: Path) -> bool:
     """Whether the file, where links lead, lies in one of the library's folders."""
     target = path.resolve()
     return any(target.is_relative_to(folder.resolve()) for folder in library.folders)
@@ -358,6 +358,7 @@ __all__ = [
     "Saved",
     "create_graph",
     "delete_graph",
+    "is_inside",
     "read_text",
     "rename_graph",
     "save_graph",

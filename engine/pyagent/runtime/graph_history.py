@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
 from pyagent.errors import GraphError, NotFound, SetupError
-from pyagent.graph.yaml import decode
+from pyagent.graph.yaml import decode, load_text
 from pyagent.runtime.git import Commit, blobs, commits_of
-from pyagent.runtime.graph_files import text_hash
+from pyagent.runtime.graph_files import is_inside, text_hash
 from pyagent.runtime.library import GraphLibrary
 from pyagent.store.base import Store
 
@@ -45,7 +46,7 @@ async def history(library: GraphLibrary, store: Store, graph_id: str, limit: int
     A version of the store that says to the byte what a commit says is left out: the commit says more of it.
     """
     path = await asyncio.to_thread(library.path_of, graph_id)
-    found = await asyncio.to_thread(_committed, path, limit) if path is not None else []
+    found = await asyncio.to_thread(_committed, library, path, limit) if path is not None else []
     known = {past.hash for past in found}
     for version in await store.graph_versions(graph_id, limit):
         past = PastText(
@@ -60,11 +61,14 @@ async def history(library: GraphLibrary, store: Store, graph_id: str, limit: int
 
 async def past_text(library: GraphLibrary, store: Store, graph_id: str, ref: str) -> PastText:
     """The one with this `ref`. Raises `NotFound` (`graph.not_found`)."""
-    for version in await store.graph_versions(graph_id, _MOST_COMMITS):
-        if version.hash == ref:
+    with suppress(NotFound):
+        version = await store.get_graph(ref)
+        if version.graph_id == graph_id:
             return PastText(source="store", ref=ref, at=version.created_at, author="", subject="", text=version.text)
     path = await asyncio.to_thread(library.path_of, graph_id)
-    found = await asyncio.to_thread(_committed, path, _MOST_COMMITS, ref) if path is not None else []
+    found = []
+    if path is not None:
+        found = await asyncio.to_thread(_committed, library, path, _MOST_COMMITS, ref)
     if not found:
         raise NotFound(
             f"the file of {graph_id} has no version {ref}",
@@ -74,15 +78,17 @@ async def past_text(library: GraphLibrary, store: Store, graph_id: str, ref: str
     return found[0]
 
 
-def _committed(path: Path, limit: int, only: str | None = None) -> list[PastText]:
-    """What commits made of the file; of a link, of what it leads to."""
+def _committed(library: GraphLibrary, path: Path, limit: int, only: str | None = None) -> list[PastText]:
+    """What commits made of the file; of a link, of what it leads to. Of a link out of the library only what is a graph
+    is told: it may lead to any file that this user can read."""
     try:
         file = path.resolve(strict=True)
         commits = [commit for commit in commits_of(file, limit) if only in (None, commit.id)]
         texts = blobs(file.parent, list({commit.blob: None for commit in commits if commit.blob}))
     except (OSError, RuntimeError, SetupError):
         return []
-    return [past for commit in commits if (past := _past(commit, texts)) is not None]
+    found = [past for commit in commits if (past := _past(commit, texts)) is not None]
+    return found if is_inside(library, file) else [past for past in found if _is_graph(past.text)]
 
 
 def _past(commit: Commit, texts: dict[str, bytes]) -> PastText | None:
@@ -92,6 +98,14 @@ def _past(commit: Commit, texts: dict[str, bytes]) -> PastText | None:
         # removed then, not fetched in a partial clone, or not text
         return None
     return PastText(source="git", ref=commit.id, at=commit.at, author=commit.author, subject=commit.subject, text=text)
+
+
+def _is_graph(text: str) -> bool:
+    try:
+        load_text(text)
+    except GraphError:
+        return False
+    return True
 
 
 def _unknown(graph_id: str) -> NotFound:

@@ -8,6 +8,8 @@ node has neither, that is told if the expression reads it.
 from __future__ import annotations
 
 import asyncio
+import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -24,7 +26,6 @@ from pyagent.runtime.expressions import (
     EvaluationContext,
     Expressions,
     NodeView,
-    encoded,
     is_template,
     references,
 )
@@ -42,6 +43,12 @@ if TYPE_CHECKING:
 
 SHOWN_BYTES = 64 * 1024
 """Of a value's JSON; a longer one is cut."""
+SHOWN_DEPTH = 64
+"""Levels of a value that are shown; what is deeper is left out."""
+_SECONDS = 5.0
+"""How long all expressions of a template may take together: each may take a second."""
+_MOST_STEPS = 20_000
+"""Outcomes that are put through the graph on the way to a node."""
 _OWN = frozenset({"$json", "$binary", "$input", "$itemIndex", "$prevNode"})
 """Names that read what the node itself is given."""
 
@@ -169,7 +176,7 @@ def _previewed(
                 f"{node} has no item {item}", code="preview.no_item", hint=f"It is given {len(items)} items, from 0."
             )
         context = found.values.script_context(found.key, item, found.ports, given, datetime.now(UTC))
-        context = _renamed(context, names)
+        context = replace(_renamed(context, names), deadline=time.monotonic() + _SECONDS)
         value = expressions.evaluate(template, context)
         return replace(_shown(value), reads=reads, items=len(items), step=found.step)
     except PyAgentError as error:
@@ -281,7 +288,8 @@ def _built(
     state = RunState(program)
     open_ = list(state.apply(Entry("run.started", None, data)).ready)
     missing: set[str] = set()
-    while open_:
+    steps = 0
+    while open_ and (steps := steps + 1) <= _MOST_STEPS:
         key = open_.pop(0)
         if key not in state.startable:
             continue
@@ -301,6 +309,12 @@ def _built(
             open_.extend(state.apply(entry).ready)
             continue
         outputs = _outputs(program, run, key)
+        if (
+            program.nodes[key.node].type.kind == "loop"
+            and key.scope[-1] > 1
+            and (run is None or key not in run.outcomes)
+        ):
+            outputs = _ended(program.nodes[key.node], outputs or {}, state.inputs_of(key))
         if outputs is None:
             outputs = _passed_on(program.nodes[key.node], state.inputs_of(key))
         if outputs is None:
@@ -359,18 +373,60 @@ def _passed_on(node: NodeProgram, inputs: Mapping[str, Items]) -> Outputs | None
     return {node.ports_out[0]: Items.of(items[:1])} if node.type.kind == "loop" else None
 
 
+def _ended(header: NodeProgram, known: Outputs, inputs: Mapping[str, Items]) -> Outputs:
+    """What a loop puts out in the end: what is known of that, else all that came back.
+
+    One iteration stands for all: what is pinned to its header would send it round for ever.
+    """
+    port = "done" if "done" in header.ports_out else header.ports_out[-1]
+    return {port: known[port] if known.get(port) else Items.concat(list(inputs.values()) or [Items.of(())])}
+
+
 def _shown(value: Any) -> Preview:
     text = value if isinstance(value, str) else _json(value)
-    if len(text.encode("utf-8", "replace")) <= SHOWN_BYTES:
-        return Preview(value=value, text=text)
-    return Preview(text=text.encode("utf-8", "replace")[:SHOWN_BYTES].decode("utf-8", "ignore"), cut=True)
+    seen = text.encode("utf-8", "replace")
+    if len(seen) > SHOWN_BYTES or _is_deep(value):
+        return Preview(text=seen[:SHOWN_BYTES].decode("utf-8", "ignore"), cut=True)
+    clear = _clear(value, SHOWN_DEPTH)
+    return Preview(value=clear, text=clear if isinstance(clear, str) else text)
+
+
+def _is_deep(value: Any) -> bool:
+    """Whether it is nested deeper than what is shown. Of a small value: all of it is looked through."""
+    open_ = [(value, 0)]
+    while open_:
+        here, levels = open_.pop()
+        if isinstance(here, Mapping):
+            inside = list(cast("Mapping[str, Any]", here).values())
+        elif isinstance(here, Sequence) and not isinstance(here, str):
+            inside = list(cast("Sequence[Any]", here))
+        else:
+            continue
+        if levels == SHOWN_DEPTH:
+            return True
+        open_ += [(one, levels + 1) for one in inside]
+    return False
+
+
+def _clear(value: Any, levels: int) -> Any:
+    """The value without what an answer cannot hold: halves of surrogate pairs, and what is nested deeper."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, Mapping):
+        if not levels:
+            return "…"
+        return {_clear(key, 0): _clear(one, levels - 1) for key, one in cast("Mapping[str, Any]", value).items()}
+    if isinstance(value, Sequence):
+        return [_clear(one, levels - 1) for one in cast("Sequence[Any]", value)] if levels else "…"
+    return value
 
 
 def _json(value: Any) -> str:
     try:
         return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
     except TypeError:
-        return encoded(value).decode()
+        # Nested deeper than it goes, a number beyond 64 bits, or half of a surrogate pair.
+        return json.dumps(_clear(value, SHOWN_DEPTH), indent=2, ensure_ascii=False)
 
 
 __all__ = ["Preview", "preview"]

@@ -10,14 +10,17 @@ from functools import partial
 
 from fastapi import Request
 
+from pyagent.errors import NotFound
 from pyagent.runtime.engine import Engine
 from pyagent.runtime.graph_watch import GraphWatch
+from pyagent.server.capabilities import require_graph
 from pyagent.server.limits import Limits
 from pyagent.server.measures import ServerMetrics
 from pyagent.server.security import Keys
 from pyagent.server.shares import Shares
 from pyagent.server.texts import GivenTexts, ReadTexts
 from pyagent.server.timelines import Timelines
+from pyagent.server.workers import Workers
 
 
 class Streams:
@@ -83,6 +86,8 @@ class ServerContext:
     limits: Limits = field(default_factory=Limits)
     shares: Shares = field(default_factory=Shares)
     timelines: Timelines = field(default_factory=Timelines)
+    workers: Workers = field(default_factory=Workers)
+    """For what takes long of graphs that are sent here."""
     metrics: ServerMetrics = field(init=False)
     watch: GraphWatch = field(init=False)
     working: asyncio.Task[None] | None = None
@@ -104,4 +109,15 @@ def context_of(request: Request) -> ServerContext:
     return request.app.state.context
 
 
-__all__ = ["ServerContext", "context_of"]
+async def require_run(server: ServerContext, run_id: str) -> None:
+    """Raises `Refused` (`server.capability`) where whoever asks may not look at that run, and `NotFound` for one that
+    is not there, unless they may not look at all: which runs there are is not told either."""
+    try:
+        graph_id = await server.graph_of(run_id)
+    except NotFound:
+        require_graph(None)
+        raise
+    require_graph(graph_id)
+
+
+__all__ = ["ServerContext", "context_of", "require_run"]

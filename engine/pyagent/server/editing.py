@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Response
@@ -12,6 +11,7 @@ from pyagent.graph.editing import edit_text, read_data
 from pyagent.graph.yaml import dump, load_text
 from pyagent.runtime.checking import GraphChecker
 from pyagent.runtime.graph_files import text_hash
+from pyagent.server.capabilities import actor
 from pyagent.server.context import ServerContext, context_of
 from pyagent.server.graph_shapes import (
     ChangeView,
@@ -56,11 +56,11 @@ async def edit_graph(body: EditGraph, server: Server) -> Response:
         # Written here: of a large graph that takes long enough for others to feel it.
         return answer.model_dump_json()
 
-    return Response(await asyncio.to_thread(edited), media_type="application/json")
+    return Response(await server.workers.run(actor(), edited), media_type="application/json")
 
 
-@router.post("/merge")
-async def merge_graphs(body: MergeGraphs) -> MergedGraph:
+@router.post("/merge", response_model=MergedGraph)
+async def merge_graphs(body: MergeGraphs, server: Server) -> Response:
     """What two descendants of one version say together: by node, edge and field. Nothing is kept.
 
     Where they do not go together, the result has their side, and `conflicts` tells what ours has there: whoever
@@ -68,9 +68,9 @@ async def merge_graphs(body: MergeGraphs) -> MergedGraph:
     """
     from pyagent.graph.merge import merge
 
-    def merged() -> MergedGraph:
+    def merged() -> str:
         found = merge(*(_text(content) for content in (body.base, body.ours, body.theirs)))
-        return MergedGraph(
+        answer = MergedGraph(
             clean=found.clean,
             text=found.with_theirs,
             spec=spec_of(found.with_theirs),
@@ -79,20 +79,22 @@ async def merge_graphs(body: MergeGraphs) -> MergedGraph:
             marked=found.text,
             conflicts=[ConflictView.model_validate(conflict.as_dict()) for conflict in found.conflicts],
         )
+        return answer.model_dump_json()
 
-    return await asyncio.to_thread(merged)
+    return Response(await server.workers.run(actor(), merged), media_type="application/json")
 
 
-@router.post("/diff")
-async def diff_texts(body: DiffGraphs) -> GraphDiff:
+@router.post("/diff", response_model=GraphDiff)
+async def diff_texts(body: DiffGraphs, server: Server) -> Response:
     """What has changed from one text to another, by node, edge and field; what only moved is told as `moved`."""
     from pyagent.graph.diff import diff, render_text
 
-    def compared() -> GraphDiff:
+    def compared() -> str:
         changes = diff(load_text(body.old, "old"), load_text(body.new, "new"), layout=True)
-        return GraphDiff(changes=[ChangeView(**change.as_dict()) for change in changes], text=render_text(changes))
+        told = [ChangeView(**change.as_dict()) for change in changes]
+        return GraphDiff(changes=told, text=render_text(changes)).model_dump_json()
 
-    return await asyncio.to_thread(compared)
+    return Response(await server.workers.run(actor(), compared), media_type="application/json")
 
 
 def spec_of(text: str) -> dict[str, Any] | None:

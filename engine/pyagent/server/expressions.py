@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from functools import cache
 from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Depends
 
-from pyagent.errors import InputError, PyAgentError
-from pyagent.graph.editing import read_data
+from pyagent.errors import InputError, PyAgentError, Where
+from pyagent.graph.editing import is_deeper, read_data
+from pyagent.graph.yaml_tree import MAX_DEPTH
 from pyagent.runtime.expression_language import ENTRIES
 from pyagent.runtime.preview import preview
 from pyagent.server.capabilities import require_graph
-from pyagent.server.context import ServerContext, context_of
+from pyagent.server.context import ServerContext, context_of, require_run
 from pyagent.server.openapi import errors
 from pyagent.server.run_shapes import Language, LanguageEntry, PreviewedExpression, PreviewError, PreviewExpression
 
@@ -29,8 +31,10 @@ async def preview_expression(body: PreviewExpression, server: Server) -> Preview
     """
     if (body.graph is None) == (body.spec is None):
         raise InputError("give `graph` or `spec`, one of them", hint="`spec` is the graph as the editor has it.")
+    for name, value in (("template", body.template), ("inputs", body.inputs)):
+        await asyncio.to_thread(_require_plain, value, name)
     if body.run is not None:
-        require_graph(await server.graph_of(body.run))
+        await require_run(server, body.run)
     if body.graph is not None:
         require_graph(body.graph)
         spec = (await server.engine.document(body.graph)).spec
@@ -67,6 +71,20 @@ async def expression_language() -> Language:
 @cache
 def _language() -> Language:
     return Language(entries=[LanguageEntry.model_validate(entry._asdict()) for entry in ENTRIES])
+
+
+def _require_plain(value: Any, field: str) -> None:
+    """Raises `InputError` for what JSON can say and nothing else can hold."""
+    problem = ""
+    if is_deeper(value, MAX_DEPTH):
+        problem = f"is nested deeper than {MAX_DEPTH} levels"
+    else:
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except ValueError:
+            problem = "holds half of a surrogate pair"
+    if problem:
+        raise InputError(f"{field} {problem}", hint="Take that out.", where=Where(field=field))
 
 
 def _error(error: PyAgentError, template: Any) -> PreviewError:

@@ -17,6 +17,7 @@ from pyagent.runtime.checking import GraphChecker
 from pyagent.runtime.graph_files import read_text
 from pyagent.runtime.kept import kept_data
 from pyagent.runtime.library import BrokenFile, GraphFile, is_ready_made
+from pyagent.server.capabilities import actor
 from pyagent.server.context import ServerContext, context_of
 from pyagent.server.graph_shapes import (
     HASH,
@@ -69,7 +70,8 @@ async def list_graphs(
 @router.post("/check")
 async def check_graph(body: CheckGraph, server: Server) -> CheckedGraph:
     """What is wrong with a text, each problem with its line. Nothing is kept."""
-    problems = await asyncio.to_thread(GraphChecker(server.engine.registry).check_text, body.text)
+    checker = GraphChecker(server.engine.registry)
+    problems = await server.workers.run(actor(), lambda: checker.check_text(body.text))
     return CheckedGraph(
         ok=all(problem.severity != "error" for problem in problems), problems=[_problem(one) for one in problems]
     )

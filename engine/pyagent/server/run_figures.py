@@ -12,7 +12,7 @@ from pyagent.graph.yaml import load_text
 from pyagent.runtime.comparison import compare
 from pyagent.runtime.moments import Timeline
 from pyagent.server.capabilities import require_graph
-from pyagent.server.context import ServerContext, context_of
+from pyagent.server.context import ServerContext, context_of, require_run
 from pyagent.server.graph_shapes import ChangeView
 from pyagent.server.openapi import errors
 from pyagent.server.run_shapes import (
@@ -64,7 +64,7 @@ async def run_statistics(
 async def compare_runs(server: Server, a: AnyRun, b: AnyRun) -> RunComparison:
     """Two runs beside each other: how each step ended, how long it took, whether its data are the same."""
     for run_id in (a, b):
-        require_graph(await server.graph_of(run_id))
+        await require_run(server, run_id)
     found = await compare(server.engine, a, b)
     return RunComparison(
         a=RunSummary.of(found.a),

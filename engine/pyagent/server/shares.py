@@ -6,12 +6,14 @@ the file. So a link that was revoked opens nothing, and a new token ends all of 
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import secrets
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -55,7 +57,7 @@ class Shares:
         share = Share(
             id=secrets.token_hex(12), run=run, data=data, actor=actor, created_at=now, expires_at=now + expires_in
         )
-        with self._lock:
+        with self._writing():
             kept = self._read()
             kept[share.id] = share
             self._write(kept)
@@ -77,7 +79,7 @@ class Shares:
 
     def revoke(self, run: str, id: str | None = None) -> int:
         """End a link to a run, or all of them; how many there were."""
-        with self._lock:
+        with self._writing():
             kept = self._read()
             gone = [share.id for share in kept.values() if share.run == run and id in (None, share.id)]
             for each in gone:
@@ -85,6 +87,24 @@ class Shares:
             if gone:
                 self._write(kept)
         return len(gone)
+
+    @contextmanager
+    def _writing(self) -> Generator[None]:
+        """One writer at a time, among all servers with the file: else a link that one has revoked comes back with what
+        the other writes. Raises `SetupError` (`server.shares`)."""
+        with self._lock:
+            if self._path is None:
+                yield
+                return
+            try:
+                descriptor = os.open(self._path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            except OSError as error:
+                raise _unusable(self._path, error) from None
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                yield
+            finally:
+                os.close(descriptor)
 
     def _read(self) -> dict[str, Share]:
         if self._path is None:
@@ -122,6 +142,9 @@ class Shares:
             descriptor, name = tempfile.mkstemp(dir=self._path.parent, prefix=".shares-")
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 json.dump(told, file)
+                file.flush()
+                # What was revoked stays so after a power cut.
+                os.fsync(file.fileno())
             Path(name).replace(self._path)
         except OSError as error:
             raise _unusable(self._path, error) from None
