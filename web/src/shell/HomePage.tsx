@@ -22,10 +22,10 @@ import { closeEditor } from '@/editor/files';
 import { fill, words } from '@/text/language';
 import { ConfirmDialog } from '@/widgets/ConfirmDialog';
 import { ErrorMessage } from '@/widgets/ErrorMessage';
+import { NewGraphDialog } from '@/widgets/NewGraphDialog';
 import { showError } from '@/widgets/showError';
 import { GraphCard } from './home/GraphCard';
 import classes from './home/home.module.css';
-import { NewGraphDialog } from './home/NewGraphDialog';
 import { TourOffer } from './tour/TourOffer';
 
 type Summary = Schemas['ListedGraph'];

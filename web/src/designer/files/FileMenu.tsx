@@ -4,9 +4,9 @@ import { Link, useLocation } from 'wouter';
 import { useDeleteGraph, useDuplicateGraph, useGraphs } from '@/api/graphs';
 import { closeEditor } from '@/editor/files';
 import { type Editor, useEditor } from '@/editor/store';
-import { NewGraphDialog } from '@/shell/home/NewGraphDialog';
 import { fill, words } from '@/text/language';
 import { ConfirmDialog } from '@/widgets/ConfirmDialog';
+import { NewGraphDialog } from '@/widgets/NewGraphDialog';
 import { showError } from '@/widgets/showError';
 import { store } from './store';
 

@@ -3,9 +3,9 @@ import type { Json } from '@/graph/model';
 import { fill, words } from '@/text/language';
 import { CodeInput } from '@/widgets/CodeInput';
 import { useLanguage } from '@/widgets/languages';
-import { sizeText } from '../data/Files';
 import { brief } from '../data/shape';
 import { CronControl, DurationControl, SizeControl, TimeZoneControl } from './clocks';
+import { hintOf } from './hint';
 import { JsonControl } from './JsonControl';
 import { ChoicesControl, ListControl, ObjectControl, StringsControl } from './lists';
 import { MapControl } from './MapControl';
@@ -69,16 +69,6 @@ export function Control(view: FieldView) {
 
 function isObject(value: Json | undefined): boolean {
   return value !== null && typeof value === 'object' && !Array.isArray(value);
-}
-
-/** What stands in an empty field: what holds then, else an example. */
-export function hintOf(view: FieldView): string {
-  const { standard, field, props } = view;
-  if (field.kind === 'size' && typeof standard === 'number') return sizeText(standard);
-  if (standard !== undefined && standard !== null && standard !== '') return brief(standard, 60);
-  const examples = (props.schema as { examples?: unknown }).examples ?? field.schema.examples;
-  const example = Array.isArray(examples) ? examples[0] : undefined;
-  return typeof example === 'string' ? example : '';
 }
 
 function TextControl(view: FieldView) {

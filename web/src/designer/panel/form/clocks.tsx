@@ -1,6 +1,6 @@
 import { Autocomplete, TextInput } from '@mantine/core';
 import { words } from '@/text/language';
-import { hintOf } from './Control';
+import { hintOf } from './hint';
 import type { FieldView } from './ParameterField';
 import { useTyped } from './useParameter';
 

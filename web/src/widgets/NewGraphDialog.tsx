@@ -2,7 +2,7 @@ import { Button, Group, Modal, Stack, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { freshId, idFrom } from '@/graph/identity';
 import { words } from '@/text/language';
-import { ErrorMessage } from '@/widgets/ErrorMessage';
+import { ErrorMessage } from './ErrorMessage';
 
 interface Props {
   readonly title: string;
