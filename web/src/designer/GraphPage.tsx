@@ -6,7 +6,6 @@ import { type Editor, graphOf, select, useEditor } from '@/editor/store';
 import { useOpenEditor } from '@/editor/useOpenEditor';
 import { nodesAt } from '@/graph/read';
 import { RunPanel } from '@/runs/RunPanel';
-import { useTour } from '@/shell/tour/state';
 import { words } from '@/text/language';
 import type { CanvasControl } from './canvas/Canvas';
 import { FileBanner } from './files/FileBanner';
@@ -15,8 +14,9 @@ import { GraphCanvas } from './GraphCanvas';
 import classes from './GraphPage.module.css';
 import { ProblemsPanel } from './problems/ProblemsPanel';
 import { type Side, TopBar } from './TopBar';
+import { useTour } from './tour/state';
 
-const Tour = lazy(() => import('@/shell/tour/Tour'));
+const Tour = lazy(() => import('./tour/Tour'));
 const NodePanel = lazy(() => import('./panel/NodePanel'));
 const BrokenFile = lazy(() => import('./text/BrokenFile').then((module) => ({ default: module.BrokenFile })));
 const TextPanel = lazy(() => import('./text/TextPanel').then((module) => ({ default: module.TextPanel })));

@@ -18,6 +18,7 @@ import { type DragEvent, useMemo, useState } from 'react';
 import { useLocation } from 'wouter';
 import { ask, client, type Schemas } from '@/api/client';
 import { useCreateGraph, useDeleteGraph, useDuplicateGraph, useGraphs } from '@/api/graphs';
+import { TourOffer } from '@/designer/tour/TourOffer';
 import { closeEditor } from '@/editor/files';
 import { fill, words } from '@/text/language';
 import { ConfirmDialog } from '@/widgets/ConfirmDialog';
@@ -26,7 +27,6 @@ import { NewGraphDialog } from '@/widgets/NewGraphDialog';
 import { showError } from '@/widgets/showError';
 import { GraphCard } from './home/GraphCard';
 import classes from './home/home.module.css';
-import { TourOffer } from './tour/TourOffer';
 
 type Summary = Schemas['ListedGraph'];
 type Asked = { kind: 'create' } | { kind: 'duplicate' | 'delete'; graph: Summary };

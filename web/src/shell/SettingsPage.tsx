@@ -13,9 +13,9 @@ import {
 } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { ask, client, type Schemas } from '@/api/client';
+import { useBeginTour } from '@/designer/tour/useBeginTour';
 import { words } from '@/text/language';
 import { showDone, showError } from '@/widgets/showError';
-import { useBeginTour } from './tour/useBeginTour';
 
 /** How the page looks, how its server stands, and how others get in. */
 export default function SettingsPage() {
