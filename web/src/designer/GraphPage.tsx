@@ -78,7 +78,7 @@ function Designer({ editor }: { readonly editor: Editor }) {
       <OpenedNode editor={editor} />
       {tour && (
         <Suspense>
-          <Tour editor={editor} />
+          <Tour editor={editor} canvas={canvas} />
         </Suspense>
       )}
     </div>

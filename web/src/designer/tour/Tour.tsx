@@ -1,5 +1,6 @@
 import { Button, CloseButton, Group, Paper, Text, Title } from '@mantine/core';
-import { useEffect, useRef } from 'react';
+import { type RefObject, useEffect, useRef } from 'react';
+import type { CanvasControl } from '@/designer/canvas/Canvas';
 import { apply, type Editor, graphOf, useEditor } from '@/editor/store';
 import { connect } from '@/graph/edges';
 import { freshId } from '@/graph/ids';
@@ -22,8 +23,13 @@ const TARGETS: { readonly [step in Step]: string } = {
   result: `section[aria-label="${words.runs.bar.panel}"]`,
 };
 
+interface Props {
+  readonly editor: Editor;
+  readonly canvas: RefObject<CanvasControl | null>;
+}
+
 /** Leads through making and running a graph, one step at a time; what a step asks for can be done for you. */
-export default function Tour({ editor }: { readonly editor: Editor }) {
+export default function Tour({ editor, canvas }: Props) {
   const step = useTour((state) => state.step);
   const nodes = useEditor(editor, (state) => nodesAt(state.history.graph, null).length);
   const opened = useEditor(editor, (state) => state.opened !== null);
@@ -34,8 +40,11 @@ export default function Tour({ editor }: { readonly editor: Editor }) {
 
   // What is done by hand ends its step as the button does.
   useEffect(() => {
-    if (step === 'add' && nodes > 1) endStep('add');
-  }, [step, nodes]);
+    if (step !== 'add' || nodes < 2) return;
+    endStep('add');
+    // On a phone the new one may be out of sight.
+    requestAnimationFrame(() => canvas.current?.fit());
+  }, [step, nodes, canvas]);
   const wasOpened = useRef(false);
   useEffect(() => {
     if (step === 'open' && wasOpened.current && !opened) endStep('open');
@@ -64,6 +73,7 @@ export default function Tour({ editor }: { readonly editor: Editor }) {
         shadow="lg"
         p="md"
         className={classes.card}
+        data-step={step}
         component="section"
         aria-label={words.tour.title}
         onKeyDown={(event) => {
