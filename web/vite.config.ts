@@ -16,6 +16,8 @@ export default defineConfig({
     // Inlined assets would be `data:` addresses, which the content security policy allows for pictures only.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    // Licences of what is bundled go with it.
+    license: { fileName: 'licenses.md' },
   },
   server: { host: '127.0.0.1', proxy: { '/api': server, '/reports': server, '/forms': server, '/shared': server } },
   test: {
