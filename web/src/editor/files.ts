@@ -13,23 +13,35 @@ import { apply, type Checked, createEditor, type Editor, graphOf, type Saved } f
 
 const editors = new Map<string, Promise<Editor>>();
 
+/** So many editors that were left keep what can be undone; one with unsaved changes always does. */
+const KEPT = 20;
+
 /** The editor of a graph; the same as before where it is open already. Raises `ApiError`. */
 export function openEditor(id: string): Promise<Editor> {
-  let editor = editors.get(id);
-  if (!editor) {
-    editor = open(id);
-    editors.set(id, editor);
-    editor.catch(() => editors.delete(id));
+  const found = editors.get(id);
+  const editor = found ?? open(id);
+  // The one that was opened last is at the end.
+  editors.delete(id);
+  editors.set(id, editor);
+  if (!found) {
+    editor.catch(() => editors.get(id) === editor && editors.delete(id));
+    for (const old of [...editors.keys()].slice(0, -KEPT)) letGo(old);
   }
   return editor;
 }
 
-const following = new Map<string, () => void>();
+/** Each editor that follows its file, with what ends that. */
+const following = new Map<string, { readonly editor: Editor; readonly end: () => void }>();
+
+function letGo(id: string): void {
+  const state = following.get(id)?.editor.getState();
+  if (state && state.saving === 'saved' && state.disk === 'there' && !isChanged(state)) closeEditor(id);
+}
 
 /** Forget an editor, with what was changed in it. */
 export function closeEditor(id: string): void {
   editors.delete(id);
-  following.get(id)?.();
+  following.get(id)?.end();
   following.delete(id);
   forgetDraft(id);
 }
@@ -45,7 +57,7 @@ async function open(id: string): Promise<Editor> {
     const editor = createEditor(id, { ...NO_FILE, text: draft?.text ?? '' });
     if (draft) takeDraft(editor, draft);
     editor.setState({ disk: 'gone' });
-    following.set(id, follow(editor));
+    following.set(id, { editor, end: follow(editor) });
     return editor;
   }
   const editor = createEditor(id, savedFrom(details));
@@ -56,7 +68,7 @@ async function open(id: string): Promise<Editor> {
     editor.setState({ typed: draft.typed ?? null });
     await mergeWith(editor, savedFrom(details), { text: draft.text, graph: draft.graph });
   }
-  following.set(id, follow(editor));
+  following.set(id, { editor, end: follow(editor) });
   return editor;
 }
 
@@ -104,12 +116,22 @@ export async function save(editor: Editor): Promise<void> {
     if (!isChanged(editor.getState())) forgetDraft(editor.getState().id);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    if (error.code === 'graph.conflict') {
-      await changedOnDisk(editor);
-      return;
-    }
-    failed(editor, error);
+    if (error.code === 'graph.conflict' || isGone(error)) await lookAgain(editor);
+    else failed(editor, error);
   }
+}
+
+/** A save has met another file than it was based on, or none: what is there now. */
+async function lookAgain(editor: Editor): Promise<void> {
+  try {
+    await changedOnDisk(editor);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    // A file that is gone or broken is told above the canvas.
+    if (editor.getState().disk === 'there') failed(editor, error);
+  }
+  if (editor.getState().saving === 'saving')
+    editor.setState((state) => stateAfter(state, { kind: 'failed', state: 'refused' }));
 }
 
 /** Write the file anew that was deleted, under the same id. Raises `ApiError` where the server refuses it. */
