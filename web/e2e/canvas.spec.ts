@@ -101,6 +101,73 @@ test('renaming a node renames it where expressions say its name, and the comment
   expect(await server.read('chain')).toContain('# It stays.');
 });
 
+test('of two wires that lie on each other the tools can be reached', async ({ page, server }) => {
+  await server.write('chain', CHAIN.replace('layout:', '  - start -> two\nlayout:'));
+  await openGraph(page, 'chain');
+  const [from, to] = await Promise.all(['start', 'one'].map((id) => page.locator(`[data-card="${id}"]`).boundingBox()));
+  if (!from || !to) throw new Error('The nodes are not there.');
+  await page.mouse.move((from.x + from.width + to.x) / 2, from.y + from.height / 2, { steps: 3 });
+  await page.getByRole('button', { name: 'Add a node here' }).click();
+  await page.getByRole('combobox').fill('do nothing');
+  await page.keyboard.press('Enter');
+  await expect(page.locator('[data-card]')).toHaveCount(4);
+  await expect(page.locator('[data-wire="start -> noop"]')).toHaveCount(1);
+  await expect(page.locator('[data-wire="noop -> one"]')).toHaveCount(1);
+  await expect(page.locator('[data-wire="start -> two"]')).toHaveCount(1);
+  await page.locator('[data-canvas]').focus();
+  await page.keyboard.press('1');
+  const last = page.locator('[data-wire="noop -> one"] path').first();
+  await expect(last).toBeAttached();
+  const [middle, after] = await Promise.all(
+    ['noop', 'one'].map((id) => page.locator(`[data-card="${id}"]`).boundingBox()),
+  );
+  if (!middle || !after) throw new Error('The nodes are not there.');
+  await page.mouse.move((middle.x + middle.width + after.x) / 2, middle.y + middle.height / 2, { steps: 3 });
+  await page.getByRole('button', { name: 'Remove this connection' }).click();
+  await expect(page.locator('[data-wire]')).toHaveCount(3);
+});
+
+test('keys that are pressed before a dialog is there are typed into it', async ({ page, server }) => {
+  await server.write('chain', CHAIN);
+  // The dialog's chunk comes when the keys have been pressed.
+  let letIn = () => {};
+  const typed = new Promise<void>((resolve) => {
+    letIn = resolve;
+  });
+  await page.route(/\/NodePalette-[^/]*\.js$/, async (route) => {
+    await typed;
+    await route.continue();
+  });
+  await openGraph(page, 'chain');
+  await page.locator('[data-card="two"]').click();
+  await page.keyboard.press('Tab');
+  await page.keyboard.type('drd');
+  letIn();
+  await expect(page.getByRole('combobox')).toHaveValue('drd');
+  await expect(page.locator('[data-card][data-disabled]')).toHaveCount(0);
+});
+
+test('an empty map is looked into, and the first node there makes its body', async ({ page, server }) => {
+  await server.write(
+    'each',
+    'pyagent: 1\nid: each\nname: Each\nnodes:\n  - id: start\n    use: flow.manual@1\n  - id: map\n    use: flow.map@1\n    name: Each item\nedges:\n  - start -> map\n',
+  );
+  await openGraph(page, 'each');
+  await page.locator('[data-card="map"]').click();
+  await page.keyboard.press('Control+ArrowDown');
+  await expect(page.getByRole('navigation', { name: 'Where you are' })).toContainText('Each item');
+  await expect(page.getByText('Nothing is in here yet.')).toBeVisible();
+  await page.getByRole('button', { name: 'Add what runs for each item' }).click();
+  await page.getByRole('combobox').fill('do nothing');
+  await page.keyboard.press('Enter');
+  await expect(page.locator('[data-card]')).toHaveCount(1);
+  await page.keyboard.press('Control+s');
+  await expect.poll(() => server.read('each')).toContain('body:');
+  expect(await server.read('each')).toContain('use: flow.noop@1');
+  await page.keyboard.press('Control+ArrowUp');
+  await expect(page.locator('[data-card]')).toHaveCount(2);
+});
+
 test('hostile names and notes are only text', async ({ page, server }) => {
   const bad = `<img src=x onerror="document.title='hit'"><script>document.title='hit'</script>`;
   const spec = {

@@ -20,9 +20,12 @@ export const enter = action({
     const card = id ? context.scene().cards.get(id) : undefined;
     if (!card) return;
     const called = card.node.with?.graph;
-    if (card.kind !== 'map' && card.kind !== 'call' && !card.node.body) return;
     if (!card.node.body && typeof called === 'string' && !called.includes('{{')) {
       open('graph', called);
+      return;
+    }
+    if (card.kind !== 'map' && !card.node.body) {
+      say(fill(words.canvas.said.callsNothing, { name: card.title }));
       return;
     }
     editor.setState({ level: card.id });

@@ -3,7 +3,7 @@
 import type { ELK, ElkNode } from 'elkjs/lib/elk-api';
 import type { Point } from './model';
 import { rounded } from './nodes';
-import { type Box, portOffset } from './shape';
+import { type Box, portNames, portOffset } from './shape';
 
 interface Card {
   readonly id: string;
@@ -43,9 +43,9 @@ export async function arranged(
     layoutOptions: {
       'elk.algorithm': 'layered',
       'elk.direction': 'RIGHT',
-      'elk.layered.spacing.nodeNodeBetweenLayers': '70',
-      'elk.spacing.nodeNode': '44',
-      'elk.spacing.edgeNode': '24',
+      'elk.layered.spacing.nodeNodeBetweenLayers': '90',
+      'elk.spacing.nodeNode': '48',
+      'elk.spacing.edgeNode': '28',
       'elk.layered.crossingMinimization.semiInteractive': 'true',
       'elk.layered.nodePlacement.strategy': 'BRANDES_KOEPF',
       'elk.layered.nodePlacement.bk.fixedAlignment': 'BALANCED',
@@ -53,7 +53,8 @@ export async function arranged(
     },
     children: cards.map((card) => ({
       id: card.id,
-      width: card.width,
+      // The names of its outputs stand to the right of a card.
+      width: card.width + portNames(card.outputs),
       height: card.height,
       layoutOptions: { 'elk.portConstraints': 'FIXED_POS' },
       ports: [
@@ -67,7 +68,7 @@ export async function arranged(
         })),
         ...card.outputs.map((port, index) => ({
           id: `${card.id} > ${port}`,
-          x: card.width,
+          x: card.width + portNames(card.outputs),
           y: portOffset(index, card.outputs.length, card.height),
           width: 0,
           height: 0,

@@ -5,7 +5,7 @@ import { moveNodes } from './nodes';
 import { edgesAt, memo, nodesAt } from './read';
 import { type Box, CARD_HEIGHT, CARD_WIDTH } from './shape';
 
-const COLUMN = 220;
+const COLUMN = 260;
 const ROW = 100;
 
 const kept = memo((_: GraphSpec) => new Map<Level, ReadonlyMap<string, Point>>());

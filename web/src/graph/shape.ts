@@ -18,6 +18,11 @@ export function portOffset(index: number, count: number, height: number): number
   return height / 2 + (index - (count - 1) / 2) * gap;
 }
 
+/** How much room the names of outputs take right of a card; one that is alone is not named. */
+export function portNames(outputs: readonly string[]): number {
+  return outputs.length > 1 ? 12 + 5.5 * Math.max(...outputs.map((port) => port.length)) : 0;
+}
+
 /** A cubic curve from a port at the right of a card to one at the left of another. */
 export interface Curve {
   readonly from: Point;

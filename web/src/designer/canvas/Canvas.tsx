@@ -17,6 +17,7 @@ import { Minimap } from './Minimap';
 import { Outline } from './Outline';
 import { type Scene, sceneOf } from './scene';
 import { type ByNode, Statuses } from './status';
+import { useHeldKeys } from './useHeldKeys';
 import { useKeys } from './useKeys';
 import { useView } from './useView';
 
@@ -106,6 +107,7 @@ function CanvasBody(props: CanvasProps) {
     () => ({ ...shared.actions.view, perform: (action) => perform(action, shared.actions) }),
     [shared],
   );
+  useHeldKeys(shared, root);
   useKeys(shared, root);
 
   return (

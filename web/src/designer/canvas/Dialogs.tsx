@@ -1,14 +1,24 @@
-import { lazy, Suspense } from 'react';
+import { lazy, Suspense, useEffect } from 'react';
 import { type Dialog, useCanvas, useCanvasState } from './context';
 import type { Scene } from './scene';
 
-const NodePalette = lazy(() => import('./NodePalette'));
-const CommandPalette = lazy(() => import('./CommandPalette'));
-const FindBar = lazy(() => import('./FindBar'));
-const Shortcuts = lazy(() => import('./Shortcuts'));
-const ConnectDialog = lazy(() => import('./ConnectDialog'));
-const RenameDialog = lazy(() => import('./RenameDialog'));
-const NodeMenu = lazy(() => import('./NodeMenu'));
+const CHUNKS = {
+  palette: () => import('./NodePalette'),
+  commands: () => import('./CommandPalette'),
+  find: () => import('./FindBar'),
+  shortcuts: () => import('./Shortcuts'),
+  connect: () => import('./ConnectDialog'),
+  rename: () => import('./RenameDialog'),
+  menu: () => import('./NodeMenu'),
+};
+
+const NodePalette = lazy(CHUNKS.palette);
+const CommandPalette = lazy(CHUNKS.commands);
+const FindBar = lazy(CHUNKS.find);
+const Shortcuts = lazy(CHUNKS.shortcuts);
+const ConnectDialog = lazy(CHUNKS.connect);
+const RenameDialog = lazy(CHUNKS.rename);
+const NodeMenu = lazy(CHUNKS.menu);
 
 /** What one of the canvas's dialogs gets. */
 export interface DialogProps {
@@ -17,20 +27,27 @@ export interface DialogProps {
   readonly onClose: () => void;
 }
 
-export const OWN_DIALOGS: ReadonlySet<string> = new Set([
-  'palette',
-  'commands',
-  'find',
-  'shortcuts',
-  'connect',
-  'rename',
-  'menu',
-]);
+export const OWN_DIALOGS: ReadonlySet<string> = new Set(Object.keys(CHUNKS));
+
+/** Fetch the dialogs when there is nothing else to do, so that the first key opens one at once. */
+function useChunks(): void {
+  useEffect(() => {
+    // Safari has no idle callback: a while later does as well.
+    const later = window.requestIdleCallback ?? ((act: () => void) => window.setTimeout(act, 500));
+    const cancel = window.cancelIdleCallback ?? window.clearTimeout;
+    const waiting = later(() => {
+      // One that cannot be fetched now is fetched again when it is asked for, which then tells what is wrong.
+      for (const fetch of Object.values(CHUNKS)) fetch().catch(() => undefined);
+    });
+    return () => cancel(waiting);
+  }, []);
+}
 
 /** The dialog that is open. */
 export function Dialogs({ scene }: { readonly scene: Scene }) {
   const { store, actions } = useCanvas();
   const dialog = useCanvasState((state) => state.dialog);
+  useChunks();
   if (!dialog) return null;
   const close = () => {
     if (store.getState().dialog === dialog) store.setState({ dialog: null });

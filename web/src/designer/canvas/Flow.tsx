@@ -12,7 +12,9 @@ import { type PointerEvent, useCallback, useEffect, useLayoutEffect, useMemo, us
 import { useNodeTypes } from '@/api/nodeTypes';
 import { apply, useEditor } from '@/editor/store';
 import { reconnect } from '@/graph/edges';
-import { words } from '@/text/language';
+import { labelOf } from '@/graph/model';
+import { nodeOf } from '@/graph/read';
+import { fill, words } from '@/text/language';
 import { addOf, connectNodes } from './add';
 import classes from './Canvas.module.css';
 import { CardView } from './CardView';
@@ -21,7 +23,7 @@ import { hoverWire, type Mark, useCanvas, useCanvasState } from './context';
 import { FrameView, NoteView } from './Decorations';
 import { NODE_DRAG } from './drag';
 import { cardNodes, decorationNodes, type FlowNode, type WireEdge, wireEdges } from './flow';
-import { hitAt, type Place, pressed, tapped } from './gestures';
+import { hitAt, type Place, pressed, tapped, wireUnder } from './gestures';
 import { Layer } from './layer';
 import { Overlay } from './overlay';
 import { edgeBetween } from './ports';
@@ -123,6 +125,7 @@ export function Flow({ scene, dark, marks, view }: Props) {
     [view],
   );
   const spaceHeld = useHeld(' ');
+  const owner = scene.level === null ? undefined : nodeOf(scene.graph, scene.level);
 
   const onConnect = useCallback(
     (made: Connection) =>
@@ -167,6 +170,12 @@ export function Flow({ scene, dark, marks, view }: Props) {
     [editor, shared],
   );
 
+  const onWire = (event: React.MouseEvent, edge: WireEdge) => {
+    // While something is drawn or dragged no tools come in its way.
+    if (event.buttons) return;
+    const id = wireUnder(shared, place, event.clientX, event.clientY) ?? edge.id;
+    hoverWire(store, id, view.toGraph(event.clientX, event.clientY));
+  };
   const onPointerDown = (event: PointerEvent) => {
     if (event.button === 0 && !(event.target as Element).closest('button, input, textarea, a')) view.canvas.focus();
     pressed(shared, place, event, spaceHeld.current);
@@ -235,7 +244,8 @@ export function Flow({ scene, dark, marks, view }: Props) {
         edgesReconnectable={!readOnly}
         disableKeyboardA11y
         autoPanOnNodeFocus={false}
-        onEdgeMouseEnter={(_, edge) => hoverWire(store, edge.id)}
+        onEdgeMouseEnter={onWire}
+        onEdgeMouseMove={onWire}
         onEdgeMouseLeave={() => hoverWire(store, null)}
         reconnectRadius={7}
         connectOnClick={false}
@@ -260,8 +270,13 @@ export function Flow({ scene, dark, marks, view }: Props) {
         <div className={classes.empty}>
           <div>
             <Button leftSection={<IconPlus size={16} />} onClick={() => actions.open('palette')}>
-              {words.canvas.empty}
+              {owner ? words.canvas.emptyInside : words.canvas.empty}
             </Button>
+            {owner && (
+              <Text size="sm" c="dimmed" ta="center" mt={6} maw={380}>
+                {fill(words.canvas.emptyInsideHint, { name: labelOf(owner) })}
+              </Text>
+            )}
             <Text size="sm" c="dimmed" ta="center" mt={6}>
               {words.canvas.emptyHint}
             </Text>

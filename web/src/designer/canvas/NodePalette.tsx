@@ -33,13 +33,16 @@ export default function NodePalette({ argument, onClose }: DialogProps) {
   const panel = useRef<HTMLDivElement>(null);
   const { from } = wanted;
   const suitable = useMemo(() => {
+    const inside = editor.getState().level !== null;
     const all = [...types.values()].filter((type) => {
+      // Runs begin at the graph itself.
+      if (inside && type.kind === 'trigger') return false;
       if (from) return fits(type, from);
       return !wanted.edge || (type.ports_in.length > 0 && type.ports_out?.length !== 0);
     });
     const rank = (type: NodeTypeSummary) => ORDER.indexOf(categoryOf(type));
     return all.sort((one, other) => rank(one) - rank(other) || one.title.localeCompare(other.title));
-  }, [types, from, wanted.edge]);
+  }, [types, from, wanted.edge, editor]);
   const found = useMemo(
     () => (query.trim() ? ranked(suitable, query, (type) => [type.title, type.name, type.description]) : suitable),
     [suitable, query],

@@ -23,7 +23,7 @@ export interface PaletteFor {
   readonly from?: End;
 }
 
-const STEP = CARD_WIDTH + 60;
+const STEP = CARD_WIDTH + 92;
 /** Types that work without a parameter: nothing is asked when they are added. */
 const PLAIN = new Set(['flow.noop', 'flow.manual', 'flow.merge', 'flow.stop']);
 

@@ -45,6 +45,8 @@ interface CanvasState {
   readonly cursor: string | null;
   /** The wire under the pointer, whose tools are shown. */
   readonly hovered: string | null;
+  /** Where the pointer came to that wire, in graph coordinates. */
+  readonly hoveredAt: Point | null;
   /** What is written in place: a note, a frame's title, a node's name. */
   readonly editing: { readonly kind: 'note' | 'frame' | 'name'; readonly id: string } | null;
 }
@@ -60,6 +62,7 @@ export function createCanvasStore(): CanvasStore {
     said: '',
     cursor: null,
     hovered: null,
+    hoveredAt: null,
     editing: null,
   }));
 }
@@ -102,10 +105,11 @@ const leaving = new WeakMap<CanvasStore, ReturnType<typeof setTimeout>>();
 const LINGER = 180;
 
 /** The pointer is on a wire, or on no more: its tools stay long enough to be reached. */
-export function hoverWire(store: CanvasStore, id: string | null): void {
+export function hoverWire(store: CanvasStore, id: string | null, at: Point | null = null): void {
   clearTimeout(leaving.get(store));
-  if (id !== null) store.setState({ hovered: id });
-  else
+  // The tools stay where they are while the pointer moves on the same wire.
+  if (id !== null && store.getState().hovered !== id) store.setState({ hovered: id, hoveredAt: at });
+  else if (id === null)
     leaving.set(
       store,
       setTimeout(() => store.setState({ hovered: null }), LINGER),

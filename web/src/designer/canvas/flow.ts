@@ -85,6 +85,8 @@ export function wireEdges(wires: readonly Wire[], selected: ReadonlySet<string>)
         targetHandle: wire.targetPort,
         data: { wire },
         selected: chosen,
+        // The ends of the chosen one can be taken where others lie on it.
+        zIndex: chosen ? 1 : 0,
       };
       keptEdges.set(wire, known);
     }

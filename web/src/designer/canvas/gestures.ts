@@ -6,7 +6,7 @@ import { placeDecoration } from '@/graph/decorate';
 import type { Edit, Point } from '@/graph/model';
 import { moveNodes } from '@/graph/nodes';
 import { fill, words } from '@/text/language';
-import type { CanvasShared, Drag } from './context';
+import { type CanvasShared, type Drag, hoverWire } from './context';
 import { boxOfPlace } from './flow';
 import { cardAt, cardsIn, wireAt } from './scene';
 
@@ -26,6 +26,8 @@ export interface Place {
 const GRID = 10;
 const SLACK = 4;
 const EDGE = 36;
+/** How wide the strip along a wire is that takes the pointer. */
+export const WIRE_WIDTH = 18;
 
 /** What is under a point of the screen. */
 export function hitAt(shared: CanvasShared, place: Place, target: Element | null, x: number, y: number): Hit {
@@ -36,15 +38,22 @@ export function hitAt(shared: CanvasShared, place: Place, target: Element | null
   if (note) return { kind: 'note', id: note };
   const frame = named('data-frame');
   if (frame) return { kind: 'frame', id: frame };
-  const wire = named('data-wire');
-  if (wire) return { kind: 'wire', id: wire };
   const at = place.toGraph(x, y);
   const scene = shared.scene();
+  // Of wires that lie on each other the element is only the one that was drawn last.
+  const wire = named('data-wire');
+  if (wire) return { kind: 'wire', id: wireUnder(shared, place, x, y) ?? wire };
   const drawn = cardAt(scene, at);
   if (drawn) return { kind: 'node', id: drawn.id };
   const near = wireAt(scene, at, 6 / place.zoom());
   if (near) return { kind: 'wire', id: near.id };
   return { kind: 'empty' };
+}
+
+/** The wire at a point of the screen where one is known to be; the one whose tools are shown stays it. */
+export function wireUnder(shared: CanvasShared, place: Place, x: number, y: number): string | null {
+  const { hovered } = shared.store.getState();
+  return wireAt(shared.scene(), place.toGraph(x, y), WIRE_WIDTH / 2 + 3 / place.zoom(), hovered)?.id ?? null;
 }
 
 /** What a selection is with a hit chosen. */
@@ -100,6 +109,7 @@ export function tapped(shared: CanvasShared, place: Place, event: ReactMouseEven
   if (target?.closest('button, input, textarea, a')) return;
   const hit = hitAt(shared, place, target, event.clientX, event.clientY);
   const before = shared.editor.getState().selection;
+  hoverWire(shared.store, hit.kind === 'wire' ? hit.id : null, place.toGraph(event.clientX, event.clientY));
   if (hit.kind === 'node' && before.nodes.has(hit.id)) shared.onOpen(hit.id);
   else select(shared.editor, chosenWith(before, hit, false));
 }

@@ -8,7 +8,17 @@ import type { Color, GraphSpec, Level, NodeSpec, Point } from '@/graph/model';
 import { placesAt } from '@/graph/place';
 import type { KnownEdge } from '@/graph/read';
 import { edgesAt, memo, nodesAt } from '@/graph/read';
-import { type Box, boxOf, CARD_WIDTH, type Curve, cardHeight, curve, distanceTo, portOffset } from '@/graph/shape';
+import {
+  type Box,
+  boxOf,
+  CARD_WIDTH,
+  type Curve,
+  cardHeight,
+  curve,
+  distanceTo,
+  pointAt,
+  portOffset,
+} from '@/graph/shape';
 
 /** A node as it is drawn. */
 export interface Card {
@@ -310,21 +320,48 @@ export function cardAt(scene: Scene, [x, y]: Point): Card | null {
   return id === undefined ? null : (scene.cards.get(id) ?? null);
 }
 
-/** The wire nearest to a point, within a distance. */
-export function wireAt(scene: Scene, at: Point, within: number): Wire | null {
+/** Wires that are less apart than this lie on each other. */
+const ON_EACH_OTHER = 3;
+
+/**
+ * The wire nearest to a point, within a distance. Of several that lie on each other it is the one that was meant
+ * before, else the shortest: the longer ones can be reached elsewhere.
+ */
+export function wireAt(scene: Scene, at: Point, within: number, before: string | null = null): Wire | null {
   const [x, y] = at;
-  let best: Wire | null = null;
-  let nearest = within;
+  const near: { wire: Wire; distance: number }[] = [];
   for (const id of scene.wireGrid.in({ left: x - within, top: y - within, right: x + within, bottom: y + within })) {
     const wire = scene.wires.get(id);
-    if (!wire) continue;
-    const distance = distanceTo(wire.line, at);
-    if (distance <= nearest) {
-      nearest = distance;
-      best = wire;
-    }
+    const distance = wire ? distanceTo(wire.line, at) : Number.POSITIVE_INFINITY;
+    if (wire && distance <= within) near.push({ wire, distance });
   }
-  return best;
+  const nearest = Math.min(...near.map((one) => one.distance));
+  const length = ({ line }: Wire) => Math.hypot(line.to[0] - line.from[0], line.to[1] - line.from[1]);
+  const first = near
+    .filter((one) => one.distance <= nearest + ON_EACH_OTHER)
+    .sort(
+      (one, other) =>
+        Number(other.wire.id === before) - Number(one.wire.id === before) || length(one.wire) - length(other.wire),
+    )[0];
+  return first?.wire ?? null;
+}
+
+/** Parts of a wire's way where its tools may be, the middle first. */
+const TOOL_PARTS = [0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8, 0.12, 0.88];
+/** Room that a wire's tools take to each side. */
+const TOOLS: Point = [34, 18];
+
+/** Where a wire's tools are: in its middle where no card lies and the pointer is near, else free and near to that. */
+export function toolsAt(scene: Scene, wire: Wire, pointer: Point | null, reach: number): Point {
+  const free = TOOL_PARTS.map((part) => pointAt(wire.line, part)).filter(
+    ([x, y]) =>
+      !cardsIn(scene, { left: x - TOOLS[0], top: y - TOOLS[1], right: x + TOOLS[0], bottom: y + TOOLS[1] }).length,
+  );
+  const away = ([x, y]: Point) => (pointer ? Math.hypot(x - pointer[0], y - pointer[1]) : 0);
+  const middle = free[0];
+  if (middle && away(middle) <= reach) return middle;
+  const best = free.sort((one, other) => away(one) - away(other))[0];
+  return best ?? pointer ?? pointAt(wire.line, 0.5);
 }
 
 /** The cards that touch a box. */

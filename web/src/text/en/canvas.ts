@@ -3,6 +3,9 @@ export const canvas = {
   help: 'Arrow keys walk along the edges, Enter opens a node, Tab adds one, C connects. Question mark shows all keys.',
   empty: 'Add the first step',
   emptyHint: 'Press Tab, or double click anywhere',
+  emptyInside: 'Add what runs for each item',
+  emptyInsideHint:
+    'Nothing is in here yet. Each item comes to the nodes that nothing leads to; what the last one puts out comes out of {name}.',
   addNode: 'Add a node',
   more: 'More',
   outline: 'Outline',
@@ -141,6 +144,7 @@ export const canvas = {
     at: '{name}, {type}',
     endOfPath: 'Nothing further in this direction',
     entered: 'Inside {name}',
+    callsNothing: '{name} calls no graph yet: choose one in its parameters',
     left: 'Back in {name}',
     renamed: 'Now called {name}',
     extracted: '{count} nodes are now inside {name}',
