@@ -9,7 +9,7 @@ import { overlaps } from '@/graph/shape';
 import { findIn } from './find';
 import { outlineOf } from './outline';
 import { edgeBetween } from './ports';
-import { cardAt, sceneOf, wireAt } from './scene';
+import { cardAt, sceneOf, toolsAt, wireAt } from './scene';
 import { ranked } from './search';
 import { Statuses } from './status';
 import { nextTo } from './walk';
@@ -84,6 +84,21 @@ describe('the scene', () => {
     expect(cardAt(scene, [10, 310])?.id).toBe('gone');
     expect(wireAt(scene, [194, 28], 6)?.id).toBe('start -> which');
     expect(wireAt(scene, [194, 228], 6)).toBeNull();
+  });
+
+  test('of wires that lie on each other one is meant, and its tools are where no card lies', () => {
+    const nodes = ['a', 'b', 'c'].map((id) => ({ id, use: 'flow.noop@1' }));
+    const layout = { a: [0, 0], b: [260, 0], c: [520, 0] } as const;
+    const edges = ['a -> b', 'b -> c', 'a -> c'];
+    const row = sceneOf({ pyagent: 1, id: 'row', nodes, edges, layout }, null, null, types, null);
+    expect(wireAt(row, [210, 28], 9)?.id).toBe('a -> b');
+    expect(wireAt(row, [210, 28], 9, 'a -> c')?.id).toBe('a -> c');
+    const long = row.wires.get('a -> c');
+    if (!long) throw new Error('The wire is not there.');
+    // Its middle lies behind a card.
+    const [x] = toolsAt(row, long, [210, 28], 200);
+    expect(x).toBeGreaterThan(168);
+    expect(x).toBeLessThan(260);
   });
 
   test('the keyboard goes along edges and among siblings', () => {
