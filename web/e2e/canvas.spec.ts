@@ -108,7 +108,10 @@ test('of two wires that lie on each other the tools can be reached', async ({ pa
   if (!from || !to) throw new Error('The nodes are not there.');
   await page.mouse.move((from.x + from.width + to.x) / 2, from.y + from.height / 2, { steps: 3 });
   await page.getByRole('button', { name: 'Add a node here' }).click();
-  await page.getByRole('combobox').fill('do nothing');
+  const field = page.getByRole('combobox');
+  await expect(field).toBeFocused();
+  await field.fill('do nothing');
+  await expect(page.getByRole('option', { selected: true })).toContainText('Do nothing');
   await page.keyboard.press('Enter');
   await expect(page.locator('[data-card]')).toHaveCount(4);
   await expect(page.locator('[data-wire="start -> noop"]')).toHaveCount(1);
@@ -125,6 +128,46 @@ test('of two wires that lie on each other the tools can be reached', async ({ pa
   await page.mouse.move((middle.x + middle.width + after.x) / 2, middle.y + middle.height / 2, { steps: 3 });
   await page.getByRole('button', { name: 'Remove this connection' }).click();
   await expect(page.locator('[data-wire]')).toHaveCount(3);
+});
+
+test('a node is dragged from the palette, an edge is led elsewhere, and a finger chooses', async ({ page, server }) => {
+  await server.write('chain', CHAIN.replace('one: [220, 0]', 'one: [280, 0]').replace('[440, 0]', '[560, 200]'));
+  await openGraph(page, 'chain');
+  const canvas = page.locator('[data-canvas]');
+  const box = async (selector: string) => {
+    const found = await page.locator(selector).boundingBox();
+    if (!found) throw new Error(`${selector} is not there.`);
+    return found;
+  };
+  await canvas.focus();
+  await page.keyboard.press('Tab');
+  await page.getByRole('combobox').fill('do nothing');
+  await page
+    .getByRole('option')
+    .first()
+    .dragTo(canvas, { targetPosition: { x: 300, y: 600 } });
+  await expect(page.locator('[data-card]')).toHaveCount(4);
+  await canvas.focus();
+  await page.keyboard.press('1');
+  // The end at `one` is taken beside its port, and let go on another node.
+  await expect(page.locator('[data-card="start"]')).toBeInViewport();
+  const updater = page.locator('[data-id="start -> one"] .react-flow__edgeupdater-target');
+  const end = await updater.boundingBox();
+  const other = await box('[data-card="two"]');
+  if (!end) throw new Error('The edge has no end.');
+  await page.mouse.move(end.x + 3, end.y + end.height / 2);
+  await page.mouse.down();
+  await page.mouse.move(other.x - 60, other.y, { steps: 3 });
+  await page.mouse.move(other.x + other.width / 2, other.y + other.height / 2, { steps: 3 });
+  await page.mouse.up();
+  await expect(page.locator('[data-wire="start -> two"]')).toHaveCount(1);
+  await expect(page.locator('[data-wire]')).toHaveCount(2);
+  const finger = await page.context().newCDPSession(page);
+  const one = await box('[data-card="one"]');
+  const points = [{ x: one.x + one.width / 2, y: one.y + one.height / 2 }];
+  await finger.send('Input.dispatchTouchEvent', { type: 'touchStart', touchPoints: points });
+  await finger.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
+  await expect(page.locator('[data-card="one"]')).toHaveAttribute('data-selected');
 });
 
 test('keys that are pressed before a dialog is there are typed into it', async ({ page, server }) => {

@@ -158,16 +158,35 @@ export function Flow({ scene, dark, marks, view }: Props) {
     [actions, place, shared, view],
   );
   const reconnecting = useRef(false);
-  const onReconnect = useCallback(
-    (old: WireEdge, made: Connection) => {
-      const edge = edgeBetween(
-        shared.scene(),
-        { node: made.source, port: made.sourceHandle },
-        { node: made.target, port: made.targetHandle },
-      );
-      if (edge) apply(editor, words.actions.connect, reconnect(editor.getState().level, old.id, edge));
+  const lead = useCallback(
+    (old: WireEdge, from: { node: string; port?: string | null }, to: { node: string; port?: string | null }) => {
+      const edge = edgeBetween(shared.scene(), from, to);
+      if (!edge) return;
+      const { level } = editor.getState();
+      apply(editor, words.actions.connect, reconnect(level, old.id, edge));
+      const title = (id: string) => shared.scene().cards.get(id)?.title ?? id;
+      actions.say(fill(words.canvas.said.connected, { from: title(edge.source), to: title(edge.target) }));
     },
-    [editor, shared],
+    [editor, shared, actions],
+  );
+  const onReconnect = useCallback(
+    (old: WireEdge, made: Connection) =>
+      lead(old, { node: made.source, port: made.sourceHandle }, { node: made.target, port: made.targetHandle }),
+    [lead],
+  );
+  const onReconnectEnd = useCallback(
+    (event: MouseEvent | TouchEvent, old: WireEdge, stays: 'source' | 'target', state: FinalConnectionState) => {
+      reconnecting.current = false;
+      const at = 'changedTouches' in event ? event.changedTouches[0] : event;
+      if (state.isValid || !at) return;
+      // Let go on a card beside its ports: the port that fits.
+      const target = document.elementFromPoint(at.clientX, at.clientY);
+      const hit = hitAt(shared, place, target, at.clientX, at.clientY);
+      if (hit.kind !== 'node' || hit.id === old.source || hit.id === old.target) return;
+      if (stays === 'source') lead(old, { node: old.source, port: old.sourceHandle ?? null }, { node: hit.id });
+      else lead(old, { node: hit.id }, { node: old.target, port: old.targetHandle ?? null });
+    },
+    [lead, place, shared],
   );
 
   const onWire = (event: React.MouseEvent, edge: WireEdge) => {
@@ -247,7 +266,7 @@ export function Flow({ scene, dark, marks, view }: Props) {
         onEdgeMouseEnter={onWire}
         onEdgeMouseMove={onWire}
         onEdgeMouseLeave={() => hoverWire(store, null)}
-        reconnectRadius={7}
+        reconnectRadius={12}
         connectOnClick={false}
         connectionRadius={28}
         onConnect={onConnect}
@@ -256,9 +275,7 @@ export function Flow({ scene, dark, marks, view }: Props) {
         onReconnectStart={() => {
           reconnecting.current = true;
         }}
-        onReconnectEnd={() => {
-          reconnecting.current = false;
-        }}
+        onReconnectEnd={onReconnectEnd}
         onInit={view.begin}
         proOptions={{ hideAttribution: true }}
       >

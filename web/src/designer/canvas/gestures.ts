@@ -84,7 +84,7 @@ export function pressed(shared: CanvasShared, place: Place, event: ReactPointerE
   if (event.button !== 0 || held || event.pointerType === 'touch') return false;
   if (
     target?.closest(
-      'button, input, textarea, a, [data-tools], [data-overlay], .react-flow__handle, .react-flow__resize-control, .react-flow__edgeupdater',
+      'button, input, textarea, a, [data-tools], [data-overlay], .react-flow__handle, .react-flow__resize-control',
     )
   ) {
     return false;
@@ -97,6 +97,8 @@ export function pressed(shared: CanvasShared, place: Place, event: ReactPointerE
     select(shared.editor, chosenWith(before, hit, add));
     if (hit.kind === 'node') shared.store.setState({ cursor: hit.id });
   }
+  // The end of a wire is drawn elsewhere by React Flow.
+  if (target?.closest('.react-flow__edgeupdater')) return false;
   if (hit.kind === 'empty' || hit.kind === 'wire') boxing(shared, place, event, hit, add);
   else if (!shared.readOnly)
     dragging(shared, place, event, () => !add && already && select(shared.editor, chosenWith(before, hit, false)));
