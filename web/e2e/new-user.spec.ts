@@ -120,6 +120,26 @@ test('a new user builds, runs, breaks, repairs and saves the graph that tests a 
       .first()
       .dragTo(page.locator('[data-id="merge"] .react-flow__handle.target').first());
     await card(page, 'merge').dblclick();
+    await page.getByText('position', { exact: true }).click();
+    await runNode(page);
+    await closeNode(page);
+    await addNode(page, 'documentation');
+    for (const field of ['source', 'project', 'patch']) await drag(page, field);
+    await runNode(page);
+    await closeNode(page);
+    await addNode(page, 'report');
+    for (const field of ['source', 'project', 'environment', 'baseline', 'tests', 'patch', 'audit', 'docs']) {
+      await drag(page, field);
+    }
+    await page.screenshot({ path: '/tmp/journeys-5.png' });
+    await runNode(page);
+    await closeNode(page);
+    await page.getByRole('button', { name: 'Tidy up' }).click();
+    await page.screenshot({ path: '/tmp/journeys-6.png' });
+  });
+  await test.step('look', async () => {
+    await expect(page.getByText('Saved', { exact: true })).toBeVisible();
+    process.stderr.write(await server.read('my_checks'));
   });
 });
 

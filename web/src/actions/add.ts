@@ -6,6 +6,6 @@ export const addNodeHere = action({
   id: 'add',
   title: words.actions.add,
   group: 'node',
-  keys: ['Tab'],
+  keys: ['Tab', 'N'],
   run: ({ open }) => open('palette'),
 });

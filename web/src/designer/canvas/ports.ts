@@ -50,7 +50,9 @@ export function edgeBetween(
   const target = scene.cards.get(to.node);
   if (!source || !target) return null;
   const sourcePort = from.port ?? outputFor(scene, source);
-  const targetPort = to.port ?? inputFor(scene, target, source.id);
+  // What comes to a merge by hand gets a port of its own, too: it tells apart what comes by which.
+  const shared = target.open && (scene.incoming.get(target.id) ?? []).some((wire) => wire.targetPort === to.port);
+  const targetPort = (shared ? null : to.port) ?? inputFor(scene, target, source.id);
   if (sourcePort === null || targetPort === null) return null;
   return {
     source: source.id,
