@@ -1,6 +1,6 @@
 /** What every browser test has: a real server of its own worker, graphs of its own, and a page that is let in. */
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -76,6 +76,11 @@ export class Server {
   /** What a graph's file holds. */
   read(id: string): Promise<string> {
     return readFile(this.file(id), 'utf8');
+  }
+
+  /** Run `pyagent` in the library's folder. */
+  pyagent(...words: readonly string[]): SpawnSyncReturns<string> {
+    return spawnSync(path.join(ROOT, '.venv/bin/pyagent'), words, { cwd: this.folder, encoding: 'utf8' });
   }
 
   private async token(): Promise<string> {

@@ -48,14 +48,17 @@ async function drag(page: Page, field: string, parameter = field, onto?: Locator
   const input = page.getByRole('region', { name: 'Input' });
   const from = input.getByRole('treeitem', { level: 1, name: new RegExp(`^\\w+ ${field}\\b`) });
   const place = page.locator(`[data-field="${parameter}"]`);
-  await from.dragTo(onto ?? place);
-  await expect(place).toContainText(`$json.${field}`);
+  // The preview of the parameter before may come meanwhile and move this one away from under the hand.
+  await expect(async () => {
+    await from.dragTo(onto ?? place);
+    await expect(place).toContainText(`$json.${field}`, { timeout: 2_000 });
+  }).toPass();
 }
 
 /** Run this node with the kept data of what leads to it, and wait for what it puts out. */
 async function runNode(page: Page): Promise<void> {
   await page.getByRole('button', { name: 'Run this node' }).click();
-  await expect(page.getByRole('dialog').getByRole('banner').getByRole('status')).toHaveText(/Completed/);
+  await expect(status(page)).toHaveText(/Completed/);
 }
 
 async function closeNode(page: Page): Promise<void> {
@@ -67,6 +70,7 @@ test('a new user builds, runs, breaks, repairs and saves the graph that tests a 
   page,
   server,
 }) => {
+  test.slow();
   const folder = await writePackage(server);
   await page.setViewportSize({ width: 1280, height: 800 });
 
@@ -128,21 +132,67 @@ test('a new user builds, runs, breaks, repairs and saves the graph that tests a 
     await runNode(page);
     await closeNode(page);
     await addNode(page, 'report');
+    await page.getByRole('button', { name: /^More options/ }).click();
     for (const field of ['source', 'project', 'environment', 'baseline', 'tests', 'patch', 'audit', 'docs']) {
       await drag(page, field);
     }
-    await page.screenshot({ path: '/tmp/journeys-5.png' });
     await runNode(page);
     await closeNode(page);
     await page.getByRole('button', { name: 'Tidy up' }).click();
-    await page.screenshot({ path: '/tmp/journeys-6.png' });
+    await page.getByRole('button', { name: 'Fit to view' }).click();
+    await expect(card(page, 'report')).toBeVisible();
+    await picture(page, 'graph');
   });
-  await test.step('look', async () => {
+
+  await test.step('a broken expression is told at its node, with a hint', async () => {
+    await card(page, 'docs').dblclick();
+    await write(page, 'project', '{{ $jsn.project }}');
+    await page.getByRole('button', { name: 'Close the node' }).click();
+    await page.getByRole('button', { name: 'Run', exact: true }).click();
+    await expect(card(page, 'docs').locator('[data-tone="failed"]').first()).toBeVisible();
+    await card(page, 'docs').dblclick();
+    const said = page.getByRole('region', { name: 'Output' }).getByRole('alert');
+    await expect(said).toContainText('$jsn is not defined');
+    await expect(said).toContainText('Names begin with $');
+    await picture(page, 'error');
+  });
+
+  await test.step('repaired, it goes on from there with what was kept', async () => {
+    await write(page, 'project', '{{ $json.project }}');
+    await page.getByRole('button', { name: 'More ways to run' }).click();
+    await page.getByRole('menuitem', { name: /^Run from here/ }).click();
+    await expect(status(page)).toHaveText(/Completed/);
+    await closeNode(page);
+    await expect(card(page, 'report').locator('[data-tone="done"]').first()).toBeVisible();
+    const run = page.getByRole('region', { name: 'Run', exact: true });
+    await expect(run.getByRole('status').first()).toHaveText(/Completed/);
+    await picture(page, 'run');
+  });
+
+  await test.step('saved, the file is one that the command line takes', async () => {
+    await page.keyboard.press('ControlOrMeta+s');
     await expect(page.getByText('Saved', { exact: true })).toBeVisible();
-    process.stderr.write(await server.read('my_checks'));
+    const text = await server.read('my_checks');
+    expect(text).toContain('- graph -> merge.graph');
+    for (const command of [['check'], ['fmt', '--check']]) {
+      const { status: code, stdout, stderr } = server.pyagent('graph', ...command, server.file('my_checks'));
+      expect(code, `${stdout}${stderr}`).toBe(0);
+    }
   });
 });
 
 function card(page: Page, id: string): Locator {
   return page.locator(`[data-id="${id}"]`);
+}
+
+function status(page: Page): Locator {
+  return page.getByRole('dialog').getByRole('banner').getByRole('status');
+}
+
+/** Write over what an expression says. */
+async function write(page: Page, parameter: string, text: string): Promise<void> {
+  const editor = page.locator(`[data-field="${parameter}"] .cm-content`).first();
+  await editor.click();
+  await page.keyboard.press('ControlOrMeta+a');
+  await page.keyboard.insertText(text);
 }
