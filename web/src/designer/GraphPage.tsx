@@ -1,7 +1,7 @@
 import { ActionIcon, Center, Group, Loader, Text } from '@mantine/core';
 import { useHotkeys } from '@mantine/hooks';
 import { IconX } from '@tabler/icons-react';
-import { lazy, type ReactNode, Suspense, useRef, useState } from 'react';
+import { lazy, type ReactNode, type RefObject, Suspense, useRef, useState } from 'react';
 import { type Editor, graphOf, select, useEditor } from '@/editor/store';
 import { useOpenEditor } from '@/editor/useOpenEditor';
 import { nodesAt } from '@/graph/read';
@@ -75,7 +75,7 @@ function Designer({ editor }: { readonly editor: Editor }) {
         </Panel>
       )}
       <RunPanel editor={editor} />
-      <OpenedNode editor={editor} />
+      <OpenedNode editor={editor} canvas={canvas} />
       {tour && (
         <Suspense>
           <Tour editor={editor} canvas={canvas} />
@@ -86,12 +86,20 @@ function Designer({ editor }: { readonly editor: Editor }) {
 }
 
 /** The panel of the node that is opened. */
-function OpenedNode({ editor }: { readonly editor: Editor }) {
+function OpenedNode({ editor, canvas }: { readonly editor: Editor; readonly canvas: RefObject<CanvasControl | null> }) {
   const opened = useEditor(editor, (state) => state.opened);
   if (opened === null) return null;
   return (
     <Suspense>
-      <NodePanel editor={editor} nodeId={opened} onClose={() => leaveNode(editor)} />
+      <NodePanel
+        editor={editor}
+        nodeId={opened}
+        onClose={() => leaveNode(editor)}
+        onNext={() => {
+          leaveNode(editor);
+          void canvas.current?.perform('add');
+        }}
+      />
     </Suspense>
   );
 }

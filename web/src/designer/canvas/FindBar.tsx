@@ -16,9 +16,9 @@ export default function FindBar({ onClose }: DialogProps) {
   const [query, setQuery] = useState('');
   const [at, setAt] = useState(-1);
   const found = useMemo(() => findIn(graph, query), [graph, query]);
-  const show = (index: number) => {
-    const wrapped = (index + found.length) % Math.max(1, found.length);
-    const hit = found[wrapped];
+  const show = (index: number, among = found) => {
+    const wrapped = (index + among.length) % Math.max(1, among.length);
+    const hit = among[wrapped];
     if (!hit) return;
     setAt(wrapped);
     const level = hit.kind === 'node' ? (placesOf(graph).get(hit.id)?.level ?? null) : null;
@@ -50,8 +50,11 @@ export default function FindBar({ onClose }: DialogProps) {
           // biome-ignore lint/a11y/noAutofocus: it was opened to be typed in
           autoFocus
           onChange={(event) => {
-            setQuery(event.currentTarget.value);
+            const wanted = event.currentTarget.value;
+            setQuery(wanted);
             setAt(-1);
+            // The first is shown while one types, as browsers do.
+            if (wanted.trim()) show(0, findIn(graph, wanted));
           }}
           onKeyDown={(event) => {
             if (event.key === 'Enter') show(at + (event.shiftKey ? -1 : 1));

@@ -28,10 +28,12 @@ interface Props {
   readonly editor: Editor;
   readonly nodeId: string;
   readonly onClose: () => void;
+  /** Close it and add the node that comes next. */
+  readonly onNext?: () => void;
 }
 
 /** A node with all that belongs to it: what comes in, its parameters and settings, what comes out. */
-export default function NodePanel({ editor, nodeId, onClose }: Props) {
+export default function NodePanel({ editor, nodeId, onClose, onNext }: Props) {
   const node = useEditor(editor, (state) => nodeOf(state.history.graph, nodeId));
   const small = useMediaQuery('(max-width: 62em)') ?? false;
   useEffect(() => {
@@ -56,7 +58,16 @@ export default function NodePanel({ editor, nodeId, onClose }: Props) {
       <Modal.Overlay />
       <Modal.Content aria-label={labelOf(node)} styles={{ content: { maxHeight: 'none', overflow: 'hidden' } }}>
         <Modal.Body>
-          <Opened key={nodeId} editor={editor} node={nodeId} onClose={onClose} />
+          <Opened
+            key={nodeId}
+            editor={editor}
+            node={nodeId}
+            onClose={onClose}
+            onNext={() => {
+              settle(editor);
+              onNext?.();
+            }}
+          />
         </Modal.Body>
       </Modal.Content>
     </Modal.Root>
@@ -71,10 +82,12 @@ function Opened({
   editor,
   node,
   onClose,
+  onNext,
 }: {
   readonly editor: Editor;
   readonly node: string;
   readonly onClose: () => void;
+  readonly onNext: () => void;
 }) {
   const graph = useEditor(editor, (state) => state.id);
   const shown = useEditor(editor, (state) => state.run);
@@ -118,7 +131,7 @@ function Opened({
   return (
     <PanelContext value={panel}>
       <div ref={content} className={classes.content}>
-        <PanelHeader type={type} onClose={onClose} />
+        <PanelHeader type={type} onClose={onClose} onNext={onNext} />
         <Panes>
           <Tabs defaultValue="parameters" className={classes.tabs} keepMounted={false}>
             <Tabs.List px="sm">

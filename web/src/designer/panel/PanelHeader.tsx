@@ -1,5 +1,5 @@
 import { ActionIcon, Anchor, Badge, Group, Menu, Text, Tooltip } from '@mantine/core';
-import { IconArrowLeft, IconArrowRight, IconExternalLink, IconX } from '@tabler/icons-react';
+import { IconArrowLeft, IconArrowRight, IconExternalLink, IconPlus, IconX } from '@tabler/icons-react';
 import { useState } from 'react';
 import { Link } from 'wouter';
 import type { NodeTypeDetails } from '@/api/nodeTypes';
@@ -16,7 +16,11 @@ import { RunButtons } from './run/RunButtons';
 import { useSteps } from './steps';
 
 /** The node's name, type and status, ways to its neighbours, and its run buttons. */
-export function PanelHeader(props: { readonly type: NodeTypeDetails | undefined; readonly onClose: () => void }) {
+export function PanelHeader(props: {
+  readonly type: NodeTypeDetails | undefined;
+  readonly onClose: () => void;
+  readonly onNext: () => void;
+}) {
   const { editor, node, use, sample } = usePanel();
   const graph = useEditor(editor, (state) => state.history.graph);
   const spec = nodeOf(graph, node);
@@ -72,7 +76,21 @@ export function PanelHeader(props: { readonly type: NodeTypeDetails | undefined;
         </Group>
       )}
       <RunButtons />
-      <Way nodes={after} label={words.panel.next} none={words.panel.noNext} icon={<IconArrowRight size={18} />} />
+      {after.length > 0 ? (
+        <Way nodes={after} label={words.panel.next} icon={<IconArrowRight size={18} />} />
+      ) : (
+        <Tooltip label={words.panel.addNext}>
+          <ActionIcon
+            variant="default"
+            size="lg"
+            aria-label={words.panel.addNext}
+            disabled={props.type?.ports_out?.length === 0}
+            onClick={props.onNext}
+          >
+            <IconPlus size={18} />
+          </ActionIcon>
+        </Tooltip>
+      )}
       <ActionIcon variant="subtle" color="gray" aria-label={words.panel.close} onClick={props.onClose}>
         <IconX size={18} />
       </ActionIcon>
@@ -113,7 +131,7 @@ function Name({ spec }: { readonly spec: NodeSpec }) {
 function Way(props: {
   readonly nodes: readonly NodeSpec[];
   readonly label: string;
-  readonly none: string;
+  readonly none?: string;
   readonly icon: React.ReactNode;
 }) {
   const { editor } = usePanel();
@@ -138,7 +156,7 @@ function Way(props: {
       </Menu>
     );
   }
-  const text = first ? `${label}: ${labelOf(first)}` : props.none;
+  const text = first ? `${label}: ${labelOf(first)}` : (props.none ?? label);
   return (
     <Tooltip label={text}>
       <ActionIcon variant="default" size="lg" aria-label={text} disabled={!first} onClick={() => first && go(first.id)}>

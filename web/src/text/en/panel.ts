@@ -6,7 +6,7 @@ export const panel = {
   previous: 'Previous node',
   next: 'Next node',
   noPrevious: 'Nothing leads to this node',
-  noNext: 'This node leads nowhere',
+  addNext: 'Add the next node',
   input: 'Input',
   output: 'Output',
   parameters: 'Parameters',

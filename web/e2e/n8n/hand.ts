@@ -1,0 +1,57 @@
+/** A person's hand that counts: clicks and drags, keys and chords; text that both have to type is not counted. */
+
+import type { Locator, Page } from '@playwright/test';
+
+export class Hand {
+  clicks = 0;
+  keys = 0;
+  readonly page: Page;
+
+  constructor(page: Page) {
+    this.page = page;
+  }
+
+  get all(): number {
+    return this.clicks + this.keys;
+  }
+
+  /** Point at something; nothing is counted for it. */
+  async hover(at: Locator): Promise<void> {
+    await at.hover();
+  }
+
+  async click(at: Locator): Promise<void> {
+    this.clicks++;
+    await at.click();
+  }
+
+  /** Two clicks on the same place are counted as one. */
+  async doubleClick(at: Locator): Promise<void> {
+    this.clicks++;
+    await at.dblclick();
+  }
+
+  async drag(from: Locator, to: Locator): Promise<void> {
+    this.clicks++;
+    await from.hover();
+    await this.page.mouse.down();
+    // Both designers begin a drag only when the pointer has moved a little.
+    const box = await to.boundingBox();
+    if (!box) throw new Error('there is nothing to drop on');
+    const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+    await this.page.mouse.move(x + 5, y + 5, { steps: 8 });
+    await this.page.mouse.move(x, y, { steps: 3 });
+    await this.page.mouse.up();
+  }
+
+  /** A key or a chord, such as `Enter` or `ControlOrMeta+c`. */
+  async press(chord: string): Promise<void> {
+    this.keys++;
+    await this.page.keyboard.press(chord);
+  }
+
+  /** Text that has to be typed in either. */
+  async type(text: string): Promise<void> {
+    await this.page.keyboard.type(text, { delay: 10 });
+  }
+}

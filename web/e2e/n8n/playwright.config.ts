@@ -1,0 +1,13 @@
+import { defineConfig } from '@playwright/test';
+import base from '../../playwright.config';
+
+/** The designer beside n8n: not part of CI, as n8n has to be installed (`make compare-n8n`). */
+export default defineConfig({
+  ...base,
+  testDir: '.',
+  testMatch: 'compare.ts',
+  outputDir: '../../test-results/n8n',
+  workers: 1,
+  timeout: 180_000,
+  reporter: [['list']],
+});
