@@ -46,6 +46,10 @@ chaos: setup ## an hour at most: thousands of random runs under faults, workers 
 bench: setup ## how fast it is beside its peers, measured in the same run (ONLY="P1 P2")
 	@PYTHONPATH=tests $(BIN)/python -m bench $(ONLY)
 
+.PHONY: compare-n8n
+compare-n8n: setup ## clicks and keys of common tasks in the designer and in n8n, where that is installed
+	@cd web && node_modules/.bin/playwright test -c e2e/n8n/playwright.config.ts
+
 .PHONY: lint
 lint: setup ## ruff, pyright, import contracts, clippy, TypeScript
 	@scripts/lint

@@ -76,8 +76,6 @@ test('a graph of five nodes is built, run and read without a mouse', async ({ pa
   await expect(told).toHaveText([/^Start/, /^Set fields/, /^Do nothing/, /^Do nothing 2/, /^Merge/]);
   await expect(told.nth(1)).toHaveAccessibleName('Set fields, data.set, done; leads to Do nothing, Do nothing 2');
   await expect(told.nth(4)).toHaveAccessibleName('Merge, flow.merge, done');
-  await page.keyboard.press('ControlOrMeta+s');
+  // Nothing was changed since the run, and looking at it has changed nothing.
   await expect(page.getByText('Saved', { exact: true })).toBeVisible();
-  const { edges } = (await server.request('GET', '/api/v1/graphs/by_keys')) as { edges: unknown };
-  process.stderr.write(JSON.stringify(edges) + (await server.read('by_keys')));
 });

@@ -99,7 +99,11 @@ for (const [at, task] of TASKS.entries()) {
     });
     const other = await n8n.open(context);
     const flowId = task.fresh ? '' : await prepareThere(n8n, other, id, reads, !task.broken);
-    if (task.fresh) await other.goto(`${n8n.url}/home/workflows`);
+    if (task.fresh) {
+      // Without any flow its home offers other things than a new one.
+      await n8n.ask('POST', '/workflows', flow('other', 'Person'));
+      await other.goto(`${n8n.url}/home/workflows`);
+    }
     const theirs = new Hand(other);
     await task.theirs(theirs, { page: other, n8n, id: flowId });
     await context.close();

@@ -8,6 +8,6 @@ export default defineConfig({
   testMatch: 'compare.ts',
   outputDir: '../../test-results/n8n',
   workers: 1,
-  timeout: 180_000,
+  timeout: 90_000,
   reporter: [['list']],
 });
