@@ -114,7 +114,7 @@ export const TASKS: readonly Task[] = [
       const { page } = at;
       await hand.doubleClick(card(page, 'greet'));
       const input = page.getByRole('region', { name: 'Input', exact: true });
-      const fields = page.getByRole('button', { name: /^Add a field/ });
+      const fields = page.getByRole('button', { name: 'Add a field: Fields' });
       await expect(fields).toBeVisible();
       await hand.drag(input.getByRole('treeitem', { name: /^number n\b/ }), fields);
       await expect(page.locator('[data-field="fields"]')).toContainText('$json.n');

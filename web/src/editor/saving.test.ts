@@ -33,6 +33,18 @@ describe('saving', () => {
     expect(state.history.graph.name).toBe('second');
   });
 
+  test('the news of a save that comes before its answer changes nothing', () => {
+    const shown = named('mine');
+    const history = edited(begin(named('zero')), () => shown, 'Edit');
+    const before: Part = { history, saved: file(named('zero')), saving: 'saving', theirs: null, typed: null };
+    const onDisk = file(named('mine'));
+    const event = { kind: 'merged', shown, merged: named('mine'), text: onDisk.text, saved: onDisk } as const;
+    const state = stateAfter(before, event);
+    expect(state.history).toBe(history);
+    expect(state.saving).toBe('saved');
+    expect(state.typed).toBeNull();
+  });
+
   test('whatever happens to the file in whatever order, what is shown stays or can be undone to', () => {
     const events = fc.constantFrom(
       'edit',

@@ -5,6 +5,7 @@
  * a way that does not go together with ours, what they wrote (`theirs`). No event may lose what is shown.
  */
 
+import { same } from '@/graph/difference';
 import { edited, type History } from '@/graph/history';
 import type { GraphSpec } from '@/graph/model';
 import type { EditorState, Saved, SaveState } from './store';
@@ -60,8 +61,15 @@ export function stateAfter<S extends Part>(state: S, event: FileEvent): S {
     case 'merged': {
       // Edits that were made while the merge was made are not in it: the caller merges once more.
       if (event.shown !== state.history.graph) return state;
-      const history = edited(state.history, () => event.merged, 'Merge', null);
-      return withState({ ...state, history, saved: event.saved, typed: event.text, theirs: null, saving: 'changed' });
+      // What is shown already is no step of undo, and what is on disk already need not be saved: the news of a save
+      // may come before its answer.
+      const history = same(event.merged, event.shown)
+        ? state.history
+        : edited(state.history, () => event.merged, 'Merge', null);
+      const onDisk = same(event.merged, event.saved.graph);
+      const saved = onDisk ? { ...event.saved, graph: history.graph } : event.saved;
+      const typed = onDisk && event.text === event.saved.text ? null : event.text;
+      return withState({ ...state, history, saved, typed, theirs: null, saving: 'changed' });
     }
     case 'clashed':
       return { ...state, theirs: event.theirs, saving: 'conflict' };
