@@ -6,8 +6,8 @@ export default defineConfig({
   ...base,
   testDir: '.',
   testMatch: 'compare.ts',
-  outputDir: '../../test-results/n8n',
+  outputDir: '../../node_modules/.cache/n8n-results',
   workers: 1,
   timeout: 90_000,
-  reporter: [['list']],
+  reporter: [['line']],
 });
