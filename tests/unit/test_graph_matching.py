@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyagent.graph import matching
+from pyagent.graph.editing import read_data
 from pyagent.graph.matching import blocks, opcodes
 from pyagent.graph.merge import merge
+from pyagent.graph.yaml import dump, load_text
 
 WORDS = st.lists(st.sampled_from("abcdef"), max_size=40)
 
@@ -77,3 +79,15 @@ def test_thousands_of_conflicts_are_merged_each_told_once() -> None:
     assert len(found.conflicts) == 1000
     assert found.with_ours == text(1)
     assert found.with_theirs == text(2)
+
+
+def test_an_edit_of_a_long_list_that_repeats_little_looks_at_no_more_than_is_allowed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(matching, "_SHORT", 100)
+    choose = random.Random(2)
+    old, new = ([choose.choice("ab") for _ in range(300)] for _ in range(2))
+    data = {"pyagent": 1, "id": "x", "nodes": [{"id": "a", "use": "data.set@1", "with": {"l": old}}]}
+    changed = {**data, "nodes": [{**data["nodes"][0], "with": {"l": new}}]}  # pyright: ignore
+    found = load_text(dump(read_data(data))).update(read_data(changed))
+    assert load_text(found.text).spec.to_data() == read_data(changed).to_data()

@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from difflib import SequenceMatcher
 from typing import Any, NamedTuple, cast
 
 from pyagent.graph.identity import same
+from pyagent.graph.matching import opcodes
 from pyagent.graph.yaml_emit import Piece, block, entry, one_line, scalar
 from pyagent.graph.yaml_format import shape
 from pyagent.graph.yaml_tree import Path, Tree
@@ -221,16 +221,14 @@ def _identity(value: Any) -> str:
 
 
 def _sequence_steps(old: list[Any], new: list[Any]) -> list[_Step]:
-    matcher = SequenceMatcher(None, [_identity(item) for item in old], [_identity(item) for item in new], False)
+    one, other = [_identity(item) for item in old], [_identity(item) for item in new]
     steps: list[_Step] = []
-    for tag, old_start, old_end, new_start, new_end in matcher.get_opcodes():
+    for equal, old_start, old_end, new_start, new_end in opcodes(one, other):
         for offset in range(new_end - new_start):
             index, position = new_start + offset, old_start + offset
             # items that replace others take their places one by one, and keep the comments there
-            continues = (
-                tag in ("equal", "replace") and position < old_end and not _both_named(old[position], new[index])
-            )
-            if tag == "equal" or continues:
+            continues = position < old_end and not _both_named(old[position], new[index])
+            if equal or continues:
                 steps.append(_Step(index, new[index], old[position], position))
             else:
                 steps.append(_Step(index, new[index]))
