@@ -9,7 +9,7 @@ import { type GraphSpec, NO_GRAPH } from '@/graph/model';
 import { specOf } from '@/graph/read';
 import { type Draft, forgetDraft, keepDraft, readDraft } from './drafts';
 import { isChanged, stateAfter, typing } from './saving';
-import { apply, type Checked, createEditor, type Editor, graphOf, type Saved } from './store';
+import { apply, type Checked, createEditor, type Disk, type Editor, graphOf, type Saved } from './store';
 
 const editors = new Map<string, Promise<Editor>>();
 
@@ -61,7 +61,7 @@ async function open(id: string): Promise<Editor> {
     return editor;
   }
   const editor = createEditor(id, savedFrom(details));
-  editor.setState({ readyMade: details.ready_made ?? false });
+  editor.setState({ readyMade: details.ready_made ?? false, disk: diskOf(details) });
   if (draft && draft.textHash === details.text_hash) {
     takeDraft(editor, draft);
   } else if (draft) {
@@ -81,6 +81,11 @@ const NO_FILE: Saved = { text: '', textHash: '', graph: NO_GRAPH };
 
 function readGraph(id: string) {
   return ask(client.GET('/api/v1/graphs/{graph_id}', { params: { path: { graph_id: id } } }));
+}
+
+/** Where there is no file any more, the server gives the version that runs have used last. */
+function diskOf(details: { readonly file: string }): Disk {
+  return details.file ? 'there' : 'gone';
 }
 
 function isGone(error: unknown): boolean {
@@ -201,7 +206,9 @@ async function changedOnDisk(editor: Editor): Promise<void> {
     else if (error instanceof ApiError && error.status === 422) editor.setState({ disk: 'broken' });
     throw error;
   });
-  editor.setState({ disk: 'there', readyMade: details.ready_made ?? false });
+  editor.setState({ disk: diskOf(details), readyMade: details.ready_made ?? false });
+  // What is shown stays, and may be saved as a new file.
+  if (!details.file) return;
   if (details.text_hash === saved.textHash) return;
   await takeIn(editor, savedFrom(details), saved.graph);
 }

@@ -26,7 +26,7 @@ export interface Selection {
 export type SaveState = 'saved' | 'changed' | 'saving' | 'conflict' | 'offline' | 'locked' | 'refused';
 
 /** What stands at the file's place: a graph, nothing, or something that is no graph. */
-type Disk = 'there' | 'gone' | 'broken';
+export type Disk = 'there' | 'gone' | 'broken';
 
 /** What the server says of a graph while it is edited. */
 export interface Checked {
