@@ -1,4 +1,4 @@
-/** Open graphs and their files: read, check, save, and take in what others write. Editors stay while the page does. */
+/** Open graphs and their files: read, check, save, and take in what others write. */
 
 import { ApiError, ask, client, type Schemas } from '@/api/client';
 import { watchSession } from '@/api/session';
