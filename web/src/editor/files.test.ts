@@ -12,7 +12,12 @@ const answer = (status: number, body: object) => ({
   response: { status, ok: status < 400 },
   ...(status < 400 ? { data: body } : { error: body }),
 });
-const file = (id: string) => ({ text: `id: ${id}`, text_hash: id, spec: { pyagent: 1, id, nodes: [] } });
+const file = (id: string) => ({
+  text: `id: ${id}`,
+  text_hash: id,
+  file: `${id}.yaml`,
+  spec: { pyagent: 1, id, nodes: [] },
+});
 const renamed = (graph: GraphSpec): GraphSpec => ({ ...graph, name: 'Changed' });
 
 beforeEach(() => {
@@ -58,4 +63,9 @@ test('editors that were left long ago are let go, but for unsaved changes', asyn
   for (let count = 0; count < 40; count++) await openEditor(`other${count}`);
   expect(await openEditor('changed')).toBe(changed);
   expect(await openEditor('left')).not.toBe(left);
+});
+
+test('a file that is gone is told where the server has a version of it', async () => {
+  server.GET.mockImplementation(async () => answer(200, { ...file('kept'), file: '' }));
+  expect((await openEditor('kept')).getState().disk).toBe('gone');
 });
