@@ -1,6 +1,7 @@
 /** The server's API: typed by its own description, with errors as the server tells them. */
 
 import createClient from 'openapi-fetch';
+import { patient } from './patience';
 import type { components, paths } from './schema';
 import { tellSession } from './session';
 
@@ -35,7 +36,7 @@ export class ApiError extends Error {
   }
 }
 
-export const client = createClient<paths>({ baseUrl: '/', credentials: 'same-origin' });
+export const client = createClient<paths>({ baseUrl: '/', credentials: 'same-origin', fetch: patient });
 
 interface Answer<T> {
   data?: T;
