@@ -69,13 +69,16 @@ export interface EditorState {
   readonly readyMade: boolean;
   /** The node whose panel is open. */
   readonly opened: string | null;
-  /** The parameter that its panel begins at, such as `fields/text`. */
+  /** The parameter that its panel begins at, such as `fields/text`, or `FIRST_EMPTY`. */
   readonly openedField: string | null;
   /** The run whose statuses and data are shown. */
   readonly run: string | null;
   /** Another version of the file that a save has met. */
   readonly theirs: Saved | null;
 }
+
+/** In the place of a parameter: the first that is required and has nothing yet, as in a node that is new. */
+export const FIRST_EMPTY = '';
 
 export type Editor = StoreApi<EditorState>;
 

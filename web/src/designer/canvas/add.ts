@@ -2,7 +2,7 @@
 
 import type { ActionContext } from '@/actions/action';
 import type { NodeTypeSummary } from '@/api/nodeTypes';
-import { apply, graphOf, select } from '@/editor/store';
+import { apply, FIRST_EMPTY, graphOf, select } from '@/editor/store';
 import { connect, insertOnEdge } from '@/graph/edges';
 import { freshId, freshName } from '@/graph/ids';
 import type { NodeSpec, Point } from '@/graph/model';
@@ -86,7 +86,7 @@ export function addOf(context: ActionContext, type: NodeTypeSummary, wanted: Pal
   context.say(label);
   context.view.focus();
   requestAnimationFrame(() => context.view.reveal(id));
-  if (!PLAIN.has(type.name)) editor.setState({ opened: id });
+  if (!PLAIN.has(type.name)) editor.setState({ opened: id, openedField: FIRST_EMPTY });
   return id;
 }
 

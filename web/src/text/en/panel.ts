@@ -76,6 +76,8 @@ export const panel = {
   found: '{count} found',
   items: '{count} items',
   oneItem: '1 item',
+  noFields: 'An item without fields',
+  noFieldsInAny: 'Items without fields',
   noItems: 'No items',
   itemsOf: '{from}–{to} of {count}',
   page: 'Page of items',

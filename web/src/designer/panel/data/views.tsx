@@ -138,6 +138,13 @@ export function SchemaView({ items, doings, label }: Props) {
     if (!next.delete(fieldKey(field))) next.add(fieldKey(field));
     setToggled(next);
   };
+  if (items.length > 0 && fields.length === 0) {
+    return (
+      <Text size="sm" c="dimmed" p="sm">
+        {items.length === 1 ? words.panel.noFields : words.panel.noFieldsInAny}
+      </Text>
+    );
+  }
   return (
     <VirtualRows
       role="tree"

@@ -11,6 +11,7 @@ import classes from './expression.module.css';
 import { useExpressionExtensions } from './extensions';
 import { insertCode } from './insert';
 import { Result, usePreview } from './preview';
+import { hasTemplate } from './templates';
 
 interface Props {
   readonly value: string;
@@ -74,7 +75,7 @@ export function ExpressionField(props: Props) {
           </ActionIcon>
         </Tooltip>
       </div>
-      <Result preview={preview} active={active} />
+      <Result preview={preview} active={active} expected={hasTemplate(typed.text)} />
       {open && (
         <ExpressionDialog
           label={label}

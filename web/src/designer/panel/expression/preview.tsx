@@ -81,9 +81,16 @@ export function usePreview(template: string): Preview {
   return preview;
 }
 
+interface ResultProps {
+  readonly preview: Preview;
+  readonly active: boolean;
+  /** A result may come: its line is kept free from the beginning, so that nothing below moves when it does. */
+  readonly expected: boolean;
+}
+
 /** The result under a field: a line of it, all while it is edited. */
-export function Result({ preview, active }: { readonly preview: Preview; readonly active: boolean }) {
-  if (preview.state === 'none') return null;
+export function Result({ preview, active, expected }: ResultProps) {
+  if (preview.state === 'none') return expected ? <div className={classes.result} data-small data-none /> : null;
   return (
     <div className={classes.result} data-small={!active || undefined} role="status">
       <Shown preview={preview} />

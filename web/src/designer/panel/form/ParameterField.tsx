@@ -114,6 +114,7 @@ const Parameter = memo(function Parameter({
       className={classes.field}
       data-field={path.join('/')}
       data-expression={asExpression || undefined}
+      data-required={view.required || undefined}
       tabIndex={-1}
       onFocus={(event) => {
         // What is inside of it, a row of a list or an editor of code, has told of itself.

@@ -17,7 +17,7 @@ interface Props {
 export function PaneFrame({ title, side, onCollapse, head, children }: Props) {
   const Icon = side === 'left' ? IconLayoutSidebarLeftCollapse : IconLayoutSidebarRightCollapse;
   return (
-    <section className={classes.pane} aria-label={title}>
+    <section className={classes.pane} aria-label={title} tabIndex={-1}>
       <Group gap={8} wrap="nowrap" className={classes.paneHead}>
         <Text size="xs" fw={700} tt="uppercase" className={classes.paneTitle}>
           {title}

@@ -1,7 +1,7 @@
 import { Button, Group, Menu, Text } from '@mantine/core';
 import { IconChevronDown, IconPlayerPlay, IconPlayerTrackNext, IconRoute2 } from '@tabler/icons-react';
 import { useQueryClient } from '@tanstack/react-query';
-import { lazy, Suspense, useState } from 'react';
+import { lazy, Suspense, useEffect, useRef, useState } from 'react';
 import { useEditor } from '@/editor/store';
 import { beginAt, beginRun, showRun } from '@/runs/start/begin';
 import { words } from '@/text/language';
@@ -93,12 +93,28 @@ function Words({ title, hint }: { readonly title: string; readonly hint: string 
   );
 }
 
-/** A button for empty panes: run everything up to a node. */
+/** A button for empty panes: run everything up to a node. With what comes then it goes, and its pane has the keyboard. */
 export function RunToHere({ node }: { readonly node: string }) {
   const { busy, run, dialog } = useRunPart(node);
+  const pane = useRef<HTMLElement | null>(null);
+  useEffect(
+    () => () =>
+      queueMicrotask(() => {
+        if (document.activeElement === document.body) pane.current?.focus({ preventScroll: true });
+      }),
+    [],
+  );
   return (
     <>
-      <Button size="xs" leftSection={<IconPlayerPlay size={14} />} loading={busy} onClick={() => run('to')}>
+      <Button
+        size="xs"
+        leftSection={<IconPlayerPlay size={14} />}
+        loading={busy}
+        onClick={(event) => {
+          pane.current = event.currentTarget.closest('section');
+          run('to');
+        }}
+      >
         {words.panel.runHere}
       </Button>
       {dialog}
