@@ -7,12 +7,17 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import hypothesis
 import jsonschema_rs
 import pytest
 
 from postgres_server import Postgres, postgres_server
 from pyagent.runtime.event_kinds import EVENT_KINDS, data_schema, undeclared
 from pyagent.store import base
+
+# A case that takes long on a busy machine is no fault.
+hypothesis.settings.register_profile("pyagent", deadline=None)
+hypothesis.settings.load_profile("pyagent")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
