@@ -304,7 +304,7 @@ class GraphSpec(_Model):
         data = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
         shown = {key: value for key, value in data.items() if key in _ALWAYS or value not in ({}, [], None)}
         # A graph that was only just made says that it has no nodes.
-        found: Object = {"pyagent": FORMAT, "id": self.id, "nodes": []} | shown
+        found = {"pyagent": FORMAT, "id": self.id, "nodes": list[Any]()} | shown
         return {key: found[key] for key in type(self).model_fields if key in found}
 
     def hash(self) -> str:
