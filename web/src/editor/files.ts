@@ -97,12 +97,28 @@ function savedFrom(details: Pick<Schemas['GraphDetails'], 'text' | 'text_hash' |
   return { text: details.text, textHash: details.text_hash, graph: specOf(details.spec) };
 }
 
+const turns = new WeakMap<Editor, Promise<unknown>>();
+
+/** One thing at a time is done with a file: what was read before a save must not be taken for news after it. */
+function inTurn(editor: Editor, work: () => Promise<void>): Promise<void> {
+  const mine = (turns.get(editor) ?? Promise.resolve()).then(work);
+  turns.set(
+    editor,
+    mine.catch(() => undefined),
+  );
+  return mine;
+}
+
 /** Write what is shown. Raises `ApiError` where the server refuses it; a clash is a state, not an error. */
-export async function save(editor: Editor): Promise<void> {
+export function save(editor: Editor): Promise<void> {
+  return inTurn(editor, () => saveNow(editor));
+}
+
+async function saveNow(editor: Editor): Promise<void> {
   const { saved, saving, typed, disk } = editor.getState();
   const sent = graphOf(editor);
   if (disk === 'gone') {
-    await saveAsNew(editor);
+    await createNow(editor);
     return;
   }
   if (!isChanged(editor.getState()) || saving === 'saving' || saving === 'conflict') return;
@@ -129,7 +145,7 @@ export async function save(editor: Editor): Promise<void> {
 /** A save has met another file than it was based on, or none: what is there now. */
 async function lookAgain(editor: Editor): Promise<void> {
   try {
-    await changedOnDisk(editor);
+    await readAgain(editor);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     // A file that is gone or broken is told above the canvas.
@@ -140,7 +156,11 @@ async function lookAgain(editor: Editor): Promise<void> {
 }
 
 /** Write the file anew that was deleted, under the same id. Raises `ApiError` where the server refuses it. */
-export async function saveAsNew(editor: Editor): Promise<void> {
+export function saveAsNew(editor: Editor): Promise<void> {
+  return inTurn(editor, () => createNow(editor));
+}
+
+async function createNow(editor: Editor): Promise<void> {
   const { saved, typed } = editor.getState();
   const sent = graphOf(editor);
   editor.setState((state) => stateAfter(state, { kind: 'sent' }));
@@ -198,7 +218,11 @@ function checkedBy(graph: GraphSpec, told: Schemas['EditedGraph']): Checked {
 }
 
 /** The file may have changed on disk: read it, and bring it together with what is shown. */
-async function changedOnDisk(editor: Editor): Promise<void> {
+function changedOnDisk(editor: Editor): Promise<void> {
+  return inTurn(editor, () => readAgain(editor));
+}
+
+async function readAgain(editor: Editor): Promise<void> {
   const { id, saved } = editor.getState();
   const details = await readGraph(id).catch((error: unknown) => {
     // What is shown stays, and may be saved as a new file or over the broken one.
