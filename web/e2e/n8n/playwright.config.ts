@@ -8,6 +8,6 @@ export default defineConfig({
   testMatch: 'compare.ts',
   outputDir: '../../node_modules/.cache/n8n-results',
   workers: 1,
-  timeout: 90_000,
+  timeout: 150_000,
   reporter: [['line']],
 });
