@@ -71,7 +71,7 @@ test('a credential is kept, shown by its name alone, told who uses it, and delet
   await page.getByRole('textbox', { name: /token/ }).fill('secret-4711');
   await page.getByRole('button', { name: 'Save' }).click();
   const row = page.getByRole('row').filter({ hasText: 'shop' });
-  await expect(row).toContainText('Caller');
+  await expect(row).toContainText('caller');
   expect(await page.content()).not.toContain('secret-4711');
   const told = JSON.stringify(await server.request('GET', '/api/v1/credentials'));
   expect(told).not.toContain('secret-4711');
@@ -97,7 +97,7 @@ test('nodes become the inside of one, are looked into, and come out again', asyn
   await expect(node('two')).toHaveCount(0);
   await command('Open what is inside');
   await expect(node('two')).toBeVisible();
-  await page.getByRole('navigation', { name: 'Where you are' }).getByText('Graph', { exact: true }).click();
+  await page.getByRole('navigation', { name: 'Where you are' }).getByRole('button', { name: 'Parts' }).click();
   await expect(node('one')).toBeVisible();
   await page.keyboard.press('ControlOrMeta+z');
   await expect(node('two')).toBeVisible();

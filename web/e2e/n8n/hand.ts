@@ -35,12 +35,12 @@ export class Hand {
     this.clicks++;
     await from.hover();
     await this.page.mouse.down();
-    // Both designers begin a drag only when the pointer has moved a little.
-    const box = await to.boundingBox();
-    if (!box) throw new Error('there is nothing to drop on');
-    const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
-    await this.page.mouse.move(x + 5, y + 5, { steps: 8 });
-    await this.page.mouse.move(x, y, { steps: 3 });
+    // Both designers begin a drag only when the pointer has moved a little; meanwhile the goal itself may move.
+    for (const offset of [5, 2, 0]) {
+      const box = await to.boundingBox();
+      if (!box) throw new Error('there is nothing to drop on');
+      await this.page.mouse.move(box.x + box.width / 2 + offset, box.y + box.height / 2 + offset, { steps: 5 });
+    }
     await this.page.mouse.up();
   }
 
