@@ -95,8 +95,8 @@ test('a new user builds, runs, breaks, repairs and saves the graph that tests a 
     await addNode(page, 'environment');
     await drag(page, 'source');
     await drag(page, 'project');
-    await picture(page, 'node');
     await runNode(page);
+    await picture(page, 'node');
     await closeNode(page);
   });
 
@@ -139,6 +139,7 @@ test('a new user builds, runs, breaks, repairs and saves the graph that tests a 
     await runNode(page);
     await closeNode(page);
     await page.getByRole('button', { name: 'Tidy up' }).click();
+    await expect(page.getByText('Tidied up')).toBeVisible();
     await page.getByRole('button', { name: 'Fit to view' }).click();
     await expect(card(page, 'report')).toBeVisible();
     await picture(page, 'graph');

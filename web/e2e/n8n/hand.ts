@@ -31,6 +31,25 @@ export class Hand {
     await at.dblclick();
   }
 
+  /** Double click on a word of a text, which chooses that word. */
+  async chooseWord(text: Locator, word: string): Promise<void> {
+    this.clicks++;
+    const [x, y] = await text.evaluate((element, wanted) => {
+      const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+      for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+        const at = node.textContent?.indexOf(wanted) ?? -1;
+        if (at < 0) continue;
+        const range = document.createRange();
+        range.setStart(node, at);
+        range.setEnd(node, at + wanted.length);
+        const box = range.getBoundingClientRect();
+        return [box.x + box.width / 2, box.y + box.height / 2] as const;
+      }
+      throw new Error(`there is no ${wanted}`);
+    }, word);
+    await this.page.mouse.dblclick(x, y);
+  }
+
   async drag(from: Locator, to: Locator): Promise<void> {
     this.clicks++;
     await from.hover();

@@ -6,6 +6,7 @@ import { graphOf, useEditor } from '@/editor/store';
 import type { Json } from '@/graph/model';
 import { words } from '@/text/language';
 import { usePanel } from '../context';
+import { brief } from '../data/shape';
 import classes from './expression.module.css';
 import { hasTemplate } from './templates';
 
@@ -91,9 +92,11 @@ interface ResultProps {
 /** The result under a field: a line of it, all while it is edited. */
 export function Result({ preview, active, expected }: ResultProps) {
   if (preview.state === 'none') return expected ? <div className={classes.result} data-small data-none /> : null;
+  // On one line the outermost bracket alone would say nothing.
+  const short = !active && preview.value !== null && typeof preview.value === 'object' ? brief(preview.value) : null;
   return (
     <div className={classes.result} data-small={!active || undefined} role="status">
-      <Shown preview={preview} />
+      {short ?? <Shown preview={preview} />}
     </div>
   );
 }
