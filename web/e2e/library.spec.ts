@@ -91,6 +91,7 @@ test('nodes become the inside of one, are looked into, and come out again', asyn
   const command = async (title: string) => {
     await page.keyboard.press('ControlOrMeta+k');
     await page.keyboard.type(title);
+    await expect(page.getByRole('option', { selected: true })).toContainText(title);
     await page.keyboard.press('Enter');
   };
   await command('Move the selection into a map');

@@ -297,6 +297,7 @@ export const TASKS: readonly Task[] = [
       await versions.first().waitFor();
       if (await group.isVisible()) await hand.click(group);
       await hand.click(versions.last());
+      await expect(page.locator('[data-test-id="canvas-node"]')).toHaveCount(5);
       await hand.click(page.locator('[data-test-id="workflow-history-content-actions"] button').first());
       await hand.click(page.getByText(/Restore/).first());
       const sure = page
