@@ -82,6 +82,7 @@ test('completion knows the data; an error is told and underlined', async ({ page
   await page.getByRole('option', { name: /^customer/ }).waitFor();
   await page.keyboard.press('Enter');
   await page.keyboard.type('.');
+  await page.keyboard.press('Control+Space');
   await expect(page.getByRole('option', { name: /mail address/ })).toBeVisible();
   await page.keyboard.press('Escape');
   await page.keyboard.type('name.nothing.at');
