@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
+from neo4j import AsyncDriver, AsyncGraphDatabase
 
-from blob_cases import BlobPlaceCases, OpenedStore, Place, folder_place
-from neo4j_server import Neo4jServer
+from blob_cases import LARGE, BlobPlaceCases, OpenedStore, Place, folder_place
+from neo4j_server import USER, Neo4jServer
+from pyagent.store.blobs import digest_of
 from pyagent.store.neo4j import Neo4jStore
 from pyagent.testing.store import StoreConformance
+from pyagent.testing.store_parts import random_bytes, started
 from s3_server import S3Server
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
@@ -66,3 +70,36 @@ class TestS3(OnNeo4j):
         for name, value in s3.variables().items():
             monkeypatch.setenv(name, value)
         return s3.place(tmp_path.name)
+
+
+@pytest.mark.parametrize("size", [LARGE, 10], ids=["large", "small"])
+@pytest.mark.parametrize("where", ["outside", "in the database"])
+async def test_a_blob_that_is_deleted_as_it_is_put_again_is_kept(
+    neo4j: Neo4jServer, tmp_path: Path, size: int, where: str
+) -> None:
+    content = random_bytes(size, 1)
+    digest = digest_of(content)
+    store = Neo4jStore(neo4j.url, blobs=str(tmp_path / "blobs") if where == "outside" else "")
+    await store.open()
+    try:
+        first, _ = await started(store)
+        second, _ = await started(store)
+        await store.put_blob(first.id, digest, content)
+        async with AsyncGraphDatabase.driver(neo4j.address, auth=(USER, neo4j.password)) as driver:
+            async with driver.session() as session, await session.begin_transaction() as deleting:
+                await (await deleting.run("MATCH (b:Blob) SET b.locked = true")).consume()
+                putting = asyncio.create_task(store.put_blob(second.id, digest, content))
+                await until_blocked(driver)
+                await (await deleting.run("MATCH (b:Blob) OPTIONAL MATCH (b)--(c:Chunk) DETACH DELETE c, b")).consume()
+                await deleting.commit()
+        await putting
+        assert await store.get_blob(digest) == content
+    finally:
+        await store.close()
+
+
+async def until_blocked(driver: AsyncDriver) -> None:
+    """Return when one of the server's transactions waits for a lock."""
+    query = "SHOW TRANSACTIONS YIELD status WHERE status STARTS WITH 'Blocked' RETURN count(*) AS blocked"
+    while (await driver.execute_query(query)).records[0]["blocked"] == 0:
+        await asyncio.sleep(0)

@@ -185,6 +185,22 @@ async def test_secrets_are_left_out_of_a_page(
     assert "1234" in page
 
 
+async def test_a_secret_that_is_a_word_of_the_format_leaves_a_page_all_the_same(
+    lab: Lab, client: httpx.AsyncClient
+) -> None:
+    document = graph(
+        {"a": {}},
+        inputs={"password": {"type": "string", "format": "password"}},
+        state={"seen": {"type": "string"}},
+    )
+    run = await lab.run(document, {"password": "string"})
+
+    answer = await client.get(f"/api/v1/runs/{run.id}/html")
+
+    assert answer.status_code == 200, answer.text
+    check_harmless(answer.text)
+
+
 async def test_a_long_list_and_long_texts_are_cut(lab: Lab, client: httpx.AsyncClient) -> None:
     @lab.on("a")
     async def give(items: Items, ctx: Context) -> Any:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, cast
 import orjson
 
 from pyagent.errors import NotFound, PyAgentError, RunError, Where
+from pyagent.graph.editing import is_deeper
 from pyagent.graph.problems import nearest
 from pyagent.graph.spec import GraphSpec
 from pyagent.runtime.expressions import (
@@ -385,27 +386,10 @@ def _ended(header: NodeProgram, known: Outputs, inputs: Mapping[str, Items]) -> 
 def _shown(value: Any) -> Preview:
     text = value if isinstance(value, str) else _json(value)
     seen = text.encode("utf-8", "replace")
-    if len(seen) > SHOWN_BYTES or _is_deep(value):
+    if len(seen) > SHOWN_BYTES or is_deeper(value, SHOWN_DEPTH):
         return Preview(text=seen[:SHOWN_BYTES].decode("utf-8", "ignore"), cut=True)
     clear = _clear(value, SHOWN_DEPTH)
     return Preview(value=clear, text=clear if isinstance(clear, str) else text)
-
-
-def _is_deep(value: Any) -> bool:
-    """Whether it is nested deeper than what is shown. Of a small value: all of it is looked through."""
-    open_ = [(value, 0)]
-    while open_:
-        here, levels = open_.pop()
-        if isinstance(here, Mapping):
-            inside = list(cast("Mapping[str, Any]", here).values())
-        elif isinstance(here, Sequence) and not isinstance(here, str):
-            inside = list(cast("Sequence[Any]", here))
-        else:
-            continue
-        if levels == SHOWN_DEPTH:
-            return True
-        open_ += [(one, levels + 1) for one in inside]
-    return False
 
 
 def _clear(value: Any, levels: int) -> Any:

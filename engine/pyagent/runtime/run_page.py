@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from pydantic import ValidationError
 
 from pyagent.errors import PyAgentError
 from pyagent.graph.spec import GraphSpec
@@ -165,7 +166,7 @@ def _built(
 def _cleaned(spec: GraphSpec, cleaner: Cleaner) -> GraphSpec:
     try:
         return validate(cleaner.graph(spec.to_data()))
-    except PyAgentError:
+    except (PyAgentError, ValidationError):
         # What was masked is no graph any more: its shape alone can be shown.
         nodes = tuple(node.model_copy(update={"name": None, "notes": None}) for node in spec.nodes)
         return spec.model_copy(update={"name": None, "nodes": nodes})

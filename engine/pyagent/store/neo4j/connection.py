@@ -199,12 +199,19 @@ def _again_if_gone(work: Work[T]) -> Work[T]:
 
         try:
             return await work(transaction)
+        except Deleted as error:
+            raise TransientError(str(error)) from error
         except Neo4jError as error:
             if error.code == _GONE:
                 raise TransientError(error.message) from error
             raise
 
     return tried
+
+
+class Deleted(Exception):
+    """What a transaction found was deleted by another one while this one waited to lock it, and the server did not say
+    so: a write to a node that is gone may pass for one that has nothing to do."""
 
 
 class CommitUnknown(StoreUnavailable):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyagent.store import codec, sealing
 from pyagent.store.blobs import CHUNK, FILE_THRESHOLD, check_digest
-from pyagent.store.neo4j.connection import Connection, do, row, rows
+from pyagent.store.neo4j.connection import Connection, Deleted, do, row, rows
 from pyagent.store.neo4j.values import no_blob
 from pyagent.store.outside import Upload
 
@@ -128,8 +128,11 @@ async def refer(to: AsyncManagedTransaction, run_id: str, digest: str) -> None:
 
 
 async def _refer(to: AsyncManagedTransaction, run_id: str, name: str) -> None:
+    """The run refers from now on to the blob that this transaction has just kept or found."""
     if await row(to, _REFER, run=run_id, digest=name) is None:
-        raise no_blob(name)
+        if await row(to, "MATCH (r:Run {id: $run}) RETURN 1 AS one", run=run_id) is None:
+            raise no_blob(name)
+        raise Deleted(f"The blob {name} was found, and deleted before it could be locked.")
 
 
 async def _find(of: AsyncManagedTransaction, digest: str) -> dict[str, Any]:
