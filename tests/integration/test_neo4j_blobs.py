@@ -85,21 +85,24 @@ async def test_a_blob_that_is_deleted_as_it_is_put_again_is_kept(
         first, _ = await started(store)
         second, _ = await started(store)
         await store.put_blob(first.id, digest, content)
-        async with AsyncGraphDatabase.driver(neo4j.address, auth=(USER, neo4j.password)) as driver:
-            async with driver.session() as session, await session.begin_transaction() as deleting:
-                await (await deleting.run("MATCH (b:Blob) SET b.locked = true")).consume()
-                putting = asyncio.create_task(store.put_blob(second.id, digest, content))
-                await until_blocked(driver)
-                await (await deleting.run("MATCH (b:Blob) OPTIONAL MATCH (b)--(c:Chunk) DETACH DELETE c, b")).consume()
-                await deleting.commit()
+        async with (
+            AsyncGraphDatabase.driver(neo4j.address, auth=(USER, neo4j.password)) as driver,
+            driver.session() as session,
+            await session.begin_transaction() as deleting,
+        ):
+            await (await deleting.run("MATCH (b:Blob) SET b.locked = true")).consume()
+            putting = asyncio.create_task(store.put_blob(second.id, digest, content))
+            while not await is_one_blocked(driver):
+                pass
+            await (await deleting.run("MATCH (b:Blob) OPTIONAL MATCH (b)--(c:Chunk) DETACH DELETE c, b")).consume()
+            await deleting.commit()
         await putting
         assert await store.get_blob(digest) == content
     finally:
         await store.close()
 
 
-async def until_blocked(driver: AsyncDriver) -> None:
-    """Return when one of the server's transactions waits for a lock."""
+async def is_one_blocked(driver: AsyncDriver) -> bool:
+    """Whether one of the server's transactions waits for a lock."""
     query = "SHOW TRANSACTIONS YIELD status WHERE status STARTS WITH 'Blocked' RETURN count(*) AS blocked"
-    while (await driver.execute_query(query)).records[0]["blocked"] == 0:
-        await asyncio.sleep(0)
+    return bool((await driver.execute_query(query)).records[0]["blocked"])
