@@ -18,13 +18,12 @@ from engine_lab import Lab, graph, opened
 from pyagent.errors import NodeError, SetupError
 from pyagent.graph.spec import GraphSpec
 from pyagent.sdk import Context, Item, Items
-from pyagent.server.app import create_app
 from pyagent.server.context import ServerContext
 from pyagent.server.security import Keys
 from pyagent.server.shares import Shares
+from server_lab import TOKEN, client_of
 
 pytestmark = pytest.mark.integration
-TOKEN = "t" * 43
 XSS = (
     "<script>alert(1)</script>",
     "</script><script>alert(1)</script>",
@@ -98,16 +97,13 @@ def server(lab: Lab) -> ServerContext:
 
 @pytest.fixture
 async def client(server: ServerContext) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app=create_app(server))
-    headers = {"Authorization": f"Bearer {TOKEN}"}
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=headers) as made:
+    async with client_of(server) as made:
         yield made
 
 
 @pytest.fixture
 async def stranger(server: ServerContext) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app=create_app(server))
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as made:
+    async with client_of(server, "") as made:
         yield made
 
 

@@ -10,16 +10,11 @@ from typing import Any
 import httpx
 import pytest
 
-from pyagent.runtime.engine import Engine
 from pyagent.runtime.graph_files import text_hash
-from pyagent.runtime.library import GraphLibrary
-from pyagent.server.app import create_app
 from pyagent.server.context import ServerContext
-from pyagent.server.security import Keys
 from pyagent.server.serving import serving
-from pyagent.store.location import open_store
+from server_lab import TOKEN, client_of, server_of_graphs
 
-TOKEN = "t" * 43
 TEXT = """\
 pyagent: 1
 id: greet
@@ -37,21 +32,14 @@ edges: [first -> second]
 
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[ServerContext]:
-    folder = tmp_path / "graphs"
-    folder.mkdir()
-    (folder / "greet.yaml").write_text(TEXT)
-    store = open_store(str(tmp_path / "store.db"))
-    await store.open()
-    yield ServerContext(engine=Engine(store, library=GraphLibrary([folder])), keys=Keys(TOKEN))
-    await store.close()
+    async with server_of_graphs(tmp_path / "graphs", greet=TEXT) as made:
+        yield made
 
 
 @pytest.fixture
 async def client(server: ServerContext) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(create_app(server), raise_app_exceptions=False)
-    headers = {"Authorization": f"Bearer {TOKEN}"}
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8642", headers=headers) as client:
-        yield client
+    async with client_of(server) as made:
+        yield made
 
 
 async def edit(client: httpx.AsyncClient, text: str, spec: Any = None) -> dict[str, Any]:

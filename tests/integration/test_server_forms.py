@@ -14,13 +14,12 @@ from pyagent.runtime.engine import Engine
 from pyagent.runtime.library import GraphLibrary
 from pyagent.sdk import Context, Item, Items, NoParams, Outputs, Wait, node
 from pyagent.sdk.registry import Registry
-from pyagent.server.app import create_app
 from pyagent.server.context import ServerContext
 from pyagent.server.limits import Limiter, Rate
 from pyagent.server.security import Keys
 from pyagent.store.location import open_store
+from server_lab import TOKEN, client_of
 
-TOKEN = "t" * 43
 ASK = """\
 pyagent: 1
 id: asking
@@ -71,9 +70,8 @@ async def server(tmp_path: Path) -> AsyncIterator[ServerContext]:
 
 @pytest.fixture
 async def stranger(server: ServerContext) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(create_app(server), raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8642") as client:
-        yield client
+    async with client_of(server, "") as made:
+        yield made
 
 
 async def address_of(server: ServerContext, stranger: httpx.AsyncClient, graph: str) -> tuple[str, str]:

@@ -13,18 +13,14 @@ import pytest
 from openapi_spec_validator import validate
 
 from pyagent.errors import SetupError, StoreError
-from pyagent.runtime.engine import Engine
-from pyagent.runtime.library import GraphLibrary
 from pyagent.server import blobs
-from pyagent.server.app import create_app
 from pyagent.server.context import ServerContext
 from pyagent.server.limits import Limiter, Rate, TooMany
-from pyagent.server.security import Keys
 from pyagent.settings import RATE_STARTS
 from pyagent.store.blobs import digest_of
-from pyagent.store.location import open_store
+from server_lab import client_of, server_of_graphs
 
-TOKEN = "t" * 43
+API = "/api/v1"
 SPLIT = """\
 pyagent: 1
 id: parts
@@ -44,23 +40,13 @@ edges: [ask.approved -> end]
 
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[ServerContext]:
-    for name, text in (("parts", SPLIT), ("ask", ASK)):
-        (tmp_path / f"{name}.yaml").write_text(text)
-    store = open_store(str(tmp_path / "store.db"))
-    await store.open()
-    yield ServerContext(engine=Engine(store, library=GraphLibrary([tmp_path])), keys=Keys(TOKEN))
-    await store.close()
-
-
-def client_of(server: ServerContext, token: str = TOKEN) -> httpx.AsyncClient:
-    transport = httpx.ASGITransport(create_app(server), raise_app_exceptions=False)
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8642/api/v1", headers=headers)
+    async with server_of_graphs(tmp_path / "graphs", parts=SPLIT, ask=ASK) as made:
+        yield made
 
 
 @pytest.fixture
 async def client(server: ServerContext) -> AsyncIterator[httpx.AsyncClient]:
-    async with client_of(server) as client:
+    async with client_of(server, path=API) as client:
         yield client
 
 
@@ -223,7 +209,7 @@ async def test_node_types_are_listed_and_shown_with_their_schema(client: httpx.A
 
 
 async def test_readiness_says_what_is_missing(server: ServerContext, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with client_of(server, "") as stranger:
+    async with client_of(server, "", path=API) as stranger:
 
         async def ready() -> tuple[int, dict[str, str]]:
             answer = await stranger.get("http://127.0.0.1:8642/readyz")
@@ -251,7 +237,7 @@ async def test_readiness_says_what_is_missing(server: ServerContext, monkeypatch
 
 async def test_starts_are_limited_by_client_and_told_when_to_come_back(server: ServerContext) -> None:
     server.limits.starts = Limiter("starts of runs", Rate(count=2, seconds=60))
-    async with client_of(server) as client:
+    async with client_of(server, path=API) as client:
         answers = [await client.post("/runs", json={"graph": "ask"}) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [201, 201, 429]
     assert answers[-1].json()["code"] == "server.too_many"
@@ -260,7 +246,7 @@ async def test_starts_are_limited_by_client_and_told_when_to_come_back(server: S
 
 async def test_guessing_tokens_is_limited_and_locks_nobody_out(server: ServerContext) -> None:
     server.limits.failures = Limiter("wrong keys", Rate(count=2, seconds=60))
-    async with client_of(server, "wrong") as guesser, client_of(server) as owner:
+    async with client_of(server, "wrong", path=API) as guesser, client_of(server, path=API) as owner:
         assert [(await guesser.get("/runs")).status_code for _ in range(3)] == [401, 401, 429]
         assert (await owner.get("/runs")).status_code == 200
 

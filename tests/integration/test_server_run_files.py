@@ -10,12 +10,11 @@ import httpx
 import pytest
 
 from pyagent.runtime.engine import Engine
-from pyagent.server.app import create_app
 from pyagent.server.context import ServerContext
 from pyagent.server.security import Keys
 from pyagent.testing import MemoryStore
+from server_lab import TOKEN, client_of
 
-TOKEN = "t" * 43
 ASK = """\
 pyagent: 1
 id: ask
@@ -34,11 +33,7 @@ async def servers() -> AsyncIterator[tuple[ServerContext, httpx.AsyncClient, htt
             await store.open()
             stack.push_async_callback(store.close)
             server = ServerContext(engine=Engine(store), keys=Keys(TOKEN), port=8642)
-            transport = httpx.ASGITransport(create_app(server), raise_app_exceptions=False)
-            client = httpx.AsyncClient(
-                transport=transport, base_url="http://127.0.0.1:8642", headers={"Authorization": f"Bearer {TOKEN}"}
-            )
-            made.append((server, await stack.enter_async_context(client)))
+            made.append((server, await stack.enter_async_context(client_of(server))))
         yield made[0][0], made[0][1], made[1][1]
 
 

@@ -12,14 +12,13 @@ import pytest
 
 from engine_lab import Lab, graph, opened
 from pyagent.graph.yaml import dump
-from pyagent.server.app import create_app
 from pyagent.server.context import ServerContext
 from pyagent.server.security import Keys
 from pyagent.server.serving import serving
 from pyagent.store.base import Commit, NewEvent
+from server_lab import TOKEN, client_of
 
 pytestmark = pytest.mark.integration
-TOKEN = "t" * 43
 CHAIN = graph({"a": {}, "b": {}, "c": {}}, ["a -> b", "b -> c"], inputs={"n": {"type": "number", "default": 1}})
 
 
@@ -33,9 +32,7 @@ async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
 @pytest.fixture
 async def client(lab: Lab) -> AsyncIterator[httpx.AsyncClient]:
     context = ServerContext(engine=lab.engine, keys=Keys(TOKEN))
-    headers = {"Authorization": f"Bearer {TOKEN}"}
-    transport = httpx.ASGITransport(app=create_app(context))
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=headers) as made:
+    async with client_of(context) as made:
         yield made
 
 

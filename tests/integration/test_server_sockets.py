@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from pyagent.runtime.engine import Engine
 from pyagent.runtime.library import GraphLibrary
-from pyagent.server import events, sockets
+from pyagent.server import sockets, streaming
 from pyagent.server.serving import PageServer, serving
 from pyagent.store.location import open_store
 
@@ -149,7 +149,7 @@ async def test_a_run_that_does_not_exist_is_told(server: PageServer) -> None:
 
 
 async def test_a_quiet_stream_says_that_it_is_alive(server: PageServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "HEARTBEAT", 0.02)
+    monkeypatch.setattr(streaming, "HEARTBEAT", 0.02)
     async with opened(server, "/api/v1/events/ws", additional_headers=BEARER) as socket:
         assert (await until(socket, "stream.alive"))[-1]["cursor"] == 0
 

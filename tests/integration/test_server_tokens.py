@@ -16,7 +16,7 @@ from websockets.typing import Subprotocol
 from pyagent.runtime.engine import Engine
 from pyagent.runtime.library import GraphLibrary
 from pyagent.sdk import Registry
-from pyagent.server import events
+from pyagent.server import streaming
 from pyagent.server.app import create_app
 from pyagent.server.context import ServerContext
 from pyagent.server.security import Keys
@@ -239,7 +239,7 @@ async def test_a_socket_is_judged_by_the_address_that_it_was_opened_at(server: S
 async def test_an_open_stream_ends_when_its_token_is_revoked(
     server: ServerContext, vault: Vault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(events, "HEARTBEAT", 0.05)
+    monkeypatch.setattr(streaming, "HEARTBEAT", 0.05)
     run = await server.engine.run("greet")
     async with serving(server.engine, token=TOKEN, port=0, work=False) as page:
         headers = {"Authorization": f"Bearer {issue(vault, 'read')}", "Accept": "text/event-stream"}

@@ -29,7 +29,7 @@ from pyagent.runtime.log import Entry, StepKey, decode, encode
 from pyagent.runtime.migration import restarted_state
 from pyagent.runtime.observe import Observer, observed, unobserved
 from pyagent.runtime.partial import labelled, outermost, until_of
-from pyagent.runtime.preview import SeenSteps
+from pyagent.runtime.preview_data import SeenSteps
 from pyagent.runtime.program import Program
 from pyagent.runtime.requests import Requests, new_run_id
 from pyagent.runtime.restart import checked_state

@@ -97,6 +97,11 @@ class Entry:
     id: str = ""
     """Where an entry may come twice (from a task and from LangGraph's saved writes), what tells that it is the same."""
 
+    @property
+    def called_graph(self) -> str | None:
+        """Hash of the version of the graph that the step called by this entry; None where it called none."""
+        return self.data.get("graph") if self.kind == "step.expanded" else None
+
     def as_dict(self) -> dict[str, Any]:
         """The entry as JSON."""
         found: dict[str, Any] = {"kind": self.kind, "data": self.data}

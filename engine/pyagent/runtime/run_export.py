@@ -149,8 +149,8 @@ class _Export:
         for entry in self._entries[run.id]:
             if entry.kind == "run.started":
                 wanted |= dict.fromkeys(entry.data.get("graphs", {}).values())
-            elif entry.kind == "step.expanded" and entry.data.get("graph"):
-                wanted[entry.data["graph"]] = None
+            elif entry.called_graph:
+                wanted[entry.called_graph] = None
         for hash in wanted:
             if hash not in self._graphs:
                 version = await self._store.get_graph(hash)

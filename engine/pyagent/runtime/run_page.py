@@ -99,11 +99,8 @@ async def run_page(engine: Engine, run_id: str, *, data: bool = True) -> RunPage
     run = await engine.store.get_run(run_id)
     records = await engine.store.steps(run.id)
     state, entries = await engine.replay(run.id)
-    specs = {run.graph_hash: load_text((await engine.store.get_graph(run.graph_hash)).text).spec}
-    for entry in entries:
-        called = entry.data.get("graph") if entry.kind == "step.expanded" else None
-        if called and called not in specs:
-            specs[called] = load_text((await engine.store.get_graph(called)).text).spec
+    hashes = {run.graph_hash, *(entry.called_graph for entry in entries if entry.called_graph)}
+    specs = {hash: load_text((await engine.store.get_graph(hash)).text).spec for hash in hashes}
     return await asyncio.to_thread(_built, run, records, state, entries, specs, data)
 
 

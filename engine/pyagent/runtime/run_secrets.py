@@ -104,7 +104,7 @@ def values_of_secret_inputs(
     for entry in entries:
         if entry.kind == "run.started":
             found += _values(specs[root], entry.data.get("inputs", {}))
-        elif entry.kind == "step.expanded" and (called := specs.get(str(entry.data.get("graph")))) is not None:
+        elif (called := specs.get(entry.called_graph or "")) is not None:
             for items in (entry.outputs or {}).values():
                 for item in items:
                     found += _values(called, item.json)

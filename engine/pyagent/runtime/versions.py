@@ -184,7 +184,7 @@ class RunVersions:
                 if (rules := entry.data.get("semantics", SEMANTICS)) > SEMANTICS:
                     raise RulesNewer(f"the run goes by version {rules} of the rules; this program knows {SEMANTICS}")
                 pinned |= entry.data.get("graphs", {})
-            elif entry.kind == "step.expanded" and (called := entry.data.get("graph")):
+            elif called := entry.called_graph:
                 pinned.setdefault(entry.data["graph_id"], called)
                 await self.load(called)
         for hash in pinned.values():

@@ -11,15 +11,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import StreamingResponse
 
-from pyagent.server.capabilities import still_opens
 from pyagent.server.context import ServerContext, context_of
 from pyagent.server.openapi import errors, streams
 from pyagent.server.runs import RunId
 from pyagent.server.shapes import Cursor, EventPage, EventView
+from pyagent.server.streaming import until_closed
 from pyagent.store.base import Event, EventsForgotten
 
-HEARTBEAT = 15.0
-"""Seconds without an event after which a stream says that it is alive."""
 GATHER = 0.04
 """Seconds between two messages of a stream that carries lists: 25 a second are more than a page can paint."""
 LAST_CURSOR = 2**63 - 1
@@ -116,38 +114,20 @@ async def batches(
 
     Only what the reader asks for is read: one that is slow holds no more than a batch in memory, and no run waits.
     """
-    following = server.engine.store.follow(after, run_id)
-    stopping = asyncio.create_task(server.stopping.wait())
-    next_: asyncio.Task[Sequence[Event]] | None = None
-
-    async def read() -> Sequence[Event]:
-        return await anext(following)
-
-    try:
-        with server.streams.reading(after) if run_id is None else nullcontext(_untold) as tell:
-            while not server.stopping.is_set() and await still_opens():
-                next_ = next_ or asyncio.create_task(read())
-                await asyncio.wait({next_, stopping}, timeout=HEARTBEAT, return_when=asyncio.FIRST_COMPLETED)
-                if not next_.done():
-                    yield ()
-                    continue
-                done, next_ = next_, None
-                try:
-                    batch = done.result()
-                except EventsForgotten as gone:
-                    # It is told, and goes on with what there is: a page that follows must not stand still.
-                    kept_after = int(gone.details["kept_after"])
-                    following = server.engine.store.follow(kept_after, run_id)
-                    yield [notice("stream.forgotten", kept_after, after=gone.details["after"])]
-                    continue
-                yield [EventView.of(event) for event in batch if event.kind.startswith(kinds)]
-                if batch:
-                    tell(batch[-1].cursor)
-    finally:
-        tasks: list[asyncio.Task[Any]] = [task for task in (next_, stopping) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    with server.streams.reading(after) if run_id is None else nullcontext(_untold) as tell:
+        while True:
+            following = server.engine.store.follow(after, run_id)
+            try:
+                async with aclosing(until_closed(server, following.__anext__)) as found:
+                    async for batch in found:
+                        yield [EventView.of(event) for event in batch or () if event.kind.startswith(kinds)]
+                        if batch:
+                            tell(batch[-1].cursor)
+                return
+            except EventsForgotten as gone:
+                # It is told, and goes on with what there is: a page that follows must not stand still.
+                after = int(gone.details["kept_after"])
+                yield [notice("stream.forgotten", after, after=gone.details["after"])]
 
 
 def _untold(cursor: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
@@ -11,13 +12,13 @@ from fastapi.responses import StreamingResponse
 
 from pyagent.runtime.graph_history import PastText, history, past_text
 from pyagent.runtime.graph_watch import GraphChange, GraphWatchEnded
-from pyagent.server.capabilities import may_see, require_graph, still_opens
+from pyagent.server.capabilities import may_see, require_graph
 from pyagent.server.context import ServerContext, context_of
 from pyagent.server.editing import spec_of
-from pyagent.server.events import HEARTBEAT
 from pyagent.server.graph_shapes import FileChange, GraphDetails, HistoryEntry, HistoryPage, HistoryText
 from pyagent.server.graphs import GraphId, details_of
 from pyagent.server.openapi import errors, streams
+from pyagent.server.streaming import until_closed
 
 router = APIRouter(prefix="/api/v1/graphs", tags=["graphs"])
 Server = Annotated[ServerContext, Depends(context_of)]
@@ -70,30 +71,21 @@ def _entry(past: PastText) -> HistoryEntry:
 
 async def _changes(server: ServerContext) -> AsyncGenerator[str]:
     yield "retry: 1000\n\n"
-    stopping = asyncio.create_task(server.stopping.wait())
-    taking: asyncio.Task[list[GraphChange]] | None = None
     try:
         with server.streams.one():
             async with server.watch.listening() as listener:
                 yield "event: ready\ndata: {}\n\n"
-                while not server.stopping.is_set() and await still_opens():
-                    taking = taking or asyncio.create_task(listener.take())
-                    await asyncio.wait({taking, stopping}, timeout=HEARTBEAT, return_when=asyncio.FIRST_COMPLETED)
-                    if not taking.done():
-                        yield ": alive\n\n"
-                        continue
-                    done, taking = taking, None
-                    yield "".join(_message(change) for change in done.result() if may_see(change.graph))
+                async with aclosing(until_closed(server, listener.take)) as found:
+                    async for changes in found:
+                        if changes is None:
+                            yield ": alive\n\n"
+                        else:
+                            yield "".join(_message(change) for change in changes if may_see(change.graph))
     except GraphWatchEnded:
         # It has been logged; a reader that comes back in a while finds it watched again.
         yield "retry: 10000\n\n"
     else:
         yield "event: stopping\ndata: {}\n\n"
-    finally:
-        tasks: list[asyncio.Task[Any]] = [task for task in (taking, stopping) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _message(change: GraphChange) -> str:

@@ -173,17 +173,16 @@ def get(connection: sqlite3.Connection, run_id: str) -> Run:
 
 def listed(connection: sqlite3.Connection, filter: RunFilter, now: datetime) -> list[Run]:
     """The runs that the filter lets through, newest first."""
-    where: list[str] = []
-    values: list[Any] = []
-    if filter.graph_id is not None:
-        where.append("r.graph_id = ?")
-        values.append(filter.graph_id)
-    if filter.owner is not None:
-        where.append("r.owner = ?")
-        values.append(filter.owner)
-    if filter.key is not None:
-        where.append("r.key = ?")
-        values.append(filter.key)
+    equal = {
+        "r.graph_id": filter.graph_id,
+        "r.owner": filter.owner,
+        "r.key": filter.key,
+        "r.production": filter.production,
+        "r.forked_from": filter.forked_from,
+        "r.parent_run": filter.parent_run,
+    }
+    where = [f"{column} = ?" for column, value in equal.items() if value is not None]
+    values: list[Any] = [value for value in equal.values() if value is not None]
     if filter.text:
         columns = ("r.id", "r.graph_id", "coalesce(r.key, '')", "r.trigger", "r.actor")
         where.append(f"({' OR '.join(f'instr(lower({column}), ?) > 0' for column in columns)})")
@@ -197,15 +196,6 @@ def listed(connection: sqlite3.Connection, filter: RunFilter, now: datetime) -> 
     if filter.statuses:
         where.append(f"s.status IN ({', '.join('?' * len(filter.statuses))})")
         values.extend(filter.statuses)
-    if filter.production is not None:
-        where.append("r.production = ?")
-        values.append(filter.production)
-    if filter.forked_from is not None:
-        where.append("r.forked_from = ?")
-        values.append(filter.forked_from)
-    if filter.parent_run is not None:
-        where.append("r.parent_run = ?")
-        values.append(filter.parent_run)
     if filter.longer_than is not None:
         where.append("coalesce(s.ended_at, ?) - s.started_at >= ?")
         values.extend((rows.stamp(now), filter.longer_than // rows.MICROSECOND))
