@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import glob
 import os
 import tempfile
 from collections.abc import Awaitable, Callable, Generator
@@ -310,8 +311,12 @@ def _may_write(folder: Path) -> bool:
 
 
 def _written(path: Path, text: str, mode: int) -> str:
-    """A new file beside `path` that holds the text, on the disk."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    """A new file beside `path` that holds the text, on the disk. For who has locked the folder: what lies there of
+    earlier ones was left behind by a process that was killed, and goes."""
+    prefix = f".{path.name}.pyagent-"
+    for left in path.parent.glob(f"{glob.escape(prefix)}*"):
+        left.unlink(missing_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=prefix)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(text.encode())
