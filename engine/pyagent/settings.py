@@ -200,6 +200,13 @@ RATE_WEBHOOKS = Setting(
     default="3000/1m",
     description="How many webhook calls of a client the server takes in which time; `off` is any number",
 )
+RATE_SHARED = Setting(
+    name="PYAGENT_RATE_SHARED",
+    kind="text",
+    default="120/1m",
+    description="How often a client may look at shared runs, and a shared run may be looked at, in which time; `off` "
+    "is any number",
+)
 RATE_FAILURES = Setting(
     name="PYAGENT_RATE_FAILURES",
     kind="text",
@@ -296,6 +303,7 @@ SETTINGS: tuple[Setting, ...] = (
     ALLOW_PRIVATE,
     RATE_STARTS,
     RATE_WEBHOOKS,
+    RATE_SHARED,
     RATE_FAILURES,
     WEBHOOK_MEMORY,
     KEEP_RUNS,

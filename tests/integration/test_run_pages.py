@@ -19,6 +19,7 @@ from pyagent.errors import NodeError, SetupError
 from pyagent.graph.spec import GraphSpec
 from pyagent.sdk import Context, Item, Items
 from pyagent.server.context import ServerContext
+from pyagent.server.limits import Limiter, Limits, Rate
 from pyagent.server.security import Keys
 from pyagent.server.shares import Shares
 from server_lab import TOKEN, client_of
@@ -248,6 +249,21 @@ async def test_a_link_shows_its_own_run_alone_and_only_as_it_was_made(
     assert (await stranger.post(bare["path"])).status_code == 405
     await client.delete(f"/api/v1/runs/{run.id}")
     assert (await stranger.get(bare["path"])).status_code == 404
+
+
+async def test_who_looks_too_often_or_tries_keys_has_to_wait(
+    lab: Lab, client: httpx.AsyncClient, stranger: httpx.AsyncClient, server: ServerContext
+) -> None:
+    run = await lab.run(graph({"a": {}}))
+    link = (await client.post(f"/api/v1/runs/{run.id}/share")).json()["path"]
+    server.limits = Limits(
+        shared=Limiter("looks at shared runs", Rate(count=2, seconds=60)),
+        failures=Limiter("wrong keys", Rate(count=1, seconds=60)),
+    )
+    assert [(await stranger.get(link)).status_code for _ in range(3)] == [200, 200, 429]
+    wrong = [await stranger.get("/shared/x/y") for _ in range(2)]
+    assert [answer.status_code for answer in wrong] == [404, 429]
+    assert int(wrong[1].headers["Retry-After"]) > 0
 
 
 def test_links_outlive_the_server_and_end_by_themselves(tmp_path: Path) -> None:

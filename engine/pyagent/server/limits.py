@@ -15,7 +15,7 @@ from starlette.requests import HTTPConnection
 from pyagent.errors import SetupError
 from pyagent.graph.duration import parse_duration
 from pyagent.server.errors import Refused
-from pyagent.settings import RATE_FAILURES, RATE_STARTS, RATE_WEBHOOKS, WEBHOOK_MEMORY, Setting
+from pyagent.settings import RATE_FAILURES, RATE_SHARED, RATE_STARTS, RATE_WEBHOOKS, WEBHOOK_MEMORY, Setting
 
 _MOST_KEYS = 10_000
 """Buckets that are kept; of more, those that were used longest ago are forgotten, which fills them."""
@@ -150,6 +150,7 @@ class Limits:
 
     starts: Limiter = field(default_factory=lambda: Limiter("starts of runs", Rate.of(RATE_STARTS)))
     webhooks: Limiter = field(default_factory=lambda: Limiter("calls of webhooks", Rate.of(RATE_WEBHOOKS)))
+    shared: Limiter = field(default_factory=lambda: Limiter("looks at shared runs", Rate.of(RATE_SHARED)))
     failures: Limiter = field(default_factory=lambda: Limiter("wrong keys", Rate.of(RATE_FAILURES)))
     bodies: Budget = field(default_factory=lambda: Budget.of(WEBHOOK_MEMORY))
     """What the bodies of webhook calls may hold."""

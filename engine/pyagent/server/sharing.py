@@ -6,13 +6,14 @@ import asyncio
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
 from pyagent.errors import NotFound
 from pyagent.runtime.run_page import run_page
 from pyagent.server.capabilities import actor
 from pyagent.server.context import ServerContext, context_of
+from pyagent.server.limits import client_of
 from pyagent.server.openapi import content, errors
 from pyagent.server.run_html import POLICY, run_html
 from pyagent.server.run_shapes import SharedRun, SharedRuns, ShareRun
@@ -98,11 +99,15 @@ async def download_html(
     },
     tags=["forms"],
 )
-async def show_shared(share_id: str, key: str, server: Server) -> Response:
+async def show_shared(share_id: str, key: str, server: Server, request: Request) -> Response:
     """A run that somebody has given a link to."""
+    client = f"client {client_of(request)}"
     share = await asyncio.to_thread(server.shares.get, share_id)
     if share is None or not server.keys.is_share_key(share.id, share.run, key):
+        server.limits.failures.take(client)
         return _gone()
+    # Each look makes the page anew.
+    server.limits.shared.take(client, f"link {share.id}")
     try:
         found = await run_page(server.engine, share.run, data=share.data)
     except NotFound:
