@@ -11,10 +11,12 @@ interface Props {
   readonly row: (index: number) => { content: ReactNode; props?: Record<string, unknown> };
   /** Keys beside the arrows, on the row that is active. */
   readonly onKey?: (index: number, event: KeyboardEvent) => void;
+  /** The row that the keyboard has come to; null where it has gone elsewhere. */
+  readonly onActive?: (index: number | null) => void;
 }
 
 /** Rows of which only those in view are drawn. The arrows move from row to row. */
-export function VirtualRows({ count, height, label, role = 'list', row, onKey }: Props) {
+export function VirtualRows({ count, height, label, role = 'list', row, onKey, onActive }: Props) {
   const scroller = useRef<HTMLDivElement>(null);
   const id = useId();
   const [active, setActive] = useState(0);
@@ -27,6 +29,7 @@ export function VirtualRows({ count, height, label, role = 'list', row, onKey }:
   const move = (to: number) => {
     const next = Math.max(0, Math.min(count - 1, to));
     setActive(next);
+    onActive?.(next);
     virtual.scrollToIndex(next);
   };
   const keys: Record<string, () => void> = {
@@ -48,6 +51,8 @@ export function VirtualRows({ count, height, label, role = 'list', row, onKey }:
       role={role}
       aria-label={label}
       aria-activedescendant={role === 'tree' && count ? `${id}-${active}` : undefined}
+      onFocus={(event) => event.target === event.currentTarget && onActive?.(active)}
+      onBlur={() => onActive?.(null)}
       onKeyDown={(event) => {
         if (event.target !== event.currentTarget) return;
         const key = keys[event.key];

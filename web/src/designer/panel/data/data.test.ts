@@ -4,7 +4,7 @@ import type { JsonObject } from '@/graph/model';
 import { sizeText } from './Files';
 import { jsonLines, rowKey, treeRows } from './rows';
 import { brief, columnsOf, contains, fieldKey, openFields, shapeOf } from './shape';
-import { comesFrom } from './views';
+import { comesFrom, toldOrigins } from './views';
 
 describe('the shape of items', () => {
   test('tells fields with their types, in the order in which they come up', () => {
@@ -88,6 +88,16 @@ test('an input item is marked when what is pointed at came from it', () => {
   const item = { index: 0, json: {}, binary: {}, came_from: [origin] } as unknown as ItemView;
   expect(comesFrom(item, [{ ...origin }])).toBe(true);
   expect(comesFrom(item, [{ ...origin, index: 4 }])).toBe(false);
+});
+
+test('where an item comes from is told in words', () => {
+  const made = { index: 0, json: {}, binary: {}, came_from: [{ step: 'fetch', port: 'out', index: 3 }] };
+  const first = { ...made, came_from: [{ step: null, port: 'out', index: 0 }] };
+  expect(toldOrigins(made as unknown as ItemView, false)).toBe('comes from item 3 of fetch');
+  expect(toldOrigins(first as unknown as ItemView, true)).toBe(
+    'the chosen item comes from it, item 0 of what the run began with',
+  );
+  expect(toldOrigins(undefined, false)).toBeUndefined();
 });
 
 test('bytes are told with a unit', () => {

@@ -115,6 +115,14 @@ export function comesFrom(item: ItemView, lineage: readonly OriginView[]): boole
   );
 }
 
+/** Where an item comes from, in words, and whether what is looked at beside it comes from it. */
+export function toldOrigins(item: ItemView | undefined, marked: boolean | undefined): string | undefined {
+  const origins = item?.came_from.map(({ index, step }) =>
+    step === null ? fill(words.panel.cameFirst, { index }) : fill(words.panel.cameFrom, { index, step }),
+  );
+  return [...(marked ? [words.panel.cameInto] : []), ...(origins ?? [])].join(', ') || undefined;
+}
+
 /** Items as JSON. */
 export function JsonView({ items, label }: Props) {
   const lines = useMemo(() => jsonLines(items.map((item) => item.json)), [items]);
@@ -229,6 +237,10 @@ export function TreeView({ items, doings, label, side }: Props) {
           toggle(row.item, row.path);
         } else doByKey(event, doings, row.path, row.value);
       }}
+      onActive={(index) => {
+        const item = index === null ? undefined : byIndex.get(rows[index]?.item ?? -1);
+        if (side === 'output') setLineage(item?.came_from ?? NO_ORIGINS);
+      }}
       row={(index) => {
         const row = rows[index];
         if (!row) return { content: null };
@@ -239,6 +251,7 @@ export function TreeView({ items, doings, label, side }: Props) {
             'aria-level': row.depth + 1,
             'aria-expanded': row.inner ? row.open : undefined,
             'data-marked': marked || undefined,
+            'aria-description': row.depth === 0 ? toldOrigins(whole, marked) : undefined,
             draggable: doings.usable && row.path.length > 0,
             onDragStart: (event: React.DragEvent) => carryCode(event.dataTransfer, doings.code(row.path)),
             onPointerEnter: () => side === 'output' && whole && setLineage(whole.came_from),
