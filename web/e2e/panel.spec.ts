@@ -197,3 +197,21 @@ test('inputs, state and settings of the graph are edited in a dialog', async ({ 
   expect(text).toMatch(/channel1: \{type: string\}/);
   expect(text).toMatch(/timeout: 1h/);
 });
+
+test('by keyboard an item of the output shows what it came from', async ({ page, server }) => {
+  await withRun(page, server);
+  const panel = await openNode(page, 'Sums');
+  for (const pane of ['Input', 'Output']) {
+    const region = panel.getByRole('region', { name: pane, exact: true });
+    await region.getByRole('radiogroup', { name: 'How the data are shown' }).getByText('Tree', { exact: true }).click();
+  }
+  await panel.getByRole('tree', { name: /^Output/ }).focus();
+  await expect(
+    panel
+      .getByRole('tree', { name: /^Input/ })
+      .locator('[data-marked]')
+      .first(),
+  ).toHaveAttribute('aria-description', /the chosen item comes from it/);
+  await panel.getByRole('tree', { name: /^Input/ }).focus();
+  await expect(panel.locator('[data-marked]')).toHaveCount(0);
+});
