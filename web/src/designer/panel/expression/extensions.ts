@@ -20,7 +20,13 @@ export function useExpressionExtensions(error: PreviewError | null): Extension {
     () => [
       templateLanguage,
       drops,
-      autocompletion({ override: [(context) => complete(context, readable)], icons: false, maxRenderedOptions: 80 }),
+      autocompletion({
+        override: [(context) => complete(context, readable)],
+        icons: false,
+        maxRenderedOptions: 80,
+        // What is shown can be taken: a key in its first moments is no line break.
+        interactionDelay: 0,
+      }),
     ],
     [readable],
   );
