@@ -116,6 +116,10 @@ async def test_runs_are_counted_listed_and_compared(lab: Lab, client: httpx.Asyn
     assert (figures["total"], figures["statuses"]) == (2, {"completed": 2})
     assert figures["graphs"][0]["last_run"]["id"] == two["id"]
     assert [day["runs"] for day in figures["days"]] == [2]
+    graphs = [one["graph"], "no_such_graph"]
+    last = (await client.get("/api/v1/runs/last", params={"graph": graphs, "each": 1})).json()["runs"]
+    assert [run["id"] for run in last] == [two["id"]]
+    assert (await client.get("/api/v1/runs/last")).status_code == 422
     tests = (await client.get("/api/v1/runs", params={"production": "false"})).json()["runs"]
     assert [run["id"] for run in tests] == [two["id"]]
     assert (await client.get("/api/v1/runs", params={"longer_than": 1000})).json()["runs"] == []

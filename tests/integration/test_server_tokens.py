@@ -149,6 +149,8 @@ async def test_a_token_for_a_graph_starts_and_sees_that_one(server: ServerContex
         assert (await client.post(f"/api/v1/runs/{started.json()['id']}/fork", json=fork)).status_code == 403
         for path in (f"/api/v1/runs/{other.id}", "/api/v1/runs/ffffffffffff", "/api/v1/runs", "/api/v1/events"):
             assert (await client.get(path)).json()["code"] == "server.capability"
+        for graphs, status in ((["greet"], 200), (["greet", "other"], 403)):
+            assert (await client.get("/api/v1/runs/last", params={"graph": graphs})).status_code == status
 
 
 async def test_a_token_ends_by_time_and_by_being_revoked_with_all_that_were_made_from_it(

@@ -47,6 +47,7 @@ _NEEDS: tuple[tuple[Capability, tuple[str, ...]], ...] = (
             "GET /api/v1/graphs/{graph_id}/history/{ref}",
             "GET /api/v1/graphs/{graph_id}/kept",
             "GET /api/v1/runs",
+            "GET /api/v1/runs/last",
             "GET /api/v1/runs/statistics",
             "GET /api/v1/runs/compare",
             "GET /api/v1/runs/{run_id}",
@@ -127,6 +128,7 @@ _CHECKS_ITSELF = frozenset(
     {
         "POST /api/v1/runs",
         "GET /api/v1/runs/compare",
+        "GET /api/v1/runs/last",
         "GET /api/v1/runs/statistics",
         "POST /api/v1/expressions/preview",
         "GET /api/v1/graphs/watch",

@@ -6,7 +6,7 @@ import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from pyagent.graph.yaml import load_text
 from pyagent.runtime.comparison import compare
@@ -19,6 +19,7 @@ from pyagent.server.run_shapes import (
     ComparedStep,
     DayFiguresView,
     GraphFiguresView,
+    LastRuns,
     MomentPage,
     MomentView,
     RunComparison,
@@ -27,12 +28,26 @@ from pyagent.server.run_shapes import (
     StepComparison,
 )
 from pyagent.server.runs import RunId
-from pyagent.server.shapes import RunSummary
+from pyagent.server.shapes import GRAPH_ID, RunSummary
 from pyagent.store.base import Run, StepRecord
 
 router = APIRouter(prefix="/api/v1", tags=["runs"])
 Server = Annotated[ServerContext, Depends(context_of)]
+AnyGraph = Annotated[str, Field(pattern=GRAPH_ID, max_length=200)]
 AnyRun = Annotated[str, Query(pattern="^[0-9a-z]{6,40}$")]
+
+
+@router.get("/runs/last")
+async def list_last_runs(
+    server: Server,
+    graph: Annotated[list[AnyGraph], Query(min_length=1, max_length=200, description="Ids of graphs")],
+    each: Annotated[int, Query(ge=1, le=20, description="Runs of one graph, at most")] = 10,
+) -> LastRuns:
+    """The newest runs of each of the graphs, newest first, however many runs others have had since."""
+    for graph_id in graph:
+        require_graph(graph_id)
+    found = await server.engine.store.last_runs(list(dict.fromkeys(graph)), each)
+    return LastRuns(runs=[RunSummary.of(run) for run in found])
 
 
 @router.get("/runs/statistics")

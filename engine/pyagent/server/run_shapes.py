@@ -55,6 +55,12 @@ class RunMoment(Shape):
     """How each step stood; what was ready counts as running."""
 
 
+class LastRuns(Shape):
+    """The newest runs of some graphs, graph by graph."""
+
+    runs: list[RunSummary]
+
+
 class GraphFiguresView(Shape):
     """The runs of a graph."""
 

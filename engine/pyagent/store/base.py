@@ -420,6 +420,11 @@ class Store(Upkeep, Protocol):
 
     async def list_runs(self, filter: RunFilter = RunFilter()) -> list[Run]: ...
 
+    async def last_runs(self, graph_ids: Sequence[str], each: int) -> list[Run]:
+        """The newest runs of each of the graphs, at most `each` of one; graph by graph, the newest of a graph first.
+        However many runs others have, and however old they are."""
+        ...
+
     async def delete_run(self, run_id: str) -> None:
         """Delete a run's data for good, also checkpoints of the thread with its id (SEMANTICS 25).
 

@@ -219,6 +219,11 @@ class MemoryStore(MemoryEvents):
         ]
         return found[: max(filter.limit, 0)]
 
+    async def last_runs(self, graph_ids: Sequence[str], each: int) -> list[Run]:
+        """The newest runs of each of the graphs."""
+        found = [await self.list_runs(RunFilter(graph_id=graph_id, limit=each)) for graph_id in graph_ids]
+        return [run for runs in found for run in runs]
+
     async def delete_run(self, run_id: str) -> None:
         """Delete all of a run for good; see the contract."""
         self._check_open()

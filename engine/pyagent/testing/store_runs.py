@@ -124,6 +124,13 @@ class RunConformance(QueueConformance, SuccessionConformance):
         third = await store.list_runs(RunFilter(limit=2, before=second[-1].id))
         assert [run.id for run in (*first, *second, *third)] == identities[::-1]
 
+    async def test_the_last_runs_of_graphs_are_found_however_many_others_have(self, store: Store) -> None:
+        rare = await store.create_run(new_run(graph_id="rare"))
+        busy = [(await store.create_run(new_run(graph_id="busy"))).id for _ in range(5)]
+        found = await store.last_runs(["rare", "none", "busy"], 2)
+        assert [run.id for run in found] == [rare.id, busy[4], busy[3]]
+        assert await store.last_runs([], 2) == []
+
     async def test_runs_are_listed_by_graph_status_and_owner(self, store: Store) -> None:
         run, _ = await started(store, graph_id="a", owner="ann")
         await store.create_run(new_run(graph_id="a"))

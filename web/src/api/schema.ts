@@ -488,6 +488,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/last": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Last Runs
+         * @description The newest runs of each of the graphs, newest first, however many runs others have had since.
+         */
+        get: operations["list_last_runs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs/statistics": {
         parameters: {
             query?: never;
@@ -2305,6 +2325,14 @@ export interface components {
              * @enum {string}
              */
             source: "javascript" | "n8n" | "pyagent" | "luxon";
+        };
+        /**
+         * LastRuns
+         * @description The newest runs of some graphs, graph by graph.
+         */
+        LastRuns: {
+            /** Runs */
+            runs: components["schemas"]["RunSummary"][];
         };
         /**
          * Link
@@ -6383,6 +6411,96 @@ export interface operations {
             };
             /** @description The disk is full (`store.full`) */
             507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    list_last_runs: {
+        parameters: {
+            query: {
+                /** @description Ids of graphs */
+                graph: string[];
+                /** @description Runs of one graph, at most */
+                each?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LastRuns"];
+                };
+            };
+            /** @description No token, or a wrong one (`server.unauthorized`, `vault.token…`) */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The request comes from elsewhere (`server.origin`), or the token does not allow it (`server.capability`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The server does not go by that name (`server.host`) */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description What was given does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Too many requests (`server.too_many`); `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Something unexpected happened (`internal`) */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The store cannot be reached (`store.unavailable`) */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pyagent.errors import LeaseHeld, NotFound, StoreError
@@ -110,6 +110,16 @@ MATCH (r:Run) WHERE r.number < $below
 WITH r ORDER BY r.number DESC LIMIT $limit
 MATCH (r)-[:HAS_LEASE]->(l:Lease)
 RETURN r {.*} AS run, l {.*} AS lease ORDER BY r.number DESC
+"""
+_LAST = """
+UNWIND $graphs AS graph
+CALL (graph) {
+  MATCH (r:Run {graph_id: graph}) WHERE r.number < $below
+  WITH r ORDER BY r.number DESC LIMIT $each
+  MATCH (r)-[:HAS_LEASE]->(l:Lease)
+  RETURN r {.*} AS run, l {.*} AS lease ORDER BY r.number DESC
+}
+RETURN run, lease
 """
 _STEPS = "MATCH (:Run {id: $run})-[:HAS_STEP]->(s:Step) RETURN s {.*} AS step ORDER BY s.position"
 # An index over two properties serves only a query that speaks of both.
@@ -242,6 +252,12 @@ async def listed(of: AsyncManagedTransaction, filter: RunFilter) -> list[Run]:
             limit=max(filter.limit, 0),
         )
     ]
+
+
+async def last(of: AsyncManagedTransaction, graph_ids: Sequence[str], each: int) -> list[Run]:
+    """The newest runs of each of the graphs, graph by graph."""
+    found = await rows(of, _LAST, graphs=list(graph_ids), below=_NO_END, each=each)
+    return [run_of(one["run"], one["lease"]) for one in found]
 
 
 async def key_holder(of: AsyncManagedTransaction, owner: str, graph_id: str, key: str) -> str | None:

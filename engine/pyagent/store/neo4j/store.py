@@ -179,6 +179,10 @@ class Neo4jStore(Followed[streams.PackedEvents]):
         """The runs that the filter lets through, newest first."""
         return await self.connection.read(lambda of: runs.listed(of, filter))
 
+    async def last_runs(self, graph_ids: Sequence[str], each: int) -> list[Run]:
+        """The newest runs of each of the graphs, at most `each` of one."""
+        return await self.connection.read(lambda of: runs.last(of, graph_ids, each))
+
     async def count_alive(self) -> Mapping[RunStatus, int]:
         """Runs that have not ended, by status."""
         return await self.connection.read(runs.count_alive)

@@ -179,6 +179,12 @@ class SqliteStore(Followed[bytes]):
         """The runs that the filter lets through, newest first."""
         return await self.database.read(lambda of: runs.listed(of, filter, self._clock()))
 
+    async def last_runs(self, graph_ids: Sequence[str], each: int) -> list[Run]:
+        """The newest runs of each of the graphs, at most `each` of one."""
+        chosen = [RunFilter(graph_id=graph_id, limit=each) for graph_id in graph_ids]
+        now = self._clock()
+        return await self.database.read(lambda of: [run for one in chosen for run in runs.listed(of, one, now)])
+
     async def count_alive(self) -> Mapping[RunStatus, int]:
         """Runs that have not ended, by status."""
         return await self.database.read(retention.count_alive)

@@ -4,7 +4,8 @@ import type { Schemas } from '@/api/client';
 import { fill, words } from '@/text/language';
 import classes from './home.module.css';
 
-const SHOWN = 8;
+/** Runs that a card shows. */
+export const SHOWN = 8;
 
 interface Props {
   readonly runs: readonly Schemas['RunSummary'][];
