@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,12 @@ def load_text(text: str | bytes, file: str | None = None) -> Document:
 
 def load_file(path: str | Path) -> Document:
     """`load_text` of the file at `path`. Raises `GraphError` (`graph.file`) if it cannot be read."""
-    return load_text(read_file(path), str(path))
+    return load_text(read_file(path), shown(path))
+
+
+def shown(path: str | Path) -> str:
+    """A path as people and messages take it: names need not be UTF-8, and what is no character is shown as such."""
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def read_file(path: str | Path) -> bytes:
@@ -93,15 +99,15 @@ def read_file(path: str | Path) -> bytes:
         raise GraphError(
             f"cannot read the file: {error.strerror or error}",
             code="graph.file",
-            hint=f"Name its files: {path}/*.yaml" if inside else "Check the path and its permissions.",
-            where=Where(file=str(path)),
+            hint=f"Name its files: {shown(path)}/*.yaml" if inside else "Check the path and its permissions.",
+            where=Where(file=shown(path)),
         ) from error
     if len(found) > _MOST_BYTES:
         raise GraphError(
             f"the file is larger than {_MOST_BYTES // 1_000_000} MB: it is no graph",
             code="graph.file",
             hint="Check the path.",
-            where=Where(file=str(path)),
+            where=Where(file=shown(path)),
         )
     return found
 

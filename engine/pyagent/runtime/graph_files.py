@@ -9,12 +9,14 @@ import os
 import tempfile
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from pyagent.errors import GraphError, NotFound, Where
-from pyagent.graph.yaml import Document, decode, load_text, read_file
+from pyagent.graph.spec import GraphSpec
+from pyagent.graph.yaml import Document, decode, load_text, read_file, shown
 from pyagent.native import blake3_hex
 from pyagent.runtime.library import SUFFIXES, GraphLibrary, is_ready_made
 
@@ -22,6 +24,13 @@ _TRIES = 5
 """Times that a save begins anew because the file changed under it."""
 BaseText = Callable[[str], Awaitable[str | None]]
 """The text with a hash, if somebody has kept it."""
+T = TypeVar("T")
+
+
+class Apart(Protocol):
+    """Does `work`, which looks through graphs of `size` characters, in a thread."""
+
+    def __call__(self, size: int, work: Callable[[], T], /) -> Awaitable[T]: ...
 
 
 class GraphConflict(GraphError):
@@ -64,6 +73,10 @@ class Saved:
     document: Document
     merged: bool
     """The file had been changed elsewhere: `document` holds both changes."""
+    before: GraphText
+    """What was in the file."""
+    replaced: GraphSpec | None
+    """What that said; None where it was no graph."""
 
     @property
     def hash(self) -> str:
@@ -78,22 +91,41 @@ def text_hash(text: str) -> str:
 
 def read_text(library: GraphLibrary, graph_id: str) -> GraphText:
     """The text of the graph's file, also of one that is broken. Raises `NotFound` (`graph.not_found`), `GraphError`."""
-    path = library.path_of(graph_id)
-    if path is None:
-        raise NotFound(
-            f"there is no file of the graph {graph_id!r}",
-            code="graph.not_found",
-            hint=f"Folders searched: {', '.join(map(str, library.folders)) or 'none'}.",
-        )
-    text = decode(read_file(path), str(path))
-    if not is_inside(library, path):
-        # A link may lead to a graph elsewhere, and to nothing else that this user can read.
-        load_text(text, str(path))
-    return GraphText(path=path, text=text)
+    for left in reversed(range(_TRIES)):
+        path = library.path_of(graph_id)
+        if path is None:
+            break
+        try:
+            text = decode(read_file(path), shown(path))
+        except GraphError:
+            # It may have got another name since it was found.
+            if left and not os.path.lexists(path):
+                continue
+            raise
+        if not is_inside(library, path):
+            # A link may lead to a graph elsewhere, and to nothing else that this user can read.
+            load_text(text, shown(path))
+        return GraphText(path=path, text=text)
+    raise NotFound(
+        f"there is no file of the graph {graph_id!r}",
+        code="graph.not_found",
+        hint=f"Folders searched: {', '.join(map(shown, library.folders)) or 'none'}.",
+    )
+
+
+async def in_thread(size: int, work: Callable[[], T], /) -> T:
+    """In a thread of the event loop's own, whatever the size."""
+    return await asyncio.to_thread(work)
 
 
 async def save_graph(
-    library: GraphLibrary, graph_id: str, text: str, *, base: str, base_text: BaseText | None = None
+    library: GraphLibrary,
+    graph_id: str,
+    text: str,
+    *,
+    base: str,
+    base_text: BaseText | None = None,
+    apart: Apart = in_thread,
 ) -> Saved:
     """Write a graph's file. `base` is the `text_hash` of the text that the editor started from.
 
@@ -106,21 +138,43 @@ async def save_graph(
     A graph that came with PyAgent is not written over: the save makes a copy of it in the library's first folder that
     can be written. That one is found first from then on.
     """
-    document = _document(graph_id, text)
     for _ in range(_TRIES):
         current = await asyncio.to_thread(read_text, library, graph_id)
-        merged = current.hash != base
-        if current.text == document.text:
-            return Saved(document=_load(graph_id, document.text, current.path), merged=False)
-        saved = document if not merged else await _merged(graph_id, document, current, base, base_text)
-        is_template = is_ready_made(current.path) and not _may_write(current.path.parent)
-        if is_template and (folder := _own_folder(library)) is not None:
-            path = folder / f"{graph_id}.yaml"
-            await asyncio.to_thread(_add, path, saved.text)
-            return Saved(document=_load(graph_id, saved.text, path), merged=merged)
-        if await asyncio.to_thread(_replace, library, current.path, saved.text, current.hash):
-            return Saved(document=_load(graph_id, saved.text, current.path), merged=merged)
+        changed = current.text != text and current.hash != base
+        common = await base_text(base) if changed and base_text is not None else None
+        size = len(text) + len(current.text) + len(common or "")
+        saved = await apart(size, partial(_saved, graph_id, text, current, base, common))
+        if saved.document.text == current.text:
+            return saved
+        if (written := await asyncio.to_thread(_put, library, graph_id, saved)) is not None:
+            return written
     raise GraphConflict(f"the file of {graph_id} changes all the time", hint="Save again when nobody else writes it.")
+
+
+def _saved(graph_id: str, text: str, current: GraphText, base: str, common: str | None) -> Saved:
+    """What a save would leave in the file."""
+    document = _document(graph_id, text)
+    try:
+        replaced = load_text(current.text).spec
+    except GraphError:
+        replaced = None
+    merged = current.hash != base and current.text != text
+    if merged:
+        document = _merged(graph_id, document, current, common)
+    document = replace(document, file=shown(current.path))
+    return Saved(document=document, merged=merged, before=current, replaced=replaced)
+
+
+def _put(library: GraphLibrary, graph_id: str, saved: Saved) -> Saved | None:
+    """Write what is to be saved, and say where; None if the file has become another."""
+    path = saved.before.path
+    is_template = is_ready_made(path) and not _may_write(path.parent)
+    if is_template and (folder := _own_folder(library)) is not None:
+        own = folder / f"{graph_id}.yaml"
+        with _refused(own), _locked(folder):
+            _add(own, saved.document.text)
+        return replace(saved, document=replace(saved.document, file=shown(own)))
+    return saved if _replace(library, path, saved.document.text, saved.before.hash) else None
 
 
 def create_graph(library: GraphLibrary, text: str) -> Document:
@@ -138,8 +192,12 @@ def create_graph(library: GraphLibrary, text: str) -> Document:
             "no folder of graphs can be written", hint="Make a folder `graphs`, or name one by PYAGENT_GRAPHS."
         )
     path = folder / f"{graph_id}.yaml"
-    _add(path, text)
-    return load_text(text, str(path))
+    with _refused(path), _locked(folder):
+        if library.path_of(graph_id) is not None:
+            # Somebody was faster, with a file of any name.
+            raise GraphExists(f"there is a graph {graph_id!r} already")
+        _add(path, text)
+    return replace(document, file=shown(path))
 
 
 def rename_graph(library: GraphLibrary, graph_id: str, name: str, *, base: str) -> Document:
@@ -155,23 +213,23 @@ def rename_graph(library: GraphLibrary, graph_id: str, name: str, *, base: str) 
             f"{name!r} names no graph file", code="graph.file", hint=f"Such a name ends with {' or '.join(SUFFIXES)}."
         )
     target = _target(library, current.path)
-    with _locked(current.path.parent), _refused(path):
+    with _refused(path), _locked(current.path.parent):
         if read_text(library, graph_id).hash != base:
             raise _changed(current, graph_id)
         if not _may_write(current.path.parent):
             raise GraphReadOnly(
                 f"{current.path.parent} cannot be written",
                 hint="Copy the graph into a folder of your own, named by PYAGENT_GRAPHS.",
-                where=Where(file=str(current.path)),
+                where=Where(file=shown(current.path)),
             )
         if path != current.path:
             try:
                 # Unlike a rename, a link fails where there is a file meanwhile; of a link, the link itself is renamed.
                 os.link(current.path, path, follow_symlinks=False)
             except FileExistsError:
-                raise GraphExists(f"there is a file {name} already", where=Where(file=str(path))) from None
+                raise GraphExists(f"there is a file {name} already", where=Where(file=shown(path))) from None
             current.path.unlink()
-    return _load(graph_id, decode(read_file(target if current.path.is_symlink() else path), str(path)), path)
+    return _load(graph_id, decode(read_file(target if current.path.is_symlink() else path), shown(path)), path)
 
 
 def delete_graph(library: GraphLibrary, graph_id: str, *, base: str) -> GraphText:
@@ -181,26 +239,25 @@ def delete_graph(library: GraphLibrary, graph_id: str, *, base: str) -> GraphTex
     """
     current = read_text(library, graph_id)
     target = _target(library, current.path)
-    with _locked(target.parent), _refused(current.path):
+    with _refused(current.path), _locked(target.parent):
         if read_text(library, graph_id).hash != base:
             raise _changed(current, graph_id)
         current.path.unlink()
     return current
 
 
-async def _merged(graph_id: str, ours: Document, theirs: GraphText, base: str, base_text: BaseText | None) -> Document:
-    common = await base_text(base) if base_text is not None else None
+def _merged(graph_id: str, ours: Document, theirs: GraphText, common: str | None) -> Document:
     if common is None:
         raise GraphConflict(
             f"the file of {graph_id} has been changed, and the text that you started from is not known here",
             code="graph.base_unknown",
             hint="Send the text that you started from as `base_text`, or save based on the file as it is now.",
-            where=Where(file=str(theirs.path)),
+            where=Where(file=shown(theirs.path)),
             details={"theirs": theirs.text, "hash": theirs.hash, "conflicts": []},
         )
     from pyagent.graph.merge import merge
 
-    result = await asyncio.to_thread(merge, common, ours.text, theirs.text)
+    result = merge(common, ours.text, theirs.text)
     if result.conflicts:
         texts = {"base": common, "ours": ours.text}
         texts |= {"with_ours": result.with_ours, "with_theirs": result.with_theirs}
@@ -215,7 +272,7 @@ def _changed(
     places = ", ".join(str(found["path"]) for found in conflicts or [])
     return GraphConflict(
         f"the file of {graph_id} has been changed since" + (f", in the same places: {places}" if places else ""),
-        where=Where(file=str(theirs.path)),
+        where=Where(file=shown(theirs.path)),
         details={"theirs": theirs.text, "hash": theirs.hash, "conflicts": conflicts or [], **more},
     )
 
@@ -233,7 +290,7 @@ def _document(graph_id: str, text: str) -> Document:
 
 
 def _load(graph_id: str, text: str, path: Path | None) -> Document:
-    document = load_text(text, str(path) if path else None)
+    document = load_text(text, shown(path) if path else None)
     if document.spec.id != graph_id:
         raise GraphError(
             f"the text is of the graph {document.spec.id!r}, not of {graph_id!r}",
@@ -246,12 +303,15 @@ def _load(graph_id: str, text: str, path: Path | None) -> Document:
 
 def _replace(library: GraphLibrary, path: Path, text: str, expected: str) -> bool:
     """Write the text over the file if that still has the expected one."""
-    target = _target(library, path)
-    with _locked(target.parent), _refused(path):
-        if text_hash(decode(read_file(target), str(target))) != expected:
-            return False
-        Path(_written(target, text, target.stat().st_mode & 0o777)).replace(target)
-        return True
+    try:
+        target = _target(library, path)
+        with _refused(path), _locked(target.parent):
+            if not target.is_file() or text_hash(decode(read_file(target), shown(target))) != expected:
+                return False
+            Path(_written(target, text, target.stat().st_mode & 0o777)).replace(target)
+            return True
+    except NotFound:
+        return False
 
 
 def _own_folder(library: GraphLibrary) -> Path | None:
@@ -266,16 +326,15 @@ def _own_folder(library: GraphLibrary) -> Path | None:
 
 
 def _add(path: Path, text: str) -> None:
-    """Write a file where there is none. Raises `GraphExists`, `GraphReadOnly`."""
-    with _locked(path.parent), _refused(path):
-        written = _written(path, text, 0o644)
-        try:
-            # Unlike a rename, a link fails where there is a file meanwhile.
-            os.link(written, path)
-        except FileExistsError:
-            raise GraphExists(f"there is a file {path.name} already", where=Where(file=str(path))) from None
-        finally:
-            Path(written).unlink(missing_ok=True)
+    """Write a file where there is none, for who has locked the folder. Raises `GraphExists`."""
+    written = _written(path, text, 0o644)
+    try:
+        # Unlike a rename, a link fails where there is a file meanwhile.
+        os.link(written, path)
+    except FileExistsError:
+        raise GraphExists(f"there is a file {path.name} already", where=Where(file=shown(path))) from None
+    finally:
+        Path(written).unlink(missing_ok=True)
 
 
 def _target(library: GraphLibrary, path: Path) -> Path:
@@ -284,17 +343,19 @@ def _target(library: GraphLibrary, path: Path) -> Path:
         target = path.resolve(strict=True)
     except (OSError, RuntimeError):
         target = None
+    if target is None and not os.path.lexists(path):
+        raise _gone(path)
     if target is None or not is_inside(library, target) or not target.is_file():
         raise GraphReadOnly(
             f"{path.name} is a link out of the folders of graphs",
             hint="Put the file itself into the folder.",
-            where=Where(file=str(path)),
+            where=Where(file=shown(path)),
         )
     if not _may_write(target.parent):
         raise GraphReadOnly(
             f"{path.name} comes with PyAgent or lies in a folder that cannot be written",
             hint="Copy it into a folder of your own, named by PYAGENT_GRAPHS: that copy is then found first.",
-            where=Where(file=str(path)),
+            where=Where(file=shown(path)),
         )
     return target
 
@@ -329,6 +390,15 @@ def _written(path: Path, text: str, mode: int) -> str:
     return name
 
 
+def _gone(path: Path) -> NotFound:
+    return NotFound(
+        f"the file {shown(path.name)} is gone, or has another name since",
+        code="graph.not_found",
+        hint="Look at the graph as it is now.",
+        where=Where(file=shown(path)),
+    )
+
+
 @contextmanager
 def _locked(folder: Path) -> Generator[None]:
     """One writer at a time in a folder, among all processes of PyAgent."""
@@ -347,15 +417,18 @@ def _refused(path: Path) -> Generator[None]:
     """What the system refuses, as an error of ours."""
     try:
         yield
+    except FileNotFoundError:
+        raise _gone(path) from None
     except OSError as error:
         raise GraphReadOnly(
             f"the file cannot be written: {error.strerror or error}",
             hint="Check the folder's permissions and the disk.",
-            where=Where(file=str(path)),
+            where=Where(file=shown(path)),
         ) from error
 
 
 __all__ = [
+    "Apart",
     "GraphConflict",
     "GraphExists",
     "GraphReadOnly",
@@ -363,6 +436,7 @@ __all__ = [
     "Saved",
     "create_graph",
     "delete_graph",
+    "in_thread",
     "is_inside",
     "read_text",
     "rename_graph",

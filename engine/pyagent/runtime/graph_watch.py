@@ -276,8 +276,11 @@ def _existing(folder: Path) -> Path:
 
 def _hash(path: Path) -> str | None:
     try:
+        if not path.is_file():
+            # A pipe would be waited for.
+            return None
         return text_hash(decode(read_file(path)))
-    except GraphError:
+    except (GraphError, OSError):
         return None
 
 

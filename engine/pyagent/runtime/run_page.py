@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +13,7 @@ from pydantic import ValidationError
 from pyagent.errors import PyAgentError
 from pyagent.graph.spec import GraphSpec
 from pyagent.graph.yaml import load_text, validate
+from pyagent.runtime.graph_files import Apart, in_thread
 from pyagent.runtime.log import Entry, decode
 from pyagent.runtime.partial import until_of
 from pyagent.runtime.redact import MASK
@@ -33,6 +33,8 @@ MOST_ITEMS = 20
 MOST_PORT_BYTES = 16 * 1024
 MOST_BYTES = 4 * 1024 * 1024
 """Of all items together."""
+_ENTRY = 100
+"""Characters of a graph that take as long as an entry of a log."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,14 +96,19 @@ class RunPageData:
     """Steps that are not shown."""
 
 
-async def run_page(engine: Engine, run_id: str, *, data: bool = True) -> RunPageData:
+async def run_page(engine: Engine, run_id: str, *, data: bool = True, apart: Apart = in_thread) -> RunPageData:
     """What a page shows of a run. `data`: also its inputs, outputs and items. Raises `NotFound`."""
     run = await engine.store.get_run(run_id)
     records = await engine.store.steps(run.id)
     state, entries = await engine.replay(run.id)
     hashes = {run.graph_hash, *(entry.called_graph for entry in entries if entry.called_graph)}
-    specs = {hash: load_text((await engine.store.get_graph(hash)).text).spec for hash in hashes}
-    return await asyncio.to_thread(_built, run, records, state, entries, specs, data)
+    texts = {hash: (await engine.store.get_graph(hash)).text for hash in hashes}
+
+    def built() -> RunPageData:
+        specs = {hash: load_text(text).spec for hash, text in texts.items()}
+        return _built(run, records, state, entries, specs, data)
+
+    return await apart(sum(map(len, texts.values())) + _ENTRY * len(entries), built)
 
 
 def _built(

@@ -7,13 +7,16 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TypeVar
+from weakref import WeakValueDictionary
 
 from fastapi import Request
 
 from pyagent.errors import NotFound
+from pyagent.graph.yaml import Document
 from pyagent.runtime.engine import Engine
 from pyagent.runtime.graph_watch import GraphWatch
-from pyagent.server.capabilities import require_graph
+from pyagent.server.capabilities import actor, require_graph
 from pyagent.server.limits import Limits
 from pyagent.server.measures import ServerMetrics
 from pyagent.server.security import Keys
@@ -21,6 +24,8 @@ from pyagent.server.shares import Shares
 from pyagent.server.texts import GivenTexts, ReadTexts
 from pyagent.server.timelines import Timelines
 from pyagent.server.workers import Workers
+
+T = TypeVar("T")
 
 
 class Streams:
@@ -81,8 +86,6 @@ class ServerContext:
     forms: asyncio.Lock = field(default_factory=asyncio.Lock)
     """One form is answered at a time, so that none is answered twice."""
     streams: Streams = field(default_factory=Streams)
-    saving: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """One graph is saved at a time: others' saves are merged instead of tried again and again."""
     limits: Limits = field(default_factory=Limits)
     shares: Shares = field(default_factory=Shares)
     timelines: Timelines = field(default_factory=Timelines)
@@ -94,10 +97,28 @@ class ServerContext:
     """What executes runs here; None for a server that only shows them."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set before the server stops: streams end, so that their readers come back to the next one."""
+    _saving: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary[str, asyncio.Lock])
 
     def __post_init__(self) -> None:
         self.metrics = ServerMetrics(self.engine, self.streams)
         self.watch = GraphWatch(self.engine.library)
+
+    def saving(self, graph_id: str) -> asyncio.Lock:
+        """A graph is saved once at a time: others' saves are merged instead of tried again and again."""
+        lock = self._saving.get(graph_id)
+        if lock is None:
+            lock = self._saving[graph_id] = asyncio.Lock()
+        return lock
+
+    async def apart(self, size: int, work: Callable[[], T], /, *, who: str | None = None) -> T:
+        """What `work` returns, which looks through graphs of `size` characters, done in a thread: of what takes long
+        only a few are done at a time. `who` asks, left out whoever has the token. Raises `Refused` (`server.busy`)."""
+        return await self.workers.by_size(size, who or actor(), work)
+
+    async def version(self, hash: str) -> Document:
+        """A version of a graph that the store has. Raises `NotFound`."""
+        text = (await self.engine.store.get_graph(hash)).text
+        return await self.apart(len(text), lambda: self.read.load(text))
 
     async def graph_of(self, run_id: str) -> str:
         """The id of a run's graph. Raises `NotFound`."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import StreamingResponse
 
+from pyagent.graph.yaml import shown
 from pyagent.runtime.graph_history import PastText, history, past_text
 from pyagent.runtime.graph_watch import GraphChange, GraphWatchEnded
 from pyagent.server.capabilities import may_see, require_graph
@@ -25,7 +25,7 @@ Server = Annotated[ServerContext, Depends(context_of)]
 
 
 @router.get("/watch", response_model=GraphDetails, responses=errors(404) | streams("text/event-stream"))
-async def watch_graphs(request: Request, response: Response, server: Server) -> Any:
+async def watch_graphs(request: Request, server: Server) -> Any:
     """For `Accept: text/event-stream` a stream of what changes in the library's files, whoever changes it.
 
     The event `ready` comes first: what changes after it is told. Then each message is a change `{graph, file,
@@ -34,7 +34,7 @@ async def watch_graphs(request: Request, response: Response, server: Server) -> 
     """
     if "text/event-stream" not in request.headers.get("accept", ""):
         require_graph("watch")
-        return await details_of(await server.engine.document("watch"), server, response)
+        return await details_of(await server.engine.document("watch"), server)
     return StreamingResponse(_changes(server), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 
@@ -54,7 +54,7 @@ async def show_graph_history(
 ) -> HistoryText:
     """The graph's file as it was."""
     past = await past_text(server.engine.library, server.engine.store, graph_id, ref)
-    spec = await asyncio.to_thread(spec_of, past.text)
+    spec = await server.apart(len(past.text), lambda: spec_of(past.text))
     return HistoryText(source=past.source, ref=past.ref, text=past.text, text_hash=past.hash, spec=spec)
 
 
@@ -89,7 +89,7 @@ async def _changes(server: ServerContext) -> AsyncGenerator[str]:
 
 
 def _message(change: GraphChange) -> str:
-    view = FileChange(graph=change.graph, file=str(change.file), text_hash=change.text_hash, kind=change.kind)
+    view = FileChange(graph=change.graph, file=shown(change.file), text_hash=change.text_hash, kind=change.kind)
     # JSON has no line breaks of its own, so one data line holds it all.
     return f"data: {view.model_dump_json()}\n\n"
 

@@ -12,7 +12,7 @@ from pyagent.errors import NotFound
 from pyagent.graph.migration import migration_problems
 from pyagent.graph.problems import Problem
 from pyagent.graph.spec import GraphSpec
-from pyagent.graph.yaml import Document, load_text
+from pyagent.graph.yaml import Document, shown
 from pyagent.runtime.checking import GraphChecker
 from pyagent.runtime.graph_files import read_text
 from pyagent.runtime.kept import kept_data
@@ -77,24 +77,24 @@ async def check_graph(body: CheckGraph, server: Server) -> CheckedGraph:
     )
 
 
-@router.get("/{graph_id}", responses=errors(404))
-async def show_graph(graph_id: GraphId, server: Server, response: Response) -> GraphDetails:
+@router.get("/{graph_id}", response_model=GraphDetails, responses=errors(404))
+async def show_graph(graph_id: GraphId, server: Server) -> Response:
     """One graph. `ETag` is what a save must be based on."""
-    return await details_of(await server.engine.document(graph_id), server, response)
+    return await details_of(await server.engine.document(graph_id), server)
 
 
 @router.get("/{graph_id}/text", response_class=Response, responses=errors(404) | content("text/yaml", "The file"))
 async def read_graph_text(graph_id: GraphId, server: Server) -> Response:
     """The graph's file as it is, also where it is broken. `ETag` is what a save must be based on."""
     found = await asyncio.to_thread(read_text, server.engine.library, graph_id)
-    etag = f'"{server.texts.keep(found.text)}"'
+    etag = f'"{server.texts.keep(graph_id, found.text)}"'
     return Response(found.text.encode(), headers={"ETag": etag}, media_type="text/yaml")
 
 
 @router.get("/{graph_id}/svg", response_class=Response, responses=errors(404) | content("image/svg+xml", "A picture"))
 async def draw_graph(graph_id: GraphId, server: Server) -> Response:
     """The graph as a picture."""
-    return picture((await server.engine.document(graph_id)).spec, server)
+    return await picture(await server.engine.document(graph_id), server)
 
 
 @router.get("/{graph_id}/kept", responses=errors(404))
@@ -148,43 +148,48 @@ async def diff_graph(
     """What has changed from one version to another, by node, edge and field."""
     from pyagent.graph.diff import diff, render_text
 
-    before = load_text((await show_graph_version(graph_id, old, server)).text or "")
+    before = (await show_graph_version(graph_id, old, server)).text or ""
     if new is None:
-        after = await server.engine.document(graph_id)
+        after = (await server.engine.document(graph_id)).text
     else:
-        after = load_text((await show_graph_version(graph_id, new, server)).text or "")
-    changes = await asyncio.to_thread(diff, before, after)
-    return GraphDiff(changes=[ChangeView(**change.as_dict()) for change in changes], text=render_text(changes))
+        after = (await show_graph_version(graph_id, new, server)).text or ""
+
+    def compared() -> GraphDiff:
+        changes = diff(server.read.load(before), server.read.load(after))
+        return GraphDiff(changes=[ChangeView(**change.as_dict()) for change in changes], text=render_text(changes))
+
+    return await server.apart(len(before) + len(after), compared)
 
 
-def picture(spec: GraphSpec, server: ServerContext) -> Response:
+async def picture(document: Document, server: ServerContext) -> Response:
     """A graph as SVG."""
     from pyagent.graph.show import svg
 
-    return Response(svg(spec, GraphChecker(server.engine.registry).catalogue), media_type="image/svg+xml")
+    catalogue = GraphChecker(server.engine.registry).catalogue
+    drawn = await server.apart(len(document.text), lambda: svg(document.spec, catalogue))
+    return Response(drawn, media_type="image/svg+xml")
 
 
 async def details_of(
     document: Document,
     server: ServerContext,
-    response: Response,
     *,
+    status: int = 200,
     merged: bool = False,
     instead_of: GraphSpec | None = None,
-) -> GraphDetails:
-    """A graph as an editor needs it; the text is remembered, so that what is saved over it can be merged.
+) -> Response:
+    """`GraphDetails`, what an editor needs; the text is remembered, so that what is saved over it can be merged.
 
     `instead_of`: the version whose place it takes.
     """
     spec = document.spec
     checker = GraphChecker(server.engine.registry)
-    hash = server.texts.keep(document.text)
-    response.headers["ETag"] = f'"{hash}"'
+    hash = server.texts.keep(spec.id, document.text)
 
-    def looked_at() -> GraphDetails:
+    def looked_at() -> str:
         types = {node.id: checker.catalogue.get(str(node.use)) for node in spec.nodes}
         replaced = migration_problems(instead_of, document) if instead_of is not None else []
-        return GraphDetails(
+        found = GraphDetails(
             **summary_of(document).model_dump(),
             hash=spec.hash(),
             text_hash=hash,
@@ -195,9 +200,11 @@ async def details_of(
             problems=[_problem(problem) for problem in [*checker.check(document), *replaced]],
             merged=merged,
         )
+        # Written here, too: of thousands of nodes that takes its time, and others are waiting.
+        return found.model_dump_json()
 
-    # Of thousands of nodes that takes its time, and others are waiting.
-    return await asyncio.to_thread(looked_at)
+    found = await server.apart(len(document.text), looked_at)
+    return Response(found, status, {"ETag": f'"{hash}"'}, media_type="application/json")
 
 
 def summary_of(document: Document) -> GraphSummary:
@@ -230,7 +237,7 @@ def _outline(spec: GraphSpec) -> GraphOutline:
 def _broken(found: BrokenFile) -> ListedGraph:
     problem = _problem(Problem.of(found.error))
     return ListedGraph(
-        id=found.id, name=found.path.name, description="", nodes=0, file=str(found.path), problem=problem
+        id=found.id, name=shown(found.path.name), description="", nodes=0, file=shown(found.path), problem=problem
     )
 
 

@@ -8,7 +8,6 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from pydantic import AwareDatetime, Field
 
-from pyagent.graph.yaml import load_text
 from pyagent.runtime.comparison import compare
 from pyagent.runtime.moments import Timeline
 from pyagent.server.capabilities import require_graph
@@ -157,8 +156,9 @@ async def _graph_changes(server: ServerContext, a: Run, b: Run) -> list[ChangeVi
 
     if a.graph_hash == b.graph_hash:
         return []
-    old, new = [load_text((await server.engine.store.get_graph(run.graph_hash)).text) for run in (a, b)]
-    return [ChangeView(**change.as_dict()) for change in await asyncio.to_thread(diff, old, new)]
+    old, new = [await server.version(run.graph_hash) for run in (a, b)]
+    changes = await server.apart(len(old.text) + len(new.text), lambda: diff(old, new))
+    return [ChangeView(**change.as_dict()) for change in changes]
 
 
 def _compared(record: StepRecord | None) -> ComparedStep | None:

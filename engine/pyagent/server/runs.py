@@ -138,12 +138,12 @@ async def show_run(
     cursor = await store.last_cursor()
     run = await store.get_run(run_id)
     frames = await _frames(server, run)
-    own = frames[""][1]
+    own = frames[""][1].spec
     return RunDetails.build(
         run,
         name=own.name or own.id,
         steps=[step_view(run, record, server.keys) for record in await store.steps(run.id)],
-        frames=[_frame(name, version, spec) for name, (version, spec) in frames.items()],
+        frames=[_frame(name, version, document.spec) for name, (version, document) in frames.items()],
         report=report_address(run, server.keys),
         cursor=cursor,
     )
@@ -190,7 +190,7 @@ async def draw_run(run_id: RunId, server: Server, frame: str = "") -> Response:
             code="run.no_frame",
             hint="`frames` of the run lists what it has called.",
         )
-    return picture(frames[frame][1], server)
+    return await picture(frames[frame][1], server)
 
 
 async def _until_it_rests(server: ServerContext, run_id: str, seconds: float) -> None:
@@ -228,12 +228,12 @@ def step_view(run: Run, record: StepRecord, keys: Keys) -> StepView:
     return StepView.of(record, kept=before and run.forked_from is not None, form=form_path(run, record, keys))
 
 
-async def _frames(server: ServerContext, run: Run) -> dict[str, tuple[str, GraphSpec]]:
+async def _frames(server: ServerContext, run: Run) -> dict[str, tuple[str, Document]]:
     """The run's own graph, and those that its steps called, by frame, each with the hash of its version."""
     store = server.engine.store
-    spec = load_text((await store.get_graph(run.graph_hash)).text).spec
-    found = {"": (run.graph_hash, spec)}
-    kinds = {type.kind for place in spec.places() if (type := server.engine.registry.get(str(place.node.use)))}
+    document = await server.version(run.graph_hash)
+    found = {"": (run.graph_hash, document)}
+    kinds = {type.kind for place in document.spec.places() if (type := server.engine.registry.get(str(place.node.use)))}
     if not kinds & {"call", "map"}:
         return found
     for record in await store.read_log(run.id):
@@ -242,7 +242,7 @@ async def _frames(server: ServerContext, run: Run) -> dict[str, tuple[str, Graph
             if data.get("graph"):
                 name = f"{record.step}()" if data["kind"] == "call" else record.step
                 version = str(data["graph"])
-                found[name] = (version, load_text((await store.get_graph(version)).text).spec)
+                found[name] = (version, await server.version(version))
     return found
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
 from pyagent.errors import NotFound
-from pyagent.runtime.run_page import run_page
+from pyagent.runtime.run_page import RunPageData, run_page
 from pyagent.server.capabilities import actor
 from pyagent.server.context import ServerContext, context_of
 from pyagent.server.limits import client_of
@@ -36,6 +37,8 @@ _GONE = """<!doctype html><html lang="en"><meta charset="utf-8">
 <p>It was revoked, has expired, or the run was deleted. Ask whoever sent it for a new one.</p></main></body></html>"""
 
 
+_NODE = 200
+"""Characters that a node takes in a text."""
 _HTML = {"content": {"text/html": {"schema": {"type": "string"}}}}
 
 
@@ -84,8 +87,8 @@ async def download_html(
     data: Annotated[bool, Query(description="False: without items, inputs and outputs")] = True,
 ) -> Response:
     """The run as one HTML file: its graph, timeline, steps and their data, without secrets and without scripts."""
-    found = await run_page(server.engine, run_id, data=data)
-    page = await asyncio.to_thread(run_html, found, server.engine.registry)
+    found = await run_page(server.engine, run_id, data=data, apart=server.apart)
+    page = await server.apart(_size(found), lambda: run_html(found, server.engine.registry))
     name = f"{found.graph}-{found.id}.html"
     return HTMLResponse(page, headers=_HEADERS | {"Content-Disposition": f'attachment; filename="{name}"'})
 
@@ -108,12 +111,18 @@ async def show_shared(share_id: str, key: str, server: Server, request: Request)
         return _gone()
     # Each look makes the page anew.
     server.limits.shared.take(client, f"link {share.id}")
+    apart = partial(server.apart, who=client)
     try:
-        found = await run_page(server.engine, share.run, data=share.data)
+        found = await run_page(server.engine, share.run, data=share.data, apart=apart)
     except NotFound:
         return _gone()
-    page = await asyncio.to_thread(run_html, found, server.engine.registry)
+    page = await apart(_size(found), lambda: run_html(found, server.engine.registry))
     return HTMLResponse(page, headers=_HEADERS)
+
+
+def _size(page: RunPageData) -> int:
+    """Characters of a graph's text that take as long as its picture."""
+    return _NODE * (sum(1 for _ in page.spec.places()) + len(page.spec.edges))
 
 
 def _gone() -> Response:

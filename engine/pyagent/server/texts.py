@@ -20,22 +20,23 @@ class GivenTexts:
         """`most`: characters that are kept in all."""
         self._most = most
         self._size = 0
-        self._texts: OrderedDict[str, str] = OrderedDict()
+        self._texts: OrderedDict[tuple[str, str], str] = OrderedDict()
 
-    def keep(self, text: str) -> str:
-        """Keep a text; returns its hash."""
+    def keep(self, graph_id: str, text: str) -> str:
+        """Keep a graph's text; returns its hash."""
         hash = text_hash(text)
-        self._size += 0 if hash in self._texts else len(text)
-        self._texts[hash] = text
-        self._texts.move_to_end(hash)
+        key = (graph_id, hash)
+        self._size += 0 if key in self._texts else len(text)
+        self._texts[key] = text
+        self._texts.move_to_end(key)
         while self._size > self._most and len(self._texts) > 1:
             _, oldest = self._texts.popitem(last=False)
             self._size -= len(oldest)
         return hash
 
-    def find(self, hash: str) -> str | None:
-        """The text with this hash, if it is kept."""
-        return self._texts.get(hash)
+    def find(self, graph_id: str, hash: str) -> str | None:
+        """The graph's text with this hash, if it is kept. Whoever may not read a graph gets none of it by its hash."""
+        return self._texts.get((graph_id, hash))
 
 
 class ReadTexts:

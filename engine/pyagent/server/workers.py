@@ -12,6 +12,8 @@ from pyagent.server.errors import Refused
 
 T = TypeVar("T")
 _THREADS = 2
+_LARGE = 64 * 1024
+"""Characters of graphs above which work at them is done here: of less it takes no longer than other requests do."""
 _MOST_WAITING = 8
 """Requests of one asker that wait: each holds its body."""
 _SOON = 2
@@ -31,6 +33,10 @@ class Workers:
         self._pool: ThreadPoolExecutor | None = None
         self._running: Counter[str] = Counter()
         self._waiting: deque[tuple[str, asyncio.Future[None]]] = deque()
+
+    async def by_size(self, size: int, who: str, work: Callable[[], T]) -> T:
+        """As `run` where `work` looks through graphs of many characters, else in a thread of the event loop's own."""
+        return await (self.run(who, work) if size > _LARGE else asyncio.to_thread(work))
 
     async def run(self, who: str, work: Callable[[], T]) -> T:
         """What `work` returns, done in a thread when it is `who`'s turn.
