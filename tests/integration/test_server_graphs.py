@@ -98,6 +98,20 @@ async def test_a_link_to_something_private_that_is_no_graph_is_not_read(
     assert "abcdef" not in read.text
 
 
+@pytest.mark.parametrize("text", [TEXT.replace("id: greet", "id: odd"), "id: [", "id: 1"])
+async def test_a_name_that_is_not_utf8_is_shown_and_stops_nothing(
+    client: httpx.AsyncClient, file: Path, text: str
+) -> None:
+    (file.parent / os.fsdecode(b"odd\xff.yaml")).write_text(text)
+    listed = (await client.get("/api/v1/graphs")).json()["graphs"]
+    assert [Path(graph["file"]).name for graph in listed] == ["greet.yaml", "odd\ufffd.yaml"]
+    if listed[1]["problem"] is None:
+        base = (await client.get("/api/v1/graphs/odd")).json()["text_hash"]
+        saved = await client.put("/api/v1/graphs/odd", json={"text": f"{text}# saved\n", "base": base})
+        assert Path(saved.json()["file"]).name == "odd\ufffd.yaml"
+        assert (file.parent / os.fsdecode(b"odd\xff.yaml")).read_text() == f"{text}# saved\n"
+
+
 async def test_graphs_are_searched_and_paged(client: httpx.AsyncClient, file: Path) -> None:
     for name in ("alpha", "beta"):
         (file.parent / f"{name}.yaml").write_text(TEXT.replace("id: greet\n", f"id: {name}\n"))

@@ -153,6 +153,20 @@ async def test_a_token_for_a_graph_starts_and_sees_that_one(server: ServerContex
             assert (await client.get("/api/v1/runs/last", params={"graph": graphs})).status_code == status
 
 
+@pytest.mark.parametrize("as_data", [True, False])
+async def test_a_save_gives_away_no_text_of_another_graph_by_its_hash(
+    server: ServerContext, vault: Vault, as_data: bool
+) -> None:
+    async with client_of(server, TOKEN) as owner:
+        secret = (await owner.get("/api/v1/graphs/other/text")).headers["ETag"]
+        text = (await owner.get("/api/v1/graphs/greet")).json()["text"]
+    ours = {"spec": {"pyagent": 1, "id": "greet", "name": "Mine"}} if as_data else {"text": f"{text}name: Mine\n"}
+    async with client_of(server, issue(vault, "edit", graphs={"greet"})) as client:
+        answer = await client.put("/api/v1/graphs/greet", json=ours, headers={"If-Match": secret})
+    assert (answer.status_code, answer.json()["code"]) == (409, "graph.base_unknown")
+    assert "other" not in answer.text
+
+
 async def test_a_token_ends_by_time_and_by_being_revoked_with_all_that_were_made_from_it(
     server: ServerContext, vault: Vault
 ) -> None:

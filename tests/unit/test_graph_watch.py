@@ -58,6 +58,30 @@ async def test_a_file_that_takes_the_name_of_another_as_vim_writes_is_a_change(f
             await until(listener, "greet", text_hash(changed))
 
 
+async def test_what_is_no_file_and_names_that_are_not_utf8_keep_nothing_from_being_told(folder: Path) -> None:
+    os.mkfifo(folder / "pipe.yaml")
+    (folder / "device.yaml").symlink_to("/dev/zero")
+    (folder / "circle.yaml").symlink_to("circle.yaml")
+    (folder / os.fsdecode(b"odd\xff.yaml")).write_text("id: [")
+    async with GraphWatch(GraphLibrary([folder])).listening() as listener:
+        (folder / "greet.yaml").write_text(f"{TEXT}#\n")
+        await until(listener, "greet", text_hash(f"{TEXT}#\n"))
+        os.mkfifo(folder / "later.yaml")
+        (folder / "greet.yaml").write_text(TEXT)
+        await until(listener, "greet", text_hash(TEXT))
+
+
+async def test_a_folder_whose_name_is_not_utf8_is_watched_by_looking(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(graph_watch, "POLL", 0.01)
+    folder = tmp_path / os.fsdecode(b"odd\xff")
+    folder.mkdir()
+    async with GraphWatch(GraphLibrary([folder])).listening() as listener:
+        (folder / "greet.yaml").write_text(TEXT)
+        await until(listener, "greet", text_hash(TEXT))
+
+
 async def test_files_come_and_go_by_the_ids_of_their_graphs(folder: Path) -> None:
     other = TEXT.replace("greet", "other")
     async with GraphWatch(GraphLibrary([folder])).listening() as listener:

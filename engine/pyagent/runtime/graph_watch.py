@@ -173,7 +173,7 @@ class _Work:
 
     def _watch(self) -> None:
         """Watch the folders that there are until one of them comes or goes."""
-        from watchfiles._rust_notify import RustNotify
+        from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError
 
         folders = [folder.absolute() for folder in self._library.folders]
         watched = _watched(folders)
@@ -182,7 +182,7 @@ class _Work:
         except FileNotFoundError:
             # One went while the watch began: the next try takes what is above it.
             return
-        except (OSError, RuntimeError) as error:
+        except (OSError, RuntimeError, UnicodeEncodeError) as error:
             logger.warning("folders of graphs are looked at every %.0f s: %s", POLL, error)
             self._poll()
             return
@@ -196,7 +196,13 @@ class _Work:
             self._look()
             self._in_loop(self._begun)
             while True:
-                found = watcher.watch(_DEBOUNCE, _STEP, 0, self.stop)
+                try:
+                    found = watcher.watch(_DEBOUNCE, _STEP, 0, self.stop)
+                except WatchfilesRustInternalError as error:
+                    # A name that is not UTF-8: what else was noticed is lost with it, so all is looked at anew.
+                    logger.debug("graph files are watched anew: %s", error)
+                    self.stop.wait(_DEBOUNCE / 1000)
+                    return
                 if isinstance(found, str):
                     self.stop.set()
                     return
