@@ -18,7 +18,7 @@ from pyagent.errors import LeaseLost, NodeTimeout, PyAgentError
 from pyagent.runtime.compile import CompiledGraph
 from pyagent.runtime.endings import CrashLoop, RunStopped, RunStuck, RunTimeout
 from pyagent.runtime.failure import ErrorData, failed_outputs
-from pyagent.runtime.finish import finish_run
+from pyagent.runtime.finish import finish_run, told_end
 from pyagent.runtime.journal import StoreJournal, event
 from pyagent.runtime.live import LiveRun, step_row
 from pyagent.runtime.log import Entry, Outputs, StepKey, decode, encode, timestamp
@@ -28,7 +28,7 @@ from pyagent.runtime.restart import successor
 from pyagent.runtime.versions import SEMANTICS
 from pyagent.sdk.items import Items
 from pyagent.sdk.later import in_time
-from pyagent.store.base import Lease, Message, Run, RunStatus, Store
+from pyagent.store.base import Lease, Message, NewEvent, Run, RunStatus, Store
 
 MAX_ADOPTIONS = 5
 """Workers that may die of a run, without a commit between them, before it fails (SEMANTICS 17)."""
@@ -174,44 +174,52 @@ class Driver:
         if self.draining:
             state.paused = self._paused
         change: dict[str, Any] = {"release": True}
+        told: list[NewEvent] = []
         if state.stopped is not None and not (state.failure or state.cancelled or state.ended):
             await self._stop()
         if state.failure is not None:
             status: RunStatus = "failed"
             change["error"] = _as_error(state.failure)
-            self._end(status, [event("run.failed", error=change["error"])], error=change["error"])
+            self._end(status, error=change["error"])
+            told.append(event("run.failed", error=change["error"]))
         elif state.cancelled is not None:
             status = "failed" if state.cancelled.get("failed") else "cancelled"
             said = {name: state.cancelled[name] for name in ("reason", "actor") if name in state.cancelled}
             if status == "failed":
                 change["error"] = said["error"] = state.cancelled["failed"]
-            self._end(status, [event(f"run.{status}", **said)], error=change.get("error"))
+            self._end(status, error=change.get("error"))
+            told.append(event(f"run.{status}", **said))
             for child, on_parent in state.called:
                 if on_parent == "cancel":
                     await self.means.cancel_run(child)
         elif state.ended is not None:
             status = state.ended["status"]
+            told.append(told_end(state.ended))
             if status == "failed":
                 change["error"] = state.ended["error"]
             if status == "completed":
                 change["outputs"] = encode_outputs(state.ended.get("outputs") or {})
                 if (follows := successor(self.run, state, self.means.new_id())) is not None:
                     change["successor"] = follows
-                    self.live.tell(event("run.continued", run=follows.run.id))
+                    told.append(event("run.continued", run=follows.run.id))
         elif state.paused:
             status = "paused"
-            self.live.tell(event("run.paused"))
+            told.append(event("run.paused"))
         elif state.parked and not state.runnable():
             status = "waiting"
             moments = [moment for moment in (next_timer(state), self._deadline()) if moment is not None]
             change["wake_at"] = min(moments, default=None)
-            self.live.tell(event("run.waiting", steps=[str(key) for key in state.parked]))
+            told.append(event("run.waiting", steps=[str(key) for key in state.parked]))
         elif self.draining or state.runnable() or self.live.unfinished:
             status = "running"
         else:
             status = "failed"
             change["error"] = RunStuck("nothing of the run can go on").as_dict()
-            self._end(status, [event("run.failed", error=change["error"])], error=change["error"])
+            self._end(status, error=change["error"])
+            told.append(event("run.failed", error=change["error"]))
+        # In one commit: who hears of an end and looks at the run finds it ended.
+        for each in told:
+            self.live.tell(each)
         self.journal.change(status, **change, **({"seen": self._seen} if self._seen else {}))
         await self.journal.flush()
         if status in ("completed", "failed", "cancelled"):
@@ -222,14 +230,13 @@ class Driver:
         stopped = self.live.state.stopped or {}
         if stopped["status"] == "failed":
             error = RunStopped(stopped.get("message") or "the graph ended the run as failed").as_dict()
-            self._end("failed", [event("run.failed", error=error)], error=error)
+            self._end("failed", error=error)
         else:
             await finish_run(self.live)
 
-    def _end(self, status: RunStatus, events: list[Any], **data: Any) -> None:
+    def _end(self, status: RunStatus, **data: Any) -> None:
         found = {name: value for name, value in data.items() if value is not None}
-        entry = {"status": status, "at": timestamp(datetime.now(UTC)), **found}
-        self.live.record(Entry("run.ended", None, entry), events)
+        self.live.record(Entry("run.ended", None, {"status": status, "at": timestamp(datetime.now(UTC)), **found}))
 
     # -- watching the world -------------------------------------------------------------------------------------
 

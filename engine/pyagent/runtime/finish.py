@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from pyagent.errors import PyAgentError, StoreError
 from pyagent.runtime.frames import Changes
 from pyagent.runtime.journal import event
 from pyagent.runtime.live import LiveRun
 from pyagent.runtime.log import Entry, timestamp
+from pyagent.store.base import NewEvent
 
 
 async def finish_frames(live: LiveRun, changes: Changes) -> None:
@@ -48,17 +51,28 @@ async def finish_run(live: LiveRun) -> None:
         outputs = await live.values.outputs("", datetime.now(UTC))
         if _end_of(live) != ended:
             return
-        entry = Entry("run.ended", None, {"status": "completed", "outputs": outputs, "at": at})
-        live.record(entry, [event("run.completed", outputs=outputs)])
+        _end(live, {"status": "completed", "outputs": outputs, "at": at})
         live.outputs = outputs
     except StoreError:
         raise
     except PyAgentError as error:
         if _end_of(live) != ended:
             return
-        found = error.as_dict()
-        entry = Entry("run.ended", None, {"status": "failed", "error": found, "at": at})
-        live.record(entry, [event("run.failed", error=found)])
+        _end(live, {"status": "failed", "error": error.as_dict(), "at": at})
+
+
+def _end(live: LiveRun, ended: dict[str, Any]) -> None:
+    live.record(Entry("run.ended", None, ended))
+    if live.told is not None:
+        # A stream of LangGraph's. Where a driver commits, it tells the end together with how the run stands.
+        live.told(told_end(ended))
+
+
+def told_end(ended: Mapping[str, Any]) -> NewEvent:
+    """The event of a run's end, by the entry that records it."""
+    if ended["status"] == "completed":
+        return event("run.completed", outputs=ended.get("outputs") or {})
+    return event("run.failed", error=ended["error"])
 
 
 def _end_of(live: LiveRun) -> tuple[bool, bool, bool]:
