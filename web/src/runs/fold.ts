@@ -280,7 +280,10 @@ function stepAfter(before: StepLive, event: RunEvent): StepLive {
         started_at: step.started_at && !step.ended_at ? step.started_at : at,
         ended_at: null,
         items_in: number(data.items, step.items_in),
-        spans: begun(closed(step.spans, 'cancelled', at), { kind: 'try', attempt, status: 'running', started_at: at }),
+        // What a row has told of a try that nothing was heard of is this one.
+        spans: begun(before.seen ? closed(step.spans, 'cancelled', at) : [], {
+          ...{ kind: 'try', attempt, status: 'running', started_at: at },
+        }),
       };
     }
     case 'step.expanded': {

@@ -1,15 +1,16 @@
 // @vitest-environment jsdom
 import { act, cleanup, configure, renderHook, waitFor } from '@testing-library/react';
 import { afterEach, expect, it, vi } from 'vitest';
-import { client } from '@/api/client';
 import { folded, type RunDetails, type RunEvent, unheard } from './fold';
-import { useRunLive } from './live';
 import recorded from './recorded.json';
 
 const RUN = recorded[0] as unknown as { details: RunDetails; events: RunEvent[] };
 
 /** A server that has told of the run up to an event, and tells the rest when it is asked to. */
-function serverAt(half: number) {
+async function serverAt(half: number) {
+  // A page of its own: sources and streams are kept for a moment.
+  vi.resetModules();
+  const [{ client }, { useRunLive }] = await Promise.all([import('@/api/client'), import('./live')]);
   const state = folded(unheard(RUN.details.id), RUN.events.slice(0, half));
   const first: RunDetails = {
     ...RUN.details,
@@ -21,14 +22,21 @@ function serverAt(half: number) {
     })),
   };
   let told = half;
+  let resumed: RunEvent[] = [];
   let stream: ReadableStreamDefaultController<Uint8Array> | null = null;
+  /** Of what happens to all runs. */
+  let news: ReadableStreamDefaultController<Uint8Array> | null = null;
   const asked: string[] = [];
   const encode = (events: RunEvent[]) =>
     new TextEncoder().encode(`id: ${events.at(-1)?.cursor}\ndata: ${JSON.stringify(events)}\n\n`);
   const get = async (address: string, options: { params: { query?: { after?: number } } }) => {
-    if (!address.endsWith('/events')) return { data: told < RUN.events.length ? first : RUN.details };
+    if (!address.endsWith('/events')) {
+      if (!resumed.length) return { data: told < RUN.events.length ? first : RUN.details };
+      const { status } = folded(unheard(RUN.details.id), [...RUN.events, ...resumed]);
+      return { data: { ...RUN.details, status, cursor: resumed.at(-1)?.cursor } };
+    }
     const after = options.params.query?.after ?? 0;
-    const events = RUN.events.filter((event) => event.cursor > after);
+    const events = [...RUN.events.slice(0, told), ...resumed].filter((event) => event.cursor > after);
     return { data: { events, next: events.at(-1)?.cursor ?? after } };
   };
   vi.spyOn(client, 'GET').mockImplementation((async (address: string, options: never) => ({
@@ -40,8 +48,12 @@ function serverAt(half: number) {
     const after = Number(new URL(url, location.href).searchParams.get('after'));
     const body = new ReadableStream<Uint8Array>({
       start(controller) {
+        if (url.startsWith('/api/v1/events')) {
+          news = controller;
+          return;
+        }
         stream = controller;
-        const missed = RUN.events.slice(0, told).filter((event) => event.cursor > after);
+        const missed = [...RUN.events.slice(0, told), ...resumed].filter((event) => event.cursor > after);
         if (missed.length) controller.enqueue(encode(missed));
       },
     });
@@ -49,11 +61,25 @@ function serverAt(half: number) {
   });
   return {
     asked,
+    useRunLive,
     tell: (count: number) => {
       const events = RUN.events.slice(told, told + count);
       told += count;
       stream?.enqueue(encode(events));
     },
+    /** Somebody lets the run go on that has ended, and it tells of that. */
+    resume: () => {
+      const last = RUN.events.at(-1) as RunEvent;
+      resumed = [{ ...last, cursor: last.cursor + 1, kind: 'run.resumed', data: {} }];
+      news?.enqueue(encode(resumed));
+    },
+    end: () => {
+      const last = RUN.events.at(-1) as RunEvent;
+      const ended = { ...last, cursor: last.cursor + 2, kind: 'run.failed', data: {} };
+      resumed = [...resumed, ended];
+      stream?.enqueue(encode([ended]));
+    },
+    watched: () => news !== null,
     hangUp: () => stream?.close(),
   };
 }
@@ -68,8 +94,8 @@ afterEach(() => {
 
 it('shows a run from what the server says of it, what was before that, and what comes after, breaks included', async () => {
   const half = 20;
-  const server = serverAt(half);
-  const { result } = renderHook(() => useRunLive(RUN.details.id));
+  const server = await serverAt(half);
+  const { result } = renderHook(() => server.useRunLive(RUN.details.id));
   await waitFor(() => expect(result.current?.link).toBe('live'));
   expect(result.current?.steps.size).toBe(folded(unheard('r'), RUN.events.slice(0, half)).steps.size);
   act(() => server.tell(5));
@@ -93,4 +119,20 @@ it('shows a run from what the server says of it, what was before that, and what 
       ]),
     ),
   );
+});
+
+it('follows a run that had ended and that somebody lets go on elsewhere', async () => {
+  const server = await serverAt(RUN.events.length);
+  const { result } = renderHook(() => server.useRunLive(RUN.details.id));
+  await waitFor(() => expect(result.current?.whole).toBe(true));
+  expect(result.current?.link).toBe('ended');
+  await waitFor(() => expect(server.watched()).toBe(true));
+  expect(server.asked).toHaveLength(1);
+  expect(server.asked[0]).toContain(`/api/v1/events?kinds=run.&batch=1&after=${RUN.details.cursor}`);
+  act(() => server.resume());
+  await waitFor(() => expect(result.current?.link).toBe('live'));
+  expect(result.current?.status).toBe('running');
+  act(() => server.end());
+  await waitFor(() => expect(result.current?.link).toBe('ended'));
+  expect(result.current?.status).toBe('failed');
 });

@@ -3,20 +3,18 @@
 import { useEffect, useMemo, useState } from 'react';
 import { createStore, type StoreApi, useStore } from 'zustand';
 import { ApiError, ask, client } from '@/api/client';
+import { watchRuns } from '@/api/runEvents';
 import { follow, type Link } from '@/api/stream';
 import {
   ENDED,
-  folded,
-  inOrderOf,
   type NodeStatuses,
   type RunDetails,
   type RunEvent,
   type RunState,
   type RunStatus,
-  reconciled,
   type StepLive,
-  unheard,
 } from './fold';
+import { looked, read, told, unfollowed, unknown } from './known';
 import { pictureOf, shapeOf } from './steps';
 
 export type { NodeStatus, NodeStatuses, RunDetails, RunStatus, StepLive } from './fold';
@@ -52,6 +50,8 @@ interface Opened {
 const PAGE = 1000;
 /** A run that nobody looks at is kept for a moment: pages come back to it. */
 const LINGER = 3_000;
+/** How long until a server that did not answer is asked again, in milliseconds. */
+const AGAIN = 2_000;
 const opened = new Map<string, Opened>();
 const NOTHING: NodeStatuses = new Map();
 const never = createStore<Source>(() => ({ run: null, error: null }));
@@ -125,33 +125,32 @@ function leave(run: string, found: Opened): void {
 
 function open(id: string): Opened {
   const store = createStore<Source>(() => ({ run: null, error: null }));
-  let state = unheard(id);
-  let details: RunDetails | null = null;
+  let known = unknown(id);
   let link: RunLive['link'] = 'connecting';
   let whole = false;
   let closed = false;
   let stream: (() => void) | null = null;
-  /** Events since the past is being read: they belong behind it. */
-  let behind: RunEvent[] | null = [];
+  let watch: (() => void) | null = null;
   let asking = false;
   let askAgain = false;
+  let reading = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let readAgain: ReturnType<typeof setTimeout> | undefined;
 
   const show = () => {
+    const { details, state } = known;
     if (closed || !details) return;
     const before = store.getState().run;
-    const known = details;
-    const own = before && before.state.nodes === state.nodes && before.details === known ? before.byNode : null;
+    const own = before && before.state.nodes === state.nodes && before.details === details ? before.byNode : null;
     const run: RunLive = {
-      ...{ id, status: state.status, details: known, state, steps: state.steps, link, whole, time: null },
+      ...{ id, status: state.status, details, state, steps: state.steps, link, whole, time: null },
       byNode: NOTHING,
     };
     store.setState({ run: { ...run, byNode: own ?? statusesIn(run, '') }, error: null });
   };
 
   const take = (events: readonly RunEvent[]) => {
-    state = folded(state, events);
-    behind?.push(...events);
+    known = told(known, events);
     let late = Number.POSITIVE_INFINITY;
     for (const { kind } of events) {
       if (kind.startsWith('run.') || kind === 'stream.forgotten') late = Math.min(late, 50);
@@ -168,10 +167,13 @@ function open(id: string): Opened {
   };
 
   const listen = () => {
+    watch?.();
+    watch = null;
     if (stream || closed) return;
     stream = follow({
       url: `/api/v1/runs/${id}/events?batch=1`,
-      after: state.cursor,
+      // The past is read as pages.
+      after: known.wanted ?? known.log.cursor,
       take: (messages) => take(messages.flatMap((message) => JSON.parse(message.data) as RunEvent | RunEvent[])),
       link: (now) => {
         link = now;
@@ -180,10 +182,17 @@ function open(id: string): Opened {
     });
   };
 
-  const rest = () => {
+  /** A run that has ended tells nothing, until somebody lets it go on, here or elsewhere. */
+  const rest = (cursor: number) => {
     stream?.();
     stream = null;
     link = 'ended';
+    known = unfollowed(known);
+    watch ??= watchRuns(cursor, {
+      hear: (events) => {
+        if (!events || events.some((event) => event.run_id === id && event.cursor > cursor)) later(0);
+      },
+    });
   };
 
   async function load(): Promise<void> {
@@ -193,21 +202,19 @@ function open(id: string): Opened {
     }
     asking = true;
     try {
-      const first = details === null;
       const found = await ask(client.GET('/api/v1/runs/{run_id}', { params: { path: { run_id: id } } }));
       if (closed) return;
-      details = found;
-      state = reconciled(state, found);
-      if (ENDED.has(state.status)) rest();
+      known = looked(known, found);
+      if (ENDED.has(known.state.status)) rest(found.cursor);
       else listen();
       show();
-      if (first) void past(found);
+      void readOn();
     } catch (error) {
       if (closed) return;
       if (!(error instanceof ApiError)) throw error;
       // A run that is shown stays: its stream says when the server is back.
-      if (!details) store.setState({ error });
-      if (!details && error.offline) later(2_000);
+      if (!known.details) store.setState({ error });
+      if (passes(error)) later(AGAIN);
     } finally {
       asking = false;
       if (askAgain) {
@@ -218,28 +225,25 @@ function open(id: string): Opened {
   }
 
   /** What was said before: tries, logs and text that the steps' rows do not have. */
-  async function past(from: RunDetails): Promise<void> {
+  async function readOn(): Promise<void> {
+    if (reading) return;
+    reading = true;
+    clearTimeout(readAgain);
     try {
-      let before = unheard(id);
-      for (let after = 0; after < from.cursor; ) {
-        const page = await ask(
-          client.GET('/api/v1/runs/{run_id}/events', {
-            params: { path: { run_id: id }, query: { after, limit: PAGE } },
-          }),
-        );
-        const events = (page as { events: RunEvent[] }).events.filter((event) => event.cursor <= from.cursor);
+      for (let after = known.log.cursor; known.wanted !== null; ) {
+        const page = await eventsAfter(id, after);
         if (closed) return;
-        before = folded(before, events);
-        if (events.length < PAGE) break;
-        after = (page as { next: number }).next;
+        after = page.next;
+        known = read(known, page.events, page.events.length < PAGE || page.next >= known.wanted);
       }
-      state = folded(inOrderOf(reconciled(before, from), from), behind ?? []);
-      if (details) state = reconciled(state, details);
       whole = true;
-    } catch {
-      // The steps are there without what was said; the next look at the run tries again.
+    } catch (error) {
+      if (closed) return;
+      if (!(error instanceof ApiError)) throw error;
+      // The steps are there without what was said; that comes when the server is back.
+      if (passes(error)) readAgain = setTimeout(() => void readOn(), AGAIN);
     } finally {
-      behind = null;
+      reading = false;
       show();
     }
   }
@@ -252,9 +256,28 @@ function open(id: string): Opened {
     close: () => {
       closed = true;
       clearTimeout(timer);
+      clearTimeout(readAgain);
       stream?.();
+      watch?.();
     },
   };
+}
+
+/** Whether the same may be answered in a while. */
+function passes(error: ApiError): boolean {
+  return error.offline || error.status >= 500;
+}
+
+/** A page of a run's events. What the server has forgotten is passed over. */
+async function eventsAfter(run: string, after: number): Promise<{ events: RunEvent[]; next: number }> {
+  try {
+    const params = { path: { run_id: run }, query: { after, limit: PAGE } };
+    const page = await ask(client.GET('/api/v1/runs/{run_id}/events', { params }));
+    return page as { events: RunEvent[]; next: number };
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.code !== 'store.events_forgotten') throw error;
+    return eventsAfter(run, Number(error.details.kept_after));
+  }
 }
 
 /** The names of a run's nodes: `label(step)`. */

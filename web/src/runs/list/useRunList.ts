@@ -3,7 +3,8 @@
 import { useInfiniteQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
 import { ask, client } from '@/api/client';
-import { follow, type Link } from '@/api/stream';
+import { watchRuns } from '@/api/runEvents';
+import type { Link } from '@/api/stream';
 import { type Filters, queryOf } from './filters';
 
 const PAGE = 50;
@@ -49,7 +50,7 @@ export function useRunsLive(): Link {
     ask(client.GET('/api/v1/cursor')).then(
       ({ cursor }) => {
         if (left) return;
-        stop = follow({ url: '/api/v1/events?kinds=run.', after: cursor, take: again, link: setLink });
+        stop = watchRuns(cursor, { hear: again, link: setLink });
         // What happened before the cursor was known.
         again();
       },
