@@ -15,7 +15,7 @@ from pyagent.server.context import ServerContext, context_of
 from pyagent.server.openapi import errors, streams
 from pyagent.server.runs import RunId
 from pyagent.server.shapes import Cursor, EventPage, EventView
-from pyagent.server.streaming import until_closed
+from pyagent.server.streaming import HEARTBEAT, until_closed
 from pyagent.store.base import Event, EventsForgotten
 
 GATHER = 0.04
@@ -110,17 +110,23 @@ async def batches(
     server: ServerContext, after: int, kinds: str, run_id: str | None
 ) -> AsyncGenerator[Sequence[EventView]]:
     """Events as they are committed, until the server stops or the reader's token ends; an empty batch after `HEARTBEAT`
-    seconds without any.
+    seconds without any that the reader wants.
 
     Only what the reader asks for is read: one that is slow holds no more than a batch in memory, and no run waits.
     """
+    time = asyncio.get_running_loop().time
+    said = time()
     with server.streams.reading(after) if run_id is None else nullcontext(_untold) as tell:
         while True:
             following = server.engine.store.follow(after, run_id)
             try:
                 async with aclosing(until_closed(server, following.__anext__)) as found:
                     async for batch in found:
-                        yield [EventView.of(event) for event in batch or () if event.kind.startswith(kinds)]
+                        wanted = [EventView.of(event) for event in batch or () if event.kind.startswith(kinds)]
+                        # Of a busy server's other events nothing is said, but that the stream is alive.
+                        if wanted or not batch or time() - said >= HEARTBEAT:
+                            yield wanted
+                            said = time()
                         if batch:
                             tell(batch[-1].cursor)
                 return

@@ -25,7 +25,10 @@ describe('reading a stream', () => {
 });
 
 describe('following a stream', () => {
-  afterEach(() => vi.useRealTimers());
+  afterEach(() => {
+    vi.useRealTimers();
+    vi.unstubAllGlobals();
+  });
 
   function answers(...texts: (string | number)[]) {
     const asked: string[] = [];
@@ -54,6 +57,21 @@ describe('following a stream', () => {
     stop();
     expect(asked.slice(0, 3)).toEqual(['/e?after=4', '/e?after=6', '/e?after=6']);
     expect(links.slice(0, 4)).toEqual(['connecting', 'live', 'away', 'away']);
+  });
+
+  it('hands on what has come also where no frame is drawn any more', async () => {
+    vi.stubGlobal('requestAnimationFrame', () => 0);
+    const { get } = answers('id: 5\ndata: a\n\n');
+    const told = await new Promise<readonly Message[]>((resolve) => {
+      const stop = follow({
+        ...{ url: '/e', after: 4, link: () => {}, fetch: get },
+        take: (messages) => {
+          stop();
+          resolve(messages);
+        },
+      });
+    });
+    expect(told.map((message) => message.data)).toEqual(['a']);
   });
 
   it('ends where one has to get in again', async () => {

@@ -1,5 +1,7 @@
 /** Server-Sent Events that lose nothing: messages in batches, taken up again after a break where they ended. */
 
+import { hidden, watchSight } from './sight';
+
 /** How a stream stands: `away` tries again by itself; `locked`, `gone` have ended. */
 export type Link = 'connecting' | 'live' | 'away' | 'locked' | 'gone';
 
@@ -56,8 +58,8 @@ interface StreamOptions {
 
 const SHORTEST = 500;
 const LONGEST = 8_000;
-/** A page that nobody looks at gives its connection back after this time: a browser has six for all its tabs. */
-const HIDDEN = 20_000;
+/** A page that nobody sees draws no frames, and must not gather for ever: messages are handed on after this time. */
+const LATEST = 100;
 
 /** Follow a stream until the returned function is called. */
 export function follow({ url, after, take, link, fetch: get = fetch }: StreamOptions): () => void {
@@ -66,18 +68,16 @@ export function follow({ url, after, take, link, fetch: get = fetch }: StreamOpt
   let wait = SHORTEST;
   let connection: AbortController | null = null;
   let timer: ReturnType<typeof setTimeout> | undefined;
-  let hiding: ReturnType<typeof setTimeout> | undefined;
   let gathered: Message[] = [];
   const frame = typeof requestAnimationFrame === 'function' ? requestAnimationFrame : null;
-  const hidden = () => typeof document !== 'undefined' && document.hidden;
 
   const gather = (messages: Message[]) => {
     if (!messages.length) return;
     gathered.push(...messages);
     if (gathered.length > messages.length) return;
-    // A hidden page draws no frames, and must not gather for ever.
     if (frame && !hidden()) frame(hand);
-    else setTimeout(hand, 100);
+    // Also where the page goes out of sight before the frame is drawn.
+    setTimeout(hand, LATEST);
   };
   const hand = () => {
     const batch = gathered;
@@ -136,26 +136,24 @@ export function follow({ url, after, take, link, fetch: get = fetch }: StreamOpt
     void connect();
   }
 
-  function look(): void {
-    clearTimeout(hiding);
-    if (hidden()) hiding = setTimeout(() => connection?.abort(), HIDDEN);
-    else if (connection?.signal.aborted) now();
+  function online(): void {
+    if (!hidden()) now();
+  }
+
+  function leave(): void {
+    clearTimeout(timer);
+    connection?.abort();
   }
 
   function close(): void {
     closed = true;
-    clearTimeout(timer);
-    clearTimeout(hiding);
-    connection?.abort();
-    if (typeof window === 'undefined') return;
-    window.removeEventListener('online', now);
-    document.removeEventListener('visibilitychange', look);
+    leave();
+    unwatch();
+    if (typeof window !== 'undefined') window.removeEventListener('online', online);
   }
 
-  if (typeof window !== 'undefined') {
-    window.addEventListener('online', now);
-    document.addEventListener('visibilitychange', look);
-  }
+  const unwatch = watchSight(leave, now);
+  if (typeof window !== 'undefined') window.addEventListener('online', online);
   link('connecting');
   void connect();
   return close;

@@ -1,6 +1,7 @@
 /** What happens to graph files on disk, as the server tells it: one stream for the whole page. */
 
 import { tellSession } from './session';
+import { watchSight } from './sight';
 
 /** A graph's file has changed on disk; without a hash it is gone, or cannot be read. */
 export interface FileChange {
@@ -15,6 +16,7 @@ type Listener = (change: FileChange | null) => void;
 const listeners = new Set<Listener>();
 let stream: EventSource | null = null;
 let later: ReturnType<typeof setTimeout> | undefined;
+let unwatch: (() => void) | null = null;
 
 /** How long until a stream that the server has refused is asked for again, in milliseconds. */
 const AGAIN = 3_000;
@@ -22,14 +24,23 @@ const AGAIN = 3_000;
 /** Be told of changed files, and with null whenever the stream begins anew. Gives the function that ends it. */
 export function watchGraphs(listener: Listener): () => void {
   listeners.add(listener);
-  if (!stream) begin();
+  if (listeners.size === 1) {
+    begin();
+    // What changes out of sight is seen by beginning anew.
+    unwatch = watchSight(end, begin);
+  }
   return () => {
     listeners.delete(listener);
     if (listeners.size > 0) return;
-    clearTimeout(later);
-    stream?.close();
-    stream = null;
+    unwatch?.();
+    end();
   };
+}
+
+function end(): void {
+  clearTimeout(later);
+  stream?.close();
+  stream = null;
 }
 
 function begin(): void {
