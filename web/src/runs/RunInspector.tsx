@@ -1,7 +1,7 @@
 import { Button, Group, Stack, Tabs, Text } from '@mantine/core';
 import { lazy, Suspense, useMemo } from 'react';
 import { words } from '@/text/language';
-import { ENDED, type RunError, type StepLive } from './fold';
+import { ENDED, errorOf, type StepLive } from './fold';
 import { JsonView } from './JsonView';
 import { type RunLive, useLabels } from './live';
 import { RunErrorView } from './RunErrorView';
@@ -30,7 +30,7 @@ export function RunInspector({ run, chosen, onChoose, onForked }: RunInspectorPr
   const first = useMemo(() => (chosen ? null : stepToShow(steps)), [chosen, steps]);
   const step = steps.get(chosen ?? first ?? '');
 
-  const failed = run.status === 'failed' && details.error ? (details.error as unknown as RunError) : null;
+  const failed = run.status === 'failed' ? errorOf(details.error) : null;
   const others = useMemo(
     () => (run.time === null && !ENDED.has(run.status) ? [...steps.values()].filter(needsSomebody) : []),
     [run.time, run.status, steps],

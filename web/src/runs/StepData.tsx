@@ -5,13 +5,13 @@ import { ApiError } from '@/api/client';
 import { type OriginView, useStep } from '@/api/runData';
 import { type Panel, PanelContext, type Sample } from '@/designer/panel/context';
 import { ItemsView, type PortItems } from '@/designer/panel/data/ItemsView';
-import { versionOf } from '@/designer/panel/steps';
 import { createEditor } from '@/editor/store';
 import { NO_GRAPH } from '@/graph/model';
 import { words } from '@/text/language';
 import { ErrorMessage } from '@/widgets/ErrorMessage';
 import type { StepLive } from './fold';
 import classes from './StepData.module.css';
+import { versionOf } from './steps';
 
 /** The items that a step was given or gave, a page at a time, as the node panel shows them. */
 export default function StepData({

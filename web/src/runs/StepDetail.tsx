@@ -1,17 +1,17 @@
-import { Badge, Button, Group, Loader, Stack, Tabs, Text, Title } from '@mantine/core';
+import { Badge, Button, Group, Stack, Text, Title } from '@mantine/core';
 import { IconGitFork } from '@tabler/icons-react';
 import { lazy, Suspense, useState } from 'react';
 import { fill, words } from '@/text/language';
+import { AttemptChoice, useAttempts } from './AttemptChoice';
 import { ENDED, type RunDetails, type StepLive } from './fold';
 import { between, itemCount, when } from './format';
-import { LogView } from './LogView';
 import { RunErrorView } from './RunErrorView';
-import { StatusBadge, StatusSign } from './StatusBadge';
+import { StatusBadge } from './StatusBadge';
 import classes from './StepDetail.module.css';
+import { StepTabs } from './StepTabs';
 import { placeOf } from './steps';
 import { WaitingStep } from './waiting/WaitingStep';
 
-const StepData = lazy(() => import('./StepData'));
 const ForkDialog = lazy(() => import('./ForkDialog'));
 
 interface StepDetailProps {
@@ -26,13 +26,18 @@ interface StepDetailProps {
 /** All that is known of one step: how it stands, what it waits for, what it was given, gave and said. */
 export function StepDetail({ details, step, label, now, onForked }: StepDetailProps) {
   const [forking, setForking] = useState(false);
-  const waits = step.wait !== null && (step.status === 'waiting' || step.status === 'unknown');
+  const attempts = useAttempts(details.id, step);
+  const [chosen, setChosen] = useState<number | null>(null);
+  /** A try before the last one; the last one is the step as it stands. */
+  const earlier = chosen !== null && chosen < attempts.length - 1 ? (attempts[chosen] ?? null) : null;
+  const { started_at, ended_at, error } = earlier ?? step;
+  const waits = !earlier && step.wait !== null && (step.status === 'waiting' || step.status === 'unknown');
   const facts = [
     placeOf(step.step),
-    step.started_at && `${words.runs.step.began} ${when(step.started_at)}`,
-    step.started_at && between(step.started_at, step.ended_at, now),
+    started_at && `${words.runs.step.began} ${when(started_at)}`,
+    started_at && between(started_at, ended_at, now),
     step.items_in > 0 && fill(words.runs.itemsIn, { count: itemCount(step.items_in) }),
-    ...Object.entries(step.items_out).map(([port, count]) => `${port}: ${itemCount(count)}`),
+    ...(earlier ? [] : Object.entries(step.items_out).map(([port, count]) => `${port}: ${itemCount(count)}`)),
     step.elements !== null && fill(words.runs.elements, { count: step.elements }),
   ];
   return (
@@ -43,11 +48,19 @@ export function StepDetail({ details, step, label, now, onForked }: StepDetailPr
             <Title order={3} size="h5" lineClamp={1}>
               {label}
             </Title>
-            <StatusBadge status={step.retrying ? 'retrying' : step.status} />
-            {step.attempt > 1 && (
-              <Badge variant="default" size="sm">
-                {fill(words.runs.try, { attempt: step.attempt })}
-              </Badge>
+            <StatusBadge status={earlier?.status ?? (step.retrying ? 'retrying' : step.status)} />
+            {attempts.length > 1 ? (
+              <AttemptChoice
+                attempts={attempts}
+                shown={earlier?.index ?? attempts.length - 1}
+                onChoose={(index) => setChosen(index === attempts.length - 1 ? null : index)}
+              />
+            ) : (
+              step.attempt > 1 && (
+                <Badge variant="default" size="sm">
+                  {fill(words.runs.try, { attempt: step.attempt })}
+                </Badge>
+              )
             )}
           </Group>
           <Text size="xs" c="dimmed">
@@ -65,11 +78,11 @@ export function StepDetail({ details, step, label, now, onForked }: StepDetailPr
           </Button>
         )}
       </Group>
-      {step.error && <RunErrorView error={step.error} handled={step.handled} />}
+      {error && <RunErrorView error={error} handled={!earlier && step.handled} />}
       {waits && !ENDED.has(details.status) && (
         <WaitingStep key={`${step.step} ${step.spans.length}`} run={details.id} step={step} label={label} />
       )}
-      <StepTabs run={details.id} step={step} />
+      <StepTabs key={earlier?.index ?? 'now'} run={details.id} step={step} earlier={earlier} tries={attempts.length} />
       {forking && (
         <Suspense>
           <ForkDialog
@@ -83,80 +96,5 @@ export function StepDetail({ details, step, label, now, onForked }: StepDetailPr
         </Suspense>
       )}
     </Stack>
-  );
-}
-
-function StepTabs({ run, step }: { readonly run: string; readonly step: StepLive }) {
-  const [tab, setTab] = useState<string | null>(null);
-  const first = step.text && !step.ended_at ? 'text' : step.status === 'running' || step.error ? 'log' : 'output';
-  return (
-    <Tabs value={tab ?? first} onChange={setTab} keepMounted={false} className={classes.tabs}>
-      <Tabs.List>
-        <Tabs.Tab value="output">{words.runs.step.output}</Tabs.Tab>
-        <Tabs.Tab value="input">{words.runs.step.input}</Tabs.Tab>
-        <Tabs.Tab value="log" rightSection={step.logged > 0 && <span className={classes.count}>{step.logged}</span>}>
-          {words.runs.step.log}
-        </Tabs.Tab>
-        {step.text && <Tabs.Tab value="text">{words.runs.step.text}</Tabs.Tab>}
-        <Tabs.Tab
-          value="tries"
-          rightSection={step.spans.length > 1 && <span className={classes.count}>{step.spans.length}</span>}
-        >
-          {words.runs.step.tries}
-        </Tabs.Tab>
-      </Tabs.List>
-      <Tabs.Panel value="output" className={classes.pane}>
-        <Suspense>
-          <StepData run={run} step={step} side="outputs" />
-        </Suspense>
-      </Tabs.Panel>
-      <Tabs.Panel value="input" className={classes.pane}>
-        <Suspense>
-          <StepData run={run} step={step} side="inputs" />
-        </Suspense>
-      </Tabs.Panel>
-      <Tabs.Panel value="log" className={classes.pane}>
-        <LogView lines={step.log} />
-      </Tabs.Panel>
-      <Tabs.Panel value="text" className={classes.pane}>
-        <pre className={classes.text}>{step.text}</pre>
-        {step.status === 'running' && <Loader type="dots" size="xs" aria-hidden />}
-      </Tabs.Panel>
-      <Tabs.Panel value="tries" className={classes.pane}>
-        <Tries step={step} />
-      </Tabs.Panel>
-    </Tabs>
-  );
-}
-
-function Tries({ step }: { readonly step: StepLive }) {
-  if (!step.spans.length) {
-    return (
-      <Text size="sm" c="dimmed" p="sm">
-        {words.runs.noSteps}
-      </Text>
-    );
-  }
-  return (
-    <ol className={classes.tries} aria-label={words.runs.step.attempts}>
-      {step.spans.map((span) => (
-        <li key={`${span.kind} ${span.started_at}`}>
-          <Group gap="xs" wrap="nowrap">
-            <StatusSign status={span.status} size={16} />
-            <Text size="sm">
-              {span.kind === 'wait' ? words.runs.step.wait : fill(words.runs.step.try, { attempt: span.attempt })}
-            </Text>
-            <Text size="xs" c="dimmed">
-              {when(span.started_at)} · {between(span.started_at, span.ended_at)}
-            </Text>
-          </Group>
-          {span.error && (
-            <Text size="sm" c="red" className={classes.text}>
-              {span.error.code}: {span.error.message}
-            </Text>
-          )}
-        </li>
-      ))}
-    </ol>
   );
 }

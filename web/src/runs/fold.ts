@@ -19,8 +19,20 @@ export interface RunError {
   readonly where?: { readonly [name: string]: unknown };
 }
 
+/** An error among what the server tells; null where that is none. */
+export function errorOf(value: unknown): RunError | null {
+  return isError(value) ? value : null;
+}
+
+function isError(value: unknown): value is RunError {
+  const { code, message } = object(value);
+  return typeof code === 'string' && typeof message === 'string';
+}
+
 /** A stretch of a step's life: a try, or a wait for an answer. */
 export interface Span {
+  /** Its place among those of the step, from 1. */
+  readonly n: number;
   readonly kind: 'try' | 'wait';
   readonly attempt: number;
   readonly status: 'running' | 'waiting' | 'completed' | 'failed' | 'cancelled' | 'unknown';
@@ -31,6 +43,8 @@ export interface Span {
 
 export interface LogLine {
   readonly at: string;
+  /** Which stretch it was said in; 0 before the first. */
+  readonly span: number;
   readonly level: string;
   readonly message: string;
   /** What the node has added to its message. */
@@ -122,7 +136,7 @@ export function reconciled(state: RunState, details: RunDetails): RunState {
       ended_at: view.ended_at,
       items_in: view.items_in || known.items_in,
       items_out: view.items_out,
-      error: (view.error as RunError | null) ?? null,
+      error: errorOf(view.error),
       wait: view.wait,
       form: view.form ?? null,
       spans,
@@ -169,12 +183,10 @@ export function stoodAt(
 function spanOf(view: Schemas['StepView']): Span {
   const status = view.status === 'skipped' ? 'completed' : view.status;
   return {
-    kind: 'try',
-    attempt: view.attempt,
-    status,
+    ...{ n: 1, kind: 'try', attempt: view.attempt, status },
     started_at: view.started_at ?? '',
     ended_at: view.ended_at,
-    error: (view.error as RunError | null) ?? null,
+    error: errorOf(view.error),
   };
 }
 
@@ -299,9 +311,7 @@ function stepAfter(before: StepLive, event: RunEvent): StepLive {
     case 'step.log': {
       const { message, level, ...more } = data;
       const line = {
-        at,
-        level: text(level) || 'info',
-        message: text(message),
+        ...{ at, span: step.spans.at(-1)?.n ?? 0, level: text(level) || 'info', message: text(message) },
         more: Object.keys(more).length ? more : null,
       };
       return { ...step, message: line.message, logged: step.logged + 1, log: last(step.log, line, MOST_LINES) };
@@ -329,15 +339,14 @@ function stepAfter(before: StepLive, event: RunEvent): StepLive {
         spans: closed(step.spans, 'completed', at),
       };
     case 'step.retrying': {
-      const error = object(data.error) as unknown as RunError;
+      const error = errorOf(data.error);
+      const message = error?.message ?? '';
       const line = {
-        at,
-        level: 'warning',
-        message: error.message ?? '',
-        more: { attempt: data.attempt, code: error.code },
+        ...{ at, span: step.spans.at(-1)?.n ?? 0, level: 'warning', message },
+        more: { attempt: data.attempt, code: error?.code },
       };
       return {
-        ...{ ...step, status: 'running', retrying: true, message: error.message ?? '' },
+        ...{ ...step, status: 'running', retrying: true, message },
         logged: step.logged + 1,
         log: last(step.log, line, MOST_LINES),
         spans: closed(step.spans, 'failed', at, error),
@@ -359,7 +368,7 @@ function ended(
   at: string,
   data: Record<string, unknown>,
 ): StepLive {
-  const error = data.error ? (object(data.error) as unknown as RunError) : null;
+  const error = errorOf(data.error);
   const status = kind === 'cancelled' && data.unknown ? 'unknown' : kind;
   return {
     ...{ ...step, status, retrying: false, ended_at: at, error, wait: null, form: null, fraction: null },
@@ -371,8 +380,8 @@ function ended(
   };
 }
 
-function begun(spans: readonly Span[], span: Omit<Span, 'ended_at' | 'error'>): readonly Span[] {
-  return last(spans, { ...span, ended_at: null, error: null }, MOST_SPANS);
+function begun(spans: readonly Span[], span: Omit<Span, 'n' | 'ended_at' | 'error'>): readonly Span[] {
+  return last(spans, { n: (spans.at(-1)?.n ?? 0) + 1, ...span, ended_at: null, error: null }, MOST_SPANS);
 }
 
 /** The last stretch has ended, if it has not yet. */

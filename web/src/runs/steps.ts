@@ -47,3 +47,14 @@ export function placeOf(step: string): string {
   const elements = [...frame.matchAll(/\[(\d+)\]/g)].map(([, element]) => `[${element}]`);
   return [...elements, scope && `#${scope}`].filter(Boolean).join(' ');
 }
+
+/** Changes when the items of a step may have. */
+export function versionOf(step: {
+  readonly status: string;
+  readonly attempt: number;
+  readonly items_in: number;
+  readonly items_out: { readonly [port: string]: number };
+}): string {
+  const items = Object.values(step.items_out).reduce((sum, count) => sum + count, 0);
+  return `${step.status}/${step.attempt}/${step.items_in}/${items}`;
+}

@@ -33,9 +33,3 @@ export function useSteps(run: string | null, node: string): readonly StepLive[] 
 }
 
 const NONE: readonly StepLive[] = [];
-
-/** Changes when the items of a step may have. */
-export function versionOf(step: StepLive): string {
-  const items = Object.values(step.items_out).reduce((sum, count) => sum + count, 0);
-  return `${step.status}/${step.attempt}/${step.items_in}/${items}`;
-}

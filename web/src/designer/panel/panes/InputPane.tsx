@@ -5,6 +5,7 @@ import { useEditor } from '@/editor/store';
 import { labelOf } from '@/graph/model';
 import { type Items, pinsOf } from '@/graph/parameters';
 import { nodeOf } from '@/graph/read';
+import { versionOf } from '@/runs/steps';
 import { words } from '@/text/language';
 import { ErrorMessage } from '@/widgets/ErrorMessage';
 import { usePanel } from '../context';
@@ -12,7 +13,7 @@ import { ItemsView, type PortItems } from '../data/ItemsView';
 import { itemOf } from '../expression/templates';
 import { ancestors, edgesInto } from '../neighbours';
 import { RunToHere } from '../run/RunButtons';
-import { lastStep, useSteps, versionOf } from '../steps';
+import { lastStep, useSteps } from '../steps';
 import { Empty, PaneFrame } from './PaneFrame';
 
 const SELF = '';

@@ -1,0 +1,51 @@
+/** The tries of a step, each with what is known of it: how it went, what it failed of, what it said. */
+
+import { errorOf, type LogLine, type RunError, type Span, type StepLive } from './fold';
+
+export interface Attempt {
+  /** Its place among the step's tries, from 0. */
+  readonly index: number;
+  /** As the server counts; it begins anew when a failed run is let go on. */
+  readonly attempt: number;
+  readonly status: Span['status'];
+  /** Null where what happened then is forgotten, but for the error. */
+  readonly started_at: string | null;
+  readonly ended_at: string | null;
+  readonly error: RunError | null;
+  readonly log: readonly LogLine[];
+}
+
+/** A step's tries, in order. A wait for an answer, and what follows it, belong to the try that waits. */
+export function attemptsOf(step: Pick<StepLive, 'spans' | 'log'>): readonly Attempt[] {
+  const found: { span: Span; ns: Set<number>; started_at: string }[] = [];
+  for (const span of step.spans) {
+    const last = found.at(-1);
+    if (last && (span.kind === 'wait' || goesOn(last.span, span))) {
+      last.span = span;
+      last.ns.add(span.n);
+    } else found.push({ span, ns: new Set([span.n]), started_at: span.started_at });
+  }
+  return found.map(({ span: { attempt, status, ended_at, error }, ns, started_at }, index) => ({
+    ...{ index, attempt, status, started_at, ended_at, error },
+    log: step.log.filter((line) => ns.has(line.span)),
+  }));
+}
+
+/** Whether a try is the one before, which has waited. */
+function goesOn(before: Span, span: Span): boolean {
+  return before.kind === 'wait' && before.attempt === span.attempt;
+}
+
+/** The tries with those before them of which only the run's log knows, as events are forgotten sooner. */
+export function withForgotten(
+  attempts: readonly Attempt[],
+  failures: readonly { readonly [name: string]: unknown }[],
+): readonly Attempt[] {
+  const first = attempts[0]?.attempt ?? Number.POSITIVE_INFINITY;
+  const before = failures.flatMap(({ attempt, error }) =>
+    typeof attempt === 'number' && attempt < first
+      ? [{ attempt, status: 'failed' as const, error: errorOf(error), started_at: null, ended_at: null, log: [] }]
+      : [],
+  );
+  return [...before, ...attempts].map((attempt, index) => ({ ...attempt, index }));
+}
