@@ -50,6 +50,29 @@ edges:
   - ask.rejected -> drop
 `;
 
+/** A step that fails, twice in a run, until there is a file. */
+const TRIED = `\
+pyagent: 1
+id: tried
+name: Try twice
+inputs:
+  gate: {type: string, title: Gate}
+nodes:
+  - id: look
+    use: code.python@1
+    name: Look at the gate
+    effects: idempotent
+    retry: {attempts: 2, initial: 10ms}
+    with:
+      read: ["{{ $inputs.gate.split('/').slice(0, -1).join('/') }}"]
+      code: |
+        import os
+        print("looking for the gate")
+        if not os.path.exists(inputs["gate"]):
+            raise ValueError("no gate yet")
+        return items
+`;
+
 async function started(page: Page, server: Server, title = 'Fix the gate'): Promise<{ id: string; gate: string }> {
   await server.write('review', REVIEW);
   const gate = path.join(server.folder, `gate-${Date.now()}-${Math.random().toString(36).slice(2)}`);
@@ -128,6 +151,28 @@ test('a rejected run shows its error, is run again from a step, and compared wit
   await expect(page.getByRole('row', { name: /^keep/ })).toHaveAttribute('data-differs');
   await expect(page.getByRole('row', { name: /^read/ })).not.toHaveAttribute('data-differs');
   await expectAccessible(page);
+});
+
+test('a run that has failed goes on here when it is let go on elsewhere, and each of its tries tells of itself', async ({
+  page,
+  server,
+}) => {
+  await server.write('tried', TRIED);
+  const gate = path.join(server.folder, 'gate-tried');
+  const run = (await server.request('POST', '/api/v1/runs', { graph: 'tried', inputs: { gate } })) as { id: string };
+  await open(page, `/runs/${run.id}`);
+  await expect(status(page)).toHaveAttribute('data-run-status', 'failed');
+  await page.getByLabel('Which try is shown').selectOption({ index: 0 });
+  const shown = page.getByRole('region', { name: 'Look at the gate' });
+  await expect(shown.getByRole('alert')).toContainText('no gate yet');
+  await expect(shown.getByRole('log').getByText('looking for the gate')).toHaveCount(1);
+  await page.getByRole('tab', { name: 'Input' }).click();
+  await expect(shown.getByText('Each try of the step was given the same.')).toBeVisible();
+  await expectAccessible(page);
+  await writeFile(gate, '');
+  await server.request('POST', `/api/v1/runs/${run.id}/resume`);
+  await expect(status(page)).toHaveAttribute('data-run-status', 'completed');
+  await expect(page.getByLabel('Which try is shown').getByRole('option')).toHaveCount(3);
 });
 
 test('one goes back in time and sees the steps of then', async ({ page, server }) => {

@@ -2,7 +2,7 @@ import { type RefObject, useCallback } from 'react';
 import { useLocation } from 'wouter';
 import { type Editor, useEditor } from '@/editor/store';
 import { useRunPart } from '@/runs/live';
-import { requestRun } from '@/runs/RunBar';
+import { requestRun } from '@/runs/start/bar';
 import { Canvas, type CanvasControl } from './canvas/Canvas';
 
 interface Props {
@@ -17,7 +17,7 @@ export function GraphCanvas({ editor, control }: Props) {
   const [, navigate] = useLocation();
   const onAsk = useCallback(
     (what: string, argument?: unknown) => {
-      if (what === 'run') requestRun((argument as { until?: string } | undefined)?.until);
+      if (what === 'run') void requestRun(editor, (argument as { until?: string } | undefined)?.until);
       else if (what === 'pin') editor.setState({ opened: String(argument) });
       else if (what === 'graph' && typeof argument === 'string') navigate(`/graphs/${encodeURIComponent(argument)}`);
     },

@@ -1,53 +1,39 @@
 import { ActionIcon, Button, Menu } from '@mantine/core';
 import { useHotkeys } from '@mantine/hooks';
 import { IconChevronDown, IconForms, IconHistory, IconPlayerPlay, IconPlayerStop } from '@tabler/icons-react';
-import { lazy, Suspense, useEffect, useState } from 'react';
+import { lazy, Suspense, useEffect } from 'react';
 import { Link } from 'wouter';
+import { useStore } from 'zustand';
 import { type Editor, useEditor } from '@/editor/store';
 import { words } from '@/text/language';
 import { ENDED } from './fold';
 import { useRunPart } from './live';
 import classes from './RunBar.module.css';
 import { cancelRun, tell } from './requests';
-import { beginRun, saveFirst, showRun } from './start/begin';
+import { barOf, requestRun } from './start/bar';
+import { saveFirst, showRun } from './start/begin';
 
 const StartDialog = lazy(() => import('./start/StartDialog'));
 const texts = words.runs.bar;
-
-/** An event by which any part of the designer asks for a run: `until` a node, or of the whole graph. */
-const RUN_EVENT = 'pyagent:run';
-
-/** Ask the designer's run bar for a run; it asks for inputs where that is needed. */
-export function requestRun(until = ''): void {
-  window.dispatchEvent(new CustomEvent(RUN_EVENT, { detail: { until } }));
-}
 
 /** Runs the open graph, stops it, and offers the other ways to run it. */
 export function RunBar({ editor }: { readonly editor: Editor }) {
   const run = useEditor(editor, (state) => state.run);
   const graph = useEditor(editor, (state) => state.id);
   const status = useRunPart(run, (live) => live?.status ?? null);
-  const [asking, setAsking] = useState<{ until: string } | null>(null);
-  const [busy, setBusy] = useState(false);
+  const bar = barOf(editor);
+  const { asking, busy } = useStore(bar);
   const active = status !== null && !ENDED.has(status);
 
-  const begin = async (until = '') => {
-    if (busy) return;
-    setBusy(true);
-    const begun = await beginRun(editor, until);
-    setBusy(false);
-    if (begun === 'ask') setAsking({ until });
-  };
+  // Who leaves the page has not answered.
+  useEffect(() => () => bar.setState({ asking: null }), [bar]);
+
+  const begin = () => void requestRun(editor);
   const askFirst = async () => {
-    if (await saveFirst(editor)) setAsking({ until: '' });
+    if (await saveFirst(editor)) bar.setState({ asking: { until: '' } });
   };
 
-  useEffect(() => {
-    const listen = (event: Event) => void begin((event as CustomEvent<{ until: string }>).detail.until);
-    window.addEventListener(RUN_EVENT, listen);
-    return () => window.removeEventListener(RUN_EVENT, listen);
-  });
-  useHotkeys([['mod+Enter', () => void begin()]], []);
+  useHotkeys([['mod+Enter', begin]], []);
 
   return (
     <div className={classes.bar} data-tour="run">
@@ -67,7 +53,7 @@ export function RunBar({ editor }: { readonly editor: Editor }) {
             leftSection={<IconPlayerPlay size={16} />}
             loading={busy}
             title={texts.runAbout}
-            onClick={() => void begin()}
+            onClick={begin}
           >
             {texts.run}
           </Button>
@@ -93,7 +79,7 @@ export function RunBar({ editor }: { readonly editor: Editor }) {
           <StartDialog
             graph={graph}
             until={asking.until}
-            onClose={() => setAsking(null)}
+            onClose={() => bar.setState({ asking: null })}
             onStarted={(started) => showRun(editor, started)}
           />
         </Suspense>

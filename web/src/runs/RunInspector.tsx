@@ -1,8 +1,8 @@
 import { Button, Group, Stack, Tabs, Text } from '@mantine/core';
 import { lazy, Suspense, useMemo } from 'react';
 import { words } from '@/text/language';
+import { JsonView } from '@/widgets/JsonView';
 import { ENDED, errorOf, type StepLive } from './fold';
-import { JsonView } from './JsonView';
 import { type RunLive, useLabels } from './live';
 import { RunErrorView } from './RunErrorView';
 import classes from './RunInspector.module.css';

@@ -3,10 +3,8 @@ import { notifications } from '@mantine/notifications';
 import { type ReactNode, useMemo, useState } from 'react';
 import { ApiError } from '@/api/client';
 import { type OriginView, useStep } from '@/api/runData';
-import { type Panel, PanelContext, type Sample } from '@/designer/panel/context';
-import { ItemsView, type PortItems } from '@/designer/panel/data/ItemsView';
-import { createEditor } from '@/editor/store';
-import { NO_GRAPH } from '@/graph/model';
+import { type Looking, LookingContext } from '@/designer/panel/data/context';
+import { ItemsView } from '@/designer/panel/data/ItemsView';
 import { words } from '@/text/language';
 import { ErrorMessage } from '@/widgets/ErrorMessage';
 import type { StepLive } from './fold';
@@ -40,12 +38,12 @@ export default function StepData({
   }
   const shown = side === 'inputs' ? 'input' : 'output';
   return (
-    <Data run={run}>
+    <Data>
       <div className={classes.data}>
         <ItemsView
           side={shown}
           label={words.panel[shown]}
-          ports={Object.fromEntries(ports) as unknown as Record<string, PortItems>}
+          ports={Object.fromEntries(ports)}
           item="$json"
           usable={false}
           offset={offset}
@@ -56,25 +54,16 @@ export default function StepData({
   );
 }
 
-/** What the node panel's views of data need around them, where no node is open. */
-function Data({ run, children }: { readonly run: string; readonly children: ReactNode }) {
-  const [sample, setSample] = useState<Sample>({ run, step: null, item: 0 });
+/** What views of data need around them; nothing here takes a field of it. */
+function Data({ children }: { readonly children: ReactNode }) {
+  const [item, setItem] = useState(0);
   const [lineage, setLineage] = useState<readonly OriginView[]>([]);
-  const [editor] = useState(() => createEditor('', { text: '', textHash: '', graph: NO_GRAPH }));
-  const panel = useMemo(
-    (): Panel => ({
-      editor,
-      node: '',
-      use: '',
-      resolve: (schema) => schema,
-      target: { current: null },
-      sample,
-      setSample: (change) => setSample((before) => ({ ...before, ...change })),
-      lineage,
-      setLineage,
+  const looking = useMemo(
+    (): Looking => ({
+      ...{ target: { current: null }, item, setItem, lineage, setLineage },
       say: (message) => notifications.show({ message }),
     }),
-    [editor, sample, lineage],
+    [item, lineage],
   );
-  return <PanelContext value={panel}>{children}</PanelContext>;
+  return <LookingContext value={looking}>{children}</LookingContext>;
 }

@@ -17,7 +17,7 @@ import {
 import { looked, read, told, unfollowed, unknown } from './known';
 import { pictureOf, shapeOf } from './steps';
 
-export type { NodeStatus, NodeStatuses, RunDetails, RunStatus, StepLive } from './fold';
+export { ENDED, type NodeStatus, type NodeStatuses, type RunDetails, type RunStatus, type StepLive } from './fold';
 
 /** A run with all that is known of it now. */
 export interface RunLive {

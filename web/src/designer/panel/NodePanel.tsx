@@ -10,7 +10,8 @@ import type { JsonObject } from '@/graph/model';
 import { labelOf } from '@/graph/model';
 import { nodeOf } from '@/graph/read';
 import { fill, words } from '@/text/language';
-import { type Panel, PanelContext, type Sample, type Target } from './context';
+import { type Panel, PanelContext, type Sample } from './context';
+import { type Looking, LookingContext, type Target } from './data/context';
 import { resolver } from './form/kinds';
 import { ParameterForm, UnknownParameters } from './form/ParameterForm';
 import { NodeDocs } from './NodeDocs';
@@ -121,44 +122,49 @@ function Opened({
       target,
       sample: current,
       setSample,
-      lineage,
-      setLineage,
       say: setSaid,
     }),
-    [editor, node, use, resolve, current, setSample, lineage],
+    [editor, node, use, resolve, current, setSample],
+  );
+  const setItem = useCallback((item: number) => setSample({ item }), [setSample]);
+  const looking = useMemo<Looking>(
+    () => ({ target, item: current.item, setItem, lineage, setLineage, say: setSaid }),
+    [current.item, setItem, lineage],
   );
   const missing = known.size > 0 && !known.has(use);
   return (
     <PanelContext value={panel}>
       <div ref={content} className={classes.content}>
         <PanelHeader type={type} onClose={onClose} onNext={onNext} />
-        <Panes>
-          <Tabs defaultValue="parameters" className={classes.tabs} keepMounted={false}>
-            <Tabs.List px="sm">
-              <Tabs.Tab value="parameters" data-autofocus>
-                {words.panel.parameters}
-              </Tabs.Tab>
-              <Tabs.Tab value="settings">{words.panel.settings}</Tabs.Tab>
-              <Tabs.Tab value="docs">{words.panel.docs}</Tabs.Tab>
-            </Tabs.List>
-            <Tabs.Panel value="parameters" className={classes.tab}>
-              <NodeProblems />
-              {missing ? (
-                <UnknownParameters />
-              ) : schema ? (
-                <ParameterForm key={use} schema={schema} />
-              ) : (
-                <Loader size="sm" m="md" aria-label={words.shell.loading} />
-              )}
-            </Tabs.Panel>
-            <Tabs.Panel value="settings" className={classes.tab}>
-              <NodeSettings type={type} />
-            </Tabs.Panel>
-            <Tabs.Panel value="docs" className={classes.tab}>
-              <NodeDocs type={type} />
-            </Tabs.Panel>
-          </Tabs>
-        </Panes>
+        <LookingContext value={looking}>
+          <Panes>
+            <Tabs defaultValue="parameters" className={classes.tabs} keepMounted={false}>
+              <Tabs.List px="sm">
+                <Tabs.Tab value="parameters" data-autofocus>
+                  {words.panel.parameters}
+                </Tabs.Tab>
+                <Tabs.Tab value="settings">{words.panel.settings}</Tabs.Tab>
+                <Tabs.Tab value="docs">{words.panel.docs}</Tabs.Tab>
+              </Tabs.List>
+              <Tabs.Panel value="parameters" className={classes.tab}>
+                <NodeProblems />
+                {missing ? (
+                  <UnknownParameters />
+                ) : schema ? (
+                  <ParameterForm key={use} schema={schema} />
+                ) : (
+                  <Loader size="sm" m="md" aria-label={words.shell.loading} />
+                )}
+              </Tabs.Panel>
+              <Tabs.Panel value="settings" className={classes.tab}>
+                <NodeSettings type={type} />
+              </Tabs.Panel>
+              <Tabs.Panel value="docs" className={classes.tab}>
+                <NodeDocs type={type} />
+              </Tabs.Panel>
+            </Tabs>
+          </Panes>
+        </LookingContext>
         <VisuallyHidden role="status" aria-live="polite">
           {said}
         </VisuallyHidden>

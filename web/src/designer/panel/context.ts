@@ -1,16 +1,9 @@
 /** What the parts of an open node panel share. */
 
 import { createContext, use } from 'react';
-import type { OriginView } from '@/api/runData';
 import type { Editor } from '@/editor/store';
+import type { Target } from './data/context';
 import type { Resolve } from './form/kinds';
-
-/** The parameter that the keyboard was in last: where a field of the data can be put. */
-export interface Target {
-  readonly label: string;
-  /** Put code into it, in braces where there are none yet. */
-  readonly insert: (code: string) => void;
-}
 
 export interface Panel {
   readonly editor: Editor;
@@ -22,9 +15,6 @@ export interface Panel {
   /** What expressions are tried on: a run, the node's step in it, and which item. */
   readonly sample: Sample;
   readonly setSample: (sample: Partial<Sample>) => void;
-  /** Items that what is pointed at came from. */
-  readonly lineage: readonly OriginView[];
-  readonly setLineage: (origins: readonly OriginView[]) => void;
   /** Tell screen readers, and others, what has happened. */
   readonly say: (text: string) => void;
 }

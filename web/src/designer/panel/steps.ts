@@ -1,8 +1,7 @@
 /** The steps of a node in a run, as the panel shows them: the last one first of all. */
 
 import { useShallow } from 'zustand/react/shallow';
-import type { StepLive } from '@/runs/fold';
-import { useRunPart } from '@/runs/live';
+import { type StepLive, useRunPart } from '@/runs/live';
 import { placeOf } from '@/runs/steps';
 import { fill, words } from '@/text/language';
 

@@ -6,7 +6,8 @@ import { apply, type Editor, settle, useEditor } from '@/editor/store';
 import type { Json, JsonObject } from '@/graph/model';
 import { setGraphSetting, setGraphText } from '@/graph/settings';
 import { fill, words } from '@/text/language';
-import { type Panel, PanelContext, type Target, usePanel } from '../panel/context';
+import { type Panel, PanelContext, usePanel } from '../panel/context';
+import type { Target } from '../panel/data/context';
 import { useTyped } from '../panel/form/useParameter';
 import { Problems, useProblems } from '../panel/Problems';
 import panelClasses from '../panel/panel.module.css';
@@ -34,8 +35,6 @@ export default function GraphSettings({ editor, onClose }: { readonly editor: Ed
       target,
       sample: { run, step: null, item: 0 },
       setSample: () => undefined,
-      lineage: [],
-      setLineage: () => undefined,
       say,
     }),
     [editor, run],

@@ -7,9 +7,8 @@ import { freshId } from '@/graph/ids';
 import type { GraphSpec } from '@/graph/model';
 import { addNode } from '@/graph/nodes';
 import { nodesAt } from '@/graph/read';
-import { ENDED } from '@/runs/fold';
-import { useRunPart } from '@/runs/live';
-import { requestRun } from '@/runs/RunBar';
+import { ENDED, useRunPart } from '@/runs/live';
+import { requestRun } from '@/runs/start/bar';
 import { fill, words } from '@/text/language';
 import { endStep, endTour, STEPS, type Step, useTour } from './state';
 import classes from './Tour.module.css';
@@ -62,7 +61,7 @@ export default function Tour({ editor, canvas }: Props) {
   const act = () => {
     if (step === 'add') apply(editor, words.tour.steps.add.action, withSecond);
     else if (step === 'open') editor.setState({ opened: nodesAt(graphOf(editor), null).at(-1)?.id ?? null });
-    else if (step === 'run') requestRun();
+    else if (step === 'run') void requestRun(editor);
     else endStep(step);
   };
   return (

@@ -2,8 +2,8 @@ import { ActionIcon, Button, Group, Popover, Slider, Text } from '@mantine/core'
 import { IconChevronLeft, IconChevronRight, IconPlayerPause, IconPlayerPlay } from '@tabler/icons-react';
 import { useEffect, useState } from 'react';
 import { fill, words } from '@/text/language';
+import { JsonView } from '@/widgets/JsonView';
 import { when } from '../format';
-import { JsonView } from '../JsonView';
 import classes from './TravelBar.module.css';
 import type { Travel } from './useTravel';
 

@@ -3,11 +3,11 @@ import { type FormEvent, type ReactNode, useId, useState } from 'react';
 import { ApiError } from '@/api/client';
 import { fill, words } from '@/text/language';
 import { ErrorMessage } from '@/widgets/ErrorMessage';
+import { JsonView } from '@/widgets/JsonView';
 import type { StepLive } from '../fold';
 import { draftOf, type FormSchema, readDraft } from '../form/fields';
 import { SchemaForm } from '../form/SchemaForm';
 import { itemCount, when } from '../format';
-import { JsonView } from '../JsonView';
 import { answerStep, resolveStep, sendSignal, tell } from '../requests';
 import classes from './WaitingStep.module.css';
 

@@ -2,8 +2,8 @@ import { ActionIcon, Tooltip } from '@mantine/core';
 import { IconCopy, IconRoute, IconSquareRoundedArrowRight } from '@tabler/icons-react';
 import type { Json } from '@/graph/model';
 import { fill, words } from '@/text/language';
-import { usePanel } from '../context';
 import { accessor } from '../expression/templates';
+import { useLooking } from './context';
 import classes from './data.module.css';
 
 /** What can be done with a field of the data. */
@@ -18,7 +18,7 @@ export interface FieldDoings {
 
 /** The doings for data whose items are read by that code, `$json` or `$('Fetch').item.json`. */
 export function useFieldDoings(item: string, usable: boolean): FieldDoings {
-  const { target, say } = usePanel();
+  const { target, say } = useLooking();
   const code = (path: readonly (string | number)[]) => `${item}${accessor(path)}`;
   const copy = (text: string) => {
     void navigator.clipboard?.writeText(text).then(() => say(words.panel.copied));

@@ -9,7 +9,7 @@ import classes from './data.module.css';
 import { useFieldDoings } from './FieldButtons';
 import { FilesView } from './Files';
 import { contains } from './shape';
-import { JsonView, SchemaView, TableView, TreeView } from './views';
+import { SchemaView, TableView, TextView, TreeView } from './views';
 
 /** Items of a port as far as they are here. */
 export interface PortItems {
@@ -134,7 +134,7 @@ export function ItemsView(props: Props) {
         ) : view === 'table' ? (
           <TableView {...shared} />
         ) : view === 'json' ? (
-          <JsonView {...shared} />
+          <TextView {...shared} />
         ) : view === 'schema' ? (
           <SchemaView {...shared} />
         ) : view === 'tree' ? (

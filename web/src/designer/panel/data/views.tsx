@@ -5,7 +5,7 @@ import { useMemo, useRef, useState } from 'react';
 import type { ItemView, OriginView } from '@/api/runData';
 import type { Json, JsonObject } from '@/graph/model';
 import { fill, words } from '@/text/language';
-import { usePanel } from '../context';
+import { useLooking } from './context';
 import classes from './data.module.css';
 import { carryCode } from './drag';
 import { FieldButtons, type FieldDoings } from './FieldButtons';
@@ -29,7 +29,7 @@ const jsonOf = (item: ItemView): JsonObject => item.json as JsonObject;
 /** Items as a table: a row each, a column for each of their fields. */
 export function TableView({ items, doings, label, side }: Props) {
   const scroller = useRef<HTMLDivElement>(null);
-  const { lineage, setLineage, sample, setSample } = usePanel();
+  const { lineage, setLineage, item: chosen, setItem } = useLooking();
   const { columns, more } = useMemo(() => columnsOf(items.map(jsonOf), MAX_COLUMNS), [items]);
   const virtual = useVirtualizer({
     count: items.length,
@@ -72,10 +72,10 @@ export function TableView({ items, doings, label, side }: Props) {
               <tr
                 key={item.index}
                 data-marked={marked || undefined}
-                data-chosen={(side === 'input' && item.index === sample.item) || undefined}
+                data-chosen={(side === 'input' && item.index === chosen) || undefined}
                 onPointerEnter={() => side === 'output' && setLineage(item.came_from)}
                 onPointerLeave={() => side === 'output' && setLineage(NO_ORIGINS)}
-                onClick={() => side === 'input' && setSample({ item: item.index })}
+                onClick={() => side === 'input' && setItem(item.index)}
               >
                 <td className={classes.index}>{item.index}</td>
                 {columns.map((column) => (
@@ -123,8 +123,8 @@ export function toldOrigins(item: ItemView | undefined, marked: boolean | undefi
   return [...(marked ? [words.panel.cameInto] : []), ...(origins ?? [])].join(', ') || undefined;
 }
 
-/** Items as JSON. */
-export function JsonView({ items, label }: Props) {
+/** Items as the text of a JSON list. */
+export function TextView({ items, label }: Props) {
   const lines = useMemo(() => jsonLines(items.map((item) => item.json)), [items]);
   return (
     <VirtualRows
@@ -211,7 +211,7 @@ export function SchemaView({ items, doings, label }: Props) {
 
 /** Items as a tree that opens level by level. */
 export function TreeView({ items, doings, label, side }: Props) {
-  const { lineage, setLineage } = usePanel();
+  const { lineage, setLineage } = useLooking();
   const [toggled, setToggled] = useState<ReadonlySet<string>>(NO_KEYS);
   const views = useMemo(() => items.map((item) => ({ index: item.index, json: jsonOf(item) })), [items]);
   const rows = useMemo(() => treeRows(views, toggled), [views, toggled]);

@@ -6,7 +6,7 @@ import { apply, useEditor } from '@/editor/store';
 import { type JsonObject, labelOf } from '@/graph/model';
 import { type Items, pinsOf, setPin } from '@/graph/parameters';
 import { nodeOf } from '@/graph/read';
-import type { StepLive } from '@/runs/fold';
+import type { StepLive } from '@/runs/live';
 import { RunErrorView } from '@/runs/RunErrorView';
 import { versionOf } from '@/runs/steps';
 import { WaitingStep } from '@/runs/waiting/WaitingStep';

@@ -1,8 +1,8 @@
 import { Text, UnstyledButton } from '@mantine/core';
 import { IconChevronRight } from '@tabler/icons-react';
 import { useState } from 'react';
-import type { StepLive } from '@/runs/fold';
 import { LogView } from '@/runs/LogView';
+import type { StepLive } from '@/runs/live';
 import { words } from '@/text/language';
 import classes from '../panel.module.css';
 
