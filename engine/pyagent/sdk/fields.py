@@ -84,6 +84,14 @@ LITERAL: dict[str, JsonValue] = {"expressions": False}
 """`Field(json_schema_extra=LITERAL)`: the parameter is taken as written, `{{` in it is no expression (program code)."""
 
 
+PATH: dict[str, JsonValue] = {"format": "path"}
+"""`Field(json_schema_extra=PATH)`: a file or a folder of the machine that runs are executed on; forms let one look for
+it. A parameter of type `pathlib.Path` is one by itself."""
+
+FOLDER: dict[str, JsonValue] = {"format": "directory-path"}
+"""The same for what can only be a folder."""
+
+
 def literal_fields(model: type[BaseModel]) -> frozenset[str]:
     """The names (as a graph file writes them) of the parameters that are taken as written."""
     return frozenset(
@@ -170,8 +178,10 @@ def _short(value: Any) -> str:
 
 
 __all__ = [
+    "FOLDER",
     "LITERAL",
     "MISSING",
+    "PATH",
     "Condition",
     "Duration",
     "DurationOrSeconds",

@@ -105,6 +105,7 @@ _NEEDS: tuple[tuple[Capability, tuple[str, ...]], ...] = (
             "POST /api/v1/graphs/{graph_id}/deactivate",
             "POST /api/v1/graphs/{graph_id}/listen",
             "POST /api/v1/run-files",
+            "GET /api/v1/files",
         ),
     ),
 )

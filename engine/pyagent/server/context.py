@@ -91,6 +91,8 @@ class ServerContext:
     timelines: Timelines = field(default_factory=Timelines)
     workers: Workers = field(default_factory=Workers)
     """For what takes long of graphs that are sent here."""
+    listing: Workers = field(default_factory=lambda: Workers(what="files"))
+    """For folders, which may lie on a disk that does not answer."""
     metrics: ServerMetrics = field(init=False)
     watch: GraphWatch = field(init=False)
     working: asyncio.Task[None] | None = None

@@ -40,6 +40,7 @@ TAGS: tuple[dict[str, str], ...] = (
     {"name": "credentials", "description": "What nodes log in with: set, try and delete it; values never come back."},
     {"name": "expressions", "description": "What a template would give, and what the language has."},
     {"name": "nodes", "description": "The node types that are installed here."},
+    {"name": "files", "description": "Names of files on the machine, to choose a path from; never what is in them."},
     {"name": "blobs", "description": "Large payloads, by their digest."},
     {"name": "forms", "description": "Pages for people without the token, each for one question."},
     {"name": "server", "description": "The server itself."},

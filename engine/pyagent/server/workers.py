@@ -1,4 +1,4 @@
-"""Threads for what takes long of large graphs: few, and shared among those who ask, so that none takes all of them."""
+"""Threads for what takes long, as large graphs do: few, and shared, so that nobody who asks takes all of them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ class Workers:
     thread would stand behind them.
     """
 
-    def __init__(self, threads: int = _THREADS, most_waiting: int = _MOST_WAITING) -> None:
+    def __init__(self, threads: int = _THREADS, most_waiting: int = _MOST_WAITING, what: str = "graphs") -> None:
+        """`what` the requests are about, for people."""
+        self._what = what
         self._threads = threads
         self._most_waiting = most_waiting
         self._pool: ThreadPoolExecutor | None = None
@@ -45,7 +47,7 @@ class Workers:
         """
         await self._turn(who)
         try:
-            self._pool = self._pool or ThreadPoolExecutor(self._threads, thread_name_prefix="graphs")
+            self._pool = self._pool or ThreadPoolExecutor(self._threads, thread_name_prefix=self._what)
             running = asyncio.get_running_loop().run_in_executor(self._pool, work)
         except BaseException:
             self._end(who)
@@ -60,7 +62,7 @@ class Workers:
             return
         if sum(1 for other, _ in self._waiting if other == who) >= self._most_waiting:
             raise Refused(
-                "too many requests about graphs wait already",
+                f"too many requests about {self._what} wait already",
                 code="server.busy",
                 hint="Wait as long as `Retry-After` says (seconds), and for the answer to one before the next.",
                 details={"retry_after": _SOON},

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, ByteSize, Field, model_validator
 
 from pyagent.sdk import BlobRef, Context, Item, Items, JsonObject, NodeError, NodeParams, NodeTimeout, node
-from pyagent.sdk.fields import LITERAL, Duration, FieldPath, with_field
+from pyagent.sdk.fields import FOLDER, LITERAL, Duration, FieldPath, with_field
 from pyagent.sdk.process import (
     ProcessLimits,
     ProcessNotFound,
@@ -72,6 +72,7 @@ class ShellParams(NodeParams):
     cwd: str = Field(
         "",
         description="Where it starts, a place that it may read; relative to the run's directory, if given",
+        json_schema_extra=FOLDER,
     )
     read: Read = Field(default_factory=list)
     write: Write = Field(default_factory=list)

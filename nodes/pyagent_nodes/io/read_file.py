@@ -16,7 +16,7 @@ from typing import Literal
 from pydantic import ByteSize, Field
 
 from pyagent.sdk import Context, Item, JsonObject, NodeError, NodeParams, node
-from pyagent.sdk.fields import FieldPath, with_field
+from pyagent.sdk.fields import PATH, FieldPath, with_field
 from pyagent_nodes.io._files import BadEncoding, WrongKind, file_error, resolve
 
 
@@ -27,6 +27,7 @@ class ReadFileParams(NodeParams):
         min_length=1,
         description="The file; `~` is your home, relative paths start at the run's own directory. With `glob`: "
         "a pattern, `**` matching directories at any depth",
+        json_schema_extra=PATH,
     )
     glob: bool = Field(False, description="Read every file that matches, in the order of their names")
     as_: Literal["text", "json", "binary", "none"] = Field(

@@ -15,7 +15,7 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from pyagent.sdk import Context, Item, Items, NodeError, NodeParams, Occurrence, SourceContext, node
-from pyagent.sdk.fields import Duration
+from pyagent.sdk.fields import FOLDER, Duration
 
 _EVERY = 5.0
 """Seconds after which the folder is looked through even if the system told of no change, as for network folders."""
@@ -36,7 +36,7 @@ Patterns = Annotated[
 class WatchFolderParams(NodeParams):
     """Parameters of `io.watch_folder`."""
 
-    folder: Path = Field(description="The folder", examples=["~/Documents/inbox"])
+    folder: Path = Field(description="The folder", examples=["~/Documents/inbox"], json_schema_extra=FOLDER)
     pattern: Patterns = Field(
         ("*",), description="Files to see, by their path below the folder", examples=["*.csv", ["*.png", "*.jpg"]]
     )

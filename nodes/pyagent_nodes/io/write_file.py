@@ -13,6 +13,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from pyagent.sdk import Context, Item, NodeError, NodeParams, node
+from pyagent.sdk.fields import PATH
 from pyagent_nodes.io._files import BadEncoding, WrongKind, binary_of, file_error, resolve
 
 
@@ -22,6 +23,7 @@ class WriteFileParams(NodeParams):
     path: str = Field(
         min_length=1,
         description="The file; `~` is your home, relative paths start at the run's own directory, which goes with it",
+        json_schema_extra=PATH,
     )
     as_: Literal["text", "json", "binary"] = Field("text", alias="as", description="What is written")
     content: Any = Field(

@@ -9,6 +9,7 @@ from typing import Annotated, TypeAlias
 from pydantic import Field
 
 from pyagent.sdk import Context, Item, Items, NodeParams
+from pyagent.sdk.fields import FOLDER
 from pyagent.sdk.memory import NAME, MemoryIndex, memory_folder
 
 BATCH = 256
@@ -23,7 +24,9 @@ class IndexParams(NodeParams):
 
     index: str = Field("main", pattern=f"^{NAME}$", description="The index's name")
     folder: str | None = Field(
-        None, description="Where indexes lie; left out: the folder of PYAGENT_MEMORY, or the user's data folder"
+        None,
+        description="Where indexes lie; left out: the folder of PYAGENT_MEMORY, or the user's data folder",
+        json_schema_extra=FOLDER,
     )
 
     def place(self) -> Path:

@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import ByteSize, Field, StringConstraints
 
 from pyagent.sdk import Blobs, Context, Item, Items, NodeParams, Outputs, Where, node
-from pyagent.sdk.fields import DurationOrSeconds
+from pyagent.sdk.fields import FOLDER, DurationOrSeconds
 from pyagent.sdk.process import run_process
 from pyagent.sdk.threads import in_thread
 from pyagent_nodes.pipeline.archives import ArchiveLimits, pack, sha256_of
@@ -34,7 +34,8 @@ class FetchParams(NodeParams):
     """What to fetch, and how much of it."""
 
     repository: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)] = Field(
-        description="A folder, or a published source distribution as name==version [--hash=sha256:…]"
+        description="A folder, or a published source distribution as name==version [--hash=sha256:…]",
+        json_schema_extra=FOLDER,
     )
     sha256: str | None = Field(
         None, pattern="^[0-9a-f]{64}$", description="SHA-256 that the source distribution must have"

@@ -13,6 +13,7 @@ from pathlib import Path
 from pydantic import Field, TypeAdapter
 
 from pyagent.sdk import Context, Item, Items, NodeError, NodeParams, Outputs, Where, node
+from pyagent.sdk.fields import FOLDER
 from pyagent.sdk.places import private_folder
 from pyagent_nodes.pipeline.archives import unpack
 from pyagent_nodes.pipeline.licences import LICENCES
@@ -55,7 +56,9 @@ class ReportParams(NodeParams):
     keep: bool = Field(True, description="Whether the changes are kept: written beside the report as a patch")
     audit: Audit | None = Field(None, description="What the audit found")
     docs: Docs | None = Field(None, description="The documentation")
-    output: str | None = Field(None, description="Folder for the report; left out: .pyagent/reports/<run id>")
+    output: str | None = Field(
+        None, description="Folder for the report; left out: .pyagent/reports/<run id>", json_schema_extra=FOLDER
+    )
 
 
 @node("pipeline.report", title="Write report", icon="file-text", effects="idempotent")

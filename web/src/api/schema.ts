@@ -1086,6 +1086,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Files
+         * @description What is in a folder, to choose a path for a parameter: names, kinds, sizes and times.
+         *
+         *     What belongs to the engine itself is left out: its store, vault, keys and tokens.
+         */
+        get: operations["list_files"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/blobs/{digest}": {
         parameters: {
             query?: never;
@@ -1897,6 +1919,32 @@ export interface components {
             choices: string[];
         };
         /**
+         * FileEntry
+         * @description What is in a folder: a name, and what the system says of it.
+         */
+        FileEntry: {
+            /** Name */
+            name: string;
+            /**
+             * Kind
+             * @description `link`: a symbolic link, which is not followed; `other`: a device, a socket or the like.
+             * @enum {string}
+             */
+            kind: "folder" | "file" | "link" | "other";
+            /**
+             * Target
+             * @description What a link says.
+             */
+            target?: string | null;
+            /**
+             * Size
+             * @description Bytes; of files only.
+             */
+            size?: number | null;
+            /** Modified */
+            modified?: string | null;
+        };
+        /**
          * FixView
          * @description A quick fix of a problem: edits of the graph's `spec`.
          */
@@ -1908,6 +1956,47 @@ export interface components {
             title: string;
             /** Edits */
             edits: components["schemas"]["EditView"][];
+        };
+        /**
+         * FolderView
+         * @description A folder of the machine that runs are executed on.
+         */
+        FolderView: {
+            /**
+             * Folder
+             * @description Its path, with no link on the way.
+             */
+            folder: string;
+            /**
+             * Written
+             * @description The path as a graph says it: what is in the home folder begins with `~`.
+             */
+            written: string;
+            /**
+             * Parent
+             * @description The folder that it is in.
+             */
+            parent: string | null;
+            /**
+             * Home
+             * @description The home folder of the engine's user.
+             */
+            home: string;
+            /**
+             * Start
+             * @description The folder that the server was started in.
+             */
+            start: string;
+            /**
+             * Entries
+             * @description Folders first, by name; at most 1,000.
+             */
+            entries: components["schemas"]["FileEntry"][];
+            /**
+             * More
+             * @description There are more than that; a search finds them.
+             */
+            more: boolean;
         };
         /**
          * Fork
@@ -10007,6 +10096,107 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["NodeTypeDetails"];
+                };
+            };
+            /** @description No token, or a wrong one (`server.unauthorized`, `vault.token…`) */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The request comes from elsewhere (`server.origin`), or the token does not allow it (`server.capability`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description There is no such thing (`*.not_found`) */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The server does not go by that name (`server.host`) */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description What was given does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Too many requests (`server.too_many`); `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Something unexpected happened (`internal`) */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The store cannot be reached (`store.unavailable`) */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    list_files: {
+        parameters: {
+            query?: {
+                /** @description Absolute, or beginning with `~`; left out: where the server was started */
+                folder?: string;
+                /** @description Part of the names to list */
+                search?: string;
+                /** @description Also what begins with a dot */
+                hidden?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FolderView"];
                 };
             };
             /** @description No token, or a wrong one (`server.unauthorized`, `vault.token…`) */
