@@ -11,6 +11,7 @@ import { home } from './en/home';
 import { nodeSettings } from './en/nodeSettings';
 import { nodes } from './en/nodes';
 import { panel } from './en/panel';
+import { paths } from './en/paths';
 import { problems } from './en/problems';
 import { runs } from './en/runs';
 import { settings } from './en/settings';
@@ -30,6 +31,7 @@ export const words = {
   nodeSettings,
   nodes,
   panel,
+  paths,
   problems,
   runs,
   settings,

@@ -1,5 +1,5 @@
 import { Kbd, useComputedColorScheme } from '@mantine/core';
-import { useMemo, useState } from 'react';
+import { useCallback, useMemo, useState } from 'react';
 import { useLocation } from 'wouter';
 import { ACTIONS, perform, usable } from '@/actions';
 import { shownKeys } from '@/actions/keys';
@@ -8,7 +8,7 @@ import { graphOf, select } from '@/editor/store';
 import { labelOf } from '@/graph/model';
 import { placesOf } from '@/graph/read';
 import { words } from '@/text/language';
-import { type Choice, ChooseList } from './ChooseList';
+import { type Choice, ChooseList } from '@/widgets/ChooseList';
 import classes from './CommandPalette.module.css';
 import { useCanvas } from './context';
 import type { DialogProps } from './Dialogs';
@@ -25,14 +25,17 @@ export default function CommandPalette({ scene, onClose }: DialogProps) {
   const [, navigate] = useLocation();
   const [query, setQuery] = useState('');
   const { data: graphs } = useGraphs();
-  const choices = useMemo((): readonly Choice[] => {
-    const commands = ACTIONS.filter((one) => !one.hidden && usable(one, actions)).map((one) => ({
-      key: `action ${one.id}`,
-      group: GROUPS[one.group] ?? one.group,
-      title: one.title,
-      aside: one.keys?.[0] && <Keys chord={one.keys[0]} />,
-    }));
-    if (!query.trim()) return commands;
+  const commands = useMemo(
+    (): readonly Choice[] =>
+      ACTIONS.filter((one) => !one.hidden && usable(one, actions)).map((one) => ({
+        key: `action ${one.id}`,
+        group: GROUPS[one.group] ?? one.group,
+        title: one.title,
+        aside: one.keys?.[0] && <Keys chord={one.keys[0]} />,
+      })),
+    [actions],
+  );
+  const all = useMemo((): readonly Choice[] => {
     const nodes = [...placesOf(graphOf(editor)).values()].map(({ node }) => {
       const type = scene.cards.get(node.id)?.type;
       return {
@@ -49,12 +52,18 @@ export default function CommandPalette({ scene, onClose }: DialogProps) {
       title: graph.name || graph.id,
       detail: graph.id,
     }));
-    const all: Choice[] = [...commands, ...nodes, ...others];
-    const best = ranked(all, query, (one) => [one.title, one.detail ?? '']).slice(0, MOST);
-    // Entries of a group stand together, the group of the best one first.
-    const groups = [...new Set(best.map((one) => one.group))];
-    return groups.flatMap((group) => best.filter((one) => one.group === group));
-  }, [query, actions, editor, scene, graphs, dark]);
+    return [...commands, ...nodes, ...others];
+  }, [commands, editor, scene, graphs, dark]);
+  const find = useCallback(
+    (text: string): readonly Choice[] => {
+      if (!text.trim()) return commands;
+      const best = ranked(all, text, (one) => [one.title, one.detail ?? '']).slice(0, MOST);
+      // Entries of a group stand together, the group of the best one first.
+      const groups = [...new Set(best.map((one) => one.group))];
+      return groups.flatMap((group) => best.filter((one) => one.group === group));
+    },
+    [commands, all],
+  );
   return (
     <div className={classes.shade} onPointerDown={(event) => event.target === event.currentTarget && onClose()}>
       <div className={classes.dialog} role="dialog" aria-modal="true" aria-label={words.canvas.commands}>
@@ -63,7 +72,7 @@ export default function CommandPalette({ scene, onClose }: DialogProps) {
           placeholder={words.canvas.searchCommands}
           query={query}
           onQuery={setQuery}
-          choices={choices}
+          find={find}
           nothing={words.canvas.noCommands}
           onClose={onClose}
           onChoose={({ key }) => {

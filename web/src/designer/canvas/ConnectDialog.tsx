@@ -1,8 +1,8 @@
 import { SegmentedControl, Text } from '@mantine/core';
-import { useMemo, useState } from 'react';
+import { useCallback, useMemo, useState } from 'react';
 import { fill, words } from '@/text/language';
+import { type Choice, ChooseList } from '@/widgets/ChooseList';
 import { connectNodes } from './add';
-import { type Choice, ChooseList } from './ChooseList';
 import classes from './CommandPalette.module.css';
 import { useCanvas } from './context';
 import type { DialogProps } from './Dialogs';
@@ -15,14 +15,14 @@ export default function ConnectDialog({ scene, argument, onClose }: DialogProps)
   const [query, setQuery] = useState('');
   const card = typeof argument === 'string' ? scene.cards.get(argument) : undefined;
   const [port, setPort] = useState(() => (card && outputFor(scene, card)) ?? '');
-  const choices = useMemo((): readonly Choice[] => {
+  const all = useMemo((): readonly Choice[] => {
     if (!card) return [];
     const targets = [...scene.cards.values()].filter((one) => one !== card && (one.inputs.length > 0 || one.open));
     // What is nearest to the right is what one mostly means.
     const distance = (one: typeof card) =>
       Math.hypot(one.box.left - card.box.right, one.box.top - card.box.top) + (one.box.left < card.box.left ? 2000 : 0);
     targets.sort((one, other) => distance(one) - distance(other));
-    const all = targets.flatMap((one): Choice[] => {
+    return targets.flatMap((one): Choice[] => {
       const entry = (into: string | null): Choice => ({
         key: JSON.stringify([one.id, into]),
         title: into && one.inputs.length > 1 ? `${one.title} · ${into}` : one.title,
@@ -30,8 +30,11 @@ export default function ConnectDialog({ scene, argument, onClose }: DialogProps)
       });
       return one.inputs.length > 1 && !one.open ? one.inputs.map(entry) : [entry(null)];
     });
-    return ranked(all, query, (one) => [one.title, one.detail ?? '']).slice(0, 50);
-  }, [card, scene, query]);
+  }, [card, scene]);
+  const find = useCallback(
+    (text: string) => ranked(all, text, (one) => [one.title, one.detail ?? '']).slice(0, 50),
+    [all],
+  );
   if (!card) return null;
   return (
     <div className={classes.shade} onPointerDown={(event) => event.target === event.currentTarget && onClose()}>
@@ -59,7 +62,7 @@ export default function ConnectDialog({ scene, argument, onClose }: DialogProps)
           placeholder={words.canvas.search}
           query={query}
           onQuery={setQuery}
-          choices={choices}
+          find={find}
           nothing={words.canvas.noNodes}
           onClose={onClose}
           onChoose={({ key }) => {

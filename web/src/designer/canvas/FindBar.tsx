@@ -57,7 +57,11 @@ export default function FindBar({ onClose }: DialogProps) {
             if (wanted.trim()) show(0, findIn(graph, wanted));
           }}
           onKeyDown={(event) => {
-            if (event.key === 'Enter') show(at + (event.shiftKey ? -1 : 1));
+            const wanted = event.currentTarget.value;
+            if (event.nativeEvent.isComposing) return;
+            // What is found fits the text that stands in the field now, drawn or not.
+            if (event.key === 'Enter' && wanted !== query) show(0, findIn(graph, wanted));
+            else if (event.key === 'Enter') show(at + (event.shiftKey ? -1 : 1));
             else if (event.key === 'Escape') onClose();
             else return;
             event.preventDefault();

@@ -1,11 +1,11 @@
 import { CloseButton, Text, useComputedColorScheme } from '@mantine/core';
-import { type CSSProperties, useEffect, useMemo, useRef, useState } from 'react';
+import { type CSSProperties, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { domainOf, type NodeTypeSummary, useNodeTypes } from '@/api/nodeTypes';
 import { graphOf } from '@/editor/store';
 import { nodesAt } from '@/graph/read';
 import { words } from '@/text/language';
+import { type Choice, ChooseList } from '@/widgets/ChooseList';
 import { addOf, type PaletteFor } from './add';
-import { type Choice, ChooseList } from './ChooseList';
 import { domainColor } from './colors';
 import { useCanvas } from './context';
 import type { DialogProps } from './Dialogs';
@@ -43,9 +43,20 @@ export default function NodePalette({ argument, onClose }: DialogProps) {
     const rank = (type: NodeTypeSummary) => ORDER.indexOf(categoryOf(type));
     return all.sort((one, other) => rank(one) - rank(other) || one.title.localeCompare(other.title));
   }, [types, from, wanted.edge, editor]);
-  const found = useMemo(
-    () => (query.trim() ? ranked(suitable, query, (type) => [type.title, type.name, type.description]) : suitable),
-    [suitable, query],
+  const find = useCallback(
+    (text: string): readonly Choice[] => {
+      const searched = text.trim() !== '';
+      const found = searched ? ranked(suitable, text, (type) => [type.title, type.name, type.description]) : suitable;
+      return found.map((type) => ({
+        key: type.use,
+        title: type.title,
+        detail: firstLine(type.description),
+        ...(!searched && { group: CATEGORIES[categoryOf(type)] ?? '' }),
+        icon: <TypeIcon type={type} dark={dark} />,
+        draggable: { type: NODE_DRAG, data: type.use },
+      }));
+    },
+    [suitable, dark],
   );
   useEffect(() => {
     const outside = (event: PointerEvent) => {
@@ -55,16 +66,6 @@ export default function NodePalette({ argument, onClose }: DialogProps) {
     return () => document.removeEventListener('pointerdown', outside);
   }, [onClose]);
   const started = nodesAt(graphOf(editor), null).length > 0;
-  const choices = found.map(
-    (type): Choice => ({
-      key: type.use,
-      title: type.title,
-      detail: firstLine(type.description),
-      ...(!query.trim() && { group: CATEGORIES[categoryOf(type)] ?? '' }),
-      icon: <TypeIcon type={type} dark={dark} />,
-      draggable: { type: NODE_DRAG, data: type.use },
-    }),
-  );
   return (
     <div ref={panel} className={classes.panel} role="dialog" aria-label={words.canvas.addNode}>
       <div className={classes.head}>
@@ -78,7 +79,8 @@ export default function NodePalette({ argument, onClose }: DialogProps) {
         placeholder={words.canvas.search}
         query={query}
         onQuery={setQuery}
-        choices={choices}
+        find={find}
+        ready={types.size > 0}
         nothing={words.canvas.noNodes}
         onClose={onClose}
         onChoose={({ key }) => {

@@ -3,7 +3,8 @@ import { IconDownload, IconFile } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { type BlobView, blobAddress, type ItemView } from '@/api/runData';
-import { fill, words } from '@/text/language';
+import { words } from '@/text/language';
+import { sizeText } from '@/widgets/sizes';
 import classes from './data.module.css';
 
 const PICTURES = /^image\/(png|jpeg|gif|webp|avif)$/;
@@ -73,16 +74,4 @@ function TextFile({ address }: { readonly address: string }) {
       {data}
     </Code>
   );
-}
-
-/** Bytes as people read them. */
-export function sizeText(bytes: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB'];
-  let size = bytes;
-  let unit = 0;
-  while (size >= 1024 && unit < units.length - 1) {
-    size /= 1024;
-    unit++;
-  }
-  return unit === 0 ? fill(words.panel.bytes, { size: bytes }) : `${size.toFixed(1)} ${units[unit]}`;
 }

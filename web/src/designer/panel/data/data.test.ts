@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { ItemView } from '@/api/runData';
 import type { JsonObject } from '@/graph/model';
-import { sizeText } from './Files';
+import { sizeText } from '@/widgets/sizes';
 import { jsonLines, rowKey, treeRows } from './rows';
 import { brief, columnsOf, contains, fieldKey, openFields, shapeOf } from './shape';
 import { comesFrom, toldOrigins } from './views';

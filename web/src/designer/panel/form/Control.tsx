@@ -5,11 +5,12 @@ import { CodeInput } from '@/widgets/CodeInput';
 import { useLanguage } from '@/widgets/languages';
 import { brief } from '../data/shape';
 import { CronControl, DurationControl, SizeControl, TimeZoneControl } from './clocks';
-import { hintOf } from './hint';
+import { emptied, hintOf } from './hint';
 import { JsonControl } from './JsonControl';
 import { ChoicesControl, ListControl, ObjectControl, StringsControl } from './lists';
 import { MapControl } from './MapControl';
 import type { FieldView } from './ParameterField';
+import { PathControl } from './PathControl';
 import { CredentialControl, GraphControl } from './references';
 import { useTyped } from './useParameter';
 
@@ -43,6 +44,12 @@ export function Control(view: FieldView) {
       return <CredentialControl {...view} />;
     case 'graph':
       return <GraphControl {...view} />;
+    case 'path':
+      return typeof view.value === 'string' || view.value === undefined || view.value === null ? (
+        <PathControl {...view} />
+      ) : (
+        <JsonControl {...view} />
+      );
     case 'map':
       return isObject(view.value) || view.value === undefined || view.value === null ? (
         <MapControl {...view} />
@@ -97,11 +104,6 @@ function TextControl(view: FieldView) {
       onChange={(event) => typed.type(event.currentTarget.value)}
     />
   );
-}
-
-/** What an emptied field says: null or nothing where that is its default, else an empty text. */
-function emptied(view: FieldView): Json | undefined {
-  return view.standard === '' || view.standard === null || view.field.nullable ? undefined : '';
 }
 
 function NumberControl(view: FieldView) {

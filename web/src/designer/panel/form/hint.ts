@@ -1,6 +1,7 @@
 /** What an empty field shows. */
 
-import { sizeText } from '../data/Files';
+import type { Json } from '@/graph/model';
+import { sizeText } from '@/widgets/sizes';
 import { brief } from '../data/shape';
 import type { FieldView } from './ParameterField';
 
@@ -12,4 +13,9 @@ export function hintOf(view: FieldView): string {
   const examples = (props.schema as { examples?: unknown }).examples ?? field.schema.examples;
   const example = Array.isArray(examples) ? examples[0] : undefined;
   return typeof example === 'string' ? example : '';
+}
+
+/** What an emptied field says: null or nothing where that is its default, else an empty text. */
+export function emptied(view: FieldView): Json | undefined {
+  return view.standard === '' || view.standard === null || view.field.nullable ? undefined : '';
 }

@@ -52,7 +52,9 @@ describe('what a parameter is', () => {
     expect(kind({ anyOf: [{ type: 'string' }, { type: 'null' }] }, 'graph')).toBe('graph');
     expect(kind({ type: 'string' }, 'message')).toBe('lines');
     expect(kind({ anyOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' } }] }, 'cron')).toBe('cron');
-    expect(kind({ type: 'string', format: 'path' }, 'folder')).toBe('path');
+    expect(kind({ type: 'string', format: 'path' }, 'file')).toBe('path');
+    expect(kind({ type: 'string', format: 'directory-path' }, 'folder')).toBe('path');
+    expect(kind({ type: 'string' }, 'path', 'flow.webhook@1')).toBe('text');
   });
 
   test('null is told apart, and options of code are in its language', () => {

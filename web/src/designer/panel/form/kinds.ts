@@ -55,7 +55,8 @@ const LANGUAGES: Readonly<Record<string, Language>> = {
   'data.template': 'liquid',
 };
 const LONG = new Set(['message', 'text', 'html', 'content', 'body', 'prompt', 'template', 'description', 'notes']);
-const PATHS = new Set(['path', 'folder', 'file', 'cwd']);
+/** Not by its name: a path may be one of an address or in an archive. */
+const PATHS = new Set(['path', 'file-path', 'directory-path']);
 
 /** What the parameter is. `use` is its node's type, `name` its own. */
 export function fieldOf(given: Schema, name: string, use: string, resolve: Resolve): Field {
@@ -94,7 +95,7 @@ function kindOfText(schema: Schema, name: string, use: string, expressions: bool
   if (pattern.includes(DURATION)) return 'duration';
   if (schema.format === 'date-time') return 'datetime';
   if (schema.format === 'password') return 'secret';
-  if (schema.format === 'path' || PATHS.has(name)) return 'path';
+  if (PATHS.has(String(schema.format))) return 'path';
   if (!expressions) return 'code';
   if (name === 'credential') return 'credential';
   if (name === 'graph') return 'graph';

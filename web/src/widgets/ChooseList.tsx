@@ -1,4 +1,14 @@
-import { type KeyboardEvent, type ReactNode, useId, useLayoutEffect, useRef, useState } from 'react';
+import {
+  type KeyboardEvent,
+  type ReactNode,
+  useEffect,
+  useEffectEvent,
+  useId,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState,
+} from 'react';
 import classes from './ChooseList.module.css';
 
 /** An entry of a list to choose from by typing. */
@@ -17,30 +27,55 @@ interface Props {
   readonly placeholder: string;
   readonly query: string;
   readonly onQuery: (query: string) => void;
-  readonly choices: readonly Choice[];
+  /** What fits a text, the best first. */
+  readonly find: (query: string) => readonly Choice[];
+  /** What is to be searched is there; Enter before that waits for it. */
+  readonly ready?: boolean;
   readonly nothing: string;
   readonly onChoose: (choice: Choice) => void;
   readonly onClose: () => void;
+  /** Keys that the list has no use for. */
+  readonly onKey?: (event: KeyboardEvent<HTMLInputElement>, marked: Choice | undefined) => void;
 }
 
 /** A field and what fits it: typed, walked with arrows, chosen with Enter. */
-export function ChooseList({ label, placeholder, query, onQuery, choices, nothing, onChoose, onClose }: Props) {
+export function ChooseList(props: Props) {
+  const { label, placeholder, query, onQuery, find, ready = true, nothing, onChoose, onClose, onKey } = props;
   const id = useId();
   const [at, setAt] = useState(0);
+  const [waiting, setWaiting] = useState<string | null>(null);
   const list = useRef<HTMLDivElement>(null);
+  const choices = useMemo(() => find(query), [find, query]);
   const current = Math.min(at, Math.max(0, choices.length - 1));
   useLayoutEffect(() => {
     list.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: 'nearest' });
   });
-  const onKeyDown = (event: KeyboardEvent) => {
-    const chosen = choices[current];
+  const chooseFirst = useEffectEvent((text: string) => {
+    setWaiting(null);
+    const first = find(text)[0];
+    if (first) onChoose(first);
+  });
+  useEffect(() => {
+    if (ready && waiting !== null) chooseFirst(waiting);
+  }, [ready, waiting]);
+  const onKeyDown = (event: KeyboardEvent<HTMLInputElement>) => {
+    // The Enter that ends the writing of a word in Japanese or Chinese chooses nothing.
+    if (event.nativeEvent.isComposing) return;
+    const text = event.currentTarget.value;
+    // What is chosen fits the text that stands in the field now, also where the list is drawn a moment later.
+    const drawn = text === query;
+    const chosen = drawn ? choices[current] : find(text)[0];
     if (event.key === 'ArrowDown') setAt(Math.min(choices.length - 1, current + 1));
     else if (event.key === 'ArrowUp') setAt(Math.max(0, current - 1));
     else if (event.key === 'PageDown') setAt(Math.min(choices.length - 1, current + 8));
     else if (event.key === 'PageUp') setAt(Math.max(0, current - 8));
-    else if (event.key === 'Enter' && chosen) onChoose(chosen);
+    else if (event.key === 'Enter' && !ready) setWaiting(text);
+    else if (event.key === 'Enter' && chosen && !event.ctrlKey && !event.metaKey) onChoose(chosen);
     else if (event.key === 'Escape') onClose();
-    else return;
+    else {
+      onKey?.(event, chosen);
+      return;
+    }
     event.preventDefault();
     event.stopPropagation();
   };
@@ -61,11 +96,12 @@ export function ChooseList({ label, placeholder, query, onQuery, choices, nothin
         autoFocus
         onChange={(event) => {
           setAt(0);
+          setWaiting(null);
           onQuery(event.currentTarget.value);
         }}
         onKeyDown={onKeyDown}
       />
-      <div ref={list} id={`${id}-list`} className={classes.list} role="listbox" aria-label={label}>
+      <div ref={list} id={`${id}-list`} className={classes.list} role="listbox" aria-label={label} aria-busy={!ready}>
         {choices.map((choice, index) => (
           <Entry
             key={choice.key}
@@ -77,7 +113,7 @@ export function ChooseList({ label, placeholder, query, onQuery, choices, nothin
             onPoint={() => setAt(index)}
           />
         ))}
-        {!choices.length && <p className={classes.nothing}>{nothing}</p>}
+        {ready && !choices.length && <p className={classes.nothing}>{nothing}</p>}
       </div>
     </>
   );
@@ -112,7 +148,8 @@ function Entry({ id, choice, heading, chosen, onChoose, onPoint }: EntryProps) {
         onDragStart={(event) => {
           if (draggable) event.dataTransfer.setData(draggable.type, draggable.data);
         }}
-        onPointerMove={() => !chosen && onPoint()}
+        // A list that changes under a pointer at rest is not pointed at.
+        onPointerMove={(event) => !chosen && (event.movementX || event.movementY) && onPoint()}
         onClick={onChoose}
       >
         {choice.icon}
