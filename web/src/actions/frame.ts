@@ -1,5 +1,6 @@
 import { apply, graphOf, select } from '@/editor/store';
 import { freshDecoration, setFrame } from '@/graph/decorate';
+import { roomAround } from '@/graph/frames';
 import { rounded } from '@/graph/nodes';
 import { words } from '@/text/language';
 import { action } from './action';
@@ -15,17 +16,16 @@ export const addFrame = action({
     const id = freshDecoration(graphOf(editor), 'frames');
     const cards = [...editor.getState().selection.nodes].flatMap((node) => scene().cards.get(node) ?? []);
     const [x, y] = view.center();
-    const left = cards.length ? Math.min(...cards.map((card) => card.box.left)) - 30 : x - 200;
-    const top = cards.length ? Math.min(...cards.map((card) => card.box.top)) - 60 : y - 120;
-    const right = cards.length ? Math.max(...cards.map((card) => card.box.right)) + 30 : x + 200;
-    const bottom = cards.length ? Math.max(...cards.map((card) => card.box.bottom)) + 30 : y + 120;
+    const box = cards.length
+      ? roomAround(cards.map((card) => card.box))
+      : { left: x - 200, top: y - 120, right: x + 200, bottom: y + 120 };
     apply(
       editor,
       words.actions.frame,
       setFrame(id, {
         title: words.canvas.newFrame,
-        at: rounded([left, top]),
-        size: rounded([right - left, bottom - top]),
+        at: rounded([box.left, box.top]),
+        size: rounded([box.right - box.left, box.bottom - box.top]),
         color: 'blue',
       }),
     );

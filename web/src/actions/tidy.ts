@@ -1,9 +1,9 @@
-import { apply } from '@/editor/store';
-import { moveNodes } from '@/graph/nodes';
+import { apply, graphOf } from '@/editor/store';
+import { placed } from '@/graph/frames';
 import { words } from '@/text/language';
 import { action } from './action';
 
-/** Place nodes in layers from left to right: those that are chosen, else all. */
+/** Place nodes in layers from left to right: those that are chosen, else all. Frames go around what they hold. */
 export const tidy = action({
   id: 'tidy',
   title: words.actions.tidy,
@@ -13,10 +13,11 @@ export const tidy = action({
     const { level, selection } = editor.getState();
     const { arranged } = await import('@/graph/arrange');
     const ids = selection.nodes.size > 1 ? selection.nodes : undefined;
-    const places = await arranged(scene(), ids);
+    const canvas = level === null ? graphOf(editor).canvas : undefined;
+    const places = await arranged(scene(), ids, canvas);
     // The graph may have changed in the meantime: places of nodes that are there no more are passed over.
     if (editor.getState().level !== level) return;
-    apply(editor, words.actions.tidy, moveNodes(places));
+    apply(editor, words.actions.tidy, placed(places));
     say(words.canvas.said.tidied);
     if (!ids) requestAnimationFrame(() => view.fit());
   },

@@ -2,6 +2,7 @@
 
 import type { Edge, Node, NodeHandle } from '@xyflow/react';
 import { Position } from '@xyflow/react';
+import { boxOfPlace } from '@/graph/frames';
 import type { Frame, GraphSpec, Level, Point, StickyNote } from '@/graph/model';
 import { type Box, overlaps, portOffset } from '@/graph/shape';
 import type { Drag } from './context';
@@ -131,11 +132,6 @@ export function decorationNodes(
     });
   }
   return made;
-}
-
-/** The box of a note or a frame. */
-export function boxOfPlace({ at, size }: { readonly at: Point; readonly size: Point }): Box {
-  return { left: at[0], top: at[1], right: at[0] + size[0], bottom: at[1] + size[1] };
 }
 
 function sized([width, height]: Point) {

@@ -3,11 +3,11 @@
 import type { MouseEvent as ReactMouseEvent, PointerEvent as ReactPointerEvent } from 'react';
 import { apply, graphOf, NOTHING, type Selection, select } from '@/editor/store';
 import { placeDecoration } from '@/graph/decorate';
+import { boxOfPlace, isIn } from '@/graph/frames';
 import type { Edit, Point } from '@/graph/model';
 import { moveNodes } from '@/graph/nodes';
 import { fill, words } from '@/text/language';
 import { type CanvasShared, type Drag, hoverWire } from './context';
-import { boxOfPlace } from './flow';
 import { cardAt, cardsIn, wireAt } from './scene';
 
 /** What is under the pointer. */
@@ -198,16 +198,16 @@ function carried({ editor, scene }: CanvasShared): Omit<Drag, 'shift'> {
   const canvas = level === null ? graphOf(editor).canvas : undefined;
   const nodes = new Set(selection.nodes);
   const notes = new Set(selection.notes);
+  const frames = new Set(selection.frames);
   for (const id of selection.frames) {
     const frame = canvas?.frames?.[id];
     if (!frame) continue;
     const box = boxOfPlace(frame);
-    const inside = (other: { left: number; top: number; right: number; bottom: number }) =>
-      other.left >= box.left && other.right <= box.right && other.top >= box.top && other.bottom <= box.bottom;
-    for (const card of cardsIn(scene(), box)) if (inside(card.box)) nodes.add(card.id);
-    for (const [note, one] of Object.entries(canvas?.notes ?? {})) if (inside(boxOfPlace(one))) notes.add(note);
+    for (const card of cardsIn(scene(), box)) if (isIn(card.box, box)) nodes.add(card.id);
+    for (const [note, one] of Object.entries(canvas?.notes ?? {})) if (isIn(boxOfPlace(one), box)) notes.add(note);
+    for (const [inner, one] of Object.entries(canvas?.frames ?? {})) if (isIn(boxOfPlace(one), box)) frames.add(inner);
   }
-  return { nodes, notes, frames: selection.frames };
+  return { nodes, notes, frames };
 }
 
 /** The edit that a drag comes to. */
@@ -248,10 +248,7 @@ function boxing(shared: CanvasShared, place: Place, event: ReactPointerEvent, hi
       const { level } = editor.getState();
       const notes = level === null ? Object.entries(graphOf(editor).canvas?.notes ?? {}) : [];
       const touched = notes.flatMap(([id, note]) => {
-        const other = boxOfPlace(note);
-        const in_ =
-          other.left >= box.left && other.right <= box.right && other.top >= box.top && other.bottom <= box.bottom;
-        return in_ ? [id] : [];
+        return isIn(boxOfPlace(note), box) ? [id] : [];
       });
       store.setState({ box });
       select(editor, {

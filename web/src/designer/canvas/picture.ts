@@ -1,8 +1,8 @@
 /** A level as a picture that stands for itself: SVG with its colours in it, and from that a PNG. */
 
+import { boxOfPlace } from '@/graph/frames';
 import { curve, pathOf, portOffset } from '@/graph/shape';
 import { domainColor, paletteOf, strong, tint } from './colors';
-import { boxOfPlace } from './flow';
 import type { Card, Scene } from './scene';
 import { toneOf } from './status';
 
