@@ -1,15 +1,14 @@
-/** Open graphs and their files: read, check, save, and take in what others write. */
+/** Open graphs and their files: read, save, and take in what others write. */
 
 import { ApiError, ask, client, type Schemas } from '@/api/client';
-import { watchSession } from '@/api/session';
-import { type FileChange, watchGraphs } from '@/api/watch';
 import { same } from '@/graph/difference';
 import { edited } from '@/graph/history';
 import { type GraphSpec, NO_GRAPH } from '@/graph/model';
 import { specOf } from '@/graph/read';
-import { type Draft, forgetDraft, keepDraft, readDraft } from './drafts';
+import { type Draft, forgetDraft, readDraft } from './drafts';
+import { checkedBy, follow } from './follow';
 import { isChanged, stateAfter, typing } from './saving';
-import { apply, type Checked, createEditor, type Disk, type Editor, graphOf, type Saved } from './store';
+import { apply, createEditor, type Disk, type Editor, graphOf, type Saved } from './store';
 
 const editors = new Map<string, Promise<Editor>>();
 
@@ -57,7 +56,7 @@ async function open(id: string): Promise<Editor> {
     const editor = createEditor(id, { ...NO_FILE, text: draft?.text ?? '' });
     if (draft) takeDraft(editor, draft);
     editor.setState({ disk: 'gone' });
-    following.set(id, { editor, end: follow(editor) });
+    following.set(id, { editor, end: followed(editor) });
     return editor;
   }
   const editor = createEditor(id, savedFrom(details));
@@ -68,8 +67,12 @@ async function open(id: string): Promise<Editor> {
     editor.setState({ typed: draft.typed ?? null });
     await mergeWith(editor, savedFrom(details), { text: draft.text, graph: draft.graph });
   }
-  following.set(id, { editor, end: follow(editor) });
+  following.set(id, { editor, end: followed(editor) });
   return editor;
+}
+
+function followed(editor: Editor): () => void {
+  return follow(editor, { readAgain: changedOnDisk, save });
 }
 
 function takeDraft(editor: Editor, { graph, typed = null }: Draft): void {
@@ -212,11 +215,6 @@ export function takeText(editor: Editor, text: string, told: Schemas['EditedGrap
   return true;
 }
 
-/** What the server says of a graph, as an editor keeps it. */
-function checkedBy(graph: GraphSpec, told: Schemas['EditedGraph']): Checked {
-  return { graph, text: told.text, problems: told.problems, facts: told.nodes };
-}
-
 /** The file may have changed on disk: read it, and bring it together with what is shown. */
 function changedOnDisk(editor: Editor): Promise<void> {
   return inTurn(editor, () => readAgain(editor));
@@ -285,69 +283,4 @@ export function resolve(editor: Editor, outcome: GraphSpec): void {
   if (!theirs) return;
   const shown = graphOf(editor);
   editor.setState((state) => stateAfter(state, { kind: 'merged', shown, merged: outcome, text: null, saved: theirs }));
-}
-
-const CHECK_DELAY = 250;
-
-/**
- * Ask the server what it says of the graph, again after each change; keep a draft of what is not saved.
- *
- * Gives the function that ends it.
- */
-function follow(editor: Editor): () => void {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let asked: AbortController | undefined;
-  let seen = editor.getState();
-
-  const check = async () => {
-    const { saved, typed } = editor.getState();
-    const graph = graphOf(editor);
-    asked?.abort();
-    asked = new AbortController();
-    try {
-      const answer = await ask(
-        client.POST('/api/v1/graphs/edit', {
-          body: { text: typed ?? saved.text, spec: graph },
-          signal: asked.signal,
-        }),
-      );
-      editor.setState({ checked: checkedBy(graph, answer) });
-    } catch {
-      // The save state tells of a lost server; what was said before stays.
-    }
-  };
-  const onChange = () => {
-    const before = seen;
-    seen = editor.getState();
-    if (seen.history.graph === before.history.graph && seen.typed === before.typed) return;
-    clearTimeout(timer);
-    timer = setTimeout(() => {
-      const { id, saved, typed } = editor.getState();
-      if (isChanged(editor.getState()))
-        keepDraft(id, { textHash: saved.textHash, text: saved.text, graph: graphOf(editor), typed });
-      else forgetDraft(id);
-      void check();
-    }, CHECK_DELAY);
-  };
-  const unsubscribe = editor.subscribe(onChange);
-  void check();
-  const unwatchSession = watchSession((isIn) => {
-    if (isIn && editor.getState().saving === 'locked') void save(editor).catch(() => undefined);
-  });
-  const unwatch = watchGraphs((change: FileChange | null) => {
-    const { id, saved } = editor.getState();
-    // Null: the stream begins anew, and may have missed something.
-    if (change && (change.graph !== id || change.text_hash === saved.textHash)) return;
-    void changedOnDisk(editor)
-      // What could not be sent while the server was gone, or let nobody in, is sent now.
-      .then(() => (['offline', 'locked'].includes(editor.getState().saving) ? save(editor) : undefined))
-      .catch(() => undefined);
-  });
-  return () => {
-    unsubscribe();
-    unwatch();
-    unwatchSession();
-    clearTimeout(timer);
-    asked?.abort();
-  };
 }

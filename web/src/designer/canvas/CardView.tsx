@@ -16,12 +16,13 @@ import { portOffset } from '@/graph/shape';
 import { fill, words } from '@/text/language';
 import { CardTools } from './CardTools';
 import classes from './CardView.module.css';
-import { domainColor, strong, tint } from './colors';
+import { strong, tint } from './colors';
 import { useCanvas, useStatus } from './context';
 import type { CardNode } from './flow';
 import { marksOf } from './marks';
 import type { Card } from './scene';
 import { toneOf } from './status';
+import { TypeIcon } from './TypeIcon';
 
 const ICONS: { readonly [mark: string]: ReactNode } = {
   retry: <IconRefresh size={12} />,
@@ -46,7 +47,6 @@ export const CardView = memo(function CardView({ data: { card }, selected }: Nod
   const dark = useComputedColorScheme('light') === 'dark';
   const tone = toneOf(status?.status);
   const style = {
-    '--domain': domainColor(card.domain, dark),
     ...(card.color && { '--tint': tint(card.color, dark), '--strong': strong(card.color) }),
   } as CSSProperties;
   return (
@@ -71,11 +71,7 @@ export const CardView = memo(function CardView({ data: { card }, selected }: Nod
       }}
     >
       <Ports card={card} />
-      <span className={classes.icon} aria-hidden="true">
-        <svg viewBox="0 0 24 24" width="20" height="20" aria-hidden="true">
-          <path d={card.icon || 'M5 5h14v14H5z'} />
-        </svg>
-      </span>
+      <TypeIcon icon={card.icon} domain={card.domain} dark={dark} size={20} />
       <span className={classes.names}>
         <span className={classes.title} data-title title={card.title}>
           {card.title}

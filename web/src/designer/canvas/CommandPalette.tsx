@@ -4,6 +4,7 @@ import { useLocation } from 'wouter';
 import { ACTIONS, perform, usable } from '@/actions';
 import { shownKeys } from '@/actions/keys';
 import { useGraphs } from '@/api/graphs';
+import { domainOf } from '@/api/nodeTypes';
 import { graphOf, select } from '@/editor/store';
 import { labelOf } from '@/graph/model';
 import { placesOf } from '@/graph/read';
@@ -12,8 +13,8 @@ import { type Choice, ChooseList } from '@/widgets/ChooseList';
 import classes from './CommandPalette.module.css';
 import { useCanvas } from './context';
 import type { DialogProps } from './Dialogs';
-import { TypeIcon } from './NodePalette';
 import { ranked } from './search';
+import { TypeIcon } from './TypeIcon';
 
 const GROUPS: { readonly [group: string]: string } = words.canvas.groups;
 const MOST = 60;
@@ -43,7 +44,7 @@ export default function CommandPalette({ scene, onClose }: DialogProps) {
         group: GROUPS.nodes ?? '',
         title: labelOf(node),
         detail: node.use,
-        icon: type && <TypeIcon type={type} dark={dark} />,
+        icon: type && <TypeIcon icon={type.icon_svg} domain={domainOf(type.use)} dark={dark} />,
       };
     });
     const others = (graphs ?? []).map((graph) => ({

@@ -1,7 +1,6 @@
 import { useComputedColorScheme } from '@mantine/core';
 import { type NodeProps, NodeResizer } from '@xyflow/react';
-import { memo, useState } from 'react';
-import Markdown from 'react-markdown';
+import { lazy, memo, Suspense, useState } from 'react';
 import { apply, settle } from '@/editor/store';
 import { placeDecoration, setFrame, setNote } from '@/graph/decorate';
 import { words } from '@/text/language';
@@ -9,6 +8,8 @@ import { strong, tint } from './colors';
 import { useCanvas, useCanvasState } from './context';
 import classes from './Decorations.module.css';
 import type { FrameNode, NoteNode } from './flow';
+
+const Markdown = lazy(() => import('react-markdown'));
 
 /** A sticky note: Markdown on a coloured paper. */
 export const NoteView = memo(function NoteView({ data: { id, note }, selected }: NodeProps<NoteNode>) {
@@ -47,7 +48,9 @@ export const NoteView = memo(function NoteView({ data: { id, note }, selected }:
         />
       ) : (
         <div className={`${classes.text} nowheel`}>
-          <Markdown>{note.text || words.canvas.emptyNote}</Markdown>
+          <Suspense fallback={note.text}>
+            <Markdown>{note.text || words.canvas.emptyNote}</Markdown>
+          </Suspense>
         </div>
       )}
     </div>

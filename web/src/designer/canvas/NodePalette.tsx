@@ -1,18 +1,18 @@
 import { CloseButton, Text, useComputedColorScheme } from '@mantine/core';
-import { type CSSProperties, useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { domainOf, type NodeTypeSummary, useNodeTypes } from '@/api/nodeTypes';
 import { graphOf } from '@/editor/store';
 import { nodesAt } from '@/graph/read';
 import { words } from '@/text/language';
 import { type Choice, ChooseList } from '@/widgets/ChooseList';
 import { addOf, type PaletteFor } from './add';
-import { domainColor } from './colors';
 import { useCanvas } from './context';
 import type { DialogProps } from './Dialogs';
 import { NODE_DRAG } from './drag';
 import classes from './NodePalette.module.css';
 import { fits } from './ports';
 import { ranked } from './search';
+import { TypeIcon } from './TypeIcon';
 
 const CATEGORIES: { readonly [domain: string]: string } = words.canvas.categories;
 const ORDER = ['triggers', 'flow', 'data', 'io', 'code', 'memory', 'pipeline', 'other'];
@@ -52,7 +52,7 @@ export default function NodePalette({ argument, onClose }: DialogProps) {
         title: type.title,
         detail: firstLine(type.description),
         ...(!searched && { group: CATEGORIES[categoryOf(type)] ?? '' }),
-        icon: <TypeIcon type={type} dark={dark} />,
+        icon: <TypeIcon icon={type.icon_svg} domain={domainOf(type.use)} dark={dark} />,
         draggable: { type: NODE_DRAG, data: type.use },
       }));
     },
@@ -90,17 +90,6 @@ export default function NodePalette({ argument, onClose }: DialogProps) {
         }}
       />
     </div>
-  );
-}
-
-export function TypeIcon({ type, dark }: { readonly type: NodeTypeSummary; readonly dark: boolean }) {
-  const style = { '--domain': domainColor(domainOf(type.use), dark) } as CSSProperties;
-  return (
-    <span className={classes.icon} style={style} aria-hidden="true">
-      <svg viewBox="0 0 24 24" width="18" height="18" aria-hidden="true">
-        <path d={type.icon_svg} />
-      </svg>
-    </span>
   );
 }
 

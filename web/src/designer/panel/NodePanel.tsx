@@ -46,6 +46,8 @@ export default function NodePanel({ editor, nodeId, onClose, onNext }: Props) {
     <Modal.Root
       opened
       onClose={() => {
+        // Escape is the key of the dialog that lies over it.
+        if (document.querySelectorAll('[role="dialog"][aria-modal="true"]').length > 1) return;
         settle(editor);
         onClose();
       }}

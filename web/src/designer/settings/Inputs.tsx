@@ -1,114 +1,60 @@
-import { ActionIcon, Button, Group, Select, TagsInput, Text, TextInput } from '@mantine/core';
-import { IconPlus, IconTrash } from '@tabler/icons-react';
+import { Button, Select, TagsInput, Text, TextInput } from '@mantine/core';
 import { useState } from 'react';
-import { apply, settle, useEditor } from '@/editor/store';
-import { withEntry } from '@/graph/change';
+import { apply } from '@/editor/store';
 import type { Json, JsonObject } from '@/graph/model';
-import { renameGraphEntry, setGraphEntry } from '@/graph/settings';
+import { setGraphEntry } from '@/graph/settings';
 import { fill, words } from '@/text/language';
 import { CodeInput } from '@/widgets/CodeInput';
 import { useLanguage } from '@/widgets/languages';
 import { usePanel } from '../panel/context';
-import formClasses from '../panel/form/form.module.css';
 import { readJson } from '../panel/form/JsonControl';
-import { NameField } from '../panel/form/NameField';
 import { useTyped } from '../panel/form/useParameter';
-import { Problems, useProblems } from '../panel/Problems';
 import panelClasses from '../panel/panel.module.css';
+import { type Entry, EntryCard, NamedEntries } from './NamedEntries';
 
 const t = words.graphSettings;
 const TYPES = ['string', 'number', 'integer', 'boolean', 'array', 'object'] as const;
-const NONE: Readonly<Record<string, JsonObject>> = {};
+const PART = {
+  part: 'inputs',
+  title: t.inputs,
+  hint: t.inputsHint,
+  add: t.addInput,
+  stem: 'input',
+  nameLabel: t.inputName,
+} as const;
 
 /** The graph's inputs: a card each, as their JSON Schema says them. */
 export function Inputs() {
-  const { editor } = usePanel();
-  const inputs = useEditor(editor, (state) => state.history.graph.inputs ?? NONE);
-  const names = Object.keys(inputs);
-  const free = () => {
-    for (let count = names.length + 1; ; count++) if (!(`input${count}` in inputs)) return `input${count}`;
-  };
-  return (
-    <>
-      <Text size="sm" c="dimmed">
-        {t.inputsHint}
-      </Text>
-      {names.map((name, index) => (
-        <InputCard
-          // biome-ignore lint/suspicious/noArrayIndexKey: an input that is renamed keeps its place and the focus.
-          key={index}
-          name={name}
-          index={index}
-          schema={inputs[name] as JsonObject}
-          taken={(n) => n in inputs}
-        />
-      ))}
-      <Button
-        mt="sm"
-        size="compact-sm"
-        variant="light"
-        leftSection={<IconPlus size={14} />}
-        onClick={() => {
-          settle(editor);
-          apply(editor, t.addInput, setGraphEntry('inputs', free(), { type: 'string' }));
-        }}
-      >
-        {t.addInput}
-      </Button>
-    </>
-  );
+  // One that is renamed keeps its place and the focus.
+  return <NamedEntries of={PART} card={(entry) => <InputCard key={entry.index} entry={entry} />} />;
 }
 
-function InputCard(props: {
-  readonly name: string;
-  readonly index: number;
-  readonly schema: JsonObject;
-  readonly taken: (name: string) => boolean;
-}) {
-  const { editor } = usePanel();
-  const { name, index, schema } = props;
-  const problems = useProblems(`inputs/${name}`, true);
+function InputCard({ entry }: { readonly entry: Entry }) {
+  const { name, value: schema, put } = entry;
   const [raw, setRaw] = useState(false);
-  const put = (key: string, value: Json | undefined, merge: string | null = null) =>
-    apply(
-      editor,
-      `${t.inputs}: ${name}`,
-      setGraphEntry('inputs', name, withEntry(schema, key, value) ?? {}),
-      merge && `inputs/${index}/${key}#${merge}`,
-    );
   const choices = Array.isArray(schema.enum) ? (schema.enum as readonly Json[]).map(String) : [];
   const plain = typeof schema.type === 'string' && TYPES.includes(schema.type as (typeof TYPES)[number]);
   return (
-    <fieldset className={formClasses.card} aria-label={name}>
-      <Group wrap="nowrap" gap="xs" mb={6}>
-        <NameField
-          name={name}
-          label={fill(t.inputName, { number: index + 1 })}
-          taken={props.taken}
-          onRename={(fresh) => apply(editor, t.inputs, renameGraphEntry('inputs', name, fresh))}
-        />
-        <Select
-          aria-label={`${t.type}: ${name}`}
-          data={plain || schema.type === undefined ? [...TYPES] : [...TYPES, JSON.stringify(schema.type)]}
-          value={plain ? (schema.type as string) : schema.type === undefined ? null : JSON.stringify(schema.type)}
-          allowDeselect={false}
-          onChange={(type) => TYPES.includes(type as never) && put('type', type)}
-        />
-        <Text size="xs" c="dimmed" flex={1}>
-          {'default' in schema ? '' : t.required}
-        </Text>
-        <Button size="compact-xs" variant="subtle" color="gray" aria-pressed={raw} onClick={() => setRaw(!raw)}>
-          {t.asJson}
-        </Button>
-        <ActionIcon
-          variant="subtle"
-          color="gray"
-          aria-label={fill(words.panel.remove, { name })}
-          onClick={() => apply(editor, t.inputs, setGraphEntry('inputs', name, undefined))}
-        >
-          <IconTrash size={16} />
-        </ActionIcon>
-      </Group>
+    <EntryCard
+      entry={entry}
+      head={
+        <>
+          <Select
+            aria-label={`${t.type}: ${name}`}
+            data={plain || schema.type === undefined ? [...TYPES] : [...TYPES, JSON.stringify(schema.type)]}
+            value={plain ? (schema.type as string) : schema.type === undefined ? null : JSON.stringify(schema.type)}
+            allowDeselect={false}
+            onChange={(type) => TYPES.includes(type as never) && put('type', type)}
+          />
+          <Text size="xs" c="dimmed" flex={1}>
+            {'default' in schema ? '' : t.required}
+          </Text>
+          <Button size="compact-xs" variant="subtle" color="gray" aria-pressed={raw} onClick={() => setRaw(!raw)}>
+            {t.asJson}
+          </Button>
+        </>
+      }
+    >
       {raw ? (
         <SchemaText name={name} schema={schema} />
       ) : (
@@ -132,8 +78,7 @@ function InputCard(props: {
           />
         </div>
       )}
-      <Problems problems={problems} />
-    </fieldset>
+    </EntryCard>
   );
 }
 

@@ -36,7 +36,6 @@ export function Outputs() {
         invalid={false}
         value={outputs}
         standard={undefined}
-        props={undefined as never}
         write={(value, merge = null) =>
           apply(
             editor,

@@ -28,8 +28,8 @@ export interface FieldView {
   readonly standard: Json | undefined;
   /** Write it; with `merge`, changes in a row are one step of undo. */
   readonly write: (value: Json | undefined, merge?: string | null) => void;
-  /** What the library that walks the schema gave: it draws objects and elements of lists. */
-  readonly props: FieldProps;
+  /** What the library that walks the schema gave, where it did: it draws objects and elements of lists. */
+  readonly props?: FieldProps;
 }
 
 const GROUPS = new Set(['object', 'list', 'map', 'strings']);

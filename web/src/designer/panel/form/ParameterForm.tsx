@@ -109,7 +109,6 @@ export function UnknownParameters() {
         value={value}
         standard={undefined}
         write={write}
-        props={undefined as never}
       />
     </>
   );

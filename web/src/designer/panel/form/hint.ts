@@ -10,7 +10,8 @@ export function hintOf(view: FieldView): string {
   const { standard, field, props } = view;
   if (field.kind === 'size' && typeof standard === 'number') return sizeText(standard);
   if (standard !== undefined && standard !== null && standard !== '') return brief(standard, 60);
-  const examples = (props.schema as { examples?: unknown }).examples ?? field.schema.examples;
+  const given = props?.schema as { examples?: unknown } | undefined;
+  const examples = given?.examples ?? field.schema.examples;
   const example = Array.isArray(examples) ? examples[0] : undefined;
   return typeof example === 'string' ? example : '';
 }

@@ -73,7 +73,8 @@ export function StringsControl(view: FieldView) {
 
 /** An object with named parts. One that may be missing is made by a button. */
 export function ObjectControl(view: FieldView) {
-  const { ObjectField } = view.props.registry.fields;
+  const { props } = view;
+  const ObjectField = props?.registry.fields.ObjectField;
   const { resolve } = usePanel();
   const missing = view.value === undefined || view.value === null;
   if (missing && view.field.nullable) {
@@ -87,7 +88,7 @@ export function ObjectControl(view: FieldView) {
   }
   return (
     <fieldset className={classes.group} aria-labelledby={view.labelId}>
-      {ObjectField && <ObjectField {...view.props} schema={view.field.schema} />}
+      {props && ObjectField && <ObjectField {...props} schema={view.field.schema} />}
       {view.field.nullable && (
         <Button
           size="compact-xs"
@@ -112,13 +113,14 @@ export function ListControl(view: FieldView) {
     settle(editor);
     view.write(changed.length === 0 && !view.required ? undefined : changed);
   };
-  const { ObjectField } = view.props.registry.fields;
+  const { props } = view;
+  const ObjectField = props?.registry.fields.ObjectField;
   return (
     <fieldset className={classes.plain} aria-labelledby={view.labelId}>
       {list.map((one, index) => {
         const name = `${view.label} ${index + 1}`;
         const path = [...view.path, index];
-        const fieldPathId = { ...view.props.fieldPathId, $id: `${view.props.fieldPathId.$id}_${index}`, path };
+        const fieldPathId = props && { ...props.fieldPathId, $id: `${props.fieldPathId.$id}_${index}`, path };
         return (
           // biome-ignore lint/suspicious/noArrayIndexKey: elements have no identity but their place.
           <fieldset key={index} className={classes.card} aria-label={name}>
@@ -140,8 +142,8 @@ export function ListControl(view: FieldView) {
                 label={name}
                 onChange={(changed, merge) => view.write(withOne(list, index, changed), merge && `${index}.${merge}`)}
               />
-            ) : ObjectField ? (
-              <ObjectField {...view.props} name={String(index)} fieldPathId={fieldPathId} schema={items} />
+            ) : fieldPathId && ObjectField ? (
+              <ObjectField {...props} name={String(index)} fieldPathId={fieldPathId} schema={items} />
             ) : null}
           </fieldset>
         );

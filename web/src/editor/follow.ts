@@ -1,0 +1,88 @@
+/** What goes on while a graph is open: it is checked, a draft of it is kept, and its file is watched. */
+
+import { ask, client, type Schemas } from '@/api/client';
+import { watchSession } from '@/api/session';
+import { type FileChange, watchGraphs } from '@/api/watch';
+import type { GraphSpec } from '@/graph/model';
+import { forgetDraft, keepDraft } from './drafts';
+import { isChanged } from './saving';
+import { type Checked, type Editor, graphOf } from './store';
+
+/** What the server says of a graph, as an editor keeps it. */
+export function checkedBy(graph: GraphSpec, told: Schemas['EditedGraph']): Checked {
+  return { graph, text: told.text, problems: told.problems, facts: told.nodes };
+}
+
+const CHECK_DELAY = 250;
+
+/** What is done with an editor's file. */
+interface File {
+  /** It may have changed on disk. */
+  readonly readAgain: (editor: Editor) => Promise<void>;
+  readonly save: (editor: Editor) => Promise<void>;
+}
+
+/**
+ * Ask the server what it says of the graph, again after each change; keep a draft of what is not saved; hear of
+ * changes of its file, and of the server that is back.
+ *
+ * Gives the function that ends it.
+ */
+export function follow(editor: Editor, file: File): () => void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let asked: AbortController | undefined;
+  let seen = editor.getState();
+
+  const check = async () => {
+    const { saved, typed } = editor.getState();
+    const graph = graphOf(editor);
+    asked?.abort();
+    asked = new AbortController();
+    try {
+      const answer = await ask(
+        client.POST('/api/v1/graphs/edit', {
+          body: { text: typed ?? saved.text, spec: graph },
+          signal: asked.signal,
+        }),
+      );
+      editor.setState({ checked: checkedBy(graph, answer) });
+    } catch {
+      // The save state tells of a lost server; what was said before stays.
+    }
+  };
+  const onChange = () => {
+    const before = seen;
+    seen = editor.getState();
+    if (seen.history.graph === before.history.graph && seen.typed === before.typed) return;
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      const { id, saved, typed } = editor.getState();
+      if (isChanged(editor.getState()))
+        keepDraft(id, { textHash: saved.textHash, text: saved.text, graph: graphOf(editor), typed });
+      else forgetDraft(id);
+      void check();
+    }, CHECK_DELAY);
+  };
+  const unsubscribe = editor.subscribe(onChange);
+  void check();
+  const unwatchSession = watchSession((isIn) => {
+    if (isIn && editor.getState().saving === 'locked') void file.save(editor).catch(() => undefined);
+  });
+  const unwatch = watchGraphs((change: FileChange | null) => {
+    const { id, saved } = editor.getState();
+    // Null: the stream begins anew, and may have missed something.
+    if (change && (change.graph !== id || change.text_hash === saved.textHash)) return;
+    void file
+      .readAgain(editor)
+      // What could not be sent while the server was gone, or let nobody in, is sent now.
+      .then(() => (['offline', 'locked'].includes(editor.getState().saving) ? file.save(editor) : undefined))
+      .catch(() => undefined);
+  });
+  return () => {
+    unsubscribe();
+    unwatch();
+    unwatchSession();
+    clearTimeout(timer);
+    asked?.abort();
+  };
+}
