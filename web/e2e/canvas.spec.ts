@@ -190,6 +190,18 @@ test('keys that are pressed before a dialog is there are typed into it', async (
   await expect(page.locator('[data-card][data-disabled]')).toHaveCount(0);
 });
 
+test('a node is added by typing ahead of a page that is busy', async ({ page, server }) => {
+  await server.write('chain', CHAIN);
+  await openGraph(page, 'chain');
+  await page.locator('[data-card="two"]').click();
+  const busy = await page.context().newCDPSession(page);
+  await busy.send('Emulation.setCPUThrottlingRate', { rate: 20 });
+  // Nothing waits for what is drawn: Enter comes right behind the last letter.
+  for (const key of ['Tab', ...'stop the', 'Enter']) void page.keyboard.press(key === ' ' ? 'Space' : key);
+  await expect(page.locator('[data-wire="two -> stop"]')).toHaveCount(1);
+  await busy.send('Emulation.setCPUThrottlingRate', { rate: 1 });
+});
+
 test('an empty map is looked into, and the first node there makes its body', async ({ page, server }) => {
   await server.write(
     'each',

@@ -1,5 +1,6 @@
 import { type RefObject, useEffect } from 'react';
 import type { CanvasShared } from './context';
+import { HeldKeys } from './heldKeys';
 
 /** Keys that only change others. */
 const MODIFIERS = /^(Shift|Control|Alt|Meta|AltGraph|CapsLock)$/;
@@ -26,38 +27,30 @@ function handOn(event: KeyboardEvent): void {
  */
 export function useHeldKeys({ store, editor }: CanvasShared, root: RefObject<HTMLElement | null>): void {
   useEffect(() => {
-    let awaited = false;
-    let held: KeyboardEvent[] = [];
-    const none = () => {
-      awaited = false;
-      held = [];
-    };
+    // What has come has seen to its first look in the next frame.
+    const keys = new HeldKeys<KeyboardEvent>({ later: (give) => requestAnimationFrame(give), give: handOn });
+    const none = () => keys.none();
     const asked = (now: unknown, before: unknown) => {
       if (!now) none();
-      else if (now !== before) awaited = true;
+      else if (now !== before) keys.ask();
     };
     const unhear = [
       store.subscribe((state, before) => state.dialog !== before.dialog && asked(state.dialog, before.dialog)),
       editor.subscribe((state, before) => state.opened !== before.opened && asked(state.opened, before.opened)),
     ];
     const press = (event: KeyboardEvent) => {
-      if (!awaited || !event.isTrusted) return;
       const at = event.target;
-      if (at !== root.current && at !== document.body) return;
+      if (!event.isTrusted || !keys.waits(at === root.current || at === document.body)) return;
       event.stopImmediatePropagation();
       event.preventDefault();
-      if (event.key === 'Escape') {
+      if (event.key === 'Escape' && keys.waiting) {
         none();
         store.setState({ dialog: null });
         editor.setState({ opened: null });
-      } else if (!MODIFIERS.test(event.key)) held.push(event);
+      } else if (!MODIFIERS.test(event.key)) keys.hold(event);
     };
     const focused = (event: FocusEvent) => {
-      if (!awaited || event.target === root.current || event.target === document.body) return;
-      const keys = held;
-      none();
-      // What has come has seen to its first look by then.
-      if (keys.length) requestAnimationFrame(() => keys.forEach(handOn));
+      if (event.target !== root.current && event.target !== document.body) keys.come();
     };
     window.addEventListener('keydown', press, true);
     window.addEventListener('focusin', focused);
