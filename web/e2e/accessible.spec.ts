@@ -38,14 +38,21 @@ async function expectBoth(page: Page): Promise<void> {
   await expectAccessible(page, 'color-contrast');
 }
 
-test('every page can be used by everybody, light and dark', async ({ page, server }) => {
+// Nothing here is about what another test has left: workers share them.
+test.describe.configure({ mode: 'parallel' });
+
+test('every page around the graphs can be used by everybody, light and dark', async ({ page, server }) => {
   await server.write('seen', GRAPH);
-  const run = await finished(server);
   for (const [path, heading] of PAGES) {
     await page.goto(`${server.url}/#${path}`);
     await expect(page.getByRole('heading', { name: heading, exact: true }).first()).toBeVisible();
     await expectBoth(page);
   }
+});
+
+test('a run, a graph and a node can be used by everybody, light and dark', async ({ page, server }) => {
+  await server.write('seen', GRAPH);
+  const run = await finished(server);
   await page.goto(`${server.url}/#/runs/${run}`);
   await expect(page.locator('[data-run-status="completed"]').first()).toBeVisible();
   await expectBoth(page);

@@ -1,5 +1,8 @@
 /** The pages around a graph: home, versions, credentials; and a part of a graph that becomes a node and back. */
 
+import { spawnSync } from 'node:child_process';
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
 import { expect, openGraph, test } from './fixtures';
 
 const chain = (id: string, name: string) => `\
@@ -58,6 +61,52 @@ test('a version is compared on the canvas, restored, and that is taken back', as
   await page.getByRole('region', { name: /^Canvas/ }).focus();
   await page.keyboard.press('ControlOrMeta+z');
   await expect(three).toHaveCount(0);
+});
+
+test('commits of the file are told beside its saves, compared on the canvas and as text, and restored', async ({
+  page,
+  server,
+}) => {
+  const git = (...words: readonly string[]) => {
+    const { status, stderr } = spawnSync('git', ['-c', 'user.name=Ann', '-c', 'user.email=ann@example.com', ...words], {
+      cwd: server.folder,
+      encoding: 'utf8',
+    });
+    expect(status, stderr).toBe(0);
+  };
+  const first = chain('tracked', 'Tracked');
+  const second = first
+    .replace('name: Two', 'name: Second')
+    .replace(/ {2}- \{id: three.*\n/, '')
+    .replace(', two -> three', '')
+    .replace(', three: [440, 0]', '');
+  git('init', '--quiet');
+  for (const [text, subject] of [
+    [first, 'Three in a row'],
+    [second, 'Two are enough'],
+  ] as const) {
+    await server.write('tracked', text);
+    git('add', 'graphs/tracked.yaml');
+    git('commit', '--quiet', '--no-verify', '-m', subject);
+  }
+  await openGraph(page, 'tracked');
+  await page.getByRole('textbox', { name: 'Name of the graph' }).fill('Changed');
+  await page.keyboard.press('ControlOrMeta+s');
+  await expect(page.getByText('Saved', { exact: true })).toBeVisible();
+  await page.getByRole('button', { name: 'Versions' }).click();
+  const commits = page.getByRole('list', { name: 'Versions' }).getByRole('button', { name: /Commit / });
+  await expect(commits).toHaveText([/Two are enough.*Ann/, /Three in a row.*Ann/]);
+  await commits.last().click();
+  const dialog = page.getByRole('dialog', { name: 'Three in a row' });
+  await expect(dialog.locator('[data-card="three"]')).toHaveAttribute('data-differs', 'removed');
+  await expect(dialog.locator('[data-card="two"]')).toHaveAttribute('data-differs', 'changed');
+  await dialog.getByText('As text', { exact: true }).click();
+  await expect(dialog.getByText('name: Second')).toBeVisible();
+  await dialog.getByRole('button', { name: 'Restore' }).click();
+  await expect(page.locator('[data-card="three"]')).toBeVisible();
+  await page.keyboard.press('ControlOrMeta+s');
+  await expect.poll(() => server.read('tracked')).toBe(first);
+  await rm(path.join(server.folder, '.git'), { recursive: true });
 });
 
 test('a credential is kept, shown by its name alone, told who uses it, and deleted', async ({ page, server }) => {

@@ -82,7 +82,7 @@ test('a new user builds, runs, breaks, repairs and saves the graph that tests a 
     await page.getByRole('button', { name: 'Add the first step' }).click();
     await picture(page, 'palette');
     await choose(page, 'fetch');
-    await page.getByRole('textbox', { name: /^Repository/ }).fill(folder);
+    await page.getByRole('combobox', { name: /^Repository/ }).fill(folder);
     await runNode(page);
     await closeNode(page);
   });

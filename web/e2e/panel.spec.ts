@@ -1,3 +1,5 @@
+import { mkdir, realpath, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import type { Locator, Page } from '@playwright/test';
 import { expect, expectAccessible, openGraph, type Server, test } from './fixtures';
 
@@ -92,6 +94,47 @@ test('completion knows the data; an error is told and underlined', async ({ page
   await panel.getByRole('tab', { name: 'Parameters' }).focus();
   await page.keyboard.press('Escape');
   await expect(panel).toBeHidden();
+});
+
+test('a path is looked for on the machine by keys, completed while one types, and written', async ({
+  page,
+  server,
+}) => {
+  await mkdir(path.join(server.folder, 'data'), { recursive: true });
+  await writeFile(path.join(server.folder, 'data', 'orders.csv'), 'id\n1\n');
+  await server.write('reads', 'pyagent: 1\nid: reads\nnodes:\n  - {id: read, use: io.read_file@1, name: Read}\n');
+  await openGraph(page, 'reads');
+  const panel = await openNode(page, 'Read');
+  const field = panel.getByRole('combobox', { name: /^Path/ });
+  await panel.getByRole('button', { name: 'Look for Path on the machine' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Choose a file or folder' });
+  await expect(dialog.getByRole('option', { name: /data/ })).toBeVisible();
+  await page.keyboard.type('dat');
+  await page.keyboard.press('Enter');
+  await expect(dialog.getByRole('option', { name: /orders\.csv.*File.*5 bytes/ })).toBeVisible();
+  await expectAccessible(page);
+  await page.keyboard.press('Backspace');
+  await expect(dialog.getByRole('option', { name: /graphs/ })).toBeVisible();
+  await page.keyboard.type('data');
+  await page.keyboard.press('Enter');
+  await page.keyboard.type('ord');
+  await page.keyboard.press('Enter');
+  await expect(dialog).toHaveCount(0);
+  const file = await realpath(path.join(server.folder, 'data', 'orders.csv'));
+  await expect(field).toHaveValue(file);
+  await field.fill(file.slice(0, -4));
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  await expect(field).toHaveValue(file);
+  // Escape is the dialog's, wherever in it the keys go.
+  await panel.getByRole('button', { name: 'Look for Path on the machine' }).click();
+  await dialog.getByRole('button', { name: 'Cancel' }).focus();
+  await page.keyboard.press('Escape');
+  await expect(dialog).toHaveCount(0);
+  await expect(panel).toBeVisible();
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('ControlOrMeta+s');
+  await expect.poll(() => server.read('reads')).toContain(`path: ${file}`);
 });
 
 test('output is edited and pinned, and unpinned again', async ({ page, server }) => {

@@ -11,6 +11,9 @@ nodes:
 edges: [greet -> nowhere, greet -> get]
 `;
 
+// Nothing here is about what another test has left: workers share them.
+test.describe.configure({ mode: 'parallel' });
+
 test('the tour leads from nothing to a run that has completed', async ({ page, server }) => {
   await page.getByRole('button', { name: 'Start the tour' }).click();
   const tour = page.getByRole('region', { name: 'Tour' });

@@ -27,6 +27,7 @@ interface Props {
 export function PathInput(props: Props) {
   const { label, value, foldersOnly, onChange, onBlur, onChoose } = props;
   const [typing, setTyping] = useState(false);
+  const [listed, setListed] = useState(false);
   const [browsing, setBrowsing] = useState(false);
   const typed = typedPath(value);
   const { data: view } = useFolder({
@@ -58,6 +59,10 @@ export function PathInput(props: Props) {
         placeholder={props.placeholder}
         error={props.invalid}
         spellCheck={false}
+        // Escape closes the list first, and not the dialog that the field is in.
+        data-mantine-stop-propagation={listed && data.length > 0 ? 'true' : undefined}
+        onDropdownOpen={() => setListed(true)}
+        onDropdownClose={() => setListed(false)}
         onFocus={() => setTyping(true)}
         onChange={onChange}
         onBlur={() => {
