@@ -105,7 +105,8 @@ test('commits of the file are told beside its saves, compared on the canvas and 
   await dialog.getByRole('button', { name: 'Restore' }).click();
   await expect(page.locator('[data-card="three"]')).toBeVisible();
   await page.keyboard.press('ControlOrMeta+s');
-  await expect.poll(() => server.read('tracked')).toBe(first);
+  await expect.poll(() => server.read('tracked')).toContain('two -> three');
+  expect(await server.read('tracked')).toContain('name: Two}');
   await rm(path.join(server.folder, '.git'), { recursive: true });
 });
 

@@ -109,6 +109,7 @@ test('a path is looked for on the machine by keys, completed while one types, an
   await panel.getByRole('button', { name: 'Look for Path on the machine' }).click();
   const dialog = page.getByRole('dialog', { name: 'Choose a file or folder' });
   await expect(dialog.getByRole('option', { name: /data/ })).toBeVisible();
+  await expect(dialog.getByRole('combobox')).toBeFocused();
   await page.keyboard.type('dat');
   await page.keyboard.press('Enter');
   await expect(dialog.getByRole('option', { name: /orders\.csv.*File.*5 bytes/ })).toBeVisible();

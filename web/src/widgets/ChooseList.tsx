@@ -94,6 +94,8 @@ export function ChooseList(props: Props) {
         value={query}
         // biome-ignore lint/a11y/noAutofocus: it was opened to be typed in
         autoFocus
+        // Where it is in a dialog, that asks for its first field in this way.
+        data-autofocus
         onChange={(event) => {
           setAt(0);
           setWaiting(null);

@@ -87,7 +87,7 @@ export default function FileDialog({ folder: first, foldersOnly, onChoose, onClo
   return (
     <Modal opened onClose={onClose} size="lg" title={foldersOnly ? words.paths.chooseFolder : words.paths.chooseFile}>
       <div className={classes.dialog}>
-        <Group gap={6} wrap="nowrap" align="flex-start">
+        <Group gap={6} align="flex-start">
           <nav className={classes.way} aria-label={words.paths.path}>
             {view &&
               steps(view.folder).map((step) => (

@@ -51,7 +51,7 @@ export function PathInput(props: Props) {
         renderOption={({ option }) => (
           <span className={classes.option}>
             {option.value.endsWith('/') ? <IconFolder size={14} /> : <IconFile size={14} />}
-            <bdi>{option.value}</bdi>
+            <bdi>{/[^/]*\/?$/.exec(option.value)?.[0]}</bdi>
           </span>
         )}
         maxDropdownHeight={280}
