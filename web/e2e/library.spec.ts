@@ -122,6 +122,8 @@ test('a credential is kept, shown by its name alone, told who uses it, and delet
   await page.getByRole('button', { name: 'Save' }).click();
   const row = page.getByRole('row').filter({ hasText: 'shop' });
   await expect(row).toContainText('caller');
+  // The dialog that it was typed into is still to be seen while it closes.
+  await expect(page.getByRole('dialog')).toHaveCount(0);
   expect(await page.content()).not.toContain('secret-4711');
   const told = JSON.stringify(await server.request('GET', '/api/v1/credentials'));
   expect(told).not.toContain('secret-4711');
