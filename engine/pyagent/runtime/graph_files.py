@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any, Protocol, TypeVar
 
 from pyagent.errors import GraphError, NotFound, Where
@@ -212,10 +213,9 @@ def rename_graph(library: GraphLibrary, graph_id: str, name: str, *, base: str) 
         raise GraphError(
             f"{name!r} names no graph file", code="graph.file", hint=f"Such a name ends with {' or '.join(SUFFIXES)}."
         )
-    target = _target(library, current.path)
+    _target(library, current.path)
     with _refused(path), _locked(current.path.parent):
-        if read_text(library, graph_id).hash != base:
-            raise _changed(current, graph_id)
+        current = _still(library, graph_id, current, base)
         if not _may_write(current.path.parent):
             raise GraphReadOnly(
                 f"{current.path.parent} cannot be written",
@@ -229,7 +229,7 @@ def rename_graph(library: GraphLibrary, graph_id: str, name: str, *, base: str) 
             except FileExistsError:
                 raise GraphExists(f"there is a file {name} already", where=Where(file=shown(path))) from None
             current.path.unlink()
-    return _load(graph_id, decode(read_file(target if current.path.is_symlink() else path), shown(path)), path)
+    return _load(graph_id, current.text, path)
 
 
 def delete_graph(library: GraphLibrary, graph_id: str, *, base: str) -> GraphText:
@@ -240,10 +240,23 @@ def delete_graph(library: GraphLibrary, graph_id: str, *, base: str) -> GraphTex
     current = read_text(library, graph_id)
     target = _target(library, current.path)
     with _refused(current.path), _locked(target.parent):
-        if read_text(library, graph_id).hash != base:
-            raise _changed(current, graph_id)
+        current = _still(library, graph_id, current, base)
         current.path.unlink()
     return current
+
+
+def _still(library: GraphLibrary, graph_id: str, seen: GraphText, base: str) -> GraphText:
+    """The graph's text in the file that it was seen in, for who has locked its folder.
+
+    Raises `GraphConflict` where it is not the one with the hash `base`, and `NotFound` where the graph has another file
+    by now: the one that was seen may be another graph's.
+    """
+    found = read_text(library, graph_id)
+    if found.hash != base:
+        raise _changed(found, graph_id)
+    if found.path != seen.path:
+        raise _gone(seen.path)
+    return found
 
 
 def _merged(graph_id: str, ours: Document, theirs: GraphText, common: str | None) -> Document:
@@ -338,14 +351,16 @@ def _add(path: Path, text: str) -> None:
 
 
 def _target(library: GraphLibrary, path: Path) -> Path:
-    """The file that is meant: where a link leads. Raises `GraphReadOnly` if that is not in the library."""
+    """The file that is meant: where a link leads. Raises `GraphReadOnly` if that is not in the library, `NotFound` if
+    the file is gone."""
     try:
         target = path.resolve(strict=True)
-    except (OSError, RuntimeError):
-        target = None
-    if target is None and not os.path.lexists(path):
-        raise _gone(path)
-    if target is None or not is_inside(library, target) or not target.is_file():
+        is_file = S_ISREG(target.stat().st_mode)
+    except (OSError, RuntimeError) as error:
+        if isinstance(error, FileNotFoundError) and not path.is_symlink():
+            raise _gone(path) from None
+        target, is_file = None, False
+    if target is None or not is_file or not is_inside(library, target):
         raise GraphReadOnly(
             f"{path.name} is a link out of the folders of graphs",
             hint="Put the file itself into the folder.",
