@@ -10,6 +10,8 @@ export type BlobView = Schemas['BlobView'];
 
 /** Items of a page. */
 export const PAGE = 50;
+/** Items of a port that the server gives in one answer. */
+export const MOST = 1000;
 /** The newest run of a graph; null where there is none. */
 export function useLastRun(graph: string, enabled = true): UseQueryResult<string | null> {
   return useQuery({
@@ -50,6 +52,28 @@ export function readStep(
 ): Promise<StepDetails> {
   const params = { path: { run_id: run, step }, query: { offset, limit } };
   return ask(client.GET('/api/v1/runs/{run_id}/steps/{step}', { params, signal: signal ?? null }));
+}
+
+/** What a step put out, as somebody who edits it gets it. */
+export interface Given {
+  /** Items by port, of ports that had any: a list alone would be taken for the first port's. */
+  readonly ports: Readonly<Record<string, readonly ItemView['json'][]>>;
+  /** Items that are in `ports`, and how many there were. */
+  readonly count: number;
+  readonly all: number;
+  /** Items had files, which JSON does not hold. */
+  readonly files: boolean;
+}
+
+/** What is known of a step's outputs from one answer of the server. */
+export function givenBy(step: Pick<StepDetails, 'outputs'>): Given {
+  const found = Object.entries(step.outputs).filter(([, port]) => port.count > 0);
+  return {
+    ports: Object.fromEntries(found.map(([name, port]) => [name, port.items.map((item) => item.json)])),
+    count: found.reduce((sum, [, port]) => sum + port.items.length, 0),
+    all: found.reduce((sum, [, port]) => sum + port.count, 0),
+    files: found.some(([, port]) => port.items.some((item) => Object.keys(item.binary).length > 0)),
+  };
 }
 
 /** The address of a payload's bytes. */

@@ -1,7 +1,8 @@
 import { Button, Checkbox, Group, JsonInput, Modal, Select, Stack, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { type FormEvent, useState } from 'react';
-import { ApiError, ask, client } from '@/api/client';
+import { type FormEvent, useMemo, useState } from 'react';
+import { ApiError } from '@/api/client';
+import { givenBy, MOST, readStep } from '@/api/runData';
 import { fill, words } from '@/text/language';
 import { ErrorMessage } from '@/widgets/ErrorMessage';
 import { forkRun } from './requests';
@@ -32,19 +33,11 @@ export default function ForkDialog({
   const [error, setError] = useState<ApiError | null>(null);
   const given = useQuery({
     queryKey: ['given', run, step],
-    queryFn: async () => {
-      const found = await ask(
-        client.GET('/api/v1/runs/{run_id}/steps/{step}', {
-          params: { path: { run_id: run, step }, query: { limit: 200 } },
-        }),
-      );
-      const ports = Object.entries(found.outputs).filter(([, port]) => port.count > 0);
-      const made = Object.fromEntries(ports.map(([name, port]) => [name, port.items.map((item) => item.json)]));
-      return JSON.stringify(ports.length === 1 ? Object.values(made)[0] : made, null, 2);
-    },
+    queryFn: async ({ signal }) => givenBy(await readStep(run, step, 0, MOST, signal)),
     enabled: edit,
   });
-  const text = items ?? given.data ?? '';
+  const before = useMemo(() => (given.data ? JSON.stringify(given.data.ports, null, 2) : ''), [given.data]);
+  const text = items ?? before;
 
   async function submit(event: FormEvent) {
     event.preventDefault();
@@ -96,6 +89,17 @@ export default function ForkDialog({
               value={text}
               onChange={setItems}
             />
+          )}
+          {edit && given.error && <ErrorMessage title={words.runs.fork.unread} error={given.error} />}
+          {edit && given.data && given.data.count < given.data.all && (
+            <Text size="sm" role="status">
+              {fill(words.runs.fork.cut, { count: given.data.count, all: given.data.all })}
+            </Text>
+          )}
+          {edit && given.data?.files && (
+            <Text size="sm" role="status">
+              {words.runs.fork.files}
+            </Text>
           )}
           {(once !== 'ask' || error?.code === 'run.fork_once') && (
             <Select

@@ -121,6 +121,8 @@ export const panel = {
   pinHelp: 'A JSON list of objects, one for each item.',
   pinSave: 'Pin these items',
   pinNotList: 'It has to be a list of objects.',
+  pinFiles: 'The files of the items are not pinned: a pin holds JSON.',
+  notPinned: 'The items could not be read',
   pinTruncated: 'Only the first {count} of {all} items are here; the pin has those.',
   cancel: 'Cancel',
   preview: 'Show',

@@ -1,7 +1,7 @@
 import { Badge, Box, Button, Group, Loader, Select, Text } from '@mantine/core';
 import { IconEdit, IconPin, IconPinnedOff } from '@tabler/icons-react';
 import { useState } from 'react';
-import { readStep } from '@/api/runData';
+import { givenBy, readStep } from '@/api/runData';
 import { apply, useEditor } from '@/editor/store';
 import { type JsonObject, labelOf } from '@/graph/model';
 import { type Items, pinsOf, setPin } from '@/graph/parameters';
@@ -10,7 +10,8 @@ import type { StepLive } from '@/runs/live';
 import { RunErrorView } from '@/runs/RunErrorView';
 import { versionOf } from '@/runs/steps';
 import { WaitingStep } from '@/runs/waiting/WaitingStep';
-import { words } from '@/text/language';
+import { fill, words } from '@/text/language';
+import { showDone, showError } from '@/widgets/showError';
 import { usePanel } from '../context';
 import { itemOf } from '../expression/templates';
 import { RunToHere } from '../run/RunButtons';
@@ -20,6 +21,7 @@ import { PinnedItems, StepItems } from './InputPane';
 import { Empty, PaneFrame } from './PaneFrame';
 import { type Draft, PinDialog } from './PinDialog';
 
+/** Items of a port that are pinned: a graph is no store of data. */
 const MOST_PINNED = 200;
 
 /** What the node gave: in the run that is shown, or as it is pinned. */
@@ -44,18 +46,20 @@ export function OutputPane({ onCollapse }: { readonly onCollapse: () => void }) 
     const data = await readStep(sample.run, step.step, 0, MOST_PINNED);
     const found = data.outputs[at];
     const items = (found?.items ?? []).map((item) => item.json as JsonObject);
-    setDraft({ port: at, items, all: found?.count ?? 0 });
+    const files = Boolean(found?.items.some((item) => Object.keys(item.binary).length > 0));
+    setDraft({ port: at, items, all: found?.count ?? 0, files });
   };
   const pin = async () => {
     if (!step || !sample.run) return edit();
-    const data = await readStep(sample.run, step.step, 0, MOST_PINNED);
-    for (const [name, found] of Object.entries(data.outputs)) {
-      if (found.count === 0) continue;
-      const items: Items = found.items.map((item) => item.json as JsonObject);
-      apply(editor, words.panel.pin, setPin(node, name, first, items), `pin/${node}`);
+    const given = givenBy(await readStep(sample.run, step.step, 0, MOST_PINNED));
+    for (const [name, items] of Object.entries(given.ports)) {
+      apply(editor, words.panel.pin, setPin(node, name, first, items as Items), `pin/${node}`);
     }
     say(words.panel.pinned);
+    if (given.count < given.all) showDone(fill(words.panel.pinTruncated, { count: given.count, all: given.all }));
+    if (given.files) showDone(words.panel.pinFiles);
   };
+  const failed = (error: unknown) => showError(error, words.panel.notPinned);
   const unpin = () => {
     for (const name of Object.keys(pins)) {
       apply(editor, words.panel.unpin, setPin(node, name, first, undefined), `unpin/${node}`);
@@ -74,7 +78,12 @@ export function OutputPane({ onCollapse }: { readonly onCollapse: () => void }) 
               {words.panel.pinned}
             </Badge>
           )}
-          <Button size="compact-xs" variant="subtle" leftSection={<IconEdit size={13} />} onClick={() => void edit()}>
+          <Button
+            size="compact-xs"
+            variant="subtle"
+            leftSection={<IconEdit size={13} />}
+            onClick={() => void edit().catch(failed)}
+          >
             {pinned ? words.panel.editPin : words.panel.editOutput}
           </Button>
           {pinned ? (
@@ -83,7 +92,12 @@ export function OutputPane({ onCollapse }: { readonly onCollapse: () => void }) 
             </Button>
           ) : (
             step && (
-              <Button size="compact-xs" variant="subtle" leftSection={<IconPin size={13} />} onClick={() => void pin()}>
+              <Button
+                size="compact-xs"
+                variant="subtle"
+                leftSection={<IconPin size={13} />}
+                onClick={() => void pin().catch(failed)}
+              >
                 {words.panel.pin}
               </Button>
             )
@@ -120,7 +134,12 @@ export function OutputPane({ onCollapse }: { readonly onCollapse: () => void }) 
           ) : (
             <Empty title={words.panel.noOutputRun} hint={words.panel.noOutputHint}>
               <RunToHere node={node} />
-              <Button size="xs" variant="default" leftSection={<IconPin size={14} />} onClick={() => void edit()}>
+              <Button
+                size="xs"
+                variant="default"
+                leftSection={<IconPin size={14} />}
+                onClick={() => void edit().catch(failed)}
+              >
                 {words.panel.pin}
               </Button>
             </Empty>

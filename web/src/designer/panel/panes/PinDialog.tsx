@@ -18,6 +18,8 @@ export interface Draft {
   readonly items: Items;
   /** How many there are, of which these are the first. */
   readonly all: number;
+  /** The items had files, which a pin does not hold. */
+  readonly files?: boolean;
 }
 
 interface Props {
@@ -72,6 +74,11 @@ export function PinDialog({ draft, ports, onPin, onClose }: Props) {
       {draft.all > draft.items.length && (
         <Text size="sm" c="dimmed">
           {fill(words.panel.pinTruncated, { count: draft.items.length, all: draft.all })}
+        </Text>
+      )}
+      {draft.files && (
+        <Text size="sm" c="dimmed">
+          {words.panel.pinFiles}
         </Text>
       )}
       <Group justify="flex-end" mt="sm">
