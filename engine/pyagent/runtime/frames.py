@@ -85,6 +85,9 @@ class Expansion:
     """When the node's `timeout` ends it."""
     refused: Mapping[str, ErrorData] = field(default_factory=dict[str, ErrorData])
     """Elements that do not fit the called graph's inputs."""
+    inputs: Mapping[str, Any] | None = None
+    """`$inputs` of a graph that is called with items, whose last nodes' items are the result. None: they are what the
+    first item says, and the result is an item of the graph's outputs."""
     started: int = 0
     ended: int = 0
     opening: bool = False

@@ -290,6 +290,7 @@ class RunState(RunBook):
             shares=not graph and not (program.graph.state and writes_inside(self.node(key).spec.body)),
             until=datetime.fromisoformat(data["until"]) if data.get("until") else None,
             refused=data.get("refused", {}),
+            inputs=data.get("inputs"),
         )
         self.expansions[key] = expansion
         self._spawn(expansion, changes)
@@ -319,12 +320,15 @@ class RunState(RunBook):
             channels = outer.channels
         else:
             channels = Channels(program.graph.state, None if calls else outer.channels)
+        inputs = expansion.inputs
+        if inputs is None:
+            inputs = entry[0].json if calls and len(entry) else outer.inputs
         self.frames[name] = frame = FrameState(
             name,
             program,
             expansion.nodes,
             Frame(expansion.nodes.plan, program.graph.settings.max_steps),
-            entry[0].json if calls and len(entry) else outer.inputs,
+            inputs,
             entry,
             channels,
             expansion.step,
@@ -340,6 +344,10 @@ class RunState(RunBook):
     def _close(self, frame: FrameState, changes: Changes) -> None:
         frame.closed = True
         if frame.calls:
+            expansion = self.expansions.get(frame.parent) if frame.parent is not None else None
+            if frame.parent is not None and expansion is not None and expansion.inputs is not None:
+                self._frame_result(frame.parent, frame.element, leaf_items(frame, self.outcomes), changes)
+                return
             self.awaiting[frame.name] = None
             changes.finished.append(frame.name)
         elif frame.parent is not None:

@@ -489,7 +489,10 @@ class Step:
         pinned, program = await self._called(command.graph)
         inputs = checked_inputs(program.graph, command.inputs)
         data = {"kind": "call", "parallel": 1, "graph": pinned, "graph_id": command.graph}
-        return self._expanded(data, {"0": Items.of([Item(inputs)])})
+        if command.items is None:
+            return self._expanded(data, {"0": Items.of([Item(inputs)])})
+        given = command.items if isinstance(command.items, Items) else Items.of(command.items)
+        return self._expanded(data | {"inputs": inputs}, {"0": given})
 
     async def _called(self, graph: str) -> tuple[str, Program]:
         """The version of a graph that this run calls. Raises `NotFound`, `GraphError` if it cannot be started."""

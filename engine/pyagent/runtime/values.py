@@ -230,10 +230,10 @@ class Values:
         return found
 
     def _element_sources(self, frame: str, source: ItemSource) -> tuple[ItemSource, ...]:
-        """What a map's element began with, as items of the map's own input."""
+        """What a map's element, or a graph called with items, began with, as items of that step's own input."""
         found = self._state.frames[frame]
         expansion = self._state.expansions.get(found.parent) if found.parent else None
-        if expansion is None or expansion.kind != "map":
+        if expansion is None or (expansion.kind != "map" and expansion.inputs is None):
             return ()
         return (ItemSource(expansion.starts[found.element] + source.item),)
 

@@ -65,6 +65,9 @@ class Call:
     wait: bool = True
     on_parent: Literal["abandon", "cancel"] = "abandon"
     """For a call that is not waited for: what becomes of it when the caller's run is cancelled."""
+    items: Sequence[Item] | None = None
+    """For a call that is waited for: what the graph's first nodes get. What its last nodes put out then comes out, as
+    of a map's body. None: one item of the inputs goes in, and one of the outputs comes out."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
