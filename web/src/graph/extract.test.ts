@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { extracted, inlined, isRefusal } from './extract';
+import { isRefusal } from './cut';
+import { extracted, inlined } from './extract';
 import type { GraphSpec } from './model';
 import { placesOf } from './read';
 
@@ -16,7 +17,7 @@ const graph: GraphSpec = {
   edges: ['a -> b', 'b -> c', 'c -> d'],
   layout: { a: [0, 0], b: [200, 0], c: [400, 0], d: [600, 0] },
 };
-const about = (id: string) => ({ outputs: ['out'], trigger: id === 'a' });
+const about = ({ id }: { id: string }) => ({ outputs: ['out'], trigger: id === 'a' });
 const take = (of: GraphSpec, ...ids: string[]) => extracted(of, null, new Set(ids), about, 'Steps', [300, 0]);
 
 describe('extracting', () => {

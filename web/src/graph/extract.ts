@@ -6,26 +6,15 @@
  */
 
 import { withBody, withField } from './change';
+import { type AboutOf, cutOut, isRefusal, type Refusal } from './cut';
 import { freshId, freshName } from './ids';
 import type { Body, Edge, GraphSpec, Level, NodeSpec, Point } from './model';
 import { edgeText, labelOf } from './model';
-import { edgesAt, type KnownEdge, nodesAt, placesOf } from './read';
+import { edgesAt, placesOf } from './read';
 import { renamedInNode, renamedReferences } from './references';
 
 /** More items than a step has: all of them are one element. */
 const ALL_ITEMS = 1_000_000;
-
-/** Why it cannot be done; `names` say where. */
-export interface Refusal {
-  readonly reason: 'few' | 'entry' | 'exit' | 'trigger' | 'loop' | 'reads' | 'kind' | 'elements';
-  readonly names: readonly string[];
-}
-
-/** What has to be known of a node's type. */
-interface About {
-  readonly outputs: readonly string[];
-  readonly trigger: boolean;
-}
 
 export type Moved = { readonly graph: GraphSpec; readonly node: string } | Refusal;
 
@@ -34,48 +23,21 @@ export function extracted(
   graph: GraphSpec,
   level: Level,
   ids: ReadonlySet<string>,
-  about: (id: string) => About,
+  about: AboutOf,
   name: string,
   at: Point,
 ): Moved {
-  const nodes = nodesAt(graph, level).filter((node) => ids.has(node.id));
-  const own = new Set(nodes.map((node) => node.id));
-  if (!nodes.length) return { reason: 'few', names: [] };
-  const trigger = nodes.find((node) => about(node.id).trigger);
-  if (trigger) return { reason: 'trigger', names: [labelOf(trigger)] };
-
-  const edges = edgesAt(graph, level);
-  const inside = edges.filter((edge) => own.has(edge.source) && own.has(edge.target));
-  const into = edges.filter((edge) => !own.has(edge.source) && own.has(edge.target));
-  const out = edges.filter((edge) => own.has(edge.source) && !own.has(edge.target));
-  const entries = nodes.filter((node) => !inside.some((edge) => edge.target === node.id));
-  const exits = nodes.filter((node) => !inside.some((edge) => edge.source === node.id));
-
-  const entered = new Set(into.map((edge) => edge.target));
-  const sources = entries.map((node) => from(into, node.id));
-  const first = sources[0];
-  if (
-    first === undefined ||
-    [...entered].some((id) => !entries.some((node) => node.id === id)) ||
-    sources.some((one) => one !== first) ||
-    into.some((edge) => edge.targetPort !== null) ||
-    (entries.length > 1 && entries.some((node) => node.join && node.join !== 'all'))
-  ) {
-    return { reason: 'entry', names: entries.map(labelOf) };
-  }
+  const cut = cutOut(graph, level, ids, about);
+  if (isRefusal(cut)) return cut;
+  const { nodes, own, edges, inside, out, entries, exits } = cut;
   const exit = exits[0];
   if (
     exit === undefined ||
     exits.length > 1 ||
     out.some((edge) => edge.source !== exit.id || edge.sourcePort !== null) ||
-    about(exit.id).outputs.length !== 1
+    about(exit).outputs.length !== 1
   ) {
     return { reason: 'exit', names: exits.map(labelOf) };
-  }
-  // A loop that comes back would enter the map where it began.
-  const after = reachable(edges, out, own);
-  if (into.some((edge) => after.has(edge.source)) && into.some((edge) => !after.has(edge.source))) {
-    return { reason: 'loop', names: [] };
   }
   const read = readFromOutside(graph, own);
   if (read) return { reason: 'reads', names: read };
@@ -113,7 +75,7 @@ export function extracted(
 }
 
 /** The graph with what is in a map's body in the map's place, or why that is not the same graph. */
-export function inlined(graph: GraphSpec, id: string, about: (id: string) => About): Moved {
+export function inlined(graph: GraphSpec, id: string, about: AboutOf): Moved {
   const place = placesOf(graph).get(id);
   const inner = place?.node.body?.nodes ?? [];
   if (!place?.node.use.startsWith('flow.map@') || !inner.length) return { reason: 'kind', names: [] };
@@ -124,7 +86,7 @@ export function inlined(graph: GraphSpec, id: string, about: (id: string) => Abo
   const inside = edgesAt(graph, id);
   const entries = inner.filter((node) => !inside.some((edge) => edge.target === node.id));
   const exits = inner.filter((node) => !inside.some((edge) => edge.source === node.id));
-  if (exits.some((node) => about(node.id).outputs.length > 1)) return { reason: 'exit', names: exits.map(labelOf) };
+  if (exits.some((node) => about(node).outputs.length > 1)) return { reason: 'exit', names: exits.map(labelOf) };
   const { join, losers } = place.node;
   const nodes = inner.map((node) =>
     entries.includes(node)
@@ -150,36 +112,6 @@ export function inlined(graph: GraphSpec, id: string, about: (id: string) => Abo
   const names = new Set([id, place.node.name]);
   const led = exit ? renamedReferences(changed, (text) => (names.has(text) ? exit.id : text)) : changed;
   return { graph: { ...led, layout }, node: exit?.id ?? inner[0]?.id ?? id };
-}
-
-/** Whether it could not be done. */
-export function isRefusal(moved: Moved): moved is Refusal {
-  return 'reason' in moved;
-}
-
-/** What leads to a node from outside, as one text. */
-function from(into: readonly KnownEdge[], id: string): string {
-  return into
-    .filter((edge) => edge.target === id)
-    .map((edge) => `${edge.source}.${edge.sourcePort ?? ''}`)
-    .sort()
-    .join(' ');
-}
-
-/** The nodes after these edges, those inside not followed. */
-function reachable(
-  edges: readonly KnownEdge[],
-  out: readonly KnownEdge[],
-  own: ReadonlySet<string>,
-): ReadonlySet<string> {
-  const found = new Set<string>();
-  const open = out.map((edge) => edge.target);
-  for (let id = open.pop(); id !== undefined; id = open.pop()) {
-    if (found.has(id) || own.has(id)) continue;
-    found.add(id);
-    for (const edge of edges) if (edge.source === id) open.push(edge.target);
-  }
-  return found;
 }
 
 /** Who outside reads what would be inside, and what; null where nobody does. */

@@ -1,11 +1,14 @@
 /** Expressions that name a node: `$('Name')`, `$node["Name"]`, `$items('Name')`; found and changed without parsing them. */
 
 import type { GraphSpec, Json, JsonObject, NodeSpec } from './model';
+import { withCode } from './templates';
 
-const TEMPLATE = /\{\{([\s\S]*?)\}\}/g;
 const CALL = /(\$|\$items)(\s*\(\s*)(['"`])((?:\\.|(?!\3)[^\\])*)\3/g;
 const INDEX = /(\$node)(\s*\[\s*)(['"`])((?:\\.|(?!\3)[^\\])*)\3/g;
 const MEMBER = /(\$node\s*\.\s*)([A-Za-z_$][\w$]*)/g;
+
+/** What becomes of the JavaScript of one expression. */
+type Recode = (code: string) => string;
 
 /** A text of JavaScript in which names of nodes are others. */
 function renamedInCode(code: string, change: (name: string) => string): string {
@@ -30,25 +33,17 @@ function escaped(name: string, quote: string): string {
   return name.replace(/[\\\n]/g, (mark) => (mark === '\n' ? '\\n' : '\\\\')).replaceAll(quote, `\\${quote}`);
 }
 
-/** A text in which the templates name other nodes. */
-function renamedInText(text: string, change: (name: string) => string): string {
-  if (!text.includes('{{') || !text.includes('$')) return text;
-  return text.replace(TEMPLATE, (whole, code: string) => {
-    const fresh = renamedInCode(code, change);
-    return fresh === code ? whole : `{{${fresh}}}`;
-  });
-}
-
-function renamedInJson<T extends Json>(value: T, change: (name: string) => string): T {
-  if (typeof value === 'string') return renamedInText(value, change) as T;
+/** A value with other code in its templates; the same value where none changes. */
+export function recodedJson<T extends Json>(value: T, change: Recode): T {
+  if (typeof value === 'string') return withCode(value, change) as T;
   if (Array.isArray(value)) {
-    const list = value.map((one: Json) => renamedInJson(one, change));
+    const list = value.map((one: Json) => recodedJson(one, change));
     return (list.every((one, index) => one === value[index]) ? value : list) as T;
   }
   if (value !== null && typeof value === 'object') {
     let fresh: { [key: string]: Json } | null = null;
     for (const [key, one] of Object.entries(value)) {
-      const changed = renamedInJson(one, change);
+      const changed = recodedJson(one, change);
       if (changed === one) continue;
       fresh ??= { ...(value as JsonObject) };
       fresh[key] = changed;
@@ -58,40 +53,96 @@ function renamedInJson<T extends Json>(value: T, change: (name: string) => strin
   return value;
 }
 
-/** A node whose expressions, those of its body included, name other nodes. */
-export function renamedInNode(node: NodeSpec, change: (name: string) => string): NodeSpec {
+/** A node with other code in its expressions, those of its body included. */
+export function recodedNode(node: NodeSpec, change: Recode): NodeSpec {
   let fresh = node;
   if (node.with) {
-    let params = renamedInJson(node.with, change);
+    let params = recodedJson(node.with, change);
     // The whole of such a parameter is JavaScript.
     if (node.use.startsWith('code.javascript@') && typeof params.code === 'string') {
-      const code = renamedInCode(params.code, change);
+      const code = change(params.code);
       if (code !== params.code) params = { ...params, code };
     }
     if (params !== node.with) fresh = { ...fresh, with: params };
   }
   if (node.write) {
-    const write = renamedInJson(node.write, change);
+    const write = recodedJson(node.write, change);
     if (write !== node.write) fresh = { ...fresh, write };
   }
   if (node.body?.nodes) {
-    const nodes = renamedInNodes(node.body.nodes, change);
+    const nodes = recodedNodes(node.body.nodes, change);
     if (nodes !== node.body.nodes) fresh = { ...fresh, body: { ...node.body, nodes } };
   }
   return fresh;
 }
 
-/** Nodes whose expressions name other nodes. */
-function renamedInNodes(nodes: readonly NodeSpec[], change: (name: string) => string): readonly NodeSpec[] {
-  const fresh = nodes.map((node) => renamedInNode(node, change));
+function recodedNodes(nodes: readonly NodeSpec[], change: Recode): readonly NodeSpec[] {
+  const fresh = nodes.map((node) => recodedNode(node, change));
   return fresh.every((node, index) => node === nodes[index]) ? nodes : fresh;
+}
+
+/** A node whose expressions, those of its body included, name other nodes. */
+export function renamedInNode(node: NodeSpec, change: (name: string) => string): NodeSpec {
+  return recodedNode(node, (code) => renamedInCode(code, change));
 }
 
 /** The graph with all of its expressions naming other nodes. */
 export function renamedReferences(graph: GraphSpec, change: (name: string) => string): GraphSpec {
-  const nodes = renamedInNodes(graph.nodes, change);
-  const outputs = graph.outputs && renamedInJson(graph.outputs, change);
-  const settings = graph.settings && renamedInJson(graph.settings, change);
+  const recode = (code: string) => renamedInCode(code, change);
+  const nodes = recodedNodes(graph.nodes, recode);
+  const outputs = graph.outputs && recodedJson(graph.outputs, recode);
+  const settings = graph.settings && recodedJson(graph.settings, recode);
   if (nodes === graph.nodes && outputs === graph.outputs && settings === graph.settings) return graph;
   return { ...graph, nodes, ...(outputs && { outputs }), ...(settings && { settings }) };
+}
+
+/** How an expression reads a node. */
+export interface NodeRead {
+  /** The id or the name that it says; null where it works the name out. */
+  readonly name: string | null;
+  /** Which of its items, for a read that needs to know no item of its own; `item` follows lineage. */
+  readonly which: 'first' | 'last' | 'all' | 'item' | 'other';
+  /** Whether only the item's data is read. */
+  readonly json: boolean;
+  /** The text that reads. */
+  readonly text: string;
+}
+
+const READ =
+  /(?<![\w$])(?<!(?<!\.\.)\.)(?:\$\s*\(\s*(['"`])((?:\\.|(?!\1)[^\\])*)\1\s*\)(?:\s*\.\s*(?:(first|last|all)\s*\(\s*\)(\s*\.\s*json\b)?|(item)\b(?!\s*\()))?|\$items\s*\(\s*(['"`])((?:\\.|(?!\6)[^\\])*)\6|\$node\s*\[\s*(['"`])((?:\\.|(?!\8)[^\\])*)\8\s*\]|\$node\s*\.\s*([A-Za-z_$][\w$]*)|\$(?:items)?\s*\(|\$node\b)/g;
+
+/** Code in which what reads nodes is something else; `change` gives the text for one read, or null to leave it. */
+export function withReads(code: string, change: (read: NodeRead) => string | null): string {
+  return code.replace(READ, (text: string, ...groups: (string | undefined)[]) => {
+    const [quote, called, which, json, item, listQuote, listed, indexQuote, index, member] = groups;
+    const open = [quote, listQuote, indexQuote].includes('`');
+    const said = called ?? listed ?? index ?? member;
+    const name = said === undefined || (open && said.includes('${')) ? null : said.replace(/\\(.)/g, '$1');
+    const read: NodeRead = {
+      name,
+      which: (which as NodeRead['which'] | undefined) ?? (item ? 'item' : 'other'),
+      json: json !== undefined,
+      text,
+    };
+    return change(read) ?? text;
+  });
+}
+
+/** What the expressions of a node read of other nodes, those of its body included. */
+export function readsOf(node: NodeSpec): readonly NodeRead[] {
+  const found: NodeRead[] = [];
+  recodedNode(node, (code) => withReads(code, (read) => noted(found, read)));
+  return found;
+}
+
+/** What templates in a value read of nodes. */
+export function readsIn(value: Json): readonly NodeRead[] {
+  const found: NodeRead[] = [];
+  recodedJson(value, (code) => withReads(code, (read) => noted(found, read)));
+  return found;
+}
+
+function noted(into: NodeRead[], read: NodeRead): null {
+  into.push(read);
+  return null;
 }
