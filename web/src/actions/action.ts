@@ -27,6 +27,8 @@ export interface ActionContext {
   readonly statusOf: (node: string) => string | undefined;
   /** Nothing may be changed: a run's graph, a version. */
   readonly readOnly: boolean;
+  /** How many graphs have been gone through, each by a node that calls the next, to come here. */
+  readonly callers: () => number;
   /** Open one of the designer's dialogs or panels, such as `palette`, `find`, `shortcuts`. */
   readonly open: (what: string, argument?: unknown) => void;
   /** Tell the user, and screen readers, what has happened. */

@@ -21,7 +21,7 @@ export const enter = action({
     if (!card) return;
     const called = card.node.with?.graph;
     if (!card.node.body && typeof called === 'string' && !called.includes('{{')) {
-      open('graph', called);
+      open('graph', { graph: called, node: card.id });
       return;
     }
     if (card.kind !== 'map' && !card.node.body) {

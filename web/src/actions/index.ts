@@ -35,6 +35,7 @@ import { rename } from './rename';
 import { run } from './run';
 import { runTo } from './run-to';
 import { selectAll } from './select-all';
+import { separate } from './separate';
 import { shortcuts } from './shortcuts';
 import { tidy } from './tidy';
 import { undoLast } from './undo';
@@ -68,6 +69,7 @@ export const ACTIONS: readonly Action[] = [
   addFrame,
   tidy,
   extract,
+  separate,
   inline,
   ...ALIGNMENTS,
   ...DISTRIBUTIONS,

@@ -1,10 +1,13 @@
+import { readCalled } from '@/editor/called';
 import { apply, graphOf, select } from '@/editor/store';
-import { inlined, isRefusal } from '@/graph/extract';
+import { isRefusal } from '@/graph/cut';
+import { calledBy, dissolved } from '@/graph/dissolve';
+import { inlined } from '@/graph/extract';
 import { fill, words } from '@/text/language';
-import { action } from './action';
+import { type ActionContext, action } from './action';
 import { aboutOf, toldRefusal } from './extract';
 
-/** Put what is in the body of a map in its place, where that means the same. */
+/** Put what is in the body of a map, or in the graph that is called, in its place, where that means the same. */
 export const inline = action({
   id: 'inline',
   title: words.actions.inline,
@@ -12,12 +15,14 @@ export const inline = action({
   keys: ['Shift+Alt+X'],
   enabled: ({ editor, scene }) => {
     const [id] = editor.getState().selection.nodes;
-    return editor.getState().selection.nodes.size === 1 && Boolean(id && scene().cards.get(id)?.inside);
+    const card = id ? scene().cards.get(id) : undefined;
+    return editor.getState().selection.nodes.size === 1 && Boolean(card && (card.inside || card.kind === 'call'));
   },
   run: (context) => {
     const { editor, say, scene } = context;
     const id = [...editor.getState().selection.nodes][0] ?? '';
     const card = scene().cards.get(id);
+    if (card?.kind === 'call') return inlineCalled(context, id);
     const moved = inlined(graphOf(editor), id, aboutOf(context));
     if (isRefusal(moved)) {
       say(toldRefusal(moved));
@@ -28,3 +33,32 @@ export const inline = action({
     say(fill(words.canvas.said.inlined, { name: card?.title ?? id }));
   },
 });
+
+async function inlineCalled({ editor, say, scene }: ActionContext, id: string): Promise<void> {
+  const card = scene().cards.get(id);
+  const called = card && calledBy(card.node);
+  if (!called) {
+    say(toldRefusal({ reason: 'kind', names: [] }));
+    return;
+  }
+  let moved: ReturnType<typeof dissolved>;
+  try {
+    const { graph, facts } = await readCalled(called);
+    const about = (node: { readonly id: string }) => ({
+      outputs: facts[node.id]?.ports_out ?? ['out'],
+      trigger: facts[node.id]?.trigger ?? false,
+    });
+    moved = dissolved(graphOf(editor), id, graph, about, words.canvas.resultName);
+  } catch (error) {
+    say(error instanceof Error ? error.message : String(error));
+    return;
+  }
+  if (isRefusal(moved)) {
+    say(toldRefusal(moved));
+    return;
+  }
+  const { graph, nodes } = moved;
+  apply(editor, words.actions.inline, () => graph);
+  select(editor, { nodes });
+  say(fill(words.canvas.said.joined, { name: card.title }));
+}

@@ -4,17 +4,20 @@ import { nodeOf, placesOf } from '@/graph/read';
 import { fill, words } from '@/text/language';
 import { action } from './action';
 
-/** Back to the level that this one is in. */
+/** Back to the level that this one is in, or to the graph that calls this one. */
 export const leave = action({
   id: 'leave',
   title: words.actions.leave,
   group: 'view',
   keys: ['Mod+ArrowUp'],
   reads: true,
-  enabled: ({ editor }) => editor.getState().level !== null,
-  run: ({ editor, say, view }) => {
+  enabled: ({ editor, callers }) => editor.getState().level !== null || callers() > 0,
+  run: ({ editor, say, view, callers, open }) => {
     const { level } = editor.getState();
-    if (level === null) return;
+    if (level === null) {
+      open('caller', callers() - 1);
+      return;
+    }
     const above = placesOf(graphOf(editor)).get(level)?.level ?? null;
     editor.setState({ level: above });
     select(editor, { nodes: [level] });

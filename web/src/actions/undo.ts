@@ -11,6 +11,11 @@ export const undoLast = action({
   run: ({ editor, say }) => {
     const last = editor.getState().history.past.at(-1);
     undo(editor);
-    say(last ? fill(words.canvas.said.undone, { label: last.label }) : words.canvas.said.nothingToUndo);
+    if (!last) {
+      say(words.canvas.said.nothingToUndo);
+      return;
+    }
+    const told = fill(words.canvas.said.undone, { label: last.label });
+    say(last.label === words.actions.separate ? `${told}. ${words.canvas.said.fileStays}` : told);
   },
 });

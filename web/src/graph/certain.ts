@@ -47,12 +47,7 @@ export function comesAfter(graph: GraphSpec, level: Level, node: string, before:
   return node !== before && comesAfterIn(nodesAt(graph, level), edgesAt(graph, level), node, before);
 }
 
-function comesAfterIn(
-  nodes: readonly NodeSpec[],
-  edges: readonly KnownEdge[],
-  node: string,
-  before: string,
-): boolean {
+function comesAfterIn(nodes: readonly NodeSpec[], edges: readonly KnownEdge[], node: string, before: string): boolean {
   const targets = new Set(edges.map((edge) => edge.target));
   const open = nodes.flatMap(({ id }) => (targets.has(id) || id === before ? [] : [id]));
   const seen = new Set(open);

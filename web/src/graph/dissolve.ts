@@ -110,9 +110,7 @@ export function dissolved(
   });
   const entered = new Set(entries.map((node) => node.id));
   const nodes = kept.map((node) => {
-    const waits = entered.has(node.id)
-      ? withField(withField(node, 'join', call.join), 'losers', call.losers)
-      : node;
+    const waits = entered.has(node.id) ? withField(withField(node, 'join', call.join), 'losers', call.losers) : node;
     const said = renamedInNode(fresh(waits), (text) => renamed.get(text) ?? newNames.get(text) ?? text);
     return recodedNode(said, (code) => withInputs(code, values));
   });
@@ -122,7 +120,8 @@ export function dissolved(
     nodes: (old.nodes ?? []).flatMap((node) => (node.id === id ? nodes : [node])),
     edges: [
       ...edgesAt(led, level).flatMap((edge): string[] => {
-        const sources = edge.source !== id ? [edge] : leaf ? [{ ...edge, source: renamedLeaf, sourcePort: leaf.port }] : [];
+        const sources =
+          edge.source !== id ? [edge] : leaf ? [{ ...edge, source: renamedLeaf, sourcePort: leaf.port }] : [];
         return sources.flatMap((one) =>
           one.target !== id
             ? [edge.source === id ? edgeText(one) : edge.text]
@@ -184,27 +183,32 @@ function ledTo(graph: GraphSpec, id: string, { node: leaf, port }: End, always: 
       return { reason: 'skipped', names: [labelOf(node), labelOf(leaf)] };
   }
   let refusal: Refusal | null = null;
-  const plain = (name: string) => (value: Json): Json => {
-    if (typeof value !== 'string') {
-      if (Array.isArray(value)) return value.map((one: Json) => plain(name)(one));
-      if (value === null || typeof value !== 'object') return value;
-      return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, plain(name)(one)]));
-    }
-    if (!readsIn(value).some((read) => read.name !== null && resolve(read.name) === id)) return value;
-    const code = onlyCode(value);
-    const inner = code === null ? null : unguarded(code, id);
-    if (inner !== null && surelyGives(leaf) && port === null) return `{{ ${inner} }}`;
-    if (!always) refusal ??= { reason: 'skipped', names: [name, labelOf(leaf)] };
-    return value;
-  };
-  const outputs = Object.fromEntries(Object.entries(graph.outputs ?? {}).map(([name, value]) => [name, plain(name)(value)]));
+  const plain =
+    (name: string) =>
+    (value: Json): Json => {
+      if (typeof value !== 'string') {
+        if (Array.isArray(value)) return value.map((one: Json) => plain(name)(one));
+        if (value === null || typeof value !== 'object') return value;
+        return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, plain(name)(one)]));
+      }
+      if (!readsIn(value).some((read) => read.name !== null && resolve(read.name) === id)) return value;
+      const code = onlyCode(value);
+      const inner = code === null ? null : unguarded(code, id);
+      if (inner !== null && surelyGives(leaf) && port === null) return `{{ ${inner} }}`;
+      if (!always) refusal ??= { reason: 'skipped', names: [name, labelOf(leaf)] };
+      return value;
+    };
+  const outputs = Object.fromEntries(
+    Object.entries(graph.outputs ?? {}).map(([name, value]) => [name, plain(name)(value)]),
+  );
   if (refusal) return refusal;
   const changed = graph.outputs ? { ...graph, outputs } : graph;
   return renamedReferences(changed, (text) => (resolve(text) === id ? LEAF : text));
 }
 
 const MOMENT = /(?<![\w$])(?<!(?<!\.\.)\.)\$(?!inputs\b|vars\b|execution\b|\()/;
-const PLAIN = /^\$(?:inputs(?:\.[A-Za-z_$][\w$]*|\["[^"\\]*"\])|\((['"])[^'"\\]*\1\)(?:\.(?:first|last)\(\)(?:\.json)?|\.all\(\)))$/;
+const PLAIN =
+  /^\$(?:inputs(?:\.[A-Za-z_$][\w$]*|\["[^"\\]*"\])|\((['"])[^'"\\]*\1\)(?:\.(?:first|last)\(\)(?:\.json)?|\.all\(\)))$/;
 
 /** What each of the called graph's inputs is in the caller, as code. */
 function valuesOf(
@@ -279,4 +283,3 @@ function drawn(
   }
   return withCanvas({ ...graph, layout }, 'colors', Object.keys(colors).length ? colors : undefined);
 }
-

@@ -54,19 +54,30 @@ const SAMPLES: readonly Sample[] = [
         set('price', { price: '{{ $json.count * $inputs.rate }}' }),
         node('dear', 'flow.filter', { when: '{{ $json.price > 4 }}' }),
         set('say', {
-          text: "{{ `${$json.name}: ${$json.price} of ${$('Orders').all().length}, ${$('price').item.json.price}` }}",
+          text: "{{ [$json.name, $json.price, $('Orders').all().length, $('price').item.json.price].join(' ') }}",
           of: "{{ [$('start').first().json.orders, $inputs['rate']].flat().length }}",
         }),
-        node('sum', 'code.javascript', {
-          code: "return { total: items.reduce((sum, item) => sum + item.price, 0) + $('Orders').all().length }",
-        }, { name: 'Sum' }),
+        node(
+          'sum',
+          'code.javascript',
+          {
+            code: "return { total: items.reduce((sum, item) => sum + item.price, 0) + $('Orders').all().length }",
+          },
+          { name: 'Sum' },
+        ),
       ],
       edges: ['start -> split', 'split -> price', 'price -> dear', 'dear -> say', 'say -> sum'],
       layout: { start: [0, 0], split: [200, 0], price: [400, 0], dear: [600, 0], say: [800, 0], sum: [1000, 0] },
       canvas: { colors: { dear: 'red' } },
     },
     inputs: [
-      { orders: [{ name: 'a', count: 1 }, { name: 'b', count: 3 }, { name: 'c', count: 5 }] },
+      {
+        orders: [
+          { name: 'a', count: 1 },
+          { name: 'b', count: 3 },
+          { name: 'c', count: 5 },
+        ],
+      },
       { orders: [{ name: 'a', count: 1 }], rate: 1 },
       { orders: [], rate: 1 },
     ],
@@ -87,11 +98,21 @@ const SAMPLES: readonly Sample[] = [
         set('begin', { n: '{{ $inputs.n }}', hour: "{{ DateTime.fromISO('2026-01-01T00:00:00Z').hour }}" }),
         node('which', 'flow.if', { when: '{{ $json.n > 5 }}' }),
         set('big', { size: "{{ 'big ' + $('begin').first().json.n }}" }),
-        set('small', { size: 'small', at: "{{ DateTime.fromISO('2026-01-01T00:00:00Z').setZone($now.zoneName).hour }}" }),
+        set('small', {
+          size: 'small',
+          at: "{{ DateTime.fromISO('2026-01-01T00:00:00Z').setZone($now.zoneName).hour }}",
+        }),
         node('meet', 'flow.noop'),
         set('last', { n: "{{ $('meet').first().json.n }}" }),
       ],
-      edges: ['begin -> which', 'which.true -> big', 'which.false -> small', 'big -> meet', 'small -> meet', 'meet -> last'],
+      edges: [
+        'begin -> which',
+        'which.true -> big',
+        'which.false -> small',
+        'big -> meet',
+        'small -> meet',
+        'meet -> last',
+      ],
     },
     inputs: [{ n: 3 }, { n: 9 }],
   },
@@ -137,7 +158,10 @@ const SAMPLES: readonly Sample[] = [
       pyagent: 1,
       id: 'wide',
       inputs: { list: { type: 'array' } },
-      outputs: { end: "{{ $('end').all().map(item => item.json) }}", first: "{{ $('end').first().json.mark ?? 'none' }}" },
+      outputs: {
+        end: "{{ $('end').all().map(item => item.json) }}",
+        first: "{{ $('end').first().json.mark ?? 'none' }}",
+      },
       nodes: [
         node('split', 'data.split', { field: 'list' }, { name: 'All of it' }),
         node('sort', 'data.sort', { by: [{ field: 'n', order: 'descending' }] }),
@@ -179,7 +203,10 @@ interface Tried {
 
 function* selections(): Generator<Tried> {
   for (const sample of SAMPLES) {
-    const levels: Level[] = [null, ...[...placesOf(sample.graph).values()].flatMap(({ node }) => (node.body ? [node.id] : []))];
+    const levels: Level[] = [
+      null,
+      ...[...placesOf(sample.graph).values()].flatMap(({ node }) => (node.body ? [node.id] : [])),
+    ];
     for (const level of levels) {
       const ids = nodesAt(sample.graph, level).map((one) => one.id);
       for (let bits = 1; bits < 2 ** ids.length; bits++)
@@ -210,7 +237,9 @@ describe('a graph of its own', () => {
     });
     expect(caller.layout?.part).toEqual([300, 0]);
     expect(caller.canvas).toBeUndefined();
-    expect(caller.outputs?.texts).toBe("{{ $('part').all().length ? ($('part').all().map(item => item.json.text)) : null }}");
+    expect(caller.outputs?.texts).toBe(
+      "{{ $('part').all().length ? ($('part').all().map(item => item.json.text)) : null }}",
+    );
     expect(called).toMatchObject({ id: 'part', name: 'Part', canvas: { colors: { dear: 'red' } } });
     expect(called.inputs).toEqual({
       rate: { type: 'number', default: 2 },
@@ -219,7 +248,7 @@ describe('a graph of its own', () => {
     });
     expect(called.nodes[2]?.with).toEqual({
       fields: {
-        text: "{{ `${$json.name}: ${$json.price} of ${$inputs.orders_all.length}, ${$('price').item.json.price}` }}",
+        text: "{{ [$json.name, $json.price, $inputs.orders_all.length, $('price').item.json.price].join(' ') }}",
         of: "{{ [$inputs.start.orders, $inputs['rate']].flat().length }}",
       },
     });
@@ -255,16 +284,28 @@ describe('a graph of its own', () => {
     expect(why(take(saying('{{ $($json.name).first() }}'), null, 'say'))).toBe('computed: say');
     expect(why(take(saying('{{ $inputs.nothing }}'), null, 'say'))).toBe('undeclared: say, nothing');
     expect(why(take(changed('say', { use: 'flow.restart@1' }), null, 'say'))).toBe('own: say');
-    expect(why(take(changed('sum', { use: 'code.python@1', with: { code: 'return inputs' } }), null, 'sum'))).toBe('own: Sum');
+    expect(why(take(changed('sum', { use: 'code.python@1', with: { code: 'return inputs' } }), null, 'sum'))).toBe(
+      'own: Sum',
+    );
     const branches = SAMPLES[1]?.graph as GraphSpec;
     expect(why(take(branches, null, 'which', 'big'))).toBe('exit: big');
-    const late = { ...branches, nodes: branches.nodes.map((one) => (one.id === 'meet' ? set('meet', { s: "{{ $('big').first().json.n }}" }) : one)) };
+    const late = {
+      ...branches,
+      nodes: branches.nodes.map((one) =>
+        one.id === 'meet' ? set('meet', { s: "{{ $('big').first().json.n }}" }) : one,
+      ),
+    };
     expect(why(take(late, null, 'meet'))).toBe('mayNotRun: meet, big');
     const whole = saying("{{ [$inputs, $('start').first().json] }}");
     expect(why(take(whole, null, 'say'))).toBe('wholeInputs: say');
     const two = { ...graph, outputs: { text: "Total: {{ $('sum').first().json.total }}" } };
     expect(why(take(two, null, 'price', 'dear', 'say', 'sum'))).toBe('skipped: text, Sum');
-    const later = { ...saying('x'), nodes: saying('x').nodes.map((one) => (one.id === 'sum' ? set('sum', { n: "{{ $('price').item.json.n }}" }) : one)) };
+    const later = {
+      ...saying('x'),
+      nodes: saying('x').nodes.map((one) =>
+        one.id === 'sum' ? set('sum', { n: "{{ $('price').item.json.n }}" }) : one,
+      ),
+    };
     expect(why(take(later, null, 'say'))).toBe('lineage: sum, price');
   });
 
@@ -298,7 +339,8 @@ describe('a graph of its own', () => {
   });
 
   test('reads are found behind three dots, and in braces within braces', () => {
-    const text = "{{ [...$('start').first().json.orders, {a: {b: 1}}, $('Orders').first().json.n] }} $('start') {{ 1 }}";
+    const text =
+      "{{ [...$('start').first().json.orders, {a: {b: 1}}, $('Orders').first().json.n] }} $('start') {{ 1 }}";
     const nodes = graph.nodes.map((one) => (one.id === 'say' ? set('say', { text }) : one));
     const { called } = made(take({ ...graph, nodes }, null, 'say'));
     expect(called.nodes[0]?.with?.fields).toEqual({
@@ -372,7 +414,9 @@ describe('a graph of its own', () => {
 
 /** A graph with its edges in one order, and nodes named by their ids: what comes back may say the same otherwise. */
 function canonical(graph: GraphSpec): unknown {
-  const names = new Map([...placesOf(graph).values()].flatMap(({ node: one }) => (one.name ? [[one.name, one.id]] : [])));
+  const names = new Map(
+    [...placesOf(graph).values()].flatMap(({ node: one }) => (one.name ? [[one.name, one.id]] : [])),
+  );
   const text = JSON.stringify({ ...graph, edges: [...(graph.edges ?? [])].sort(), layout: undefined });
   const said = [...names].reduce((all, [name, id]) => all.replaceAll(`$('${name}')`, `$('${id}')`), text);
   return JSON.parse(said);

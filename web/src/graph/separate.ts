@@ -59,13 +59,21 @@ export function separated(
   const read = readAs(graph, level, cut, inner, way, about, node);
   if (isRefusal(read)) return read;
   return {
-    graph: calling(read, level, cut, inner, way, {
-      id: node,
-      use: 'flow.graph@1',
-      name,
-      with: { graph: asked.id, ...(given.values && { inputs: given.values }), items: true },
-      ...entryFields(cut.entries),
-    }, asked.at),
+    graph: calling(
+      read,
+      level,
+      cut,
+      inner,
+      way,
+      {
+        id: node,
+        use: 'flow.graph@1',
+        name,
+        with: { graph: asked.id, ...(given.values && { inputs: given.values }), items: true },
+        ...entryFields(cut.entries),
+      },
+      asked.at,
+    ),
     called: calledGraph(graph, cut, inner, way, given, asked),
     node,
   };
@@ -125,7 +133,13 @@ function wayOut({ out, exits, inside }: Cut, about: AboutOf): WayOut | Refusal {
   }
   const leaves = new Set(out.map((edge) => edge.source));
   const exit = only ?? (leaves.size === 1 ? exits.find((node) => leaves.has(node.id)) : undefined);
-  if (!exit || exits.length > 1 || leaves.size > 1 || !leaves.has(exit.id) || inside.some((e) => e.source === exit.id)) {
+  if (
+    !exit ||
+    exits.length > 1 ||
+    leaves.size > 1 ||
+    !leaves.has(exit.id) ||
+    inside.some((e) => e.source === exit.id)
+  ) {
     return { reason: 'exit', names: exits.map(labelOf) };
   }
   const { outputs } = about(exit);
@@ -144,7 +158,8 @@ interface Given {
   readonly recode: (code: string) => string;
 }
 
-const INPUTS = /(?<![\w$])(?<!(?<!\.\.)\.)\$inputs\b(?:\s*(?:\?\.|\.)\s*([A-Za-z_$][\w$]*)|\s*(?:\?\.)?\[\s*(['"])([^'"\\]*)\2\s*\])?/g;
+const INPUTS =
+  /(?<![\w$])(?<!(?<!\.\.)\.)\$inputs\b(?:\s*(?:\?\.|\.)\s*([A-Za-z_$][\w$]*)|\s*(?:\?\.)?\[\s*(['"])([^'"\\]*)\2\s*\])?/g;
 
 /** The inputs that a node's expressions read; null stands for all of them. */
 export function inputsOf(node: NodeSpec): readonly (string | null)[] {
@@ -278,7 +293,9 @@ function readAs(
     const mine = reads.filter((read) => read.name !== null && inner.has(resolve(read.name) ?? ''));
     const first = mine[0];
     if (!first) return value;
-    const hidden = mine.find((read) => resolve(read.name ?? '') !== exit?.id || read.which === 'other' || port !== null);
+    const hidden = mine.find(
+      (read) => resolve(read.name ?? '') !== exit?.id || read.which === 'other' || port !== null,
+    );
     const read = label(resolve((hidden ?? first).name ?? '') ?? '');
     if (hidden) refusal ??= { reason: 'hidden', names: [name, read] };
     if (always || hidden) return value;

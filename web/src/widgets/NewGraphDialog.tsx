@@ -1,11 +1,15 @@
 import { Button, Group, Modal, Stack, TextInput } from '@mantine/core';
-import { useState } from 'react';
+import { type ReactNode, useState } from 'react';
 import { freshId, idFrom } from '@/graph/identity';
 import { words } from '@/text/language';
 import { ErrorMessage } from './ErrorMessage';
 
 interface Props {
   readonly title: string;
+  /** What the button says; left out: the title. */
+  readonly action?: string;
+  /** Stands above the fields. */
+  readonly children?: ReactNode;
   readonly name: string;
   readonly taken: ReadonlySet<string>;
   readonly error: Error | null;
@@ -15,7 +19,8 @@ interface Props {
 }
 
 /** Asks for a new graph's name, and for its id, which follows the name until it is changed. */
-export function NewGraphDialog({ title, name: first, taken, error, busy, onCreate, onClose }: Props) {
+export function NewGraphDialog(props: Props) {
+  const { title, action = title, children, name: first, taken, error, busy, onCreate, onClose } = props;
   const [name, setName] = useState(first);
   const [ownId, setOwnId] = useState<string | null>(null);
   const id = ownId ?? freshId(idFrom(name), (one) => taken.has(one));
@@ -29,10 +34,12 @@ export function NewGraphDialog({ title, name: first, taken, error, busy, onCreat
         }}
       >
         <Stack>
+          {children}
           <TextInput
             data-autofocus
             label={words.home.name}
             value={name}
+            onFocus={(event) => event.currentTarget.select()}
             onChange={(event) => setName(event.target.value)}
           />
           <TextInput
@@ -48,7 +55,7 @@ export function NewGraphDialog({ title, name: first, taken, error, busy, onCreat
               {words.home.cancel}
             </Button>
             <Button type="submit" loading={busy} disabled={wrong !== null}>
-              {title}
+              {action}
             </Button>
           </Group>
         </Stack>

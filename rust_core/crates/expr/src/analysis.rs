@@ -280,6 +280,7 @@ pub fn analyse(code: &str) -> Analysis {
     };
     let mut tokens = Tokens { list: Lexer::new(code, 0).collect(), at: 0 };
     let mut after_dot = false;
+    let mut dots = 0;
     while let Some(token) = tokens.peek() {
         tokens.at += 1;
         if token.kind == Kind::Name && token.text.starts_with('$') && !after_dot {
@@ -288,7 +289,9 @@ pub fn analyse(code: &str) -> Analysis {
                 name_node(&mut tokens, token.text, &mut found);
             }
         }
-        after_dot = token.is(".") || token.is("?.");
+        // Three dots spread what follows, they are no way into it.
+        dots = if token.is(".") { dots + 1 } else { 0 };
+        after_dot = dots == 1 || token.is("?.");
     }
     found
 }
@@ -377,6 +380,8 @@ mod tests {
         let found = analyse("$('A').first().json.x + `${$node.B.json.y}` + \"$('C')\" + $node['D']");
         assert_eq!(found.nodes, ["A", "B", "D"].map(str::to_owned).into());
         assert!(!found.computed_node);
+        assert_eq!(analyse("[...$('E').all(), ...$inputs.x]").nodes, ["E".to_owned()].into());
+        assert!(!analyse("a.$node.B").names.contains("$node"));
         assert!(analyse("$(name)").computed_node);
         assert!(analyse("$('a' + b)").computed_node);
     }

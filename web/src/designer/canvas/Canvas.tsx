@@ -31,7 +31,9 @@ interface CanvasProps {
   readonly marks?: Marks | null;
   /** A node was opened; left out: its panel opens. */
   readonly onOpen?: (node: string) => void;
-  /** What an action asks for that is none of the canvas's: `run`, `pin`, `graph`. */
+  /** Names of the graphs that were gone through, each by a node that calls the next, to come to this one. */
+  readonly callers?: readonly string[];
+  /** What an action asks for that is none of the canvas's: `run`, `pin`, `graph`, `caller`. */
   readonly onAsk?: (what: string, argument?: unknown) => void;
   /** Takes what the canvas can be asked to do from outside. */
   readonly control?: RefObject<CanvasControl | null>;
@@ -52,8 +54,11 @@ export function Canvas(props: CanvasProps) {
   );
 }
 
+const NONE: readonly string[] = [];
+
 function CanvasBody(props: CanvasProps) {
   const { editor, statuses: byNode = null, readOnly = false, marks = null, onOpen, onAsk, control } = props;
+  const { callers = NONE } = props;
   const types = useNodeTypes();
   const graph = useEditor(editor, (state) => state.history.graph);
   const level = useEditor(editor, (state) => state.level);
@@ -90,6 +95,7 @@ function CanvasBody(props: CanvasProps) {
       scene: sceneNow,
       statusOf: (id) => statuses.of(id)?.status,
       readOnly,
+      callers: () => callers.length,
       // The same words twice are told twice.
       say: (said) => store.setState({ said: store.getState().said === said ? `${said}\u00a0` : said }),
       open: (what, argument) => {
@@ -100,8 +106,8 @@ function CanvasBody(props: CanvasProps) {
       },
     };
     const open = (id: string) => (handed.current.onOpen ?? ((node) => editor.setState({ opened: node })))(id);
-    return { editor, store, statuses, readOnly, marks, actions, scene: sceneNow, onOpen: open };
-  }, [editor, store, statuses, readOnly, marks, view]);
+    return { editor, store, statuses, readOnly, marks, callers, actions, scene: sceneNow, onOpen: open };
+  }, [editor, store, statuses, readOnly, marks, callers, view]);
   useImperativeHandle(
     control,
     () => ({ ...shared.actions.view, perform: (action) => perform(action, shared.actions) }),

@@ -9,6 +9,7 @@ const CHUNKS = {
   shortcuts: () => import('./Shortcuts'),
   connect: () => import('./ConnectDialog'),
   rename: () => import('./RenameDialog'),
+  separate: () => import('./SeparateDialog'),
   menu: () => import('./NodeMenu'),
 };
 
@@ -18,6 +19,7 @@ const FindBar = lazy(CHUNKS.find);
 const Shortcuts = lazy(CHUNKS.shortcuts);
 const ConnectDialog = lazy(CHUNKS.connect);
 const RenameDialog = lazy(CHUNKS.rename);
+const SeparateDialog = lazy(CHUNKS.separate);
 const NodeMenu = lazy(CHUNKS.menu);
 
 /** What one of the canvas's dialogs gets. */
@@ -63,5 +65,6 @@ function shown({ what }: Dialog, props: DialogProps) {
   if (what === 'shortcuts') return <Shortcuts {...props} />;
   if (what === 'connect') return <ConnectDialog {...props} />;
   if (what === 'rename') return <RenameDialog {...props} />;
+  if (what === 'separate') return <SeparateDialog {...props} />;
   return <NodeMenu {...props} />;
 }

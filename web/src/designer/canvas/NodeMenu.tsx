@@ -27,6 +27,7 @@ const OF_NODES = [
   'copy',
   'cut',
   'extract',
+  'separate',
   'inline',
   'tidy',
   'frame',

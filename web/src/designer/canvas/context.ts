@@ -73,6 +73,8 @@ export interface CanvasShared {
   readonly statuses: Statuses;
   readonly readOnly: boolean;
   readonly marks: Marks | null;
+  /** Names of the graphs that were gone through to come here, the first one first. */
+  readonly callers: readonly string[];
   readonly actions: ActionContext;
   readonly scene: () => Scene;
   /** Open a node: its panel, or what it calls. */

@@ -64,6 +64,7 @@ export const actions = {
   extendDown: 'Extend the selection down',
   extract: 'Move the selection into a map',
   inline: 'Put what is inside here',
+  separate: 'Make the selection a graph of its own',
   exportSvg: 'Save a picture (SVG)',
   exportPng: 'Save a picture (PNG)',
 };
