@@ -64,7 +64,7 @@ export const actions = {
   extendDown: 'Extend the selection down',
   extract: 'Move the selection into a map',
   inline: 'Put what is inside here',
-  separate: 'Make the selection a graph of its own',
+  separate: 'Convert to a graph of its own (sub-workflow)',
   exportSvg: 'Save a picture (SVG)',
   exportPng: 'Save a picture (PNG)',
 };
