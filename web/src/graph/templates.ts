@@ -1,57 +1,83 @@
-/** Where the expressions in a text are: `{{ … }}`, with braces and quotes inside of them. */
+/** Templates: texts with `{{ code }}` in them. */
 
-const OPENS = '([{';
-const CLOSES = ')]}';
+import type { Json } from './model';
 
-/** A text in which the code of each expression is another. */
+/** A piece of a template: text, or the code between braces. */
+export interface Part {
+  readonly kind: 'text' | 'code';
+  /** Where it begins; code begins behind its braces. */
+  readonly from: number;
+  readonly to: number;
+  /** False: a `{{` that is never closed. */
+  readonly closed: boolean;
+}
+
+/** Whether an expression stands anywhere in a value. */
+export function hasTemplate(value: Json | undefined): boolean {
+  if (typeof value === 'string') return value.includes('{{');
+  if (value === null || typeof value !== 'object') return false;
+  return Object.values(value).some((part) => hasTemplate(part as Json));
+}
+
+/** The pieces of a template in order. Braces in strings, comments and objects do not end an expression. */
+export function partsOf(text: string): readonly Part[] {
+  const parts: Part[] = [];
+  let at = 0;
+  let begin = 0;
+  while (at < text.length) {
+    const open = text.indexOf('{{', at);
+    if (open < 0) break;
+    if (text[open - 1] === '\\') {
+      at = open + 2;
+      continue;
+    }
+    if (open > begin) parts.push({ kind: 'text', from: begin, to: open, closed: true });
+    const close = endOfCode(text, open + 2);
+    parts.push({ kind: 'code', from: open + 2, to: close < 0 ? text.length : close, closed: close >= 0 });
+    begin = close < 0 ? text.length : close + 2;
+    at = begin;
+  }
+  if (begin < text.length) parts.push({ kind: 'text', from: begin, to: text.length, closed: true });
+  return parts;
+}
+
+/** Where the `}}` is that ends the code which begins there; -1 where there is none. */
+function endOfCode(text: string, from: number): number {
+  let depth = 0;
+  for (let at = from; at < text.length; at++) {
+    const char = text[at];
+    if (char === '"' || char === "'" || char === '`') {
+      for (at++; at < text.length && text[at] !== char; at++) if (text[at] === '\\') at++;
+    } else if (char === '/' && text[at + 1] === '*') {
+      const end = text.indexOf('*/', at + 2);
+      if (end < 0) return -1;
+      at = end + 1;
+    } else if (char === '{') depth++;
+    else if (char === '}') {
+      if (depth === 0) {
+        if (text[at + 1] === '}') return at;
+      } else depth--;
+    }
+  }
+  return -1;
+}
+
+/** A text in which the code of each expression is another; what is never closed stays. */
 export function withCode(text: string, change: (code: string) => string): string {
   if (!text.includes('{{')) return text;
   let fresh = '';
   let rest = 0;
-  for (const [start, end] of expressionsIn(text)) {
-    fresh += text.slice(rest, start) + change(text.slice(start, end));
-    rest = end;
+  for (const { kind, from, to, closed } of partsOf(text)) {
+    if (kind === 'text' || !closed) continue;
+    fresh += text.slice(rest, from) + change(text.slice(from, to));
+    rest = to;
   }
   return fresh + text.slice(rest);
 }
 
 /** The code of the expression that is all of a text; null where it is more than that, or none. */
 export function onlyCode(text: string): string | null {
-  const [first, ...more] = expressionsIn(text);
-  if (!first || more.length) return null;
-  return text.startsWith('{{') && /^\}\}\n*$/.test(text.slice(first[1])) ? text.slice(first[0], first[1]) : null;
-}
-
-/** Where the code of each expression begins and ends. */
-function expressionsIn(text: string): readonly (readonly [start: number, end: number])[] {
-  const found: [number, number][] = [];
-  for (let at = text.indexOf('{{'); at >= 0; at = text.indexOf('{{', at)) {
-    if (text[at - 1] === '\\') {
-      at += 2;
-      continue;
-    }
-    const end = endOf(text, at + 2);
-    if (end < 0) break;
-    found.push([at + 2, end]);
-    at = end + 2;
-  }
-  return found;
-}
-
-/** Where the code that begins there ends, before its `}}`; -1 where it never does. */
-function endOf(text: string, start: number): number {
-  let depth = 0;
-  let quote = '';
-  for (let at = start; at < text.length; at++) {
-    const mark = text[at] ?? '';
-    if (quote) {
-      if (mark === '\\') at++;
-      else if (mark === quote) quote = '';
-    } else if (mark === '"' || mark === "'" || mark === '`') quote = mark;
-    else if (OPENS.includes(mark)) depth++;
-    else if (depth === 0 && text.startsWith('}}', at)) return at;
-    else if (CLOSES.includes(mark)) depth--;
-  }
-  // Unbalanced: as far as the first end that is to be seen.
-  return text.indexOf('}}', start);
+  const [first, ...more] = partsOf(text);
+  if (first?.kind !== 'code' || !first.closed) return null;
+  return more.every(({ from, to }) => /^\n*$/.test(text.slice(from, to))) ? text.slice(first.from, first.to) : null;
 }

@@ -2,6 +2,7 @@ import type { EditorView } from '@codemirror/view';
 import { ActionIcon, Tooltip } from '@mantine/core';
 import { IconArrowsDiagonal } from '@tabler/icons-react';
 import { useMemo, useRef, useState } from 'react';
+import { hasTemplate } from '@/graph/templates';
 import { words } from '@/text/language';
 import { CodeInput } from '@/widgets/CodeInput';
 import { usePanel } from '../context';
@@ -11,7 +12,6 @@ import classes from './expression.module.css';
 import { useExpressionExtensions } from './extensions';
 import { insertCode } from './insert';
 import { Result, usePreview } from './preview';
-import { hasTemplate } from './templates';
 
 interface Props {
   readonly value: string;

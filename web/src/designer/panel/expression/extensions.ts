@@ -5,12 +5,12 @@ import { type Diagnostic, setDiagnostics } from '@codemirror/lint';
 import type { Extension } from '@codemirror/state';
 import { EditorView, ViewPlugin } from '@codemirror/view';
 import { useMemo } from 'react';
+import { partsOf } from '@/graph/templates';
 import { CODE_TYPE } from '../data/drag';
 import { proposals, type Readable } from './complete';
 import { insertCode } from './insert';
 import { templateLanguage } from './language';
 import type { PreviewError } from './preview';
-import { partsOf } from './templates';
 import { useReadable } from './useReadable';
 
 /** The extensions for a template's editor. The list stays the same while it means the same. */

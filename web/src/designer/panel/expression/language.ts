@@ -3,7 +3,7 @@
 import { StreamLanguage } from '@codemirror/language';
 import type { Extension } from '@codemirror/state';
 import { Decoration, type DecorationSet, type EditorView, ViewPlugin, type ViewUpdate } from '@codemirror/view';
-import { partsOf } from './templates';
+import { partsOf } from '@/graph/templates';
 
 interface State {
   /** Inside of braces. */

@@ -4,11 +4,11 @@ import { useShallow } from 'zustand/react/shallow';
 import { ApiError, ask, client } from '@/api/client';
 import { graphOf, useEditor } from '@/editor/store';
 import type { Json } from '@/graph/model';
+import { hasTemplate } from '@/graph/templates';
 import { words } from '@/text/language';
 import { usePanel } from '../context';
 import { brief } from '../data/shape';
 import classes from './expression.module.css';
-import { hasTemplate } from './templates';
 
 /** What a template gives. */
 export interface Preview {

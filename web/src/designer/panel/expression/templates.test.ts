@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { accessor, codeAt, hasTemplate, itemOf, partsOf, readName, withExpression } from './templates';
+import { hasTemplate, partsOf } from '@/graph/templates';
+import { accessor, codeAt, itemOf, readName, withExpression } from './templates';
 
 const codes = (text: string) =>
   partsOf(text)

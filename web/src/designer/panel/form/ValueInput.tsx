@@ -2,11 +2,12 @@ import { ActionIcon, Select, Switch, TextInput, Tooltip } from '@mantine/core';
 import { IconMathFunction } from '@tabler/icons-react';
 import { useState } from 'react';
 import type { Json } from '@/graph/model';
+import { hasTemplate } from '@/graph/templates';
 import { words } from '@/text/language';
 import { usePanel } from '../context';
 import { CODE_TYPE } from '../data/drag';
 import { ExpressionField } from '../expression/ExpressionField';
-import { hasTemplate, withExpression } from '../expression/templates';
+import { withExpression } from '../expression/templates';
 import { readJson } from './JsonControl';
 import { useTyped } from './useParameter';
 
