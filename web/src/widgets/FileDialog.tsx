@@ -41,6 +41,7 @@ export default function FileDialog({ folder: first, foldersOnly, onChoose, onClo
   const [hidden, setHidden] = useState(false);
   const [failed, setFailed] = useState<Error | null>(null);
   const begun = useFolder({ folder: first });
+  const base = useFolder({ folder: '' });
   // A path that leads nowhere any more begins where one without a path does.
   const folder = chosen ?? (begun.error ? '' : first);
   const { data: view, error } = useFolder({ folder, hidden });
@@ -49,6 +50,9 @@ export default function FileDialog({ folder: first, foldersOnly, onChoose, onClo
   const searched = useFolder({ folder: search ? folder : null, search, hidden });
   const entries = (search ? searched.data : view)?.entries;
   const ready = entries !== undefined;
+  // The way out of a folder that cannot be shown is its path.
+  const way = view?.folder ?? (folder.startsWith('/') ? folder : null);
+  const parent = view ? view.parent : way && steps(way).at(-2)?.folder;
 
   const open = (next: string) => {
     setFailed(null);
@@ -77,9 +81,8 @@ export default function FileDialog({ folder: first, foldersOnly, onChoose, onClo
     }
   };
   const onKey = (event: KeyboardEvent<HTMLInputElement>) => {
-    if (!view) return;
-    if (event.key === 'Enter') onChoose(view.written);
-    else if (event.key === 'Backspace' && event.currentTarget.value === '' && view.parent) open(view.parent);
+    if (event.key === 'Enter' && view) onChoose(view.written);
+    else if (event.key === 'Backspace' && event.currentTarget.value === '' && parent) open(parent);
     else return;
     event.preventDefault();
   };
@@ -89,27 +92,27 @@ export default function FileDialog({ folder: first, foldersOnly, onChoose, onClo
       <div className={classes.dialog}>
         <Group gap={6} align="flex-start">
           <nav className={classes.way} aria-label={words.paths.path}>
-            {view &&
-              steps(view.folder).map((step) => (
+            {way !== null &&
+              steps(way).map((step) => (
                 <Anchor
                   key={step.folder}
                   component="button"
                   type="button"
                   size="sm"
-                  aria-current={step.folder === view.folder || undefined}
+                  aria-current={step.folder === way || undefined}
                   onClick={() => open(step.folder)}
                 >
                   <bdi>{step.name}</bdi>
                 </Anchor>
               ))}
           </nav>
-          {view && (
+          {base.data && (
             <Group gap={6} wrap="nowrap" role="group" aria-label={words.paths.places}>
               <Button
                 size="compact-xs"
                 variant="default"
                 leftSection={<IconHome size={13} />}
-                onClick={() => open(view.home)}
+                onClick={() => open(base.data.home)}
               >
                 {words.paths.home}
               </Button>
@@ -117,7 +120,7 @@ export default function FileDialog({ folder: first, foldersOnly, onChoose, onClo
                 size="compact-xs"
                 variant="default"
                 leftSection={<IconServer2 size={13} />}
-                onClick={() => open(view.start)}
+                onClick={() => open(base.data.start)}
               >
                 {words.paths.start}
               </Button>
