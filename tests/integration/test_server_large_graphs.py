@@ -17,6 +17,7 @@ from pyagent.graph.spec import GraphSpec
 from pyagent.runtime import graph_files
 from pyagent.runtime.graph_files import text_hash
 from pyagent.server.context import ServerContext
+from pyagent.server.graph_shapes import GraphPage
 from server_lab import client_of, server_of_graphs
 
 pytestmark = pytest.mark.integration
@@ -65,6 +66,7 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(GraphSpec, "model_validate", tells("checked", GraphSpec.model_validate))
     monkeypatch.setattr(GraphSpec, "to_data", tells("made data", GraphSpec.to_data))
     monkeypatch.setattr(GraphSpec, "hash", tells("hashed", GraphSpec.hash))
+    monkeypatch.setattr(GraphPage, "__init__", tells("listed", GraphPage.__init__))
     return found
 
 
@@ -79,6 +81,7 @@ async def test_nothing_of_a_graph_is_read_or_written_where_everybody_waits(
         assert (path, where_all_wait) == (path, [])
         return answer
 
+    assert len((await asked("GET", "/graphs")).json()["graphs"]) == 2
     shown = (await asked("GET", "/graphs/long")).json()
     base, spec = shown["text_hash"], shown["spec"]
     spec["nodes"][3]["name"] = "by data"

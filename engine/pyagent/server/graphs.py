@@ -47,24 +47,29 @@ GraphId = Annotated[str, Path(pattern=GRAPH_ID, max_length=200)]
 Version = Annotated[str, Path(pattern=HASH)]
 
 
-@router.get("")
+@router.get("", response_model=GraphPage)
 async def list_graphs(
     server: Server,
     search: Annotated[str, Query(max_length=200, description="Part of the id, name or description")] = "",
     after: Annotated[str, Query(max_length=500, description="`next` of the page before")] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
-) -> GraphPage:
+) -> Response:
     """The graphs there are, by id, with the files that should be graphs and are none."""
-    entries = await asyncio.to_thread(lambda: list(server.engine.library.entries()))
-    found = {entry.id: _broken(entry) for entry in entries if isinstance(entry, BrokenFile)}
-    found |= {entry.spec.id: _listed(entry) for entry in entries if isinstance(entry, GraphFile)}
     wanted = search.casefold()
-    chosen = [
-        graph
-        for _, graph in sorted(found.items())
-        if graph.id > after and wanted in f"{graph.id}\n{graph.name}\n{graph.description}".casefold()
-    ]
-    return GraphPage(graphs=chosen[:limit], next=chosen[limit - 1].id if len(chosen) > limit else None)
+
+    def listed() -> str:
+        entries = list(server.engine.library.entries())
+        found: dict[str, GraphFile | BrokenFile] = {one.id: one for one in entries if isinstance(one, BrokenFile)}
+        found |= {one.spec.id: one for one in entries if isinstance(one, GraphFile)}
+        chosen = [(id, found[id]) for id in sorted(found) if id > after and wanted in _words(found[id])]
+        page = GraphPage(
+            graphs=[_listed(one) if isinstance(one, GraphFile) else _broken(one) for _, one in chosen[:limit]],
+            next=chosen[limit - 1][0] if len(chosen) > limit else None,
+        )
+        return page.model_dump_json()
+
+    # There may be thousands, and others are waiting.
+    return Response(await asyncio.to_thread(listed), media_type="application/json")
 
 
 @router.post("/check")
@@ -218,6 +223,14 @@ def summary_of(document: Document) -> GraphSummary:
         file=document.file or "",
         ready_made=document.file is not None and is_ready_made(document.file),
     )
+
+
+def _words(found: GraphFile | BrokenFile) -> str:
+    """What a graph is searched by."""
+    if isinstance(found, BrokenFile):
+        return f"{found.id}\n{shown(found.path.name)}".casefold()
+    spec = found.spec
+    return f"{spec.id}\n{spec.name or ''}\n{spec.description or ''}".casefold()
 
 
 def _listed(found: GraphFile) -> ListedGraph:

@@ -51,6 +51,7 @@ export async function ask<T>(request: Promise<Answer<T>>): Promise<T> {
     answer = await request;
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') throw error;
+    if (error instanceof SyntaxError) throw strange();
     throw new ApiError(0, {
       code: 'server.offline',
       message: 'The server cannot be reached.',
@@ -62,5 +63,15 @@ export async function ask<T>(request: Promise<Answer<T>>): Promise<T> {
   if (!answer.response.ok) {
     throw new ApiError(answer.response.status, (answer.error ?? {}) as Partial<Schemas['ErrorView']>);
   }
+  if ((answer.data ?? null) === null && answer.response.status !== 204) throw strange();
   return answer.data as T;
+}
+
+/** An answer that is none of our server's, such as the page of a proxy: as if it could not be reached. */
+function strange(): ApiError {
+  return new ApiError(0, {
+    code: 'server.strange',
+    message: 'Something else has answered in the place of the server.',
+    hint: 'A proxy or a login page may stand between. What you have changed is kept here.',
+  });
 }

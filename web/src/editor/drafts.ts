@@ -13,22 +13,31 @@ export interface Draft {
 
 const key = (id: string) => `pyagent.draft.${id}`;
 
-/** Keep a draft; where the browser has no room, it stays in memory only. */
-export function keepDraft(id: string, draft: Draft): void {
+/** Keep a draft; whether the browser has taken it. Where it is full, or keeps nothing, only the open page has it. */
+export function keepDraft(id: string, draft: Draft): boolean {
   try {
     localStorage.setItem(key(id), JSON.stringify(draft));
+    return true;
   } catch {
-    // Full, or switched off: the open page still has it.
+    return false;
   }
 }
 
 /** The draft of a graph, or null. */
 export function readDraft(id: string): Draft | null {
   try {
-    return JSON.parse(localStorage.getItem(key(id)) ?? 'null') as Draft | null;
+    const found: unknown = JSON.parse(localStorage.getItem(key(id)) ?? 'null');
+    return isDraft(found) ? found : null;
   } catch {
     return null;
   }
+}
+
+/** Whether it is a draft: whatever shares our address can write into the browser's storage, and a graph must open. */
+function isDraft(found: unknown): found is Draft {
+  const { textHash, text, graph, typed } = (found ?? {}) as { readonly [K in keyof Draft]?: unknown };
+  const texts = typeof textHash === 'string' && typeof text === 'string' && typeof (typed ?? '') === 'string';
+  return texts && Array.isArray((graph as Partial<GraphSpec> | null | undefined)?.nodes);
 }
 
 /** Forget a draft: it is saved, or nobody wants it. */

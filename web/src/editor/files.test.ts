@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { GraphSpec } from '@/graph/model';
 
 const server = vi.hoisted(() => ({ GET: vi.fn(), PUT: vi.fn(), POST: vi.fn() }));
@@ -68,4 +68,81 @@ test('editors that were left long ago are let go, but for unsaved changes', asyn
 test('a file that is gone is told where the server has a version of it', async () => {
   server.GET.mockImplementation(async () => answer(200, { ...file('kept'), file: '' }));
   expect((await openEditor('kept')).getState().disk).toBe('gone');
+});
+
+describe('drafts', () => {
+  const storage = (setItem: (key: string, value: string) => void, items = new Map<string, string>()) => ({
+    getItem: (key: string) => items.get(key) ?? null,
+    removeItem: (key: string) => items.delete(key),
+    setItem,
+    items,
+  });
+  const page = () => {
+    const page = new EventTarget();
+    vi.stubGlobal('addEventListener', page.addEventListener.bind(page));
+    vi.stubGlobal('removeEventListener', page.removeEventListener.bind(page));
+    return page;
+  };
+  afterEach(() => vi.unstubAllGlobals());
+
+  test('have what was changed in the moment before the page is closed', async () => {
+    const items = new Map<string, string>();
+    vi.stubGlobal(
+      'localStorage',
+      storage((key, value) => items.set(key, value), items),
+    );
+    const window = page();
+    const editor = await openEditor('closed');
+    apply(editor, 'Rename', renamed);
+    expect(window.dispatchEvent(new Event('beforeunload', { cancelable: true }))).toBe(true);
+    expect(JSON.parse(items.get('pyagent.draft.closed') ?? '')).toMatchObject({ graph: { name: 'Changed' } });
+  });
+
+  test('that the browser has no room for are told, and the page is not closed without a word', async () => {
+    vi.stubGlobal(
+      'localStorage',
+      storage(() => {
+        throw new DOMException('full', 'QuotaExceededError');
+      }),
+    );
+    const window = page();
+    const leave = () => window.dispatchEvent(new Event('beforeunload', { cancelable: true }));
+    const editor = await openEditor('full');
+    expect(leave()).toBe(true);
+    apply(editor, 'Rename', renamed);
+    expect(leave()).toBe(false);
+    expect(editor.getState().kept).toBe(false);
+    server.PUT.mockImplementation(async () => answer(200, { ...file('full'), text_hash: 'new' }));
+    await save(editor);
+    expect(leave()).toBe(true);
+  });
+
+  test.each(['{}', '1', '"x"', '[]', '{"textHash": 1}', '{"textHash": "a", "text": "", "graph": null}', '{', 'null'])(
+    'that are none keep no graph from opening: %s',
+    async (draft) => {
+      const id = `strange${draft}`;
+      vi.stubGlobal(
+        'localStorage',
+        storage(() => undefined, new Map([[`pyagent.draft.${id}`, draft]])),
+      );
+      expect((await openEditor(id)).getState()).toMatchObject({ saving: 'saved', history: { graph: { id } } });
+    },
+  );
+});
+
+describe('an answer that is none of the server', () => {
+  test.each([
+    ['a page', () => Promise.reject(new SyntaxError('Unexpected token <'))],
+    ['nothing', async () => ({ response: { status: 200, ok: true } })],
+    ['null', async () => ({ response: { status: 200, ok: true }, data: null })],
+  ])('%s: what was to be saved waits for the server', async (name, put) => {
+    const editor = await openEditor(`answered by ${name}`);
+    apply(editor, 'Rename', renamed);
+    server.PUT.mockImplementation(put);
+    await save(editor);
+    expect(editor.getState().saving).toBe('offline');
+    server.PUT.mockImplementation(async () => answer(200, { ...file(name), text_hash: 'new' }));
+    await save(editor);
+    expect(editor.getState().saving).toBe('saved');
+  });
 });

@@ -14,6 +14,8 @@ export function checkedBy(graph: GraphSpec, told: Schemas['EditedGraph']): Check
 }
 
 const CHECK_DELAY = 250;
+/** A page that is closed; one that a telephone may end without a word has only the second. */
+const LEAVING = ['beforeunload', 'pagehide'] as const;
 
 /** What is done with an editor's file. */
 interface File {
@@ -56,14 +58,29 @@ export function follow(editor: Editor, file: File): () => void {
     if (seen.history.graph === before.history.graph && seen.typed === before.typed) return;
     clearTimeout(timer);
     timer = setTimeout(() => {
-      const { id, saved, typed } = editor.getState();
-      if (isChanged(editor.getState()))
-        keepDraft(id, { textHash: saved.textHash, text: saved.text, graph: graphOf(editor), typed });
-      else forgetDraft(id);
+      keep();
       void check();
     }, CHECK_DELAY);
   };
+  const keep = () => {
+    clearTimeout(timer);
+    timer = undefined;
+    const { id, saved, typed, kept } = editor.getState();
+    let now = true;
+    if (isChanged(editor.getState()))
+      now = keepDraft(id, { textHash: saved.textHash, text: saved.text, graph: graphOf(editor), typed });
+    else forgetDraft(id);
+    if (now !== kept) editor.setState({ kept: now });
+  };
+  const onLeave = (event: Event) => {
+    // What was changed a moment ago is kept, too.
+    if (timer !== undefined) keep();
+    // Nobody else has it: the browser asks whether to close the page.
+    if (event.type === 'beforeunload' && !editor.getState().kept && isChanged(editor.getState()))
+      event.preventDefault();
+  };
   const unsubscribe = editor.subscribe(onChange);
+  for (const event of LEAVING) globalThis.addEventListener?.(event, onLeave);
   void check();
   const unwatchSession = watchSession((isIn) => {
     if (isIn && editor.getState().saving === 'locked') void file.save(editor).catch(() => undefined);
@@ -80,6 +97,7 @@ export function follow(editor: Editor, file: File): () => void {
   });
   return () => {
     unsubscribe();
+    for (const event of LEAVING) globalThis.removeEventListener?.(event, onLeave);
     unwatch();
     unwatchSession();
     clearTimeout(timer);

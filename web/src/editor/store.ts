@@ -65,6 +65,8 @@ export interface EditorState {
   readonly checked: Checked | null;
   readonly saving: SaveState;
   readonly disk: Disk;
+  /** What is not saved would outlive the page: the browser keeps a draft of it. */
+  readonly kept: boolean;
   /** It came with PyAgent: a save makes a copy. */
   readonly readyMade: boolean;
   /** The node whose panel is open. */
@@ -97,6 +99,7 @@ export function createEditor(id: string, saved: Saved): Editor {
     checked: null,
     saving: 'saved',
     disk: 'there',
+    kept: true,
     readyMade: false,
     opened: null,
     openedField: null,

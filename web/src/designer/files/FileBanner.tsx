@@ -22,6 +22,7 @@ export function FileBanner({ editor, onMend }: Props) {
   const saving = useEditor(editor, (state) => state.saving);
   const disk = useEditor(editor, (state) => state.disk);
   const copies = useEditor(editor, (state) => state.readyMade && isChanged(state));
+  const unkept = useEditor(editor, (state) => !state.kept && isChanged(state));
   const [asked, setAsked] = useState(false);
   const [, go] = useLocation();
   if (disk === 'gone') {
@@ -66,6 +67,7 @@ export function FileBanner({ editor, onMend }: Props) {
       </Banner>
     );
   }
+  if (unkept) return <Banner color="orange" icon={<IconAlertTriangle />} text={words.files.unkept} />;
   if (saving === 'offline') return <Banner color="orange" icon={<IconPlugConnectedX />} text={words.files.offline} />;
   if (saving === 'locked') return <Banner color="orange" icon={<IconPlugConnectedX />} text={words.files.locked} />;
   if (copies) return <Banner color="blue" icon={<IconInfoCircle />} text={words.files.readyMade} calm />;

@@ -17,6 +17,7 @@ export const files = {
   openBroken: 'Look at the file',
   readyMade: 'This graph came with PyAgent. Change it as you like: a save makes a copy of yours.',
   offline: 'The server cannot be reached. Your changes are kept here.',
+  unkept: 'This browser has no room to keep your changes. Save before you close the page.',
   refused: 'The server does not take it',
   save: 'Save',
   unreadable: 'The graph cannot be opened',
