@@ -74,6 +74,36 @@ describe('following a stream', () => {
     expect(told.map((message) => message.data)).toEqual(['a']);
   });
 
+  it('asks for pages where no connection is left, and is told what was forgotten', async () => {
+    vi.useFakeTimers();
+    const locks = { request: async (_: string, __: object, take: (lock: null) => unknown) => take(null) };
+    vi.stubGlobal('window', { navigator: { locks }, addEventListener: () => {}, removeEventListener: () => {} });
+    const pages: [number, object][] = [
+      [200, { events: [{ cursor: 5 }], next: 9 }],
+      [410, { details: { kept_after: 30 } }],
+      [200, { events: [{ cursor: 31 }], next: 31 }],
+    ];
+    const asked: string[] = [];
+    const get = (async (url: unknown, { headers }: { headers: { Accept: string } }) => {
+      asked.push(`${headers.Accept} ${url}`);
+      const [status, body] = pages.shift() ?? [200, { events: [], next: 31 }];
+      return new Response(JSON.stringify(body), { status });
+    }) as unknown as typeof fetch;
+    const cursors: number[] = [];
+    const stop = follow({
+      ...{ url: '/e', after: 4, link: () => {}, fetch: get },
+      take: (messages) => {
+        for (const { data } of messages) for (const { cursor } of JSON.parse(data)) cursors.push(cursor);
+      },
+    });
+    await vi.waitFor(async () => {
+      await vi.advanceTimersByTimeAsync(1000);
+      expect(cursors).toEqual([5, 30, 31]);
+    });
+    stop();
+    expect(asked.slice(0, 3)).toEqual([4, 9, 30].map((after) => `application/json /e?after=${after}`));
+  });
+
   it('ends where one has to get in again', async () => {
     const { asked, get } = answers(401);
     const link = await new Promise<Link>((resolve) => {

@@ -1,6 +1,7 @@
 /** Server-Sent Events that lose nothing: messages in batches, taken up again after a break where they ended. */
 
 import { hidden, watchSight } from './sight';
+import { takeSlot } from './slots';
 
 /** How a stream stands: `away` tries again by itself; `locked`, `gone` have ended. */
 export type Link = 'connecting' | 'live' | 'away' | 'locked' | 'gone';
@@ -46,7 +47,7 @@ export class MessageReader {
 }
 
 interface StreamOptions {
-  /** Without `after`. */
+  /** Of events, as a stream and as pages; without `after`. */
   readonly url: string;
   /** Where to begin: the id of the last message that was seen. */
   readonly after: number;
@@ -58,6 +59,8 @@ interface StreamOptions {
 
 const SHORTEST = 500;
 const LONGEST = 8_000;
+/** How long between two pages, where no connection is left for a stream. */
+const ASK = 1_500;
 /** A page that nobody sees draws no frames, and must not gather for ever: messages are handed on after this time. */
 const LATEST = 100;
 
@@ -88,15 +91,23 @@ export function follow({ url, after, take, link, fetch: get = fetch }: StreamOpt
   async function connect(): Promise<void> {
     const mine = new AbortController();
     connection = mine;
+    const release = await takeSlot();
     try {
-      const address = `${url}${url.includes('?') ? '&' : '?'}after=${seen}`;
-      const response = await get(address, {
-        headers: { Accept: 'text/event-stream', 'Last-Event-ID': String(seen) },
+      if (closed || mine.signal.aborted) return;
+      const response = await get(`${url}${url.includes('?') ? '&' : '?'}after=${seen}`, {
+        headers: { Accept: release ? 'text/event-stream' : 'application/json', 'Last-Event-ID': String(seen) },
         credentials: 'same-origin',
         signal: mine.signal,
       });
       if (response.status === 401 || response.status === 403) return end('locked');
       if (response.status === 404) return end('gone');
+      if (!release) {
+        await readPage(response);
+        if (closed || mine.signal.aborted) return;
+        link('live');
+        timer = setTimeout(() => void connect(), ASK);
+        return;
+      }
       if (!response.ok || !response.body) throw new Error(`the server answered ${response.status}`);
       link('live');
       wait = SHORTEST;
@@ -111,9 +122,25 @@ export function follow({ url, after, take, link, fetch: get = fetch }: StreamOpt
       }
     } catch {
       // What broke the stream does not matter: it is taken up again.
+    } finally {
+      release?.();
     }
     if (mine.signal.aborted || closed) return;
     again();
+  }
+
+  /** Where no connection is left to be held: the events since then, as a page, told as the stream tells them. */
+  async function readPage(response: Response): Promise<void> {
+    const answer = await response.json();
+    if (response.status === 410) {
+      const kept = Number(answer.details?.kept_after);
+      answer.events = [{ cursor: kept, run_id: '', kind: 'stream.forgotten', step: '', at: '', data: {} }];
+      answer.next = kept;
+    } else if (!response.ok) throw new Error(`the server answered ${response.status}`);
+    const { events, next } = answer as { events: readonly unknown[]; next: number };
+    wait = SHORTEST;
+    seen = Math.max(seen, next);
+    if (events.length) gather([{ event: 'message', id: String(next), data: JSON.stringify(events) }]);
   }
 
   function again(): void {

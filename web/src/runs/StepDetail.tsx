@@ -44,7 +44,7 @@ export function StepDetail({ details, step, label, now, onForked }: StepDetailPr
     <Stack gap="xs" className={classes.detail} p="sm">
       <Group justify="space-between" align="flex-start" gap="xs">
         <div className={classes.name}>
-          <Group gap="xs" wrap="nowrap">
+          <Group gap="xs">
             <Title order={3} size="h5" lineClamp={1}>
               {label}
             </Title>
