@@ -18,6 +18,7 @@ from pyagent.runtime.engine import Engine
 from pyagent.runtime.library import GraphLibrary
 from pyagent.server import sockets, streaming
 from pyagent.server.serving import PageServer, serving
+from pyagent.store.base import Event
 from pyagent.store.location import open_store
 
 pytestmark = pytest.mark.integration
@@ -79,6 +80,23 @@ async def test_events_come_in_the_shape_and_order_of_the_stream(engine: Engine, 
     async with httpx.AsyncClient(headers=BEARER) as client:
         page = (await client.get(f"{server.address}/api/v1/runs/{run.id}/events")).json()
     assert told == page["events"]
+
+
+async def test_a_reader_that_wants_some_kinds_is_told_nothing_of_the_others(
+    engine: Engine, server: PageServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = await engine.run("many", {"list": [{"n": 1}]})
+    events = await engine.store.read_events(0, run.id)
+
+    async def one_by_one(after: int = 0, run_id: str | None = None) -> AsyncIterator[list[Event]]:
+        for event in events:
+            yield [event]
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(engine.store, "follow", one_by_one)
+    async with opened(server, "/api/v1/events/ws?kinds=run.", additional_headers=BEARER) as socket:
+        told = await until(socket, "run.completed")
+    assert [event["kind"] for event in told] == ["run.queued", "run.started", "run.completed"]
 
 
 async def test_a_reader_goes_on_after_its_cursor(engine: Engine, server: PageServer) -> None:
