@@ -16,6 +16,7 @@ from pyagent.errors import NotFound
 from pyagent.runtime.engine import Engine
 from pyagent.runtime.imported import ImportedRun, is_imported
 from pyagent.runtime.inspect import step_data
+from pyagent.runtime.library import GraphLibrary
 from pyagent.runtime.run_export import Exported, export_run
 from pyagent.runtime.run_import import RunExists, import_run
 from pyagent.runtime.store_check import check_store
@@ -318,6 +319,21 @@ class TestSecrets:
         assert isinstance(item.binary["text"], BlobRef)
         content = await target.get_blob(item.binary["text"].digest)
         assert (content.decode(), item.binary["text"].size) == ("the word is ••••", len(content))
+
+    async def test_what_a_graph_called_with_items_is_given_for_a_secret_input_stays_here(
+        self, source: SqliteStore, target: Store, tmp_path: Path
+    ) -> None:
+        (tmp_path / "called.yaml").write_text(
+            "pyagent: 1\nid: called\ninputs: {pin: {type: string, writeOnly: true}}\n"
+            "nodes: [{id: inner, use: flow.noop@1}]\n"
+        )
+        call = {"graph": "called", "items": True, "inputs": {"pin": "{{ 'pin-of' + '-ada-5512' }}"}}
+        engine = Engine(source, library=GraphLibrary([tmp_path]))
+        run = await engine.run(graph({"call": {"use": "flow.graph", "with": call}}, []))
+        assert run.status == "completed", run.error
+        await export_run(engine, run.id, tmp_path / "run.zip")
+        assert b"pin-of-ada-5512" not in contents(tmp_path / "run.zip")
+        assert (await import_run(Engine(target), tmp_path / "run.zip")).replayed
 
     async def test_a_credential_that_is_not_set_here_is_told(
         self, source: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

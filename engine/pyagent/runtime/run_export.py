@@ -233,6 +233,9 @@ class _Export:
         if entry.kind == "run.started":
             spec = self._graphs[run.graph_hash].spec
             data = {**data, "inputs": without_secret_inputs(spec, data.get("inputs", {}), MASK)}
+        elif entry.called_graph and "inputs" in data:
+            spec = self._graphs[entry.called_graph].spec
+            data = {**data, "inputs": without_secret_inputs(spec, data["inputs"], MASK)}
         if outputs is not None:
             outputs = {
                 port: Items.of(Item.from_dict(cleaner.item(item.as_dict())) for item in items)

@@ -108,6 +108,7 @@ def values_of_secret_inputs(
             for items in (entry.outputs or {}).values():
                 for item in items:
                     found += _values(called, item.json)
+            found += _values(called, entry.data.get("inputs", {}))
     return found
 
 
