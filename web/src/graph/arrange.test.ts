@@ -1,7 +1,7 @@
 import Elk from 'elkjs/lib/elk.bundled.js';
 import { describe, expect, test } from 'vitest';
 import { arranged } from './arrange';
-import { boxOfPlace, isIn, nested, placed, roomAround, wholeFrames } from './frames';
+import { boxOfPlace, isIn, nested, placed, roomAround, stacked, wholeFrames } from './frames';
 import type { Canvas, GraphSpec, Point } from './model';
 import { type Box, CARD_HEIGHT, CARD_WIDTH, overlaps } from './shape';
 
@@ -70,6 +70,10 @@ describe('what lies in frames', () => {
     const nest = nested({ frames: { one: INNER, two: INNER } }, ROW.cards.values());
     expect(nest.outermost).toHaveLength(1);
     expect(nest.frames.get('two')?.nodes).toEqual(['b', 'c']);
+  });
+
+  test('is drawn on them, in whichever order the file names them', () => {
+    expect(stacked({ frames: { inner: INNER, outer: OUTER } }).map(([id]) => id)).toEqual(['outer', 'inner']);
   });
 
   test('is laid out with its frame where all of it is chosen', () => {

@@ -1,7 +1,7 @@
 /** Frames and what lies in them: nodes, sticky notes and other frames, by where they are drawn. */
 
 import { placeDecoration } from './decorate';
-import type { Canvas, Edit, Point, Size } from './model';
+import type { Canvas, Edit, Frame, Point, Size } from './model';
 import { moveNodes } from './nodes';
 import type { Box } from './shape';
 
@@ -52,6 +52,12 @@ export function around(boxes: readonly Box[]): Box {
   };
 }
 
+/** Frames in the order in which they are drawn: what lies in another one lies on it, wherever the file names it. */
+export function stacked(canvas: Canvas | undefined): readonly (readonly [id: string, frame: Frame])[] {
+  const area = ({ size }: Frame) => size[0] * size[1];
+  return Object.entries(canvas?.frames ?? {}).sort(([, one], [, other]) => area(other) - area(one));
+}
+
 /** The box of a frame that is drawn around all of them. */
 export function roomAround(boxes: readonly Box[]): Box {
   const { left, top, right, bottom } = around(boxes);
@@ -65,15 +71,13 @@ export function roomAround(boxes: readonly Box[]): Box {
 
 /** What lies in which frame: each thing in the smallest one around it. */
 export function nested(canvas: Canvas | undefined, cards: Iterable<{ readonly id: string; readonly box: Box }>): Nest {
-  const frames = Object.entries(canvas?.frames ?? {}).map(([id, frame]) => ({ id, box: boxOfPlace(frame) }));
-  if (!frames.length) return NO_FRAMES;
-  const area = ({ box }: { readonly box: Box }) => (box.right - box.left) * (box.bottom - box.top);
   // Of two that cover each other exactly the later one is the inner one.
-  const smallest = frames
-    .map((frame, index) => ({ ...frame, index }))
-    .sort((a, b) => area(a) - area(b) || b.index - a.index);
+  const smallest = stacked(canvas)
+    .map(([id, frame]) => ({ id, box: boxOfPlace(frame) }))
+    .reverse();
+  if (!smallest.length) return NO_FRAMES;
   const held = new Map(
-    frames.map(({ id }) => [id, { nodes: [], notes: [], frames: [] } as Record<keyof Held, string[]>]),
+    smallest.map(({ id }) => [id, { nodes: [], notes: [], frames: [] } as Record<keyof Held, string[]>]),
   );
   const put = (part: keyof Held, id: string, box: Box, from = 0): boolean => {
     const frame = smallest.slice(from).find((one) => isIn(box, one.box));

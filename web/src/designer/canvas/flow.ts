@@ -2,7 +2,7 @@
 
 import type { Edge, Node, NodeHandle } from '@xyflow/react';
 import { Position } from '@xyflow/react';
-import { boxOfPlace } from '@/graph/frames';
+import { boxOfPlace, stacked } from '@/graph/frames';
 import type { Frame, GraphSpec, Level, Point, StickyNote } from '@/graph/model';
 import { type Box, overlaps, portOffset } from '@/graph/shape';
 import type { Drag } from './context';
@@ -106,7 +106,7 @@ export function decorationNodes(
 ): FlowNode[] {
   if (level !== null) return [];
   const made: FlowNode[] = [];
-  for (const [id, frame] of Object.entries(graph.canvas?.frames ?? {})) {
+  for (const [id, frame] of stacked(graph.canvas)) {
     if (!overlaps(boxOfPlace(frame), within)) continue;
     made.push({
       id: `frame:${id}`,

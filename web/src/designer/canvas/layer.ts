@@ -5,6 +5,7 @@
  * leaves it, when the zoom has gone far, and once when the view rests.
  */
 
+import { stacked } from '@/graph/frames';
 import type { Box } from '@/graph/shape';
 import { domainColor, type Palette, paletteOf, strong, tint } from './colors';
 import type { Card, Scene, Wire } from './scene';
@@ -197,7 +198,10 @@ function cardsOf(shown: Shown, box: Box): Card[] {
 
 function paintFrames(context: CanvasRenderingContext2D, { scene, dark }: Shown, box: Box): void {
   if (scene.level !== null) return;
-  const all = [...Object.values(scene.graph.canvas?.frames ?? {}), ...Object.values(scene.graph.canvas?.notes ?? {})];
+  const all = [
+    ...stacked(scene.graph.canvas).map(([, frame]) => frame),
+    ...Object.values(scene.graph.canvas?.notes ?? {}),
+  ];
   for (const one of all) {
     const [x, y] = one.at;
     const [width, height] = one.size;

@@ -1,6 +1,6 @@
 /** A level as a picture that stands for itself: SVG with its colours in it, and from that a PNG. */
 
-import { boxOfPlace } from '@/graph/frames';
+import { boxOfPlace, stacked } from '@/graph/frames';
 import { curve, pathOf, portOffset } from '@/graph/shape';
 import { domainColor, paletteOf, strong, tint } from './colors';
 import type { Card, Scene } from './scene';
@@ -17,7 +17,7 @@ export function svgOf(scene: Scene, dark: boolean, statusOf: (id: string) => str
   const [width, height] = [right - left + 2 * ROOM, bottom - top + 2 * ROOM];
   const parts: string[] = [];
   if (scene.level === null) {
-    for (const frame of Object.values(scene.graph.canvas?.frames ?? {})) {
+    for (const [, frame] of stacked(scene.graph.canvas)) {
       const box = boxOfPlace(frame);
       const color = frame.color ?? 'gray';
       parts.push(
