@@ -210,6 +210,28 @@ async def test_a_long_list_and_long_texts_are_cut(lab: Lab, client: httpx.AsyncC
     assert "500 items" in page
 
 
+async def test_inputs_outputs_and_messages_of_any_length_are_cut(lab: Lab, client: httpx.AsyncClient) -> None:
+    long = "<\x00" * 1_000_000
+
+    @lab.on("a")
+    async def fail(items: Items, ctx: Context) -> Any:
+        raise NodeError(f"bad {long}", code="node.bad", hint=f"hint {long}")
+
+    made = graph(
+        {"a": {"on_error": "continue"}},
+        [],
+        inputs={"text": {"type": "string"}},
+        outputs={"text": "{{ $inputs.text }}"},
+    )
+    run = await lab.engine.run(made, {"text": long})
+    assert run.status == "completed"
+    page = (await client.get(f"/api/v1/runs/{run.id}/html")).text
+    assert len(page) < 4_000_000
+    assert page.count("…</pre>") == 3
+    assert "bad &lt;" in page
+    check_harmless(page)
+
+
 async def test_a_link_opens_the_run_without_a_login_until_it_is_revoked(
     lab: Lab, client: httpx.AsyncClient, stranger: httpx.AsyncClient
 ) -> None:

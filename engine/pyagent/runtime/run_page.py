@@ -33,6 +33,10 @@ MOST_ITEMS = 20
 MOST_PORT_BYTES = 16 * 1024
 MOST_BYTES = 4 * 1024 * 1024
 """Of all items together."""
+MOST_DATA = 256 * 1024
+"""Characters of the inputs that are shown, and of the outputs."""
+MOST_MESSAGE = 4 * 1024
+"""Characters of an error's message, and of its hint."""
 _ENTRY = 100
 """Characters of a graph that take as long as an entry of a log."""
 
@@ -143,8 +147,8 @@ def _built(
         ended_at=run.ended_at,
         error=_message(run.error, cleaner),
         hint=_hint(run.error, cleaner),
-        inputs=_json(cleaner.whole(without_secret_inputs(specs[run.graph_hash], inputs, MASK))) if data else None,
-        outputs=_json(cleaner.whole(decode(run.outputs))) if data and run.outputs else None,
+        inputs=_data(cleaner.whole(without_secret_inputs(specs[run.graph_hash], inputs, MASK))) if data else None,
+        outputs=_data(cleaner.whole(decode(run.outputs))) if data and run.outputs else None,
         marks={record.node: record.status for record in own},
         counts=counts,
         steps=tuple(
@@ -212,11 +216,21 @@ def _port(port: str, items: Items, cleaner: Cleaner) -> PortData:
 
 
 def _message(error: Mapping[str, Any] | None, cleaner: Cleaner) -> str:
-    return cleaner.redacted(f"{error.get('message', '')} ({error.get('code', '')})") if error else ""
+    if not error:
+        return ""
+    return f"{_cut(cleaner.redacted(str(error.get('message', ''))), MOST_MESSAGE)} ({error.get('code', '')})"
 
 
 def _hint(error: Mapping[str, Any] | None, cleaner: Cleaner) -> str:
-    return cleaner.redacted(str(error.get("hint") or "")) if error else ""
+    return _cut(cleaner.redacted(str(error.get("hint") or "")), MOST_MESSAGE) if error else ""
+
+
+def _data(value: Any) -> str:
+    return _cut(_json(value), MOST_DATA)
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[:most]}…"
 
 
 def _json(value: Any) -> str:
