@@ -9,17 +9,19 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from pyagent.sdk import NodeError
+from pyagent.sdk.fields import PATH
 from pyagent.sdk.sandbox import HostEntry, Sandbox
 
+_Path = Annotated[str, Field(json_schema_extra=PATH)]
 Read = Annotated[
-    list[str],
+    list[_Path],
     Field(
         description="Files and folders it may read, beside programs and libraries; nothing else is there for it",
         examples=[["~/data", "/srv/reports/2026.csv"]],
     ),
 ]
 Write = Annotated[
-    list[str],
+    list[_Path],
     Field(description="Files and folders it may change, beside the run's own directory; they must exist"),
 ]
 Network = Annotated[

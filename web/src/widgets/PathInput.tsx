@@ -1,12 +1,11 @@
-import { ActionIcon, Autocomplete, Tooltip } from '@mantine/core';
-import { IconFile, IconFolder, IconFolderOpen } from '@tabler/icons-react';
-import { lazy, Suspense, useState } from 'react';
+import { Autocomplete } from '@mantine/core';
+import { IconFile, IconFolder } from '@tabler/icons-react';
+import { useState } from 'react';
 import { useFolder } from '@/api/files';
-import { fill, words } from '@/text/language';
+import { BrowseButton } from './BrowseButton';
 import classes from './PathInput.module.css';
 import { joined, typedPath } from './paths';
 
-const FileDialog = lazy(() => import('./FileDialog'));
 const MOST = 50;
 
 interface Props {
@@ -28,7 +27,6 @@ export function PathInput(props: Props) {
   const { label, value, foldersOnly, onChange, onBlur, onChoose } = props;
   const [typing, setTyping] = useState(false);
   const [listed, setListed] = useState(false);
-  const [browsing, setBrowsing] = useState(false);
   const typed = typedPath(value);
   const { data: view } = useFolder({
     folder: typing && typed ? typed.folder : null,
@@ -70,29 +68,7 @@ export function PathInput(props: Props) {
           onBlur();
         }}
       />
-      <Tooltip label={words.paths.browse}>
-        <ActionIcon
-          variant="default"
-          size="lg"
-          aria-label={fill(words.paths.browseOf, { field: label })}
-          onClick={() => setBrowsing(true)}
-        >
-          <IconFolderOpen size={17} />
-        </ActionIcon>
-      </Tooltip>
-      {browsing && (
-        <Suspense fallback={null}>
-          <FileDialog
-            folder={typed?.folder ?? ''}
-            foldersOnly={foldersOnly}
-            onClose={() => setBrowsing(false)}
-            onChoose={(path) => {
-              setBrowsing(false);
-              onChoose(path);
-            }}
-          />
-        </Suspense>
-      )}
+      <BrowseButton label={label} folder={typed?.folder ?? ''} foldersOnly={foldersOnly} onChoose={onChoose} />
     </div>
   );
 }

@@ -95,7 +95,7 @@ function kindOfText(schema: Schema, name: string, use: string, expressions: bool
   if (pattern.includes(DURATION)) return 'duration';
   if (schema.format === 'date-time') return 'datetime';
   if (schema.format === 'password') return 'secret';
-  if (PATHS.has(String(schema.format))) return 'path';
+  if (isPath(schema)) return 'path';
   if (!expressions) return 'code';
   if (name === 'credential') return 'credential';
   if (name === 'graph') return 'graph';
@@ -201,6 +201,11 @@ export function humanName(name: string): string {
     .replace(/([a-z])([A-Z])/g, '$1 $2')
     .toLowerCase();
   return spaced.charAt(0).toUpperCase() + spaced.slice(1);
+}
+
+/** Whether a schema is one of a path. */
+export function isPath(schema: Schema): boolean {
+  return PATHS.has(String(schema.format));
 }
 
 /** A first value of that shape, for a new element of a list. */

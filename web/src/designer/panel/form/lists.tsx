@@ -3,10 +3,11 @@ import { IconArrowDown, IconArrowUp, IconPlus, IconTrash } from '@tabler/icons-r
 import { settle } from '@/editor/store';
 import type { Json, JsonObject } from '@/graph/model';
 import { fill, words } from '@/text/language';
+import { BrowseButton } from '@/widgets/BrowseButton';
 import { usePanel } from '../context';
 import { brief } from '../data/shape';
 import classes from './form.module.css';
-import { emptyOf, isSchema, optionsOf, type Resolve } from './kinds';
+import { emptyOf, isPath, isSchema, optionsOf, type Resolve } from './kinds';
 import type { FieldView } from './ParameterField';
 import { ValueInput } from './ValueInput';
 
@@ -29,11 +30,12 @@ export function ChoicesControl(view: FieldView) {
 
 /** A list of texts, each of them fixed or an expression. A single text is shown as a list of one. */
 export function StringsControl(view: FieldView) {
-  const { editor } = usePanel();
+  const { editor, resolve } = usePanel();
   const { value, write } = view;
   const list = typeof value === 'string' ? [value] : listOf(value ?? view.standard);
   const put = (changed: readonly Json[], merge: string | null = null) =>
     write(changed.length === 0 && !view.required ? undefined : changed, merge);
+  const items = isSchema(view.field.schema.items) ? resolve(view.field.schema.items) : {};
   return (
     <fieldset className={classes.plain} aria-labelledby={view.labelId}>
       {list.map((one, index) => (
@@ -59,14 +61,27 @@ export function StringsControl(view: FieldView) {
           />
         </div>
       ))}
-      <AddButton
-        label={words.panel.addItem}
-        name={view.label}
-        onClick={() => {
-          settle(editor);
-          put([...list, '']);
-        }}
-      />
+      <Group gap="xs" wrap="nowrap">
+        <AddButton
+          label={words.panel.addItem}
+          name={view.label}
+          onClick={() => {
+            settle(editor);
+            put([...list, '']);
+          }}
+        />
+        {isPath(items) && (
+          <BrowseButton
+            label={view.label}
+            folder=""
+            foldersOnly={items.format === 'directory-path'}
+            onChoose={(path) => {
+              settle(editor);
+              put([...list, path]);
+            }}
+          />
+        )}
+      </Group>
     </fieldset>
   );
 }
