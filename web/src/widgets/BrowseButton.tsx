@@ -11,22 +11,24 @@ interface Props {
   /** The folder that is shown first; empty: where the server was started. */
   readonly folder: string;
   readonly foldersOnly: boolean;
+  /** As high as a compact button beside it. */
+  readonly compact?: boolean;
   readonly onChoose: (path: string) => void;
 }
 
 /** Opens the dialog in which a path is looked for. */
-export function BrowseButton({ label, folder, foldersOnly, onChoose }: Props) {
+export function BrowseButton({ label, folder, foldersOnly, compact, onChoose }: Props) {
   const [open, setOpen] = useState(false);
   return (
     <>
       <Tooltip label={words.paths.browse}>
         <ActionIcon
           variant="default"
-          size="lg"
+          size={compact ? 26 : 'lg'}
           aria-label={fill(words.paths.browseOf, { field: label })}
           onClick={() => setOpen(true)}
         >
-          <IconFolderOpen size={17} />
+          <IconFolderOpen size={compact ? 14 : 17} />
         </ActionIcon>
       </Tooltip>
       {open && (

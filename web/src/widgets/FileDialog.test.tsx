@@ -138,7 +138,11 @@ test('of a huge folder the server is asked for what is typed', async () => {
   await shown('0001');
   fireEvent.change(field(), { target: { value: '99' } });
   await shown('99 was found', 'New: 99');
+  // It runs the graph where nothing else takes it.
+  const elsewhere = vi.fn();
+  document.documentElement.addEventListener('keydown', elsewhere);
   press('Enter', { ctrlKey: true });
+  expect(elsewhere).not.toHaveBeenCalled();
   expect(chosen).toHaveBeenCalledExactlyOnceWith('~/data/huge');
 });
 

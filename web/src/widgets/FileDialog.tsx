@@ -85,6 +85,8 @@ export default function FileDialog({ folder: first, foldersOnly, onChoose, onClo
     else if (event.key === 'Backspace' && event.currentTarget.value === '' && parent) open(parent);
     else return;
     event.preventDefault();
+    // Ctrl+Enter runs the graph elsewhere.
+    event.stopPropagation();
   };
   const shown = failed ?? error ?? searched.error;
   return (

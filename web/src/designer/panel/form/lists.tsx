@@ -61,7 +61,7 @@ export function StringsControl(view: FieldView) {
           />
         </div>
       ))}
-      <Group gap="xs" wrap="nowrap">
+      <Group gap="xs" wrap="nowrap" align="flex-end">
         <AddButton
           label={words.panel.addItem}
           name={view.label}
@@ -72,6 +72,7 @@ export function StringsControl(view: FieldView) {
         />
         {isPath(items) && (
           <BrowseButton
+            compact
             label={view.label}
             folder=""
             foldersOnly={items.format === 'directory-path'}
