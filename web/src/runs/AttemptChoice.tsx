@@ -9,8 +9,8 @@ import { versionOf } from './steps';
 
 /** A step's tries; those of which no event tells any more are asked for. */
 export function useAttempts(run: string, step: StepLive): readonly Attempt[] {
-  const { spans, log } = step;
-  const known = useMemo(() => attemptsOf({ spans, log }), [spans, log]);
+  const { spans, log, text, streamed } = step;
+  const known = useMemo(() => attemptsOf({ spans, log, text, streamed }), [spans, log, text, streamed]);
   const first = known[0]?.attempt ?? step.attempt;
   const { data } = useStep(run, first > 1 ? step.step : null, 0, versionOf(step));
   return useMemo(() => withForgotten(known, first > 1 ? (data?.failures ?? []) : []), [known, first, data]);

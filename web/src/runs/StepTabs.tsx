@@ -24,6 +24,7 @@ export function StepTabs({ run, step, earlier, tries }: StepTabsProps) {
   const [tab, setTab] = useState<string | null>(null);
   const log = earlier?.log ?? step.log;
   const logged = earlier?.log.length ?? step.logged;
+  const text = earlier?.text ?? step.text;
   return (
     <Tabs
       value={tab ?? (earlier ? 'log' : firstTab(step))}
@@ -37,7 +38,7 @@ export function StepTabs({ run, step, earlier, tries }: StepTabsProps) {
         <Tabs.Tab value="log" rightSection={logged > 0 && <span className={classes.count}>{logged}</span>}>
           {words.runs.step.log}
         </Tabs.Tab>
-        {!earlier && step.text && <Tabs.Tab value="text">{words.runs.step.text}</Tabs.Tab>}
+        {text && <Tabs.Tab value="text">{words.runs.step.text}</Tabs.Tab>}
         <Tabs.Tab
           value="tries"
           rightSection={step.spans.length > 1 && <span className={classes.count}>{step.spans.length}</span>}
@@ -76,8 +77,8 @@ export function StepTabs({ run, step, earlier, tries }: StepTabsProps) {
         )}
       </Tabs.Panel>
       <Tabs.Panel value="text" className={classes.pane}>
-        <pre className={classes.text}>{step.text}</pre>
-        {step.status === 'running' && <Loader type="dots" size="xs" aria-hidden />}
+        <pre className={classes.text}>{text}</pre>
+        {!earlier && step.status === 'running' && <Loader type="dots" size="xs" aria-hidden />}
       </Tabs.Panel>
       <Tabs.Panel value="tries" className={classes.pane}>
         <Tries step={step} />

@@ -22,6 +22,18 @@ describe('the tries of a step', () => {
     ]);
   });
 
+  it('have each what they streamed, as far as that is kept', () => {
+    const at = { version: 1, run_id: 'r', step: 'talk', at: '' };
+    const told = ['one', 'two', 'three'].flatMap((text, attempt) => [
+      { ...at, cursor: 2 * attempt + 1, kind: 'step.started', data: { attempt: attempt + 1 } },
+      { ...at, cursor: 2 * attempt + 2, kind: 'step.token', data: { text } },
+    ]) as unknown as RunEvent[];
+    const step = stepOf('talk', told);
+    expect(attemptsOf(step).map(({ text }) => text)).toEqual(['one', 'two', 'three']);
+    const cut = { ...step, text: step.text.slice(-6) };
+    expect(attemptsOf(cut).map(({ text }) => text)).toEqual(['', 'o', 'three']);
+  });
+
   it('go on after a wait', () => {
     expect(attemptsOf(stepOf('ask')).map(({ attempt, status }) => [attempt, status])).toEqual([[1, 'completed']]);
     const waits = events.findIndex((event) => event.kind === 'step.answered');

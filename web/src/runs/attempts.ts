@@ -13,21 +13,29 @@ export interface Attempt {
   readonly ended_at: string | null;
   readonly error: RunError | null;
   readonly log: readonly LogLine[];
+  /** What it streamed. */
+  readonly text: string;
 }
 
 /** A step's tries, in order. A wait for an answer, and what follows it, belong to the try that waits. */
-export function attemptsOf(step: Pick<StepLive, 'spans' | 'log'>): readonly Attempt[] {
-  const found: { span: Span; ns: Set<number>; started_at: string }[] = [];
+export function attemptsOf(step: Pick<StepLive, 'spans' | 'log' | 'text' | 'streamed'>): readonly Attempt[] {
+  const found: { first: Span; span: Span; ns: Set<number> }[] = [];
   for (const span of step.spans) {
     const last = found.at(-1);
     if (last && (span.kind === 'wait' || goesOn(last.span, span))) {
       last.span = span;
       last.ns.add(span.n);
-    } else found.push({ span, ns: new Set([span.n]), started_at: span.started_at });
+    } else found.push({ first: span, span, ns: new Set([span.n]) });
   }
-  return found.map(({ span: { attempt, status, ended_at, error }, ns, started_at }, index) => ({
-    ...{ index, attempt, status, started_at, ended_at, error },
+  // The beginning of a long text is not kept.
+  const lost = step.streamed - step.text.length;
+  return found.map(({ first, span: { attempt, status, ended_at, error }, ns }, index) => ({
+    ...{ index, attempt, status, started_at: first.started_at, ended_at, error },
     log: step.log.filter((line) => ns.has(line.span)),
+    text: step.text.slice(
+      Math.max(0, first.streamed - lost),
+      Math.max(0, (found[index + 1]?.first.streamed ?? step.streamed) - lost),
+    ),
   }));
 }
 
@@ -44,7 +52,17 @@ export function withForgotten(
   const first = attempts[0]?.attempt ?? Number.POSITIVE_INFINITY;
   const before = failures.flatMap(({ attempt, error }) =>
     typeof attempt === 'number' && attempt < first
-      ? [{ attempt, status: 'failed' as const, error: errorOf(error), started_at: null, ended_at: null, log: [] }]
+      ? [
+          {
+            attempt,
+            status: 'failed' as const,
+            error: errorOf(error),
+            started_at: null,
+            ended_at: null,
+            log: [],
+            text: '',
+          },
+        ]
       : [],
   );
   return [...before, ...attempts].map((attempt, index) => ({ ...attempt, index }));

@@ -39,6 +39,8 @@ export interface Span {
   readonly started_at: string;
   readonly ended_at: string | null;
   readonly error: RunError | null;
+  /** Characters that the step had streamed before. */
+  readonly streamed: number;
 }
 
 export interface LogLine {
@@ -77,6 +79,8 @@ export interface StepLive {
   readonly message: string;
   readonly fraction: number | null;
   readonly text: string;
+  /** Characters that were streamed in all; the text keeps the last ones. */
+  readonly streamed: number;
   readonly log: readonly LogLine[];
   /** Lines in all; the log keeps the last ones. */
   readonly logged: number;
@@ -183,7 +187,7 @@ export function stoodAt(
 function spanOf(view: Schemas['StepView']): Span {
   const status = view.status === 'skipped' ? 'completed' : view.status;
   return {
-    ...{ n: 1, kind: 'try', attempt: view.attempt, status },
+    ...{ n: 1, kind: 'try', attempt: view.attempt, status, streamed: 0 },
     started_at: view.started_at ?? '',
     ended_at: view.ended_at,
     error: errorOf(view.error),
@@ -245,7 +249,18 @@ function unheardStep(step: string): StepLive {
   return {
     ...{ step, frame, node, scope, owner: ownerOf(frame), status: 'running', retrying: false, attempt: 1 },
     ...{ started_at: null, ended_at: null, items_in: 0, items_out: {}, error: null, handled: false, wait: null },
-    ...{ form: null, elements: null, message: '', fraction: null, text: '', log: [], logged: 0, spans: [], seen: 0 },
+    ...{
+      form: null,
+      elements: null,
+      message: '',
+      fraction: null,
+      text: '',
+      streamed: 0,
+      log: [],
+      logged: 0,
+      spans: [],
+      seen: 0,
+    },
   };
 }
 
@@ -294,7 +309,7 @@ function stepAfter(before: StepLive, event: RunEvent): StepLive {
         items_in: number(data.items, step.items_in),
         // What a row has told of a try that nothing was heard of is this one.
         spans: begun(before.seen ? closed(step.spans, 'cancelled', at) : [], {
-          ...{ kind: 'try', attempt, status: 'running', started_at: at },
+          ...{ kind: 'try', attempt, status: 'running', started_at: at, streamed: step.streamed },
         }),
       };
     }
@@ -317,18 +332,21 @@ function stepAfter(before: StepLive, event: RunEvent): StepLive {
       return { ...step, message: line.message, logged: step.logged + 1, log: last(step.log, line, MOST_LINES) };
     }
     case 'step.token':
-      return { ...step, text: (step.text + text(data.text)).slice(-MOST_TEXT) };
+      return {
+        ...{ ...step, text: (step.text + text(data.text)).slice(-MOST_TEXT) },
+        streamed: step.streamed + text(data.text).length,
+      };
     case 'step.waiting': {
       const wait = object(data.wait);
       const spans = begun(closed(step.spans, 'completed', at), {
-        ...{ kind: 'wait', attempt: step.attempt, status: 'waiting', started_at: at },
+        ...{ kind: 'wait', attempt: step.attempt, status: 'waiting', started_at: at, streamed: step.streamed },
       });
       return { ...step, status: 'waiting', wait, message: text(wait.title), spans };
     }
     case 'step.unknown': {
       const wait = { kind: 'unknown', reason: text(data.reason) };
       const spans = begun(closed(step.spans, 'unknown', at), {
-        ...{ kind: 'wait', attempt: step.attempt, status: 'waiting', started_at: at },
+        ...{ kind: 'wait', attempt: step.attempt, status: 'waiting', started_at: at, streamed: step.streamed },
       });
       return { ...step, status: 'unknown', wait, message: wait.reason, spans };
     }
