@@ -183,7 +183,7 @@ test('many pages of one browser show a run to its end: they leave connections to
 }) => {
   const { id, gate } = await started(page, server);
   const pages = [page];
-  for (const hash of ['/graphs/review', '/runs', `/runs/${id}`, `/runs/${id}`, '/', `/runs/${id}`]) {
+  for (const hash of ['/graphs/review', '/runs', `/runs/${id}`, `/runs/${id}`, `/runs/${id}`]) {
     const another = await page.context().newPage();
     await another.goto(page.url());
     await open(another, hash);
