@@ -6,7 +6,7 @@ import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from pyagent.runtime.comparison import compare
 from pyagent.runtime.moments import Timeline
@@ -27,7 +27,7 @@ from pyagent.server.run_shapes import (
     StepComparison,
 )
 from pyagent.server.runs import RunId
-from pyagent.server.shapes import GRAPH_ID, RunSummary
+from pyagent.server.shapes import GRAPH_ID, Moment, RunSummary
 from pyagent.store.base import Run, StepRecord
 
 router = APIRouter(prefix="/api/v1", tags=["runs"])
@@ -53,7 +53,7 @@ async def list_last_runs(
 async def run_statistics(
     server: Server,
     graph: Annotated[str | None, Query(max_length=200, description="Id of the graph; left out: all")] = None,
-    since: Annotated[AwareDatetime | None, Query(description="Created at this time or later")] = None,
+    since: Annotated[Moment | None, Query(description="Created at this time or later")] = None,
 ) -> RunStatisticsView:
     """How many runs there are by status, by graph and by day, and how long they take."""
     require_graph(graph)

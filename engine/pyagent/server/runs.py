@@ -9,7 +9,6 @@ from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, Header, Path, Query
 from fastapi.responses import Response
-from pydantic import AwareDatetime
 
 from pyagent.errors import InputError, NotFound, RunError, Where
 from pyagent.graph.spec import GraphSpec
@@ -27,7 +26,7 @@ from pyagent.server.limits import limited
 from pyagent.server.openapi import content, errors
 from pyagent.server.reports import report_address
 from pyagent.server.security import Keys
-from pyagent.server.shapes import FrameView, RunDetails, RunPage, RunSummary, StartRun, StepView
+from pyagent.server.shapes import FrameView, Moment, RunDetails, RunPage, RunSummary, StartRun, StepView
 from pyagent.server.step_shapes import MAX_ITEMS, StepDetails
 from pyagent.store.base import ENDED, Run, RunFilter, RunStatus, StepRecord
 
@@ -93,8 +92,8 @@ async def list_runs(
     text: Annotated[
         str, Query(max_length=200, description="Part of the id, the graph's id, the key, the trigger or the actor")
     ] = "",
-    since: Annotated[AwareDatetime | None, Query(description="Created at this time or later")] = None,
-    until: Annotated[AwareDatetime | None, Query(description="Created before this time")] = None,
+    since: Annotated[Moment | None, Query(description="Created at this time or later")] = None,
+    until: Annotated[Moment | None, Query(description="Created before this time")] = None,
     production: Annotated[bool | None, Query(description="Runs that count, or test runs")] = None,
     forked_from: Annotated[str | None, Query(max_length=40, description="Forks of this run")] = None,
     parent_run: Annotated[str | None, Query(max_length=40, description="Runs that this one started")] = None,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from pyagent.runtime.event_kinds import EVENTS_VERSION
 from pyagent.runtime.log import decode
@@ -16,6 +16,18 @@ MAX_TEXT = 4 * 1024 * 1024
 """Characters of a graph file."""
 GRAPH_ID = "^[a-z][a-z0-9_]*$"
 """What the API takes for a graph. The engine also takes paths and whole files, from people at this machine."""
+
+
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        # By its zone it lies outside of the years 1 to 9999, of which stores know none.
+        raise ValueError("it is no time from year 1 to 9999") from None
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+"""A time, in UTC."""
 
 
 class Shape(BaseModel):
