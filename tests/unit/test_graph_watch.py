@@ -208,3 +208,15 @@ async def test_without_notices_of_the_system_files_are_looked_at(folder: Path, m
     async with GraphWatch(GraphLibrary([folder])).listening() as listener:
         (folder / "greet.yaml").write_text(f"{TEXT}# polled\n")
         await until(listener, "greet", text_hash(f"{TEXT}# polled\n"))
+
+
+async def test_a_watch_that_was_left_and_fails_later_ends_no_other(folder: Path) -> None:
+    watch = GraphWatch(GraphLibrary([folder]))
+    async with watch.listening():
+        first = watch._work  # pyright: ignore[reportPrivateUsage]
+    assert first is not None
+    async with watch.listening() as listener:
+        first._fail(RuntimeError("too late"))  # pyright: ignore[reportPrivateUsage]
+        assert watch.watching
+        (folder / "greet.yaml").write_text(f"{TEXT}#\n")
+        await until(listener, "greet", text_hash(f"{TEXT}#\n"))

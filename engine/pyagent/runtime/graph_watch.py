@@ -131,7 +131,10 @@ class GraphWatch:
                 self._work.stop.set()
                 self._work = None
 
-    def _end(self, error: GraphWatchEnded) -> None:
+    def _end(self, work: _Work, error: GraphWatchEnded) -> None:
+        if work is not self._work:
+            # Those who listened to it have left, and others have begun anew.
+            return
         # Whoever comes again begins a new watch.
         self._work = None
         for listener in self._listeners:
@@ -150,7 +153,7 @@ class _Work:
         self,
         library: GraphLibrary,
         tell: Callable[[list[GraphChange]], None],
-        end: Callable[[GraphWatchEnded], None],
+        end: Callable[[_Work, GraphWatchEnded], None],
     ) -> None:
         self._library = library
         self._tell = tell
@@ -265,7 +268,7 @@ class _Work:
 
     def _fail(self, error: Exception) -> None:
         ended = GraphWatchEnded(f"the folders of graphs cannot be watched: {error}")
-        self._end(ended)
+        self._end(self, ended)
         if not self.ready.done():
             self.ready.set_exception(ended)
 

@@ -210,14 +210,15 @@ async def chosen_graph(server: ServerContext, graph_id: str, text: str | None) -
         document = await server.engine.document(graph_id)
     else:
         require("edit", "running a graph that is not saved")
-        document = await asyncio.to_thread(load_text, text)
+        document = await server.apart(len(text), lambda: load_text(text))
         if document.spec.id != graph_id:
             raise InputError(
                 f"the text is the graph {document.spec.id!r}, not {graph_id!r}",
                 hint="Its `id` says which graph it is.",
                 where=Where(field="text"),
             )
-    await asyncio.to_thread(GraphChecker(server.engine.registry).require, document)
+    checker = GraphChecker(server.engine.registry)
+    await server.apart(len(document.text), lambda: checker.require(document))
     return document
 
 
