@@ -54,6 +54,29 @@ async def test_a_graph_called_with_items_follows_their_lineage(lab: Lab) -> None
     assert await lab.outputs(run) == {"n": [{"n": 10, "first": 10}, {"n": 20, "first": 20}]}
 
 
+async def test_lineage_leads_through_a_graph_called_with_items_item_by_item(lab: Lab) -> None:
+    inner = {
+        "sort": {"use": "data.sort", "with": {"by": [{"field": "n", "order": "descending"}]}},
+        "few": {"use": "flow.filter", "with": {"when": "{{ $json.n !== 2 }}"}},
+        "last": {},
+    }
+    lab.file(graph(inner, ["sort -> few", "few.out -> last"], id="called"))
+    call = {"use": "flow.graph", "with": {"graph": "called", "items": True}}
+    ten = {"use": "data.set", "with": {"fields": {"ten": "{{ $json.n * 10 }}"}}}
+    end = {"use": "data.set", "with": {"keep": [], "fields": {"ten": "{{ $('ten').item.json.ten + $json.n }}"}}}
+    run = await lab.run(
+        graph(
+            {"split": SPLIT, "ten": ten, "call": call, "other": {**call}, "end": end},
+            ["split -> ten", "ten -> call", "call -> other", "other -> end"],
+            outputs={"tens": "{{ $('end').all().map(item => item.json.ten) }}"},
+        ),
+        numbers(3, 1, 2, 4),
+    )
+
+    assert run.status == "completed", run.error
+    assert await lab.outputs(run) == {"tens": [44, 33, 11]}
+
+
 async def test_where_a_graph_called_with_items_puts_nothing_out_nothing_follows(lab: Lab) -> None:
     @lab.on("none")
     async def nothing(items: Any, ctx: Any) -> Any:

@@ -56,6 +56,8 @@ class FrameState:
     """The frame is a called graph, with outputs to evaluate and state of its own."""
     shares: bool = False
     """`channels` are those of the frame around: nothing in this one writes."""
+    passes: bool = False
+    """The frame is a graph that was called with items: what its last nodes put out is the call's."""
     steps: dict[str, list[StepKey]] = field(default_factory=lambda: {})
     """Ended steps by node, in the order of the log."""
     closed: bool = False
@@ -194,6 +196,19 @@ def leaf_items(frame: FrameState, outcomes: Mapping[StepKey, Outcome]) -> Items:
         for key in sorted(steps) if len(steps) > 1 else steps:
             parts += [items for port, items in outcomes[key].outputs.items() if port != "error"]
     return Items.concat(parts) if parts else NO_ITEMS
+
+
+def leaf_item(frame: FrameState, outcomes: Mapping[StepKey, Outcome], index: int) -> tuple[StepKey, Item] | None:
+    """Of `leaf_items` the one at that index, with the step that put it out; None where there are not so many."""
+    for node in frame.nodes.leaves:
+        for key in sorted(frame.steps.get(node, ())):
+            for port, items in outcomes[key].outputs.items():
+                if port == "error":
+                    continue
+                if index < len(items):
+                    return key, items[index]
+                index -= len(items)
+    return None
 
 
 def expansion_outputs(expansion: Expansion, node: NodeProgram) -> Outputs:

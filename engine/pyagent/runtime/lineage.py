@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyagent.native import blake3_hex
-from pyagent.runtime.frames import FrameState
+from pyagent.runtime.frames import FrameState, leaf_item
 from pyagent.runtime.log import Outputs, StepKey, encode
 from pyagent.runtime.paging import binaries_of, pages_of, table
 from pyagent.runtime.state import RunState
@@ -12,8 +12,9 @@ from pyagent.sdk.pages import PagedItems
 from pyagent.store.base import StepLineage
 
 
-def origin_of(state: RunState, key: StepKey, source: ItemSource) -> tuple[StepKey, Item] | None:
-    """The step and the item of its output that one input item of a step is; None for what a frame began with."""
+def origin_of(state: RunState, key: StepKey, source: ItemSource) -> tuple[StepKey, Item, int] | None:
+    """The step that put out one input item of a step, the item, and its place among all on that port; None for what
+    a frame began with."""
     port, index = source.port, source.item
     if port == "entry" or port.startswith("returned."):
         # A loop's header may speak of what came to its earlier iterations (`sdk.outcome.loop_view`).
@@ -29,9 +30,16 @@ def origin_of(state: RunState, key: StepKey, source: ItemSource) -> tuple[StepKe
         step = StepKey(key.frame, sender.node, sender.scope)
         items = state.outcomes[step].outputs[rule.source_port]
         if index < len(items):
-            return step, items[index]
+            return step, items[index], index
         index -= len(items)
     return None
+
+
+def inside_call(state: RunState, call: StepKey, index: int) -> tuple[StepKey, Item] | None:
+    """The step inside a graph called with items that put out what is at that place of the call's output; None for
+    every other step."""
+    frame = state.frames.get(call.called_frame)
+    return leaf_item(frame, state.outcomes, index) if frame is not None and frame.passes else None
 
 
 def loop_inputs(state: RunState, key: StepKey) -> tuple[Items, list[Items]]:

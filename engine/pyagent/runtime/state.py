@@ -335,6 +335,7 @@ class RunState(RunBook):
             element,
             calls,
             expansion.shares,
+            passes=expansion.inputs is not None,
         )
         if expansion.refused and (error := expansion.refused.get(str(element))) is not None:
             self._fail_frame(frame, error, changes)
@@ -344,8 +345,7 @@ class RunState(RunBook):
     def _close(self, frame: FrameState, changes: Changes) -> None:
         frame.closed = True
         if frame.calls:
-            expansion = self.expansions.get(frame.parent) if frame.parent is not None else None
-            if frame.parent is not None and expansion is not None and expansion.inputs is not None:
+            if frame.passes and frame.parent is not None:
                 self._frame_result(frame.parent, frame.element, leaf_items(frame, self.outcomes), changes)
                 return
             self.awaiting[frame.name] = None

@@ -11,7 +11,7 @@ from pyagent.errors import ExpressionError
 from pyagent.native import Blake3
 from pyagent.runtime.expressions import EvaluationContext, Expressions, NodeView
 from pyagent.runtime.frames import FrameState
-from pyagent.runtime.lineage import latest, origin_of, resolve
+from pyagent.runtime.lineage import inside_call, latest, origin_of, resolve
 from pyagent.runtime.log import Outputs, StepKey
 from pyagent.runtime.program import Program
 from pyagent.runtime.state import RunState
@@ -226,14 +226,17 @@ class Values:
                 elif origin[0] == wanted:
                     found.append(origin[1])
                 else:
-                    open_.append(origin)
+                    sender, item, index = origin
+                    open_.append(inside_call(self._state, sender, index) or (sender, item))
         return found
 
     def _element_sources(self, frame: str, source: ItemSource) -> tuple[ItemSource, ...]:
         """What a map's element, or a graph called with items, began with, as items of that step's own input."""
         found = self._state.frames[frame]
+        if found.passes:
+            return (ItemSource(source.item),)
         expansion = self._state.expansions.get(found.parent) if found.parent else None
-        if expansion is None or (expansion.kind != "map" and expansion.inputs is None):
+        if expansion is None or expansion.kind != "map":
             return ()
         return (ItemSource(expansion.starts[found.element] + source.item),)
 

@@ -22,7 +22,6 @@ export interface Refusal {
     | 'computed'
     | 'hidden'
     | 'skipped'
-    | 'lineage'
     | 'ofItem'
     | 'mayNotRun'
     | 'undeclared'

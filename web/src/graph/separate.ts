@@ -10,7 +10,7 @@ import { ancestorAt, comesAfter, surelyGives, surelyRun } from './certain';
 import { withBody, withField } from './change';
 import { type AboutOf, type Cut, cutOut, isRefusal, type Refusal, reachable } from './cut';
 import { freeId, freeName, slug } from './ids';
-import type { Edge, GraphSpec, Json, JsonObject, Level, NodeSpec, Point } from './model';
+import type { GraphSpec, Json, JsonObject, Level, NodeSpec, Point } from './model';
 import { edgeText, labelOf } from './model';
 import { withCanvas, withInner } from './nodes';
 import { placesOf } from './read';
@@ -253,7 +253,6 @@ function readAs(
   const resolve = resolver(graph);
   const places = placesOf(graph);
   const after = reachable(cut.edges, cut.out, cut.own);
-  const before = leadingTo(cut);
   const always = exit !== null && surelyRun(cut, about).has(exit.id);
   const label = (id: string) => {
     const node = places.get(id)?.node;
@@ -272,8 +271,6 @@ function readAs(
         if (id !== exit?.id || read.which === 'other') return { reason: 'hidden', names: [labelOf(node), label(id)] };
         if (!always && !(here !== null && comesAfter(graph, level, here, id)))
           return { reason: 'skipped', names: [labelOf(node), label(id)] };
-      } else if (follows && before.has(ancestorAt(graph, id, level) ?? '') && ['item', 'other'].includes(read.which)) {
-        return { reason: 'lineage', names: [labelOf(node), label(id)] };
       }
     }
     if (at === level && cut.out.some((edge) => edge.target === node.id) && contextOf(plain) === '$prevNode')
@@ -325,12 +322,6 @@ export function unguarded(code: string, node: string): string | null {
   const text = code.trim();
   const start = guard(node);
   return text.startsWith(start) && text.endsWith(GUARD_END) ? text.slice(start.length, -GUARD_END.length) : null;
-}
-
-/** The nodes that lead to a cut. */
-function leadingTo({ edges, into, own }: Cut): ReadonlySet<string> {
-  const turned = (edge: Edge) => ({ ...edge, source: edge.target, target: edge.source, text: '' });
-  return reachable(edges.map(turned), into.map(turned), own);
 }
 
 /** What a name in an expression means: an id, then a name. */

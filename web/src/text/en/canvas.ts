@@ -176,7 +176,6 @@ export const canvas = {
     computed: '{name} works out which node it reads, so nobody can tell what it would find.',
     hidden: '{name} reads {other}, which it could not see there: only what comes out at the end can be read.',
     skipped: '{name} reads {other}, which may be left out by a branch: that could no longer be told from nothing.',
-    lineage: '{name} reads the item of {other} that its own item comes from, and what comes out does not tell that.',
     ofItem: '{name} reads the item of {other} that its own item comes from: choose {other}, too, or read `.first()`.',
     mayNotRun: '{name} reads {other}, which does not always run before: choose {other}, too.',
     undeclared: '{name} reads {other}, which the graph does not name among its inputs: name it there first.',
