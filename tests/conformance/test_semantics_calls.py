@@ -63,7 +63,10 @@ async def test_lineage_leads_through_a_graph_called_with_items_item_by_item(lab:
     lab.file(graph(inner, ["sort -> few", "few.out -> last"], id="called"))
     call = {"use": "flow.graph", "with": {"graph": "called", "items": True}}
     ten = {"use": "data.set", "with": {"fields": {"ten": "{{ $json.n * 10 }}"}}}
-    end = {"use": "data.set", "with": {"keep": [], "fields": {"ten": "{{ $('ten').item.json.ten + $json.n }}"}}}
+    end: dict[str, Any] = {
+        "use": "data.set",
+        "with": {"keep": [], "fields": {"ten": "{{ $('ten').item.json.ten + $json.n }}"}},
+    }
     run = await lab.run(
         graph(
             {"split": SPLIT, "ten": ten, "call": call, "other": {**call}, "end": end},
