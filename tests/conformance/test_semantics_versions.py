@@ -193,6 +193,20 @@ async def test_a_pin_that_is_changed_is_the_pin_of_the_next_test_run(lab: Lab) -
         assert await lab.outputs(run) == {"n": n}
 
 
+async def test_pins_are_those_of_the_graph_that_is_run_not_of_the_graphs_that_it_calls(lab: Lab) -> None:
+    lab.file(graph({"a": {}}, id="called", pins={"a": [{"n": 7}]}, outputs={"n": "{{ $('a').first().json.n }}"}))
+    calling = graph(
+        {"a": {}, "call": {"use": "flow.graph", "with": {"graph": "called", "inputs": {"n": 1}}}},
+        ["a -> call"],
+        pins={"a": [{"n": 5}]},
+        outputs={"n": "{{ $('call').first().json.n }}"},
+    )
+    run = await lab.run(calling, production=False)
+
+    assert await lab.outputs(run) == {"n": 1}
+    assert lab.calls == ["call()/a"]
+
+
 async def test_a_disabled_node_passes_its_items_through(lab: Lab) -> None:
     run = await lab.run(graph({"a": {}, "off": {"disabled": True}, "end": {}}, ["a -> off", "off -> end"]), {"n": 1})
 

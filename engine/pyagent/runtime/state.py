@@ -270,6 +270,10 @@ class RunState(RunBook):
                 return False
         return True
 
+    def pin(self, key: StepKey) -> Any:
+        """What is pinned to the step's node in the graph that is run; those that it calls have nodes of their own."""
+        return self.program.graph.pins.get(key.node) if self.frames[key.frame].program is self.program else None
+
     # -- frames -------------------------------------------------------------------------------------------------
 
     def _expand(self, key: StepKey, entry: Entry, changes: Changes) -> None:

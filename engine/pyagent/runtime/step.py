@@ -79,7 +79,7 @@ class Step:
                 raise StepInterrupted("it was begun elsewhere, or what it was part of has ended")
             if self.token.cancelled:
                 return await self._stopped()
-            pinned = None if live.production else live.state.program.graph.pins.get(key.node)
+            pinned = None if live.production else state.pin(key)
             if pinned is not None:
                 return await self._end({"pinned": True}, self._pinned(pinned))
             if (reused := live.state.reusable.get(key)) is not None:
