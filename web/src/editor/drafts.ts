@@ -23,6 +23,15 @@ export function keepDraft(id: string, draft: Draft): boolean {
   }
 }
 
+/** Whether the browser still has this draft: another tab with the same graph may have written its own over it. */
+export function hasDraft(id: string, draft: Draft): boolean {
+  try {
+    return localStorage.getItem(key(id)) === JSON.stringify(draft);
+  } catch {
+    return false;
+  }
+}
+
 /** The draft of a graph, or null. */
 export function readDraft(id: string): Draft | null {
   try {

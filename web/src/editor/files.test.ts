@@ -98,6 +98,61 @@ describe('drafts', () => {
     expect(JSON.parse(items.get('pyagent.draft.closed') ?? '')).toMatchObject({ graph: { name: 'Changed' } });
   });
 
+  test('that another tab has written over are not lost without a word', async () => {
+    const items = new Map<string, string>();
+    vi.stubGlobal(
+      'localStorage',
+      storage((key, value) => items.set(key, value), items),
+    );
+    const window = page();
+    const leave = () => window.dispatchEvent(new Event('beforeunload', { cancelable: true }));
+    const editor = await openEditor('tabs');
+    apply(editor, 'Rename', renamed);
+    expect(leave()).toBe(true);
+    const theirs = (items.get('pyagent.draft.tabs') ?? '').replace('Changed', 'By another tab');
+    items.set('pyagent.draft.tabs', theirs);
+    expect(leave()).toBe(false);
+    expect(items.get('pyagent.draft.tabs')).toBe(theirs);
+    items.delete('pyagent.draft.tabs');
+    expect(leave()).toBe(false);
+  });
+
+  test('are of the file as it was saved by others meanwhile, and those of other tabs stay', async () => {
+    const items = new Map<string, string>([['pyagent.draft.calm', 'of another tab']]);
+    vi.stubGlobal(
+      'localStorage',
+      storage((key, value) => items.set(key, value), items),
+    );
+    const window = page();
+    const leave = () => window.dispatchEvent(new Event('beforeunload', { cancelable: true }));
+    const editor = await openEditor('base');
+    apply(editor, 'Rename', renamed);
+    expect(leave()).toBe(true);
+    editor.setState(({ saved }) => ({ saved: { ...saved, textHash: 'new' } }));
+    expect(leave()).toBe(true);
+    expect(JSON.parse(items.get('pyagent.draft.base') ?? '')).toMatchObject({ textHash: 'new' });
+    const calm = await openEditor('calm');
+    calm.setState(({ saved, history }) => {
+      const graph = renamed(saved.graph);
+      return { saved: { ...saved, graph }, history: { ...history, graph } };
+    });
+    leave();
+    expect(items.get('pyagent.draft.calm')).toBe('of another tab');
+  });
+
+  test('that were opened can be left again', async () => {
+    const items = new Map<string, string>();
+    vi.stubGlobal(
+      'localStorage',
+      storage((key, value) => items.set(key, value), items),
+    );
+    const graph = { ...file('opened').spec, name: 'Draft' };
+    items.set('pyagent.draft.opened', JSON.stringify({ graph, textHash: 'opened', text: 'id: opened' }));
+    const window = page();
+    expect((await openEditor('opened')).getState().saving).toBe('changed');
+    expect(window.dispatchEvent(new Event('beforeunload', { cancelable: true }))).toBe(true);
+  });
+
   test('that the browser has no room for are told, and the page is not closed without a word', async () => {
     vi.stubGlobal(
       'localStorage',

@@ -4,13 +4,18 @@ import { ask, client, type Schemas } from '@/api/client';
 import { watchSession } from '@/api/session';
 import { type FileChange, watchGraphs } from '@/api/watch';
 import type { GraphSpec } from '@/graph/model';
-import { forgetDraft, keepDraft } from './drafts';
+import { type Draft, forgetDraft, hasDraft, keepDraft } from './drafts';
 import { isChanged } from './saving';
 import { type Checked, type Editor, graphOf } from './store';
 
 /** What the server says of a graph, as an editor keeps it. */
 export function checkedBy(graph: GraphSpec, told: Schemas['EditedGraph']): Checked {
   return { graph, text: told.text, problems: told.problems, facts: told.nodes };
+}
+
+function draftOf(editor: Editor): Draft {
+  const { saved, typed } = editor.getState();
+  return { textHash: saved.textHash, text: saved.text, graph: graphOf(editor), typed };
 }
 
 const CHECK_DELAY = 250;
@@ -34,6 +39,9 @@ export function follow(editor: Editor, file: File): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let asked: AbortController | undefined;
   let seen = editor.getState();
+  let unchecked = false;
+  let unkept = false;
+  let mine = false;
 
   const check = async () => {
     const { saved, typed } = editor.getState();
@@ -55,30 +63,40 @@ export function follow(editor: Editor, file: File): () => void {
   const onChange = () => {
     const before = seen;
     seen = editor.getState();
-    if (seen.history.graph === before.history.graph && seen.typed === before.typed) return;
+    const edited = seen.history.graph !== before.history.graph || seen.typed !== before.typed;
+    // A draft is also of what it is based on.
+    if (!edited && seen.saved === before.saved) return;
+    unchecked ||= edited;
+    unkept = true;
     clearTimeout(timer);
     timer = setTimeout(() => {
-      keep();
-      void check();
+      if (unkept) keep();
+      if (unchecked) void check();
+      unchecked = false;
     }, CHECK_DELAY);
   };
   const keep = () => {
-    clearTimeout(timer);
-    timer = undefined;
-    const { id, saved, typed, kept } = editor.getState();
+    unkept = false;
+    const { id, kept } = editor.getState();
     let now = true;
-    if (isChanged(editor.getState()))
-      now = keepDraft(id, { textHash: saved.textHash, text: saved.text, graph: graphOf(editor), typed });
-    else forgetDraft(id);
+    if (isChanged(editor.getState())) {
+      now = keepDraft(id, draftOf(editor));
+      mine ||= now;
+    } else if (mine) {
+      // Another tab's stays.
+      forgetDraft(id);
+      mine = false;
+    }
     if (now !== kept) editor.setState({ kept: now });
   };
   const onLeave = (event: Event) => {
     // What was changed a moment ago is kept, too.
-    if (timer !== undefined) keep();
+    if (unkept) keep();
     // Nobody else has it: the browser asks whether to close the page.
-    if (event.type === 'beforeunload' && !editor.getState().kept && isChanged(editor.getState()))
-      event.preventDefault();
+    if (event.type !== 'beforeunload' || !isChanged(editor.getState())) return;
+    if (!hasDraft(editor.getState().id, draftOf(editor))) event.preventDefault();
   };
+  if (isChanged(editor.getState())) keep();
   const unsubscribe = editor.subscribe(onChange);
   for (const event of LEAVING) globalThis.addEventListener?.(event, onLeave);
   void check();
