@@ -129,6 +129,14 @@ async def test_runs_are_counted_listed_and_compared(lab: Lab, client: httpx.Asyn
     assert found["steps"][0]["a"]["items_out"] == {"out": 1}
 
 
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"])
+@pytest.mark.parametrize("asked", ["runs?since", "runs?until", "runs/statistics?since"])
+async def test_a_time_before_or_after_all_time_is_refused(client: httpx.AsyncClient, asked: str, moment: str) -> None:
+    path, _, name = asked.partition("?")
+    answer = await client.get(f"/api/v1/{path}", params={name: moment})
+    assert (answer.status_code, answer.json()["code"]) == (422, "input.invalid")
+
+
 async def test_a_stream_in_batches_loses_nothing_and_takes_few_messages(lab: Lab) -> None:
     run = await lab.engine.start(CHAIN)
     lease = await lab.store.claim(run.id, "worker", lab.engine.lease)
