@@ -3,7 +3,7 @@ import { setPins } from '@/graph/nodes';
 import { words } from '@/text/language';
 import { action } from './action';
 
-/** Unpin a node's output; where nothing is pinned, open the node, whose output pane can pin what a run gave. */
+/** Unpin a node's output; where nothing is pinned, pin what it gave in the run that is shown. */
 export const pin = action({
   id: 'pin',
   title: words.actions.pin,
@@ -13,7 +13,7 @@ export const pin = action({
   run: ({ editor, say, open }) => {
     const id = [...editor.getState().selection.nodes][0] ?? '';
     if (graphOf(editor).pins?.[id] === undefined) {
-      open('pin', id);
+      open('pin', { node: id, pinned: () => say(words.canvas.said.pinned) });
       return;
     }
     apply(editor, words.actions.pin, setPins(id, undefined));

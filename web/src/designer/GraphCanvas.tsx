@@ -6,8 +6,11 @@ import { type Editor, graphOf, select, useEditor } from '@/editor/store';
 import { nodeOf } from '@/graph/read';
 import { useRunPart } from '@/runs/live';
 import { requestRun } from '@/runs/start/bar';
+import { words } from '@/text/language';
+import { showError } from '@/widgets/showError';
 import { callersOf, type Way } from './callers';
 import { Canvas, type CanvasControl } from './canvas/Canvas';
+import { pinShown } from './panel/panes/pinning';
 
 interface Props {
   readonly editor: Editor;
@@ -23,15 +26,21 @@ export function GraphCanvas({ editor, control }: Props) {
   const callers = useMemo(() => callersOf(state), [state]);
   const names = useMemo(() => callers.map((caller) => caller.name), [callers]);
   const went = (state as Partial<Way> | null)?.callers !== undefined;
-  // Who came here from another graph's canvas goes on with the keys where they are.
+  // Keys are the canvas's when it comes: for who came here from another graph's canvas, and where nothing else has them.
   useEffect(() => {
-    if (went) control.current?.focus();
+    if (went || document.activeElement === document.body) control.current?.focus();
   }, [went, control]);
   const onAsk = useCallback(
     (what: string, argument?: unknown) => {
       if (what === 'run') void requestRun(editor, (argument as { until?: string } | undefined)?.until);
-      else if (what === 'pin') editor.setState({ opened: String(argument) });
-      else if (what === 'graph') {
+      else if (what === 'pin') {
+        const { node, pinned } = argument as { node: string; pinned: () => void };
+        // Without anything to pin the node opens, where data can be written.
+        pinShown(editor, node).then(
+          (done) => (done ? pinned() : editor.setState({ opened: node })),
+          (error: unknown) => showError(error, words.panel.notPinned),
+        );
+      } else if (what === 'graph') {
         const { graph, node } = argument as { graph: string; node: string };
         const { id, level } = editor.getState();
         const caller = { graph: id, name: graphOf(editor).name || id, level, node };

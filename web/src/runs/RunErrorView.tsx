@@ -1,6 +1,7 @@
 import { Alert, Code, Group, Text } from '@mantine/core';
 import { IconAlertTriangle } from '@tabler/icons-react';
 import { words } from '@/text/language';
+import { Ticked } from '@/widgets/Ticked';
 import type { RunError } from './fold';
 import classes from './RunErrorView.module.css';
 
@@ -23,11 +24,11 @@ export function RunErrorView({
       className={classes.error}
     >
       <Text size="sm" className={classes.message}>
-        {error.message}
+        <Ticked>{error.message}</Ticked>
       </Text>
       {error.hint && (
         <Text size="sm" mt={4} className={classes.message}>
-          {error.hint}
+          <Ticked>{error.hint}</Ticked>
         </Text>
       )}
       <Group gap="xs" mt={6}>

@@ -201,3 +201,12 @@ describe('what is known of a run', () => {
     );
   });
 });
+
+it('lists the steps that a fork has kept, which tell nothing, where the server does', () => {
+  for (const { details, events } of RUNS) {
+    const kept = details.steps[0]?.step;
+    const said = events.filter((event) => event.step !== kept);
+    const known = read(looked(unknown(details.id), details), said, true);
+    expect([...known.state.steps.keys()]).toEqual(details.steps.map(({ step }) => step));
+  }
+});

@@ -51,8 +51,14 @@ export function read(known: Known, events: readonly RunEvent[], last: boolean): 
     events.filter((event) => event.cursor <= until),
   );
   if (!last) return { ...known, log };
-  const ordered = known.details ? inOrderOf(log, known.details) : log;
-  return advanced({ ...known, log: ordered, wanted: null, behind: [] }, known.behind);
+  return inOrder(advanced({ ...known, log, wanted: null, behind: [] }, known.behind));
+}
+
+/** Steps that a fork has kept tell nothing: only a look brings them, and they stand where the server lists them. */
+function inOrder(known: Known): Known {
+  if (!known.details) return known;
+  const log = inOrderOf(known.log, known.details);
+  return { ...known, log, state: known.state === known.log ? log : inOrderOf(known.state, known.details) };
 }
 
 function advanced(known: Known, events: readonly RunEvent[]): Known {

@@ -14,6 +14,7 @@ import { words } from '@/text/language';
 import { EmptyState } from '@/widgets/EmptyState';
 import { ErrorBoundary } from '@/widgets/ErrorBoundary';
 import classes from './App.module.css';
+import { useOpenFile } from './home/useOpenFile';
 import { SessionBanner } from './SessionBanner';
 
 const Home = lazy(() => import('./HomePage'));
@@ -50,8 +51,32 @@ export function App() {
           </div>
         </main>
       </div>
+      <DroppedFiles />
     </Router>
   );
+}
+
+/** A file that is dropped anywhere opens as a graph: the browser would leave the page for it. */
+function DroppedFiles() {
+  const open = useOpenFile();
+  useEffect(() => {
+    const takes = (event: DragEvent) => !event.defaultPrevented && event.dataTransfer?.types.includes('Files');
+    const over = (event: DragEvent) => {
+      if (takes(event)) event.preventDefault();
+    };
+    const drop = (event: DragEvent) => {
+      if (!takes(event)) return;
+      event.preventDefault();
+      void open(event.dataTransfer?.files[0] ?? null);
+    };
+    window.addEventListener('dragover', over);
+    window.addEventListener('drop', drop);
+    return () => {
+      window.removeEventListener('dragover', over);
+      window.removeEventListener('drop', drop);
+    };
+  }, [open]);
+  return null;
 }
 
 function Page() {

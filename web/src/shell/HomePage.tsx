@@ -14,7 +14,7 @@ import {
 } from '@mantine/core';
 import { IconFileImport, IconPlus, IconSearch } from '@tabler/icons-react';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
-import { type DragEvent, useMemo, useState } from 'react';
+import { useMemo, useState } from 'react';
 import { useLocation } from 'wouter';
 import { ask, client, type Schemas } from '@/api/client';
 import { useCreateGraph, useDeleteGraph, useDuplicateGraph, useGraphs } from '@/api/graphs';
@@ -24,10 +24,10 @@ import { fill, words } from '@/text/language';
 import { ConfirmDialog } from '@/widgets/ConfirmDialog';
 import { ErrorMessage } from '@/widgets/ErrorMessage';
 import { NewGraphDialog } from '@/widgets/NewGraphDialog';
-import { showError } from '@/widgets/showError';
 import { GraphCard } from './home/GraphCard';
 import classes from './home/home.module.css';
 import { SHOWN } from './home/LastRuns';
+import { useOpenFile } from './home/useOpenFile';
 
 type Summary = Schemas['ListedGraph'];
 type Asked = { kind: 'create' } | { kind: 'duplicate' | 'delete'; graph: Summary };
@@ -59,19 +59,7 @@ export default function HomePage() {
     );
   }, [graphs.data, search, sort, runs]);
 
-  const add = async (file: File | null) => {
-    if (!file) return;
-    try {
-      const made = await create.mutateAsync({ text: await file.text() });
-      go(`/graphs/${made.id}`);
-    } catch (error) {
-      showError(error, words.home.failed);
-    }
-  };
-  const drop = (event: DragEvent) => {
-    event.preventDefault();
-    void add(event.dataTransfer.files[0] ?? null);
-  };
+  const add = useOpenFile();
 
   const card = (graph: Summary) => (
     <GraphCard
@@ -86,7 +74,7 @@ export default function HomePage() {
   const templates = shown.filter((graph) => graph.ready_made);
 
   return (
-    <Box p={{ base: 'md', sm: 'lg' }} onDragOver={(event) => event.preventDefault()} onDrop={drop} maw={1400} mx="auto">
+    <Box p={{ base: 'md', sm: 'lg' }} maw={1400} mx="auto">
       <Group justify="space-between" mb="md">
         <Title order={1} size="h2">
           {words.home.title}

@@ -9,6 +9,8 @@ import { fill, words } from '@/text/language';
 import { EmptyState } from '@/widgets/EmptyState';
 import classes from './NodesPage.module.css';
 
+const CATEGORIES: { readonly [domain: string]: string } = words.canvas.categories;
+
 /** The documentation of every node type that is installed. */
 export default function NodesPage({ use }: { readonly use: string | undefined }) {
   const types = useNodeTypes();
@@ -45,7 +47,7 @@ export default function NodesPage({ use }: { readonly use: string | undefined })
             {groups.map(([domain, found]) => (
               <section key={domain}>
                 <Text size="xs" fw={700} c="dimmed" px="md" pt="sm">
-                  {domain}
+                  {CATEGORIES[domain] ?? domain}
                 </Text>
                 {found.map((type) => (
                   <NavLink

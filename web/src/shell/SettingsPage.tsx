@@ -16,6 +16,7 @@ import { ask, client, type Schemas } from '@/api/client';
 import { useBeginTour } from '@/designer/tour/useBeginTour';
 import { words } from '@/text/language';
 import { showDone, showError } from '@/widgets/showError';
+import { Ticked } from '@/widgets/Ticked';
 
 /** How the page looks, how its server stands, and how others get in. */
 export default function SettingsPage() {
@@ -115,7 +116,7 @@ function AccessCard() {
     <Card withBorder component="section" aria-label={words.settings.access}>
       <Group justify="space-between" wrap="nowrap">
         <Text size="sm" c="dimmed">
-          {words.settings.accessHint}
+          <Ticked>{words.settings.accessHint}</Ticked>
         </Text>
         <Button variant="default" onClick={() => void copy().catch(showError)} style={{ flex: 'none' }}>
           {words.settings.link}

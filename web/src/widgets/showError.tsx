@@ -2,6 +2,7 @@ import { Code, Text } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { ApiError } from '@/api/client';
 import { words } from '@/text/language';
+import { Ticked } from './Ticked';
 
 /** Tell what went wrong: what happened, what to do about it, and the code that the documentation explains. */
 export function showError(error: unknown, title: string = words.shell.failedTitle): void {
@@ -15,8 +16,14 @@ export function showError(error: unknown, title: string = words.shell.failedTitl
     role: 'alert',
     message: (
       <>
-        <Text size="sm">{error instanceof Error ? error.message : String(error)}</Text>
-        {known?.hint && <Text size="sm">{known.hint}</Text>}
+        <Text size="sm">
+          <Ticked>{error instanceof Error ? error.message : String(error)}</Ticked>
+        </Text>
+        {known?.hint && (
+          <Text size="sm">
+            <Ticked>{known.hint}</Ticked>
+          </Text>
+        )}
         {known && <Code>{known.code}</Code>}
       </>
     ),

@@ -73,11 +73,19 @@ export default function NodeMenu({ scene, argument, onClose }: DialogProps) {
     (one, other) => ids.indexOf(one.id) - ids.indexOf(other.id),
   );
   return (
-    <Menu opened onClose={onClose} position="bottom-start" withinPortal shadow="md" trapFocus>
+    <Menu
+      opened
+      onClose={onClose}
+      position="bottom-start"
+      middlewares={{ flip: false, shift: { padding: 8, crossAxis: true } }}
+      withinPortal
+      shadow="md"
+      trapFocus
+    >
       <Menu.Target>
         <span style={{ position: 'fixed', left: x, top: y, width: 1, height: 1 }} />
       </Menu.Target>
-      <Menu.Dropdown>
+      <Menu.Dropdown mah="calc(100dvh - 16px)" style={{ overflowY: 'auto' }}>
         {wire && !actions.readOnly ? (
           <>
             <Menu.Item onClick={() => actions.open('palette', { edge: wire.id })}>{words.canvas.insertHere}</Menu.Item>

@@ -94,5 +94,5 @@ export default function NodePalette({ argument, onClose }: DialogProps) {
 }
 
 function firstLine(text: string): string {
-  return text.split('\n', 1)[0] ?? '';
+  return text.split('\n', 1)[0]?.replaceAll('`', '') ?? '';
 }

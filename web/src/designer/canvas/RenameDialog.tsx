@@ -52,7 +52,7 @@ export default function RenameDialog({ argument, onClose }: DialogProps) {
         </Collapse>
         <Group justify="space-between" mt="md">
           <Button variant="subtle" size="xs" onClick={() => setMore(!more)} aria-expanded={more}>
-            {words.canvas.id}
+            {words.canvas.changeId}
           </Button>
           <Group gap="xs">
             <Button variant="default" onClick={onClose}>

@@ -131,6 +131,7 @@ describe('looking for things', () => {
     const all = ['Wait for it', 'Filter', 'Split files', 'Fail'];
     expect(ranked(all, 'fi', (one) => [one])[0]).toBe('Filter');
     expect(ranked(all, 'wfi', (one) => [one])).toEqual(['Wait for it']);
+    expect(ranked(['Start'], 'http', () => ['Start', 'Take what is there, then put it out'])).toEqual([]);
   });
 });
 

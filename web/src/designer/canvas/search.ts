@@ -1,7 +1,7 @@
-/** How well a text fits what is searched for: words in any order, beginnings before middles, letters in order last. */
+/** How well a text fits what is searched for: words in any order, beginnings before middles; of titles, letters in order last. */
 
 /** Higher is better; 0 does not fit. */
-function score(text: string, wanted: string): number {
+function score(text: string, wanted: string, loose: boolean): number {
   const query = wanted.trim().toLowerCase();
   if (!query) return 1;
   const where = text.toLowerCase();
@@ -11,7 +11,7 @@ function score(text: string, wanted: string): number {
     if (at === 0) total += 100;
     else if (at > 0 && /[\s._\-/]/.test(where[at - 1] ?? '')) total += 60;
     else if (at > 0) total += 30;
-    else if (inOrder(where, word)) total += 5;
+    else if (loose && inOrder(where, word)) total += 5;
     else return 0;
   }
   return total - Math.min(4, text.length / 50);
@@ -30,7 +30,8 @@ function inOrder(text: string, letters: string): boolean {
 export function ranked<T>(all: readonly T[], wanted: string, texts: (one: T) => readonly [string, ...string[]]): T[] {
   const scored = all.flatMap((one) => {
     const [title, ...rest] = texts(one);
-    const best = Math.max(score(title, wanted) * 2, ...rest.map((text) => score(text, wanted)));
+    // A sentence has the letters of nearly any word in order.
+    const best = Math.max(score(title, wanted, true) * 2, ...rest.map((text) => score(text, wanted, false)));
     return best > 0 ? [{ one, best }] : [];
   });
   return scored.sort((one, other) => other.best - one.best).map(({ one }) => one);

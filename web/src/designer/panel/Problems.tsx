@@ -4,6 +4,7 @@ import { useShallow } from 'zustand/react/shallow';
 import { apply, useEditor } from '@/editor/store';
 import { withFixes } from '@/graph/fix';
 import { fill, words } from '@/text/language';
+import { Ticked } from '@/widgets/Ticked';
 import { usePanel } from './context';
 import { type Problem, problemsAt } from './problems';
 
@@ -31,11 +32,11 @@ export function Problems({ id, problems }: { readonly id?: string; readonly prob
             <Icon size={15} color={bad ? 'var(--mantine-color-error)' : 'var(--mantine-color-yellow-7)'} />
             <div>
               <Text size="xs" c={bad ? 'var(--mantine-color-error)' : 'var(--mantine-color-text)'}>
-                {problem.message}
+                <Ticked>{problem.message}</Ticked>
               </Text>
               {problem.hint && (
                 <Text size="xs" c="dimmed">
-                  {problem.hint}
+                  <Ticked>{problem.hint}</Ticked>
                 </Text>
               )}
               {fix && (

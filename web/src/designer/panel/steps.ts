@@ -6,7 +6,7 @@ import { placeOf } from '@/runs/steps';
 import { fill, words } from '@/text/language';
 
 /** The node's steps in the run's own graph, elements of its maps included; the one that began last at the end. */
-function stepsOf(steps: Iterable<StepLive>, node: string): readonly StepLive[] {
+export function stepsOf(steps: Iterable<StepLive>, node: string): readonly StepLive[] {
   const found: StepLive[] = [];
   for (const step of steps) if (step.node === node && !step.frame.includes('(')) found.push(step);
   return found.sort((a, b) => (a.started_at ?? '').localeCompare(b.started_at ?? ''));

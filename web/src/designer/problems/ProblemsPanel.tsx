@@ -5,6 +5,7 @@ import { apply, type Editor, select, useEditor } from '@/editor/store';
 import { withFixes } from '@/graph/fix';
 import { placesOf } from '@/graph/read';
 import { fill, words } from '@/text/language';
+import { Ticked } from '@/widgets/Ticked';
 import classes from './ProblemsPanel.module.css';
 
 type Problem = Schemas['ProblemView'];
@@ -98,11 +99,15 @@ function ProblemRow({ problem, current, onGo, onFix }: RowProps) {
         onClick={() => node && onGo(node)}
         {...(node ? { title: fill(words.problems.go, { node }) } : {})}
       >
-        <Text size="sm">{problem.message}</Text>
+        <Text size="sm">
+          <Ticked>{problem.message}</Ticked>
+        </Text>
         <Text size="xs" c="dimmed">
-          {[problem.hint, problem.where.line ? fill(words.problems.line, { line: problem.where.line }) : '']
-            .filter(Boolean)
-            .join(' · ')}
+          <Ticked>
+            {[problem.hint, problem.where.line ? fill(words.problems.line, { line: problem.where.line }) : '']
+              .filter(Boolean)
+              .join(' · ')}
+          </Ticked>
         </Text>
       </UnstyledButton>
       <Code className={classes.code}>{problem.code}</Code>

@@ -127,7 +127,9 @@ function Row({
       <td className={classes.number}>
         {run.status === 'queued' ? '' : between(begun, run.ended_at, now || undefined)}
       </td>
-      <td className={`${classes.soft} ${classes.wide}`}>{run.trigger || run.actor}</td>
+      <td className={`${classes.soft} ${classes.wide}`} title={run.actor}>
+        {run.trigger || words.runs.facts.byHand}
+      </td>
       <td className={`${classes.soft} ${classes.wide}`}>
         <code>{run.id}</code>
       </td>

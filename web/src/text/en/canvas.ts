@@ -110,6 +110,7 @@ export const canvas = {
   renameTitle: 'Rename {name}',
   name: 'Name',
   id: 'Id',
+  changeId: 'Change the id',
   idForm: 'Small letters, digits and underscores, beginning with a letter.',
   idTaken: 'Another node has this id.',
   idHint: 'Runs know a node by its id: with another one, past runs no longer belong to it.',
@@ -156,6 +157,7 @@ export const canvas = {
     joined: 'The nodes of {name} are here now; its graph stays in the library',
     saved: 'Picture saved',
     colored: 'Coloured',
+    pinned: 'Pinned',
     unpinned: 'Unpinned',
   },
   // Why something cannot be done

@@ -6,7 +6,7 @@ export const home = {
   byRun: 'Last run',
   create: 'New graph',
   open: 'Open a file',
-  drop: 'Drop a graph file here to add it',
+  drop: 'Or drop a graph file anywhere to add it',
   templates: 'Templates',
   templatesHint: 'They come with PyAgent. Open one to look at it, or copy it to make it yours.',
   mine: 'Your graphs',

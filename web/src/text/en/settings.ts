@@ -9,7 +9,7 @@ export const settings = {
   version: 'Version',
   ready: 'Ready',
   notReady: 'Not ready',
-  check: { store: 'Store', worker: 'Execution of runs', stopping: 'Not about to stop' },
+  check: { store: 'Store', worker: 'Execution of runs', stopping: 'Taking new runs' },
   api: 'API description (OpenAPI)',
   metrics: 'Metrics',
   access: 'Access',

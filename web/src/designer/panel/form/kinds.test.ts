@@ -72,6 +72,8 @@ describe('what a parameter is', () => {
   test('names without a title are made readable', () => {
     expect(humanName('file_name')).toBe('File name');
     expect(humanName('maxPages')).toBe('Max pages');
+    expect(humanName('url')).toBe('URL');
+    expect(humanName('base_url')).toBe('Base URL');
   });
 });
 

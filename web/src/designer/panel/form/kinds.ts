@@ -194,12 +194,15 @@ export function isSchema(value: Json | undefined): value is Schema {
   return value !== null && typeof value === 'object' && !Array.isArray(value);
 }
 
-/** What a name says to people where the schema has no title: `file_name` is "File name". */
+const ACRONYMS = /\b(api|cpu|css|csv|html|http|https|ip|json|sql|ssl|tls|uri|url|utc|xml|yaml)\b/g;
+
+/** What a name says to people where the schema has no title: `file_name` is "File name", `url` is "URL". */
 export function humanName(name: string): string {
   const spaced = name
     .replaceAll('_', ' ')
     .replace(/([a-z])([A-Z])/g, '$1 $2')
-    .toLowerCase();
+    .toLowerCase()
+    .replace(ACRONYMS, (word) => word.toUpperCase());
   return spaced.charAt(0).toUpperCase() + spaced.slice(1);
 }
 

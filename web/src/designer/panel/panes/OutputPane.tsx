@@ -1,17 +1,17 @@
 import { Badge, Box, Button, Group, Loader, Select, Text } from '@mantine/core';
 import { IconEdit, IconPin, IconPinnedOff } from '@tabler/icons-react';
 import { useState } from 'react';
-import { givenBy, readStep } from '@/api/runData';
+import { readStep } from '@/api/runData';
 import { apply, useEditor } from '@/editor/store';
 import { type JsonObject, labelOf } from '@/graph/model';
-import { type Items, pinsOf, setPin } from '@/graph/parameters';
+import { pinsOf, setPin } from '@/graph/parameters';
 import { nodeOf } from '@/graph/read';
 import type { StepLive } from '@/runs/live';
 import { RunErrorView } from '@/runs/RunErrorView';
 import { versionOf } from '@/runs/steps';
 import { WaitingStep } from '@/runs/waiting/WaitingStep';
-import { fill, words } from '@/text/language';
-import { showDone, showError } from '@/widgets/showError';
+import { words } from '@/text/language';
+import { showError } from '@/widgets/showError';
 import { usePanel } from '../context';
 import { itemOf } from '../expression/templates';
 import { RunToHere } from '../run/RunButtons';
@@ -20,9 +20,7 @@ import { stepLabel, useSteps } from '../steps';
 import { PinnedItems, StepItems } from './InputPane';
 import { Empty, PaneFrame } from './PaneFrame';
 import { type Draft, PinDialog } from './PinDialog';
-
-/** Items of a port that are pinned: a graph is no store of data. */
-const MOST_PINNED = 200;
+import { MOST_PINNED, pinStep } from './pinning';
 
 /** What the node gave: in the run that is shown, or as it is pinned. */
 export function OutputPane({ onCollapse }: { readonly onCollapse: () => void }) {
@@ -51,13 +49,8 @@ export function OutputPane({ onCollapse }: { readonly onCollapse: () => void }) 
   };
   const pin = async () => {
     if (!step || !sample.run) return edit();
-    const given = givenBy(await readStep(sample.run, step.step, 0, MOST_PINNED));
-    for (const [name, items] of Object.entries(given.ports)) {
-      apply(editor, words.panel.pin, setPin(node, name, first, items as Items), `pin/${node}`);
-    }
+    await pinStep(editor, node, sample.run, step.step);
     say(words.panel.pinned);
-    if (given.count < given.all) showDone(fill(words.panel.pinTruncated, { count: given.count, all: given.all }));
-    if (given.files) showDone(words.panel.pinFiles);
   };
   const failed = (error: unknown) => showError(error, words.panel.notPinned);
   const unpin = () => {
