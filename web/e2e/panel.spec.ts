@@ -158,6 +158,13 @@ test('output is edited and pinned, and unpinned again', async ({ page, server })
   await panel.getByRole('button', { name: 'Unpin' }).click();
   await saved(page);
   expect(await server.read('orders')).toBe(ORDERS);
+  // On the canvas a key pins what the node gave in the last run.
+  await page.locator('.react-flow__node').filter({ hasText: 'Sums' }).click();
+  await page.keyboard.press('p');
+  await expect(page.getByText('Pinned', { exact: true })).toBeVisible();
+  await expect(page.getByRole('dialog')).toHaveCount(0);
+  await page.keyboard.press('p');
+  await expect(page.getByText('Unpinned', { exact: true })).toBeVisible();
 });
 
 test('settings of a node are written only where they differ from what holds anyway', async ({ page, server }) => {

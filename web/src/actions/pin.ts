@@ -3,7 +3,7 @@ import { setPins } from '@/graph/nodes';
 import { words } from '@/text/language';
 import { action } from './action';
 
-/** Unpin a node's output; where nothing is pinned, pin what it gave in the run that is shown. */
+/** Unpin a node's output; where nothing is pinned, pin what it gave in the run that is shown, else in the last one. */
 export const pin = action({
   id: 'pin',
   title: words.actions.pin,

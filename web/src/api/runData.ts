@@ -16,13 +16,16 @@ export const MOST = 1000;
 export function useLastRun(graph: string, enabled = true): UseQueryResult<string | null> {
   return useQuery({
     queryKey: ['runs', 'last', graph],
-    queryFn: async ({ signal }) => {
-      const query = { graph, limit: 1 };
-      const page = await ask(client.GET('/api/v1/runs', { params: { query }, signal }));
-      return page.runs[0]?.id ?? null;
-    },
+    queryFn: ({ signal }) => lastRunOf(graph, signal),
     enabled,
   });
+}
+
+/** The newest run of a graph, asked for now; null where there is none. */
+export async function lastRunOf(graph: string, signal: AbortSignal | null = null): Promise<string | null> {
+  const query = { graph, limit: 1 };
+  const page = await ask(client.GET('/api/v1/runs', { params: { query }, signal }));
+  return page.runs[0]?.id ?? null;
 }
 
 /** A page of a step's items. `version` changes when the step does, so that the page is read again. */

@@ -71,11 +71,6 @@ export function useRunError(run: string | null): ApiError | null {
   return useSource(run, (source) => source.error);
 }
 
-/** A run that something shows, as it is known at this moment; null for any other. */
-export function runNow(run: string): RunLive | null {
-  return opened.get(run)?.store.getState().run ?? null;
-}
-
 /** Ask the server anew, after something was asked of the run. */
 export function refreshRun(run: string): void {
   opened.get(run)?.refresh();

@@ -52,6 +52,7 @@ export default function NodesPage({ use }: { readonly use: string | undefined })
                 {found.map((type) => (
                   <NavLink
                     key={type.use}
+                    px="md"
                     classNames={{ description: classes.description ?? '' }}
                     component={Link}
                     href={`/nodes/${encodeURIComponent(type.use)}`}

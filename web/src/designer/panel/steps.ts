@@ -5,15 +5,17 @@ import { type StepLive, useRunPart } from '@/runs/live';
 import { placeOf } from '@/runs/steps';
 import { fill, words } from '@/text/language';
 
+type Placed = Pick<StepLive, 'node' | 'frame' | 'started_at'>;
+
 /** The node's steps in the run's own graph, elements of its maps included; the one that began last at the end. */
-export function stepsOf(steps: Iterable<StepLive>, node: string): readonly StepLive[] {
-  const found: StepLive[] = [];
+export function stepsOf<T extends Placed>(steps: Iterable<T>, node: string): readonly T[] {
+  const found: T[] = [];
   for (const step of steps) if (step.node === node && !step.frame.includes('(')) found.push(step);
   return found.sort((a, b) => (a.started_at ?? '').localeCompare(b.started_at ?? ''));
 }
 
 /** The step that is shown where none is chosen: the last that was not skipped, else the last. */
-export function lastStep(steps: readonly StepLive[]): StepLive | null {
+export function lastStep<T extends Pick<StepLive, 'status'>>(steps: readonly T[]): T | null {
   return steps.findLast((step) => step.status !== 'skipped') ?? steps.at(-1) ?? null;
 }
 

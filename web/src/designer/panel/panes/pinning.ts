@@ -1,7 +1,8 @@
-import { givenBy, readStep } from '@/api/runData';
+import { ask, client } from '@/api/client';
+import { givenBy, lastRunOf, readStep } from '@/api/runData';
 import { apply, type Editor } from '@/editor/store';
 import { type Items, setPin } from '@/graph/parameters';
-import { runNow } from '@/runs/live';
+import { parseStep } from '@/runs/steps';
 import { fill, words } from '@/text/language';
 import { showDone } from '@/widgets/showError';
 import { lastStep, stepsOf } from '../steps';
@@ -20,12 +21,15 @@ export async function pinStep(editor: Editor, node: string, run: string, step: s
   if (given.files) showDone(words.panel.pinFiles);
 }
 
-/** Pin what the node gave last in the run that the editor shows; false where it gave nothing there. */
+/** Pin what the node gave in the run that the editor shows, else in the last one; false where it gave nothing there. */
 export async function pinShown(editor: Editor, node: string): Promise<boolean> {
-  const { run } = editor.getState();
-  const live = run ? runNow(run) : null;
-  const step = live && lastStep(stepsOf(live.steps.values(), node));
-  if (!run || !step || !Object.values(step.items_out).some((count) => count > 0)) return false;
+  const { id, run: shown } = editor.getState();
+  const run = shown ?? (await lastRunOf(id));
+  if (!run) return false;
+  const { steps } = await ask(client.GET('/api/v1/runs/{run_id}', { params: { path: { run_id: run } } }));
+  const placed = steps.map((step) => ({ ...step, ...parseStep(step.step) }));
+  const step = lastStep(stepsOf(placed, node));
+  if (!step || !Object.values(step.items_out).some((count) => count > 0)) return false;
   await pinStep(editor, node, run, step.step);
   return true;
 }
