@@ -40,7 +40,7 @@ test('a problem leads to its parameter, and is mended there or by its quick fix'
   await openGraph(page, 'shop');
   await page.getByRole('button', { name: 'Problems' }).click();
   const problems = page.getByRole('list', { name: 'Problems' });
-  await problems.getByRole('button', { name: /the parameter `method`/ }).click();
+  await problems.getByRole('button', { name: /the parameter method/ }).click();
   const node = page.getByRole('dialog', { name: 'Get' });
   await expect(node.locator('[data-field="method"]').locator(':focus')).toBeVisible();
   await page.keyboard.press('Escape');
