@@ -12,10 +12,13 @@ from hypothesis import strategies as st
 
 from counting import calls
 from pyagent.graph.show import mermaid, svg, text
+from pyagent.graph.show.icons import ICONS
 from pyagent.graph.show.layers import Link, layered
 from pyagent.graph.show.layout import Direction, arrange
 from pyagent.graph.yaml import load_text
+from pyagent.sdk import Registry
 
+OURS = ("code.", "data.", "flow.", "io.", "memory.", "pipeline.")
 GRAPH = load_text("""\
 pyagent: 1
 id: demo
@@ -167,3 +170,9 @@ def test_mermaid_escapes_what_it_would_read_as_its_own() -> None:
     assert "  work -->|error| oops\n" in drawn
     spec = load_text('pyagent: 1\nid: a\nnodes: [{id: x, use: a.b@1, name: "a \\"b\\" <c>"}]\n').spec
     assert 'x["a #34;b#34; #60;c#62;<br/>' in mermaid(spec)
+
+
+def test_every_node_type_that_comes_with_pyagent_has_an_icon_of_its_name() -> None:
+    types = [type for type in Registry.installed().all() if type.use.startswith(OURS)]
+    assert len(types) > 30
+    assert {type.icon for type in types} - ICONS.keys() == set()

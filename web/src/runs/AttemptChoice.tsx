@@ -31,10 +31,10 @@ export function AttemptChoice({ attempts, shown, onChoose }: AttemptChoiceProps)
       aria-label={words.runs.step.choose}
       value={String(shown)}
       onChange={(event) => onChoose(Number(event.currentTarget.value))}
-      data={attempts.map(({ index, attempt, status, started_at }) => ({
+      data={attempts.map(({ index, status, started_at }) => ({
         value: String(index),
         label: [
-          fill(words.runs.step.try, { attempt }),
+          fill(words.runs.step.try, { attempt: index + 1 }),
           words.runs.status[status],
           ...(started_at ? [when(started_at)] : []),
         ].join(' · '),

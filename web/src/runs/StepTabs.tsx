@@ -1,7 +1,7 @@
 import { Group, Loader, Tabs, Text } from '@mantine/core';
 import { lazy, Suspense, useState } from 'react';
 import { fill, words } from '@/text/language';
-import type { Attempt } from './attempts';
+import { type Attempt, tryNumbers } from './attempts';
 import type { StepLive } from './fold';
 import { between, when } from './format';
 import { LogView } from './LogView';
@@ -100,14 +100,17 @@ function Tries({ step }: { readonly step: StepLive }) {
       </Text>
     );
   }
+  const numbers = tryNumbers(step.spans);
   return (
     <ol className={classes.tries} aria-label={words.runs.step.attempts}>
-      {step.spans.map((span) => (
+      {step.spans.map((span, index) => (
         <li key={`${span.kind} ${span.started_at}`}>
           <Group gap="xs" wrap="nowrap">
             <StatusSign status={span.status} size={16} />
             <Text size="sm">
-              {span.kind === 'wait' ? words.runs.step.wait : fill(words.runs.step.try, { attempt: span.attempt })}
+              {span.kind === 'wait'
+                ? words.runs.step.wait
+                : fill(words.runs.step.try, { attempt: numbers[index] ?? 1 })}
             </Text>
             <Text size="xs" c="dimmed">
               {when(span.started_at)} · {between(span.started_at, span.ended_at)}

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { attemptsOf, withForgotten } from './attempts';
+import { attemptsOf, tryNumbers, withForgotten } from './attempts';
 import { folded, type RunEvent, type StepLive, unheard } from './fold';
 import recorded from './recorded.json';
 
@@ -32,6 +32,12 @@ describe('the tries of a step', () => {
     expect(attemptsOf(step).map(({ text }) => text)).toEqual(['one', 'two', 'three']);
     const cut = { ...step, text: step.text.slice(-6) };
     expect(attemptsOf(cut).map(({ text }) => text)).toEqual(['', 'o', 'three']);
+  });
+
+  it('are numbered on where the server counts anew, as it does when a failed run is let go on', () => {
+    const span = { kind: 'try', attempt: 1 } as StepLive['spans'][number];
+    expect(tryNumbers([span, span, { ...span, kind: 'wait' }, span, { ...span, attempt: 2 }])).toEqual([1, 2, 2, 2, 3]);
+    expect(tryNumbers([])).toEqual([]);
   });
 
   it('go on after a wait', () => {

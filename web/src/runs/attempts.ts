@@ -17,14 +17,26 @@ export interface Attempt {
   readonly text: string;
 }
 
-/** A step's tries, in order. A wait for an answer, and what follows it, belong to the try that waits. */
+/** For each span of a step the number of its try, from 1. A wait for an answer, and what follows it, belong to the try
+ * that waits. The server begins to count anew when a failed run is let go on. */
+export function tryNumbers(spans: readonly Span[]): readonly number[] {
+  let number = 0;
+  return spans.map((span, index) => {
+    const before = spans[index - 1];
+    if (!before || !(span.kind === 'wait' || goesOn(before, span))) number += 1;
+    return number;
+  });
+}
+
+/** A step's tries, in order. */
 export function attemptsOf(step: Pick<StepLive, 'spans' | 'log' | 'text' | 'streamed'>): readonly Attempt[] {
   const found: { first: Span; span: Span; ns: Set<number> }[] = [];
-  for (const span of step.spans) {
-    const last = found.at(-1);
-    if (last && (span.kind === 'wait' || goesOn(last.span, span))) {
-      last.span = span;
-      last.ns.add(span.n);
+  const numbers = tryNumbers(step.spans);
+  for (const [index, span] of step.spans.entries()) {
+    const same = found[(numbers[index] ?? 0) - 1];
+    if (same) {
+      same.span = span;
+      same.ns.add(span.n);
     } else found.push({ first: span, span, ns: new Set([span.n]) });
   }
   // The beginning of a long text is not kept.

@@ -40,7 +40,8 @@ export default function NodePalette({ argument, onClose }: DialogProps) {
       if (from) return fits(type, from);
       return !wanted.edge || (type.ports_in.length > 0 && type.ports_out?.length !== 0);
     });
-    const rank = (type: NodeTypeSummary) => ORDER.indexOf(categoryOf(type));
+    // A graph begins by hand before it begins by itself.
+    const rank = (type: NodeTypeSummary) => (type.name === 'flow.manual' ? -1 : ORDER.indexOf(categoryOf(type)));
     return all.sort((one, other) => rank(one) - rank(other) || one.title.localeCompare(other.title));
   }, [types, from, wanted.edge, editor]);
   const find = useCallback(
