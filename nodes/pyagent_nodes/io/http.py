@@ -109,9 +109,6 @@ class HttpParams(NodeParams):
     query: dict[str, Scalar | list[Scalar]] = Field({}, description="Added to the address; null leaves one out")
     headers: dict[str, str] = Field({}, description="Headers; secrets belong into `auth`")
     auth: HttpAuth | None = Field(None, description="Who asks")
-    trace: bool = Field(
-        True, description="Send `traceparent` (W3C), where the run is part of a trace: the service can go on with it"
-    )
     body: HttpBody | None = Field(None, description="What is sent")
     idempotency_header: str = Field(
         "",
@@ -141,6 +138,9 @@ class HttpParams(NodeParams):
     max_size: ByteSize = Field(ByteSize(16 * 1024 * 1024), description="Largest answer", examples=["1 GiB"])
     paging: HttpPaging | None = Field(None, description="For answers in pages: how to get them all")
     tls: HttpTls = Field(HttpTls(), description="Whom to trust")
+    trace: bool = Field(
+        True, description="Send `traceparent` (W3C), where the run is part of a trace: the service can go on with it"
+    )
 
     @field_validator("success")
     @classmethod
