@@ -52,4 +52,6 @@ async def test_a_killed_writer_loses_nothing_that_it_has_said(tmp_path: Path) ->
             # The change that was cut short may stand as well.
             assert value in (f"value {written}", f"value {written + 7}"), written
         vault.put("after", "generic", {"token": "it goes on"}, number)
+    Path(f"{key}.new").write_text("half a key")
+    vault.put("after", "generic", {"token": "what was left behind goes"}, number)
     assert {file.name for file in tmp_path.iterdir()} <= {"vault", "vault.key", "vault.lock", "seen"}

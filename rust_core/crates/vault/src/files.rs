@@ -85,6 +85,12 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     result.map_err(failed)
 }
 
+/// Remove what a writer of the file left beside it that was killed. For who has the lock.
+pub fn clear(path: &Path) {
+    // What cannot be removed is as harmless as it was.
+    let _ = fs::remove_file(beside(&followed(path), "new"));
+}
+
 /// The lock of the one writer; it ends when the file is dropped, also with the process.
 pub fn lock(path: &Path) -> Result<File> {
     let name = beside(&followed(path), "lock");

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::aead::{Key, open, seal};
 use crate::error::{Kind, Result, VaultError};
-use crate::files::{Stamp, lock, read, stamp, write, write_keys};
+use crate::files::{Stamp, clear, lock, read, stamp, write, write_keys};
 use crate::identity::Identity;
 use crate::index::{Entry, Fields, Index, Issued, Version, check_name, check_word, decode_fields, encode_fields};
 use crate::kdf::random;
@@ -424,6 +424,10 @@ impl Vault {
         let _writer = lock(&self.path)?;
         let mut guard = self.guard();
         let mut next = self.load(&guard)?;
+        if let Unlock::KeyFile(file) = &next.unlock {
+            // A key that never came into use.
+            clear(file);
+        }
         let found = work(&mut next)?;
         self.save(&mut next)?;
         *guard = next;
