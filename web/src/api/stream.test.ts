@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { tellSession, watchSession } from './session';
 import { follow, type Link, type Message, MessageReader } from './stream';
 
 const WHOLE =
@@ -104,18 +105,30 @@ describe('following a stream', () => {
     expect(asked.slice(0, 3)).toEqual([4, 9, 30].map((after) => `application/json /e?after=${after}`));
   });
 
-  it('ends where one has to get in again', async () => {
-    const { asked, get } = answers(401);
+  it('waits where one has to get in again, and goes on by itself when that is done', async () => {
+    const { asked, get } = answers(401, 'id: 3\ndata: a\n\n');
+    const seen: Message[] = [];
+    const links: Link[] = [];
+    const heard: boolean[] = [];
+    const stopHearing = watchSession((isIn) => heard.push(isIn));
+    const stop = follow({ url: '/e', after: 0, take: (m) => seen.push(...m), link: (l) => links.push(l), fetch: get });
+    await vi.waitFor(() => expect(heard).toEqual([false]));
+    expect(links).toEqual(['connecting', 'locked']);
+    tellSession(true);
+    await vi.waitFor(() => expect(seen.map((message) => message.data)).toEqual(['a']));
+    stop();
+    stopHearing();
+    expect(asked.slice(0, 2)).toEqual(['/e?after=0', '/e?after=0']);
+  });
+
+  it('ends where there is nothing to follow any more', async () => {
+    const { asked, get } = answers(404);
     const link = await new Promise<Link>((resolve) => {
-      follow({
-        url: '/e?kinds=run.',
-        after: 0,
-        take: () => {},
-        link: (l) => l !== 'connecting' && resolve(l),
-        fetch: get,
-      });
+      follow({ url: '/e', after: 0, take: () => {}, link: (l) => l !== 'connecting' && resolve(l), fetch: get });
     });
-    expect(link).toBe('locked');
-    expect(asked).toEqual(['/e?kinds=run.&after=0']);
+    expect(link).toBe('gone');
+    tellSession(false);
+    tellSession(true);
+    expect(asked).toEqual(['/e?after=0']);
   });
 });

@@ -1,9 +1,10 @@
 /** Server-Sent Events that lose nothing: messages in batches, taken up again after a break where they ended. */
 
+import { tellSession, watchSession } from './session';
 import { hidden, watchSight } from './sight';
 import { takeSlot } from './slots';
 
-/** How a stream stands: `away` tries again by itself; `locked`, `gone` have ended. */
+/** How a stream stands: `away` tries again by itself, `locked` when the session begins anew; `gone` has ended. */
 export type Link = 'connecting' | 'live' | 'away' | 'locked' | 'gone';
 
 export interface Message {
@@ -99,8 +100,8 @@ export function follow({ url, after, take, link, fetch: get = fetch }: StreamOpt
         credentials: 'same-origin',
         signal: mine.signal,
       });
-      if (response.status === 401 || response.status === 403) return end('locked');
-      if (response.status === 404) return end('gone');
+      if (response.status === 401 || response.status === 403) return lock(response.status === 401);
+      if (response.status === 404) return end();
       if (!release) {
         await readPage(response);
         if (closed || mine.signal.aborted) return;
@@ -150,8 +151,15 @@ export function follow({ url, after, take, link, fetch: get = fetch }: StreamOpt
     wait = Math.min(wait * 2, LONGEST);
   }
 
-  function end(how: Link): void {
-    if (!closed) link(how);
+  /** Nobody is let in; `isEnded`: because the session has ended, and not for want of a right. */
+  function lock(isEnded: boolean): void {
+    if (closed) return;
+    link('locked');
+    if (isEnded) tellSession(false);
+  }
+
+  function end(): void {
+    if (!closed) link('gone');
     close();
   }
 
@@ -176,10 +184,12 @@ export function follow({ url, after, take, link, fetch: get = fetch }: StreamOpt
     closed = true;
     leave();
     unwatch();
+    unwatchSession();
     if (typeof window !== 'undefined') window.removeEventListener('online', online);
   }
 
   const unwatch = watchSight(leave, now);
+  const unwatchSession = watchSession((isIn) => isIn && now());
   if (typeof window !== 'undefined') window.addEventListener('online', online);
   link('connecting');
   void connect();

@@ -10,6 +10,8 @@ import { type Filters, queryOf } from './filters';
 const PAGE = 50;
 /** Many runs may come in a second; the list is read again this often at most, in milliseconds. */
 const APART = 700;
+/** How long until a server that did not answer is asked again, in milliseconds. */
+const ASK = 2_000;
 
 /** The pages that were asked for. */
 export function useRunList(filters: Filters) {
@@ -36,6 +38,7 @@ export function useRunsLive(): Link {
     let stop: (() => void) | null = null;
     let left = false;
     let waiting: ReturnType<typeof setTimeout> | undefined;
+    let asking: ReturnType<typeof setTimeout> | undefined;
     let read = 0;
     const again = () => {
       clearTimeout(waiting);
@@ -47,18 +50,26 @@ export function useRunsLive(): Link {
         Math.max(120, read + APART - Date.now()),
       );
     };
-    ask(client.GET('/api/v1/cursor')).then(
-      ({ cursor }) => {
-        if (left) return;
-        stop = watchRuns(cursor, { hear: again, link: setLink });
-        // What happened before the cursor was known.
-        again();
-      },
-      () => setLink('away'),
-    );
+    const begin = () => {
+      ask(client.GET('/api/v1/cursor')).then(
+        ({ cursor }) => {
+          if (left) return;
+          stop = watchRuns(cursor, { hear: again, link: setLink });
+          // What happened before the cursor was known.
+          again();
+        },
+        () => {
+          if (left) return;
+          setLink('away');
+          asking = setTimeout(begin, ASK);
+        },
+      );
+    };
+    begin();
     return () => {
       left = true;
       clearTimeout(waiting);
+      clearTimeout(asking);
       stop?.();
     };
   }, [queries]);
