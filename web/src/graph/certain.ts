@@ -22,7 +22,10 @@ const GIVERS: ReadonlySet<string> = new Set([
 export function surelyGives(node: NodeSpec): boolean {
   if (node.always_output) return true;
   if (node.disabled || node.on_error === 'route') return false;
-  return GIVERS.has(node.use.split('@')[0] ?? '');
+  const type = node.use.split('@')[0] ?? '';
+  // A signal that does not come in time leads on by the second port.
+  if (type === 'flow.wait' && node.with?.timeout !== undefined) return false;
+  return GIVERS.has(type);
 }
 
 /** The nodes of a cut that run whenever it is entered. */

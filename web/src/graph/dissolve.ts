@@ -10,7 +10,7 @@ import { withCanvas, withInner } from './nodes';
 import { edgesAt, placesOf } from './read';
 import { readsIn, readsOf, recodedNode, renamedInNode, renamedReferences } from './references';
 import { bound, inputsOf, namesIn, resolver, unguarded, withInputs } from './separate';
-import { onlyCode } from './templates';
+import { onlyCode, withTexts } from './templates';
 
 export interface Dissolved {
   readonly graph: GraphSpec;
@@ -72,46 +72,16 @@ export function dissolved(
   const led = leaf && read ? ledTo(graph, id, leaf, always) : graph;
   if (isRefusal(led)) return led;
 
-  // Ids and names that are taken become others.
-  const names = new Set(namesIn(graph));
-  names.delete(id);
-  if (call.name) names.delete(call.name);
-  const renamed = new Map<string, string>();
-  const claim = (node: NodeSpec): void => {
-    const fresh = freeId(names, node.id);
-    names.add(fresh);
-    renamed.set(node.id, fresh);
-    for (const one of node.body?.nodes ?? []) claim(one);
-  };
-  const kept = cut.nodes.filter((node) => !gathered || node.use !== 'flow.noop@1' || node.id !== gathered.dropped);
-  for (const node of kept) claim(node);
-  const newNames = new Map<string, string>();
-  const claimName = (node: NodeSpec): void => {
-    if (node.name) {
-      const own = node.name === node.id || node.name === renamed.get(node.id);
-      const fresh = own ? node.name : freeName(names, node.name);
-      names.add(fresh);
-      if (!newNames.has(node.name)) newNames.set(node.name, fresh);
-    }
-    for (const one of node.body?.nodes ?? []) claimName(one);
-  };
-  for (const node of kept) claimName(node);
-  const fresh = (node: NodeSpec): NodeSpec => ({
-    ...node,
-    id: renamed.get(node.id) ?? node.id,
-    ...(node.name && { name: newNames.get(node.name) ?? node.name }),
-    ...(node.body && {
-      body: {
-        ...node.body,
-        ...(node.body.nodes && { nodes: node.body.nodes.map(fresh) }),
-        ...(node.body.edges && { edges: edgesOf(node.body.edges, renamed) }),
-      },
-    }),
-  });
+  const kept = cut.nodes.filter((node) => node.id !== gathered?.dropped);
+  const claimed = claimedIn(graph, call, kept);
+  const renamed = claimed.ids;
   const entered = new Set(entries.map((node) => node.id));
   const nodes = kept.map((node) => {
     const waits = entered.has(node.id) ? withField(withField(node, 'join', call.join), 'losers', call.losers) : node;
-    const said = renamedInNode(fresh(waits), (text) => renamed.get(text) ?? newNames.get(text) ?? text);
+    const said = renamedInNode(
+      renamedNode(waits, claimed),
+      (text) => renamed.get(text) ?? claimed.names.get(text) ?? text,
+    );
     return recodedNode(said, (code) => withInputs(code, values));
   });
   const renamedLeaf = leaf ? (renamed.get(leaf.node.id) ?? leaf.node.id) : id;
@@ -133,6 +103,57 @@ export function dissolved(
   }));
   const named = renamedReferences(changed, (text) => (text === LEAF ? renamedLeaf : text));
   return { graph: drawn(named, id, called, kept, renamed), nodes: nodes.map((node) => node.id) };
+}
+
+/** What nodes of the called graph are called in the caller, by their ids and names until now. */
+interface Claimed {
+  readonly ids: ReadonlyMap<string, string>;
+  readonly names: ReadonlyMap<string, string>;
+}
+
+/** Their ids and names for the nodes, but for those that others in the caller have: these become others. */
+function claimedIn(graph: GraphSpec, call: NodeSpec, nodes: readonly NodeSpec[]): Claimed {
+  const taken = new Set(namesIn(graph));
+  taken.delete(call.id);
+  if (call.name) taken.delete(call.name);
+  const ids = new Map<string, string>();
+  const names = new Map<string, string>();
+  const claimId = (node: NodeSpec): void => {
+    const fresh = freeId(taken, node.id);
+    taken.add(fresh);
+    ids.set(node.id, fresh);
+    node.body?.nodes?.forEach(claimId);
+  };
+  const claimName = (node: NodeSpec): void => {
+    if (node.name) {
+      const own = node.name === node.id || node.name === ids.get(node.id);
+      const fresh = own ? node.name : freeName(taken, node.name);
+      taken.add(fresh);
+      if (!names.has(node.name)) names.set(node.name, fresh);
+    }
+    node.body?.nodes?.forEach(claimName);
+  };
+  // An id goes before a name.
+  nodes.forEach(claimId);
+  nodes.forEach(claimName);
+  return { ids, names };
+}
+
+/** A node, and those of its body, by what they are called in the caller. */
+function renamedNode(node: NodeSpec, claimed: Claimed): NodeSpec {
+  const { ids, names } = claimed;
+  return {
+    ...node,
+    id: ids.get(node.id) ?? node.id,
+    ...(node.name && { name: names.get(node.name) ?? node.name }),
+    ...(node.body && {
+      body: {
+        ...node.body,
+        ...(node.body.nodes && { nodes: node.body.nodes.map((one) => renamedNode(one, claimed)) }),
+        ...(node.body.edges && { edges: edgesOf(node.body.edges, ids) }),
+      },
+    }),
+  };
 }
 
 /** Where what comes out comes from. */
@@ -183,30 +204,25 @@ function ledTo(graph: GraphSpec, id: string, { node: leaf, port }: End, always: 
       return { reason: 'skipped', names: [labelOf(node), labelOf(leaf)] };
   }
   let refusal: Refusal | null = null;
-  const plain =
-    (name: string) =>
-    (value: Json): Json => {
-      if (typeof value !== 'string') {
-        if (Array.isArray(value)) return value.map((one: Json) => plain(name)(one));
-        if (value === null || typeof value !== 'object') return value;
-        return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, plain(name)(one)]));
-      }
-      if (!readsIn(value).some((read) => read.name !== null && resolve(read.name) === id)) return value;
-      const code = onlyCode(value);
-      const inner = code === null ? null : unguarded(code, id);
-      if (inner !== null && surelyGives(leaf) && port === null) return `{{ ${inner} }}`;
-      if (!always) refusal ??= { reason: 'skipped', names: [name, labelOf(leaf)] };
-      return value;
-    };
+  const plain = (name: string, text: string): string => {
+    if (!readsIn(text).some((read) => read.name !== null && resolve(read.name) === id)) return text;
+    const code = onlyCode(text);
+    const inner = code === null ? null : unguarded(code, id);
+    if (inner !== null && surelyGives(leaf) && port === null) return `{{ ${inner} }}`;
+    if (!always) refusal ??= { reason: 'skipped', names: [name, labelOf(leaf)] };
+    return text;
+  };
   const outputs = Object.fromEntries(
-    Object.entries(graph.outputs ?? {}).map(([name, value]) => [name, plain(name)(value)]),
+    Object.entries(graph.outputs ?? {}).map(([name, value]) => [name, withTexts(value, (text) => plain(name, text))]),
   );
   if (refusal) return refusal;
   const changed = graph.outputs ? { ...graph, outputs } : graph;
   return renamedReferences(changed, (text) => (resolve(text) === id ? LEAF : text));
 }
 
+/** A name that may say something else for each item, step or moment: of that an input holds one value. */
 const MOMENT = /(?<![\w$])(?<!(?<!\.\.)\.)\$(?!inputs\b|vars\b|execution\b|\()/;
+/** Code that stands for itself wherever it is put; what else is put there is put in parentheses. */
 const PLAIN =
   /^\$(?:inputs(?:\.[A-Za-z_$][\w$]*|\["[^"\\]*"\])|\((['"])[^'"\\]*\1\)(?:\.(?:first|last)\(\)(?:\.json)?|\.all\(\)))$/;
 
@@ -228,9 +244,9 @@ function valuesOf(
     const code = typeof value === 'string' ? onlyCode(value) : null;
     const named = { reason: 'values', names: [labelOf(call), name] } as const;
     if (code === null) {
-      const literal = JSON.stringify(value);
-      if (/\{\{|\}\}/.test(typeof value === 'string' ? value : literal.replace(/\}(?=\})/g, '} '))) return named;
-      codes.set(name, `(${literal.replace(/\}(?=\})/g, '} ')})`);
+      if (hasBraces(value)) return named;
+      // Two braces in a row would end the expression that the value is put into.
+      codes.set(name, `(${JSON.stringify(value).replace(/\}(?=\})/g, '} ')})`);
     } else if (MOMENT.test(code) || readsIn(value).some((read) => ['item', 'other'].includes(read.which))) return named;
     else codes.set(name, PLAIN.test(code.trim()) ? code.trim() : `(${code.trim()})`);
   }
@@ -242,6 +258,13 @@ function valuesOf(
         ? null
         : (codes.get(name) ?? null)
       : `({${[...codes].map(([key, code]) => `${JSON.stringify(key)}: ${code}`).join(', ')}})`;
+}
+
+/** Whether two braces in a row stand in a text of the value. */
+function hasBraces(value: Json): boolean {
+  if (typeof value === 'string') return /\{\{|\}\}/.test(value);
+  if (value === null || typeof value !== 'object') return false;
+  return Object.entries(value).some(([key, one]) => hasBraces(key) || hasBraces(one as Json));
 }
 
 function edgesOf(texts: readonly string[], renamed: ReadonlyMap<string, string>): string[] {

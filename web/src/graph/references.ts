@@ -1,7 +1,7 @@
 /** Expressions that name a node: `$('Name')`, `$node["Name"]`, `$items('Name')`; found and changed without parsing them. */
 
-import type { GraphSpec, Json, JsonObject, NodeSpec } from './model';
-import { withCode } from './templates';
+import type { GraphSpec, Json, NodeSpec } from './model';
+import { withCode, withTexts } from './templates';
 
 const CALL = /(\$|\$items)(\s*\(\s*)(['"`])((?:\\.|(?!\3)[^\\])*)\3/g;
 const INDEX = /(\$node)(\s*\[\s*)(['"`])((?:\\.|(?!\3)[^\\])*)\3/g;
@@ -35,22 +35,7 @@ function escaped(name: string, quote: string): string {
 
 /** A value with other code in its templates; the same value where none changes. */
 export function recodedJson<T extends Json>(value: T, change: Recode): T {
-  if (typeof value === 'string') return withCode(value, change) as T;
-  if (Array.isArray(value)) {
-    const list = value.map((one: Json) => recodedJson(one, change));
-    return (list.every((one, index) => one === value[index]) ? value : list) as T;
-  }
-  if (value !== null && typeof value === 'object') {
-    let fresh: { [key: string]: Json } | null = null;
-    for (const [key, one] of Object.entries(value)) {
-      const changed = recodedJson(one, change);
-      if (changed === one) continue;
-      fresh ??= { ...(value as JsonObject) };
-      fresh[key] = changed;
-    }
-    return (fresh ?? value) as T;
-  }
-  return value;
+  return withTexts(value, (text) => withCode(text, change));
 }
 
 /** A node with other code in its expressions, those of its body included. */

@@ -361,6 +361,8 @@ describe('a graph of its own', () => {
     expect(why({}, { state: { seen: { type: 'array' } } })).toBe('state: Part');
     expect(why({ with: { ...given, inputs: { ...inputs, rate: '{{ $json.rate }}' } } })).toBe('values: Part, rate');
     expect(why({ with: { ...given, inputs: { ...inputs, rate: 'a {{ 1 }}' } } })).toBe('values: Part, rate');
+    expect(why({ with: { ...given, inputs: { ...inputs, rate: { text: 'a }} b' } } } })).toBe('values: Part, rate');
+    expect(why({ with: { ...given, inputs: { ...inputs, rate: { a: { b: 1 } } } } })).toBe('made');
     expect(why({}, { nodes: [node('start', 'flow.manual'), ...there.called.nodes] })).toBe('trigger: start');
     expect(why({}, {}, { pins: { part: [{}] } })).toBe('pinned: Part');
   });

@@ -14,8 +14,8 @@ import type { GraphSpec, Json, JsonObject, Level, NodeSpec, Point } from './mode
 import { edgeText, labelOf } from './model';
 import { withCanvas, withInner } from './nodes';
 import { placesOf } from './read';
-import { type NodeRead, readsIn, readsOf, recodedJson, recodedNode, renamedReferences, withReads } from './references';
-import { onlyCode } from './templates';
+import { type NodeRead, readsIn, readsOf, recodedNode, renamedReferences, withReads } from './references';
+import { onlyCode, withTexts } from './templates';
 
 /** What the new graph is called, and where its call is drawn. */
 export interface Asked {
@@ -105,6 +105,7 @@ function isOwn(node: NodeSpec): boolean {
   return ['code.python', 'data.template'].includes(type) && /\b(inputs|state)\b/.test(JSON.stringify(node.with ?? {}));
 }
 
+/** Names that say something of the graph or the step that they stand in. */
 const CONTEXT = /(?<![\w$])(?<!(?<!\.\.)\.)\$(?:(?:prevNode|runIndex|scope|workflow|state)\b|run\b(?!\s*\.\s*id\b))/;
 
 /** A name that says something else in another graph, where an expression of the node has one. */
@@ -138,7 +139,7 @@ function wayOut({ out, exits, inside }: Cut, about: AboutOf): WayOut | Refusal {
     exits.length > 1 ||
     leaves.size > 1 ||
     !leaves.has(exit.id) ||
-    inside.some((e) => e.source === exit.id)
+    inside.some((edge) => edge.source === exit.id)
   ) {
     return { reason: 'exit', names: exits.map(labelOf) };
   }
@@ -201,11 +202,11 @@ function inputsFor(graph: GraphSpec, level: Level, cut: Cut, inner: ReadonlySet<
   const taken = new Set([...Object.keys(declared), ...Object.keys(values)]);
   const named = new Map<string, string>();
   let refusal: Refusal | null = null;
-  const replace = (reader: NodeSpec) => (read: NodeRead) => {
+  const replace = (reader: string) => (read: NodeRead) => {
     const id = read.name === null ? undefined : resolve(read.name);
     if (id === undefined || inner.has(id) || refusal) return null;
-    const outer = placesOf(graph).get(id)?.node;
-    const names = [labelOf(reader), outer ? labelOf(outer) : id];
+    const outer = labelIn(graph, id);
+    const names = [reader, outer];
     if (read.which === 'item' || read.which === 'other') refusal = { reason: 'ofItem', names };
     else if (!surelyRan(graph, level, cut, id)) refusal = { reason: 'mayNotRun', names };
     else if (whole) refusal = { reason: 'wholeInputs', names: [labelOf(whole)] };
@@ -214,7 +215,7 @@ function inputsFor(graph: GraphSpec, level: Level, cut: Cut, inner: ReadonlySet<
     let name = named.get(key);
     if (name === undefined) {
       const kind = read.which === 'all' ? '_all' : read.which === 'last' ? '_last' : '';
-      name = freeId(taken, `${slug(outer ? labelOf(outer) : id)}${kind}${read.json || kind ? '' : '_item'}`);
+      name = freeId(taken, `${slug(outer)}${kind}${read.json || kind ? '' : '_item'}`);
       taken.add(name);
       named.set(key, name);
       values[name] = `{{ ${read.text} }}`;
@@ -222,13 +223,14 @@ function inputsFor(graph: GraphSpec, level: Level, cut: Cut, inner: ReadonlySet<
     }
     return `$inputs.${name}`;
   };
-  for (const node of cut.nodes) recodedNode(node, (code) => withReads(code, replace(node)));
+  for (const node of cut.nodes) recodedNode(node, (code) => withReads(code, replace(labelOf(node))));
   if (refusal) return refusal;
   const some = Object.keys(values).length > 0;
   return {
     values: some ? values : null,
     schemas: some ? schemas : undefined,
-    recode: (code) => withReads(code, replace(cut.nodes[0] as NodeSpec)),
+    // Who reads is told where a read is refused, and none is any more.
+    recode: (code) => withReads(code, replace('')),
   };
 }
 
@@ -250,15 +252,28 @@ function readAs(
   about: AboutOf,
   call: string,
 ): GraphSpec | Refusal {
-  const resolve = resolver(graph);
-  const places = placesOf(graph);
-  const after = reachable(cut.edges, cut.out, cut.own);
   const always = exit !== null && surelyRun(cut, about).has(exit.id);
-  const label = (id: string) => {
-    const node = places.get(id)?.node;
-    return node ? labelOf(node) : id;
-  };
-  for (const { node, level: at } of places.values()) {
+  const refusal = readElse(graph, level, cut, inner, exit, always);
+  if (refusal) return refusal;
+  const outputs = guardedOutputs(graph, inner, { exit, port }, always);
+  if (isRefusal(outputs)) return outputs;
+  const changed = graph.outputs ? { ...graph, outputs: outputs.guarded } : graph;
+  const resolve = resolver(graph);
+  return renamedReferences(changed, (text) => (exit && resolve(text) === exit.id ? call : text));
+}
+
+/** Why a node outside of the cut would read something else when it reads the call; null where none would. */
+function readElse(
+  graph: GraphSpec,
+  level: Level,
+  cut: Cut,
+  inner: ReadonlySet<string>,
+  exit: NodeSpec | null,
+  always: boolean,
+): Refusal | null {
+  const resolve = resolver(graph);
+  const after = reachable(cut.edges, cut.out, cut.own);
+  for (const { node, level: at } of placesOf(graph).values()) {
     if (inner.has(node.id)) continue;
     const here = ancestorAt(graph, node.id, level);
     const follows = here !== null && after.has(here);
@@ -268,46 +283,56 @@ function readAs(
       const id = read.name === null ? undefined : resolve(read.name);
       if (id === undefined) continue;
       if (inner.has(id)) {
-        if (id !== exit?.id || read.which === 'other') return { reason: 'hidden', names: [labelOf(node), label(id)] };
-        if (!always && !(here !== null && comesAfter(graph, level, here, id)))
-          return { reason: 'skipped', names: [labelOf(node), label(id)] };
+        const names = [labelOf(node), labelIn(graph, id)];
+        if (id !== exit?.id || read.which === 'other') return { reason: 'hidden', names };
+        if (!always && !(here !== null && comesAfter(graph, level, here, id))) return { reason: 'skipped', names };
       }
     }
     if (at === level && cut.out.some((edge) => edge.target === node.id) && contextOf(plain) === '$prevNode')
       return { reason: 'context', names: [labelOf(node), '$prevNode'] };
   }
+  return null;
+}
 
+/** The graph's outputs, null where nothing comes out of a node that they read and that may not run. */
+function guardedOutputs(
+  graph: GraphSpec,
+  inner: ReadonlySet<string>,
+  { exit, port }: WayOut,
+  always: boolean,
+): { readonly guarded: JsonObject } | Refusal {
+  const resolve = resolver(graph);
   let refusal: Refusal | null = null;
-  const outputs: { [name: string]: Json } = {};
-  const guarded = (name: string, value: Json): Json => {
-    if (typeof value !== 'string') {
-      if (Array.isArray(value)) return value.map((one: Json) => guarded(name, one));
-      if (value === null || typeof value !== 'object') return value;
-      return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, guarded(name, one)]));
-    }
-    const reads = readsIn(value);
+  const guarded = (name: string, text: string): string => {
+    const reads = readsIn(text);
     if (reads.some((read) => read.name === null)) refusal ??= { reason: 'computed', names: [name] };
     const mine = reads.filter((read) => read.name !== null && inner.has(resolve(read.name) ?? ''));
     const first = mine[0];
-    if (!first) return value;
+    if (!first) return text;
     const hidden = mine.find(
       (read) => resolve(read.name ?? '') !== exit?.id || read.which === 'other' || port !== null,
     );
-    const read = label(resolve((hidden ?? first).name ?? '') ?? '');
+    const read = labelIn(graph, resolve((hidden ?? first).name ?? '') ?? '');
     if (hidden) refusal ??= { reason: 'hidden', names: [name, read] };
-    if (always || hidden) return value;
+    if (always || hidden) return text;
     // What names a skipped node is null, and a call that puts nothing out is not skipped.
-    const code = onlyCode(value);
+    const code = onlyCode(text);
     if (code === null || !exit || !surelyGives(exit)) {
       refusal ??= { reason: 'skipped', names: [name, read] };
-      return value;
+      return text;
     }
     return `{{ ${guard(exit.id)}${code.trim()}${GUARD_END} }}`;
   };
-  for (const [name, value] of Object.entries(graph.outputs ?? {})) outputs[name] = guarded(name, value);
+  const outputs = Object.fromEntries(
+    Object.entries(graph.outputs ?? {}).map(([name, value]) => [name, withTexts(value, (text) => guarded(name, text))]),
+  );
   if (refusal) return refusal;
-  const changed = graph.outputs ? { ...graph, outputs } : graph;
-  return renamedReferences(changed, (text) => (exit && resolve(text) === exit.id ? call : text));
+  return { guarded: outputs };
+}
+
+function labelIn(graph: GraphSpec, id: string): string {
+  const node = placesOf(graph).get(id)?.node;
+  return node ? labelOf(node) : id;
 }
 
 const GUARD_END = ') : null';
@@ -425,9 +450,4 @@ function calledGraph(
     ...(Object.keys(layout).length && { layout }),
     ...(Object.keys(colors).length && { canvas: { colors } }),
   };
-}
-
-/** A value with its templates' code changed by what it reads of inputs. */
-export function withInputsIn<T extends Json>(value: T, change: (name: string | null) => string | null): T {
-  return recodedJson(value, (code) => withInputs(code, change));
 }

@@ -1,6 +1,6 @@
 /** Templates: texts with `{{ code }}` in them. */
 
-import type { Json } from './model';
+import type { Json, JsonObject } from './model';
 
 /** A piece of a template: text, or the code between braces. */
 export interface Part {
@@ -73,6 +73,26 @@ export function withCode(text: string, change: (code: string) => string): string
     rest = to;
   }
   return fresh + text.slice(rest);
+}
+
+/** A value with other texts in it; the same value where none changes. */
+export function withTexts<T extends Json>(value: T, change: (text: string) => string): T {
+  if (typeof value === 'string') return change(value) as T;
+  if (Array.isArray(value)) {
+    const list = value.map((one: Json) => withTexts(one, change));
+    return (list.every((one, index) => one === value[index]) ? value : list) as T;
+  }
+  if (value !== null && typeof value === 'object') {
+    let fresh: { [key: string]: Json } | null = null;
+    for (const [key, one] of Object.entries(value)) {
+      const changed = withTexts(one, change);
+      if (changed === one) continue;
+      fresh ??= { ...(value as JsonObject) };
+      fresh[key] = changed;
+    }
+    return (fresh ?? value) as T;
+  }
+  return value;
 }
 
 /** The code of the expression that is all of a text; null where it is more than that, or none. */
