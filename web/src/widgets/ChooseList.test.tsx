@@ -78,6 +78,15 @@ test('what is typed after an Enter that waits takes it back', () => {
   expect(chosen).not.toHaveBeenCalled();
 });
 
+test('Ctrl+Enter chooses nothing, also where there is nothing to search yet', () => {
+  const { chosen, key, again } = draw({ find: none, ready: false });
+  type('ban');
+  fireEvent.keyDown(field(), { key: 'Enter', ctrlKey: true });
+  again({ find, ready: true });
+  expect(chosen).not.toHaveBeenCalled();
+  expect(key).toHaveBeenCalledOnce();
+});
+
 test('the Enter that ends a word of an input method chooses nothing', () => {
   const { chosen } = draw();
   type('b');

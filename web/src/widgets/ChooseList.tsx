@@ -65,12 +65,13 @@ export function ChooseList(props: Props) {
     // What is chosen fits the text that stands in the field now, also where the list is drawn a moment later.
     const drawn = text === query;
     const chosen = drawn ? choices[current] : find(text)[0];
+    const enters = event.key === 'Enter' && !event.ctrlKey && !event.metaKey;
     if (event.key === 'ArrowDown') setAt(Math.min(choices.length - 1, current + 1));
     else if (event.key === 'ArrowUp') setAt(Math.max(0, current - 1));
     else if (event.key === 'PageDown') setAt(Math.min(choices.length - 1, current + 8));
     else if (event.key === 'PageUp') setAt(Math.max(0, current - 8));
-    else if (event.key === 'Enter' && !ready) setWaiting(text);
-    else if (event.key === 'Enter' && chosen && !event.ctrlKey && !event.metaKey) onChoose(chosen);
+    else if (enters && !ready) setWaiting(text);
+    else if (enters && chosen) onChoose(chosen);
     else if (event.key === 'Escape') onClose();
     else {
       onKey?.(event, chosen);

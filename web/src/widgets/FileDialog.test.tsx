@@ -1,7 +1,7 @@
 // @vitest-environment jsdom
 import { MantineProvider } from '@mantine/core';
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
-import { fireEvent, render, screen, waitFor } from '@testing-library/react';
+import { act, cleanup, fireEvent, render, screen, waitFor } from '@testing-library/react';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { FileEntry } from '@/api/files';
 
@@ -126,6 +126,26 @@ test('a link to a file is chosen as the file that it is', async () => {
   fireEvent.change(field(), { target: { value: 'link' } });
   press('Enter');
   await waitFor(() => expect(chosen).toHaveBeenCalledExactlyOnceWith('~/link'));
+});
+
+test.each([
+  ['goes on to another folder', () => fireEvent.click(screen.getByRole('button', { name: '/' }))],
+  ['closes the dialog', () => cleanup()],
+])('where a link leads is of no use to who meanwhile %s', async (_, leave) => {
+  let tell: (() => void) | undefined;
+  server.GET.mockImplementation(async (_: string, { params }) => {
+    if (params.query.folder === '/home/ann/link') await new Promise<void>((resolve) => (tell = resolve));
+    return answer(params.query);
+  });
+  const chosen = draw('~');
+  await shown('data', 'closed', 'link');
+  fireEvent.change(field(), { target: { value: 'link' } });
+  press('Enter');
+  await waitFor(() => expect(tell).toBeDefined());
+  leave();
+  await act(async () => tell?.());
+  await act(async () => undefined);
+  expect(chosen).not.toHaveBeenCalled();
 });
 
 test('a path that leads nowhere any more begins where one without a path does', async () => {

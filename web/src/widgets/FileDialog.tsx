@@ -8,7 +8,7 @@ import {
   IconPlus,
   IconServer2,
 } from '@tabler/icons-react';
-import { type KeyboardEvent, useCallback, useState } from 'react';
+import { type KeyboardEvent, useCallback, useEffect, useRef, useState } from 'react';
 import { type FolderView, folderAt, useFolder } from '@/api/files';
 import { fill, words } from '@/text/language';
 import { type Choice, ChooseList } from './ChooseList';
@@ -54,7 +54,16 @@ export default function FileDialog({ folder: first, foldersOnly, onChoose, onClo
   const way = view?.folder ?? (folder.startsWith('/') ? folder : null);
   const parent = view ? view.parent : way && steps(way).at(-2)?.folder;
 
+  /** Which question is the last one: an answer to one before it has nothing to say any more. */
+  const turn = useRef(0);
+  useEffect(
+    () => () => {
+      turn.current = -1;
+    },
+    [],
+  );
   const open = (next: string) => {
+    turn.current += 1;
     setFailed(null);
     setQuery('');
     setChosen(next);
@@ -71,12 +80,15 @@ export default function FileDialog({ folder: first, foldersOnly, onChoose, onClo
     else {
       // Where a link leads, and what a typed path is, only the server can tell.
       const path = kind === 'path' ? name : joined(at.folder, name);
+      turn.current += 1;
+      const mine = turn.current;
       try {
         const led = await folderAt(path);
+        if (mine !== turn.current) return;
         if (led !== null) open(led);
         else onChoose(kind === 'path' ? name : joined(at.written, name));
       } catch (told) {
-        setFailed(told as Error);
+        if (mine === turn.current) setFailed(told as Error);
       }
     }
   };

@@ -4,7 +4,7 @@ import { useState } from 'react';
 import { useFolder } from '@/api/files';
 import { BrowseButton } from './BrowseButton';
 import classes from './PathInput.module.css';
-import { joined, typedPath } from './paths';
+import { joined, suits, typedPath } from './paths';
 
 const MOST = 50;
 
@@ -34,7 +34,7 @@ export function PathInput(props: Props) {
   });
   const part = typed?.part.toLowerCase() ?? '';
   const fits = (view?.entries ?? [])
-    .filter((entry) => entry.name.toLowerCase().startsWith(part) && !(foldersOnly && entry.kind === 'file'))
+    .filter((entry) => entry.name.toLowerCase().startsWith(part) && suits(entry, foldersOnly))
     .slice(0, MOST);
   // A folder ends with a slash, so that typing goes on in it.
   const data = typed ? fits.map((one) => joined(typed.folder, one.name) + (one.kind === 'folder' ? '/' : '')) : [];

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { FileEntry } from '@/api/files';
-import { fitting, joined, steps, typedPath } from './paths';
+import { fitting, joined, steps, suits, typedPath } from './paths';
 
 test('a typed path is a folder and the beginning of a name', () => {
   expect(typedPath('~/Doc')).toEqual({ folder: '~', part: 'Doc' });
@@ -42,6 +42,11 @@ test('what begins with the text comes first, and the text itself can be a new na
 test('where a folder is wanted files are left out, and a name that a file has is not new', () => {
   expect(names('', true)).toEqual(['folder data', 'link link']);
   expect(names('Report.csv', true)).toEqual([]);
+});
+
+test('a device or a socket is no folder, and may be a file', () => {
+  expect(suits(entry('null', 'other'), true)).toBe(false);
+  expect(suits(entry('null', 'other'), false)).toBe(true);
 });
 
 test('a whole path can be typed, too', () => {

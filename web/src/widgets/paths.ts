@@ -29,6 +29,11 @@ export function steps(folder: string): readonly { readonly name: string; readonl
   ];
 }
 
+/** Whether an entry of a folder may be what is looked for; where a link leads, only the server can tell. */
+export function suits({ kind }: FileEntry, foldersOnly: boolean): boolean {
+  return !foldersOnly || kind === 'folder' || kind === 'link';
+}
+
 /** What can be chosen: an entry of the folder, a name that is to be made there, or a path that was typed as a whole. */
 export interface Fitting {
   readonly kind: FileEntry['kind'] | 'new' | 'path';
@@ -39,7 +44,7 @@ export interface Fitting {
 /** What of a folder fits a text: names that begin so, then those that have it somewhere, then it as a new name. */
 export function fitting(entries: readonly FileEntry[], text: string, foldersOnly: boolean): readonly Fitting[] {
   const wanted = text.trim().toLowerCase();
-  const shown = entries.filter((one) => !foldersOnly || one.kind === 'folder' || one.kind === 'link');
+  const shown = entries.filter((one) => suits(one, foldersOnly));
   const all = shown.map((entry): Fitting => ({ kind: entry.kind, name: entry.name, entry }));
   if (!wanted) return all;
   if (wanted === '~' || wanted.startsWith('/') || wanted.startsWith('~/')) return [{ kind: 'path', name: text.trim() }];
