@@ -140,6 +140,18 @@ describe('drafts', () => {
     expect(items.get('pyagent.draft.calm')).toBe('of another tab');
   });
 
+  test('of another tab stay where a graph is let go that was left long ago', async () => {
+    const items = new Map<string, string>([['pyagent.draft.idle', 'of another tab']]);
+    vi.stubGlobal(
+      'localStorage',
+      storage((key, value) => items.set(key, value), items),
+    );
+    const idle = await openEditor('idle');
+    for (let count = 0; count < 40; count++) await openEditor(`since then ${count}`);
+    expect(await openEditor('idle')).not.toBe(idle);
+    expect(items.get('pyagent.draft.idle')).toBe('of another tab');
+  });
+
   test('that were opened can be left again', async () => {
     const items = new Map<string, string>();
     vi.stubGlobal(

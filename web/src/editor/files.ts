@@ -34,14 +34,18 @@ const following = new Map<string, { readonly editor: Editor; readonly end: () =>
 
 function letGo(id: string): void {
   const state = following.get(id)?.editor.getState();
-  if (state && state.saving === 'saved' && state.disk === 'there' && !isChanged(state)) closeEditor(id);
+  if (state && state.saving === 'saved' && state.disk === 'there' && !isChanged(state)) leave(id);
+}
+
+function leave(id: string): void {
+  editors.delete(id);
+  following.get(id)?.end();
+  following.delete(id);
 }
 
 /** Forget an editor, with what was changed in it. */
 export function closeEditor(id: string): void {
-  editors.delete(id);
-  following.get(id)?.end();
-  following.delete(id);
+  leave(id);
   forgetDraft(id);
 }
 

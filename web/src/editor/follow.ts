@@ -23,7 +23,7 @@ const CHECK_DELAY = 250;
 const LEAVING = ['beforeunload', 'pagehide'] as const;
 
 /** What is done with an editor's file. */
-interface File {
+interface FileActions {
   /** It may have changed on disk. */
   readonly readAgain: (editor: Editor) => Promise<void>;
   readonly save: (editor: Editor) => Promise<void>;
@@ -35,7 +35,7 @@ interface File {
  *
  * Gives the function that ends it.
  */
-export function follow(editor: Editor, file: File): () => void {
+export function follow(editor: Editor, file: FileActions): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let asked: AbortController | undefined;
   let seen = editor.getState();
@@ -114,6 +114,7 @@ export function follow(editor: Editor, file: File): () => void {
       .catch(() => undefined);
   });
   return () => {
+    if (unkept) keep();
     unsubscribe();
     for (const event of LEAVING) globalThis.removeEventListener?.(event, onLeave);
     unwatch();
