@@ -30,20 +30,20 @@ export function tryNumbers(spans: readonly Span[]): readonly number[] {
 
 /** A step's tries, in order. */
 export function attemptsOf(step: Pick<StepLive, 'spans' | 'log' | 'text' | 'streamed'>): readonly Attempt[] {
-  const found: { first: Span; span: Span; ns: Set<number> }[] = [];
+  const found: { first: Span; span: Span; spans: Set<number> }[] = [];
   const numbers = tryNumbers(step.spans);
   for (const [index, span] of step.spans.entries()) {
     const same = found[(numbers[index] ?? 0) - 1];
     if (same) {
       same.span = span;
-      same.ns.add(span.n);
-    } else found.push({ first: span, span, ns: new Set([span.n]) });
+      same.spans.add(span.number);
+    } else found.push({ first: span, span, spans: new Set([span.number]) });
   }
   // The beginning of a long text is not kept.
   const lost = step.streamed - step.text.length;
-  return found.map(({ first, span: { attempt, status, ended_at, error }, ns }, index) => ({
+  return found.map(({ first, span: { attempt, status, ended_at, error }, spans }, index) => ({
     ...{ index, attempt, status, started_at: first.started_at, ended_at, error },
-    log: step.log.filter((line) => ns.has(line.span)),
+    log: step.log.filter((line) => spans.has(line.span)),
     text: step.text.slice(
       Math.max(0, first.streamed - lost),
       Math.max(0, (found[index + 1]?.first.streamed ?? step.streamed) - lost),

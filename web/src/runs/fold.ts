@@ -32,7 +32,7 @@ function isError(value: unknown): value is RunError {
 /** A stretch of a step's life: a try, or a wait for an answer. */
 export interface Span {
   /** Its place among those of the step, from 1. */
-  readonly n: number;
+  readonly number: number;
   readonly kind: 'try' | 'wait';
   readonly attempt: number;
   readonly status: 'running' | 'waiting' | 'completed' | 'failed' | 'cancelled' | 'unknown';
@@ -45,7 +45,7 @@ export interface Span {
 
 export interface LogLine {
   readonly at: string;
-  /** Which stretch it was said in; 0 before the first. */
+  /** Number of the stretch that it was said in; 0 before the first. */
   readonly span: number;
   readonly level: string;
   readonly message: string;
@@ -187,7 +187,7 @@ export function stoodAt(
 function spanOf(view: Schemas['StepView']): Span {
   const status = view.status === 'skipped' ? 'completed' : view.status;
   return {
-    ...{ n: 1, kind: 'try', attempt: view.attempt, status, streamed: 0 },
+    ...{ number: 1, kind: 'try', attempt: view.attempt, status, streamed: 0 },
     started_at: view.started_at ?? '',
     ended_at: view.ended_at,
     error: errorOf(view.error),
@@ -326,7 +326,7 @@ function stepAfter(before: StepLive, event: RunEvent): StepLive {
     case 'step.log': {
       const { message, level, ...more } = data;
       const line = {
-        ...{ at, span: step.spans.at(-1)?.n ?? 0, level: text(level) || 'info', message: text(message) },
+        ...{ at, span: step.spans.at(-1)?.number ?? 0, level: text(level) || 'info', message: text(message) },
         more: Object.keys(more).length ? more : null,
       };
       return { ...step, message: line.message, logged: step.logged + 1, log: last(step.log, line, MOST_LINES) };
@@ -360,7 +360,7 @@ function stepAfter(before: StepLive, event: RunEvent): StepLive {
       const error = errorOf(data.error);
       const message = error?.message ?? '';
       const line = {
-        ...{ at, span: step.spans.at(-1)?.n ?? 0, level: 'warning', message },
+        ...{ at, span: step.spans.at(-1)?.number ?? 0, level: 'warning', message },
         more: { attempt: data.attempt, code: error?.code },
       };
       return {
@@ -398,8 +398,8 @@ function ended(
   };
 }
 
-function begun(spans: readonly Span[], span: Omit<Span, 'n' | 'ended_at' | 'error'>): readonly Span[] {
-  return last(spans, { n: (spans.at(-1)?.n ?? 0) + 1, ...span, ended_at: null, error: null }, MOST_SPANS);
+function begun(spans: readonly Span[], span: Omit<Span, 'number' | 'ended_at' | 'error'>): readonly Span[] {
+  return last(spans, { number: (spans.at(-1)?.number ?? 0) + 1, ...span, ended_at: null, error: null }, MOST_SPANS);
 }
 
 /** The last stretch has ended, if it has not yet. */

@@ -30,10 +30,12 @@ export class HeldKeys<Key> {
     return this.handing || (this.awaited && onCanvas);
   }
 
+  /** Whether a dialog is on its way, and could still be given up. */
   get waiting(): boolean {
     return this.awaited && !this.handing;
   }
 
+  /** Keep a key that has to wait. */
   hold(key: Key): void {
     this.held.push(key);
   }
