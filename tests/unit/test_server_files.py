@@ -179,6 +179,20 @@ async def test_a_name_that_is_no_text_is_left_out(server: ServerContext, home: P
     assert names(await ask(server, "~/Documents")) == ["inbox", "a\u202fb", "notes.txt"]
 
 
+async def test_a_folder_whose_name_is_no_text_is_a_plain_error_by_whatever_way_it_is_come_to(
+    server: ServerContext, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = home / os.fsdecode(b"odd\xff")
+    odd.mkdir()
+    (home / "Documents" / "link").symlink_to(odd)
+    found = await ask(server, "~/Documents/link")
+    assert (found["status"], found["code"]) == (422, "files.path")
+    assert (await ask(server, "~/Documents", search="link"))["entries"][0]["target"] == f"{home}/odd\ufffd"
+    monkeypatch.chdir(odd)
+    found = await ask(server)
+    assert (found["folder"], found["start"]) == (str(home), str(home))
+
+
 @pytest.mark.parametrize(
     ("capabilities", "graphs", "may"),
     [

@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Query
 
 from pyagent.errors import InputError, NotFound
+from pyagent.graph.yaml import shown
 from pyagent.sdk.sandbox import hidden_places
 from pyagent.server.capabilities import actor
 from pyagent.server.context import ServerContext, context_of
@@ -105,7 +106,7 @@ def _view(wanted: _Wanted) -> FolderView:
         folder=str(folder),
         written=_written(folder, home),
         parent=str(folder.parent) if folder.parent != folder else None,
-        home=str(home),
+        home=shown(home),
         start=str(_start()),
         entries=found,
         more=more,
@@ -126,25 +127,33 @@ def _folder(text: str) -> Path:
             f"{text} is no whole path", code="files.path", hint="Begin with `/`, or with `~/` for the home folder."
         )
     try:
-        return path.resolve(strict=True)
+        found = path.resolve(strict=True)
     except FileNotFoundError:
         raise NotFound(f"there is no folder {path}", code="files.not_found", hint="Look at the one it is in.") from None
     except NotADirectoryError:
         raise InputError(f"{path} leads through a file", code="files.not_a_folder", hint="Name a folder.") from None
     except (OSError, RuntimeError) as error:  # too long, a ring of links, no right to look
         raise _unreadable(path, error) from None
+    if not _is_text(str(found)):
+        raise InputError(
+            f"{path} leads to {shown(found)}, a name that is not UTF-8",
+            code="files.path",
+            hint="Rename that folder: a graph cannot say its path.",
+        )
+    return found
 
 
 def _found(folder: Path, wanted: _Wanted, own: frozenset[Path]) -> tuple[list[FileEntry], bool]:
     """The entries of an answer, and whether there are more. Raises `OSError`."""
     kept: list[tuple[bool, str, os.DirEntry[str]]] = []
     more = False
+    left_out = {place.name for place in own if place.parent == folder}
     with os.scandir(folder) as entries:
         for number, entry in enumerate(entries):
             if number == _MOST_READ:
                 more = True
                 break
-            if _fits(entry.name, wanted) and not _is_in(Path(entry.path), own):
+            if entry.name not in left_out and _fits(entry.name, wanted):
                 kept.append((not entry.is_dir(follow_symlinks=False), entry.name.casefold(), entry))
     kept.sort(key=lambda one: one[:2])
     return list(_entries(entry for _, _, entry in kept[:MOST])), more or len(kept) > MOST
@@ -176,7 +185,7 @@ def _entries(found: Iterator[os.DirEntry[str]]) -> Iterator[FileEntry]:
         yield FileEntry(
             name=entry.name,
             kind=kind,
-            target=None if target is None else target.encode("utf-8", "replace").decode(),
+            target=None if target is None else shown(target),
             size=about.st_size if kind == "file" else None,
             modified=_time(about.st_mtime),
         )
@@ -223,9 +232,10 @@ def _home() -> Path:
 
 def _start() -> Path:
     try:
-        return Path.cwd()
+        found = Path.cwd()
     except OSError:
         return _home()  # it was removed
+    return found if _is_text(str(found)) else _home()
 
 
 def _unreadable(folder: Path, error: OSError | RuntimeError) -> InputError:
