@@ -190,25 +190,26 @@ def writes_inside(body: Body | None) -> bool:
 
 def leaf_items(frame: FrameState, outcomes: Mapping[StepKey, Outcome]) -> Items:
     """What a body's last nodes put out, in the order of the file (SEMANTICS 15)."""
-    parts: list[Items] = []
-    for node in frame.nodes.leaves:
-        steps = frame.steps.get(node, ())
-        for key in sorted(steps) if len(steps) > 1 else steps:
-            parts += [items for port, items in outcomes[key].outputs.items() if port != "error"]
+    parts = [items for _, items in _leaf_parts(frame, outcomes)]
     return Items.concat(parts) if parts else NO_ITEMS
 
 
 def leaf_item(frame: FrameState, outcomes: Mapping[StepKey, Outcome], index: int) -> tuple[StepKey, Item] | None:
     """Of `leaf_items` the one at that index, with the step that put it out; None where there are not so many."""
-    for node in frame.nodes.leaves:
-        for key in sorted(frame.steps.get(node, ())):
-            for port, items in outcomes[key].outputs.items():
-                if port == "error":
-                    continue
-                if index < len(items):
-                    return key, items[index]
-                index -= len(items)
+    for key, items in _leaf_parts(frame, outcomes):
+        if index < len(items):
+            return key, items[index]
+        index -= len(items)
     return None
+
+
+def _leaf_parts(frame: FrameState, outcomes: Mapping[StepKey, Outcome]) -> Iterable[tuple[StepKey, Items]]:
+    for node in frame.nodes.leaves:
+        steps = frame.steps.get(node, ())
+        for key in sorted(steps) if len(steps) > 1 else steps:
+            for port, items in outcomes[key].outputs.items():
+                if port != "error":
+                    yield key, items
 
 
 def expansion_outputs(expansion: Expansion, node: NodeProgram) -> Outputs:

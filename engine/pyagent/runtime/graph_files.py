@@ -13,25 +13,19 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from stat import S_ISREG
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 from pyagent.errors import GraphError, NotFound, Where
 from pyagent.graph.spec import GraphSpec
 from pyagent.graph.yaml import Document, decode, load_text, read_file, shown
 from pyagent.native import blake3_hex
+from pyagent.runtime.apart import Apart, in_thread
 from pyagent.runtime.library import SUFFIXES, GraphLibrary, is_ready_made
 
 _TRIES = 5
 """Times that a save begins anew because the file changed under it."""
 BaseText = Callable[[str], Awaitable[str | None]]
 """The text with a hash, if somebody has kept it."""
-T = TypeVar("T")
-
-
-class Apart(Protocol):
-    """Does `work`, which looks through graphs of `size` characters, in a thread."""
-
-    def __call__(self, size: int, work: Callable[[], T], /) -> Awaitable[T]: ...
 
 
 class GraphConflict(GraphError):
@@ -112,11 +106,6 @@ def read_text(library: GraphLibrary, graph_id: str) -> GraphText:
         code="graph.not_found",
         hint=f"Folders searched: {', '.join(map(shown, library.folders)) or 'none'}.",
     )
-
-
-async def in_thread(size: int, work: Callable[[], T], /) -> T:
-    """In a thread of the event loop's own, whatever the size."""
-    return await asyncio.to_thread(work)
 
 
 async def save_graph(
@@ -443,7 +432,6 @@ def _refused(path: Path) -> Generator[None]:
 
 
 __all__ = [
-    "Apart",
     "GraphConflict",
     "GraphExists",
     "GraphReadOnly",
@@ -451,7 +439,6 @@ __all__ = [
     "Saved",
     "create_graph",
     "delete_graph",
-    "in_thread",
     "is_inside",
     "read_text",
     "rename_graph",

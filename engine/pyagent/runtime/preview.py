@@ -141,7 +141,7 @@ def _previewed(
 
 
 def _reads(template: Any) -> tuple[tuple[str, ...], frozenset[str], bool]:
-    """The names that a template reads, and the nodes among them."""
+    """The names that a template reads, the nodes among them, and whether one works the name of a node out."""
     roots: set[str] = set()
     nodes: set[str] = set()
     computed = False

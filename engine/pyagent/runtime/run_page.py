@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from pyagent.errors import PyAgentError
 from pyagent.graph.spec import GraphSpec
 from pyagent.graph.yaml import load_text, validate
-from pyagent.runtime.graph_files import Apart, in_thread
+from pyagent.runtime.apart import Apart, in_thread
 from pyagent.runtime.log import Entry, decode
 from pyagent.runtime.partial import until_of
 from pyagent.runtime.redact import MASK

@@ -35,8 +35,6 @@ _GONE = """<!doctype html><html lang="en"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width,initial-scale=1">
 <title>PyAgent</title><link rel="stylesheet" href="/static/form.css"><body><main><h1>This link shows nothing</h1>
 <p>It was revoked, has expired, or the run was deleted. Ask whoever sent it for a new one.</p></main></body></html>"""
-
-
 _NODE = 200
 """Characters that a node takes in a text."""
 _HTML = {"content": {"text/html": {"schema": {"type": "string"}}}}
