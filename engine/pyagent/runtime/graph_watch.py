@@ -25,6 +25,8 @@ from pyagent.runtime.library import BrokenFile, GraphLibrary
 logger = logging.getLogger("pyagent.graphs")
 _STEP = 50
 """Milliseconds without a further notice after which the files are looked at."""
+_AGAIN = 0.1
+"""Seconds until a watch that could not begin is tried again."""
 POLL = 2.0
 """Seconds between looks where the system gives no notices."""
 _DEBOUNCE = 400
@@ -184,6 +186,7 @@ class _Work:
             watcher = RustNotify(watched, False, False, 300, False, True)
         except FileNotFoundError:
             # One went while the watch began: the next try takes what is above it.
+            self.stop.wait(_AGAIN)
             return
         except (OSError, RuntimeError, UnicodeEncodeError) as error:
             logger.warning("folders of graphs are looked at every %.0f s: %s", POLL, error)

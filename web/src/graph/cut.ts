@@ -20,6 +20,7 @@ export interface Refusal {
     | 'own'
     | 'context'
     | 'computed'
+    | 'quoted'
     | 'hidden'
     | 'skipped'
     | 'ofItem'

@@ -31,6 +31,19 @@ const node = (id: string, use: string, params?: JsonObject, more: Partial<NodeSp
 });
 const set = (id: string, fields: JsonObject, more: Partial<NodeSpec> = {}) => node(id, 'data.set', { fields }, more);
 
+test('what only looks like a read, in quotes or a comment, is not changed but refused', () => {
+  for (const code of ["'see $inputs.rate'", '`see $inputs.rate`', "/* $('a') */ 1", '1 // $inputs.rate']) {
+    const graph: GraphSpec = {
+      pyagent: 1,
+      id: 'quoting',
+      inputs: { rate: { type: 'number' } },
+      nodes: [set('a', {}), set('b', { said: `{{ ${code} }}` })],
+      edges: ['a -> b'],
+    };
+    expect(take(graph, null, 'b'), code).toMatchObject({ reason: 'quoted', names: ['b', expect.any(String)] });
+  }
+});
+
 interface Sample {
   readonly graph: GraphSpec;
   readonly inputs: readonly JsonObject[];

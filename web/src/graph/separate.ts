@@ -15,7 +15,7 @@ import { edgeText, labelOf } from './model';
 import { withCanvas, withInner } from './nodes';
 import { placesOf } from './read';
 import { type NodeRead, readsIn, readsOf, recodedNode, renamedReferences, withReads } from './references';
-import { onlyCode, withTexts } from './templates';
+import { onlyCode, quotedIn, withTexts } from './templates';
 
 /** What the new graph is called, and where its call is drawn. */
 export interface Asked {
@@ -93,6 +93,8 @@ export function bound(graph: GraphSpec, { nodes }: Pick<Cut, 'nodes'>, inner: Re
     const word = contextOf(node);
     if (word === '$state') return { reason: 'state', names: [labelOf(node)] };
     if (word) return { reason: 'context', names: [labelOf(node), word] };
+    const quoted = quotedName(node);
+    if (quoted) return { reason: 'quoted', names: [labelOf(node), quoted] };
     if (readsOf(node).some((read) => read.name === null)) return { reason: 'computed', names: [labelOf(node)] };
   }
   return null;
@@ -103,6 +105,16 @@ function isOwn(node: NodeSpec): boolean {
   const type = node.use.split('@')[0] ?? '';
   if (type === 'flow.restart') return true;
   return ['code.python', 'data.template'].includes(type) && /\b(inputs|state)\b/.test(JSON.stringify(node.with ?? {}));
+}
+
+/** What looks like a read of inputs or of a node and is only text there: nobody should change it, nor rely on it. */
+function quotedName(node: NodeSpec): string | null {
+  let found: string | null = null;
+  recodedNode(node, (code) => {
+    found ??= /\$(?:inputs\b|node\b|items\s*\(|\s*\()/.exec(quotedIn(code))?.[0] ?? null;
+    return code;
+  });
+  return found;
 }
 
 /** Names that say something of the graph or the step that they stand in. */

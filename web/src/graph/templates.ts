@@ -41,6 +41,12 @@ export function partsOf(text: string): readonly Part[] {
   return parts;
 }
 
+/** What stands in strings and comments of code. */
+export function quotedIn(code: string): string {
+  const quotes = /(["'`])(?:\\[\s\S]|(?!\1)[^\\])*(?:\1|$)|\/\*[\s\S]*?(?:\*\/|$)|\/\/[^\n]*/g;
+  return (code.match(quotes) ?? []).join('\n');
+}
+
 /** Where the `}}` is that ends the code which begins there; -1 where there is none. */
 function endOfCode(text: string, from: number): number {
   let depth = 0;

@@ -15,6 +15,7 @@ import {
   type StepLive,
 } from './fold';
 import { looked, read, told, unfollowed, unknown } from './known';
+import { soon } from './soon';
 import { pictureOf, shapeOf } from './steps';
 
 export { ENDED, type NodeStatus, type NodeStatuses, type RunDetails, type RunStatus, type StepLive } from './fold';
@@ -53,6 +54,8 @@ const LINGER = 3_000;
 /** How long until a server that did not answer is asked again, in milliseconds. */
 const AGAIN = 2_000;
 const opened = new Map<string, Opened>();
+/** How long a look at a run that changes all the time is put off, in milliseconds. */
+const MOST_PUT_OFF = 3_000;
 const NOTHING: NodeStatuses = new Map();
 const never = createStore<Source>(() => ({ run: null, error: null }));
 
@@ -134,7 +137,7 @@ function open(id: string): Opened {
   let asking = false;
   let askAgain = false;
   let reading = false;
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  const looking = soon(() => void load(), MOST_PUT_OFF);
   let readAgain: ReturnType<typeof setTimeout> | undefined;
 
   const show = () => {
@@ -157,13 +160,8 @@ function open(id: string): Opened {
       // The graphs that it has called are known by then.
       else if (kind === 'step.expanded' || kind === 'step.waiting') late = Math.min(late, 500);
     }
-    if (late < Number.POSITIVE_INFINITY) later(late);
+    if (late < Number.POSITIVE_INFINITY) looking.ask(late);
     show();
-  };
-
-  const later = (delay: number) => {
-    clearTimeout(timer);
-    timer = setTimeout(() => void load(), delay);
   };
 
   const listen = () => {
@@ -190,7 +188,7 @@ function open(id: string): Opened {
     known = unfollowed(known);
     watch ??= watchRuns(cursor, {
       hear: (events) => {
-        if (!events || events.some((event) => event.run_id === id && event.cursor > cursor)) later(0);
+        if (!events || events.some((event) => event.run_id === id && event.cursor > cursor)) looking.ask(0);
       },
     });
   };
@@ -214,12 +212,12 @@ function open(id: string): Opened {
       if (!(error instanceof ApiError)) throw error;
       // A run that is shown stays: its stream says when the server is back.
       if (!known.details) store.setState({ error });
-      if (passes(error)) later(AGAIN);
+      if (passes(error)) looking.ask(AGAIN);
     } finally {
       asking = false;
       if (askAgain) {
         askAgain = false;
-        later(50);
+        looking.ask(50);
       }
     }
   }
@@ -252,10 +250,10 @@ function open(id: string): Opened {
   return {
     store,
     users: 0,
-    refresh: () => later(0),
+    refresh: () => looking.ask(0),
     close: () => {
       closed = true;
-      clearTimeout(timer);
+      looking.stop();
       clearTimeout(readAgain);
       stream?.();
       watch?.();

@@ -176,6 +176,7 @@ export const canvas = {
     own: '{name} works with the inputs or the state of the graph that it is in.',
     context: '{name} reads {other}, which says something else in another graph.',
     computed: '{name} works out which node it reads, so nobody can tell what it would find.',
+    quoted: '{name} has {other} within quotes or a comment, where it could be taken for a read: write it another way.',
     hidden: '{name} reads {other}, which it could not see there: only what comes out at the end can be read.',
     skipped: '{name} reads {other}, which may be left out by a branch: that could no longer be told from nothing.',
     ofItem: '{name} reads the item of {other} that its own item comes from: choose {other}, too, or read `.first()`.',
