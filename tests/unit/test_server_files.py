@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import threading
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 from pyagent.server import files
 from pyagent.server.capabilities import MEANINGS, refusal
 from pyagent.server.context import ServerContext
+from pyagent.server.lookups import Lookups
 from pyagent.vault import TokenGrant
 from server_lab import client_of, server_of_graphs
 
@@ -219,3 +222,30 @@ async def test_only_who_may_edit_any_graph_may_look(
 async def test_a_stranger_sees_nothing(server: ServerContext) -> None:
     async with client_of(server, token="") as stranger:
         assert (await stranger.get("/api/v1/files")).status_code == 401
+
+
+async def test_a_disk_that_does_not_answer_is_told_and_keeps_nobody_from_others(
+    server: ServerContext, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers, view = threading.Event(), files._view
+
+    def slow(wanted: Any) -> Any:
+        if wanted.folder == "/gone":
+            answers.wait()
+        return view(wanted)
+
+    monkeypatch.setattr(files, "_view", slow)
+    server.lookups = Lookups(patience=0, most=2)
+    gone = [await ask(server, "/gone") for _ in range(3)]
+    assert [(found["status"], found["code"]) for found in gone] == [
+        (504, "files.no_answer"),
+        (504, "files.no_answer"),
+        (503, "server.busy"),
+    ]
+    server.lookups.patience = 20
+    other = asyncio.create_task(server.lookups.run("somebody else", lambda: "found"))
+    assert await other == "found"
+    answers.set()
+    while (found := await ask(server, "~/Documents"))["status"] == 503:
+        pass
+    assert names(found) == ["inbox", "notes.txt"]

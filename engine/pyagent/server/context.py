@@ -18,6 +18,7 @@ from pyagent.runtime.engine import Engine
 from pyagent.runtime.graph_watch import GraphWatch
 from pyagent.server.capabilities import actor, require_graph
 from pyagent.server.limits import Limits
+from pyagent.server.lookups import Lookups
 from pyagent.server.measures import ServerMetrics
 from pyagent.server.security import Keys
 from pyagent.server.shares import Shares
@@ -91,7 +92,7 @@ class ServerContext:
     timelines: Timelines = field(default_factory=Timelines)
     workers: Workers = field(default_factory=Workers)
     """For what takes long of graphs that are sent here."""
-    listing: Workers = field(default_factory=lambda: Workers(what="files"))
+    lookups: Lookups = field(default_factory=Lookups)
     """For folders, which may lie on a disk that does not answer."""
     metrics: ServerMetrics = field(init=False)
     watch: GraphWatch = field(init=False)

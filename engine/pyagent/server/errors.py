@@ -46,6 +46,7 @@ _BY_CODE = {
     "server.method": 405,
     "server.too_many": 429,
     "server.busy": 503,
+    "files.no_answer": 504,
     "server.range": 416,
     "graph.conflict": 409,
     "graph.base_unknown": 409,

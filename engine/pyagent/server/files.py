@@ -70,7 +70,7 @@ class _Wanted:
     hidden: bool
 
 
-@router.get("/files", responses=errors(404))
+@router.get("/files", responses=errors(404, 504))
 async def list_files(
     server: Server,
     folder: Annotated[
@@ -85,8 +85,7 @@ async def list_files(
     What belongs to the engine itself is left out: its store, vault, keys and tokens.
     """
     wanted = _Wanted(folder=folder, search=search.casefold(), hidden=hidden)
-    # A folder of a network that does not answer keeps a thread: it shall keep nobody but those who ask for it.
-    return await server.listing.run(f"{actor()} {folder}", lambda: _view(wanted))
+    return await server.lookups.run(actor(), lambda: _view(wanted))
 
 
 def _view(wanted: _Wanted) -> FolderView:

@@ -25,7 +25,8 @@ _TITLES = {
     428: "The request must say what it is based on (`graph.base_missing`)",
     429: "Too many requests (`server.too_many`); `Retry-After` says when to come back",
     500: "Something unexpected happened (`internal`)",
-    503: "The store cannot be reached (`store.unavailable`)",
+    503: "The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`)",
+    504: "A disk of the server does not answer (`files.no_answer`)",
     507: "The disk is full (`store.full`)",
 }
 _EVERYWHERE = (401, 403, 421, 422, 429, 500, 503)

@@ -27,9 +27,7 @@ class Workers:
     thread would stand behind them.
     """
 
-    def __init__(self, threads: int = _THREADS, most_waiting: int = _MOST_WAITING, what: str = "graphs") -> None:
-        """`what` the requests are about, for people."""
-        self._what = what
+    def __init__(self, threads: int = _THREADS, most_waiting: int = _MOST_WAITING) -> None:
         self._threads = threads
         self._most_waiting = most_waiting
         self._pool: ThreadPoolExecutor | None = None
@@ -47,7 +45,7 @@ class Workers:
         """
         await self._turn(who)
         try:
-            self._pool = self._pool or ThreadPoolExecutor(self._threads, thread_name_prefix=self._what)
+            self._pool = self._pool or ThreadPoolExecutor(self._threads, thread_name_prefix="graphs")
             running = asyncio.get_running_loop().run_in_executor(self._pool, work)
         except BaseException:
             self._end(who)
@@ -62,7 +60,7 @@ class Workers:
             return
         if sum(1 for other, _ in self._waiting if other == who) >= self._most_waiting:
             raise Refused(
-                f"too many requests about {self._what} wait already",
+                "too many requests about graphs wait already",
                 code="server.busy",
                 hint="Wait as long as `Retry-After` says (seconds), and for the answer to one before the next.",
                 details={"retry_after": _SOON},

@@ -3782,7 +3782,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3961,7 +3961,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4048,7 +4048,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4143,7 +4143,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4241,7 +4241,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4338,7 +4338,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4445,7 +4445,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4561,7 +4561,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4677,7 +4677,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4777,7 +4777,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4893,7 +4893,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5009,7 +5009,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5114,7 +5114,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5253,7 +5253,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5395,7 +5395,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5500,7 +5500,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5596,7 +5596,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5695,7 +5695,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5784,7 +5784,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5881,7 +5881,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5982,7 +5982,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6109,7 +6109,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6257,7 +6257,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6367,7 +6367,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6489,7 +6489,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6588,7 +6588,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6678,7 +6678,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6775,7 +6775,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6875,7 +6875,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6972,7 +6972,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7089,7 +7089,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7221,7 +7221,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7329,7 +7329,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7450,7 +7450,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7564,7 +7564,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7662,7 +7662,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7758,7 +7758,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7876,7 +7876,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -8000,7 +8000,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -8108,7 +8108,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -8196,7 +8196,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -8312,7 +8312,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -8406,7 +8406,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -8524,7 +8524,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -8647,7 +8647,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -8779,7 +8779,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -8915,7 +8915,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -9051,7 +9051,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -9187,7 +9187,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -9323,7 +9323,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -9439,7 +9439,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -9575,7 +9575,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -9693,7 +9693,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -9795,7 +9795,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -9893,7 +9893,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -9978,7 +9978,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -10066,7 +10066,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -10163,7 +10163,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -10264,8 +10264,17 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description A disk of the server does not answer (`files.no_answer`) */
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10388,7 +10397,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -10512,7 +10521,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -10609,7 +10618,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -10730,7 +10739,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -10828,7 +10837,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -10942,7 +10951,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -11067,7 +11076,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -11164,7 +11173,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -11278,7 +11287,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -11372,7 +11381,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -11457,7 +11466,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -11567,7 +11576,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -11694,7 +11703,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -11824,7 +11833,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -11960,7 +11969,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorView"];
                 };
             };
-            /** @description The store cannot be reached (`store.unavailable`) */
+            /** @description The store cannot be reached (`store.unavailable`), or too much waits already (`server.busy`) */
             503: {
                 headers: {
                     [name: string]: unknown;

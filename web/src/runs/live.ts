@@ -215,7 +215,7 @@ function open(id: string): Opened {
       if (passes(error)) looking.ask(AGAIN);
     } finally {
       asking = false;
-      if (askAgain) {
+      if (askAgain && !closed) {
         askAgain = false;
         looking.ask(50);
       }
