@@ -241,10 +241,13 @@ async def test_a_run_that_gave_up_on_the_server_is_resumed(
 ) -> None:
     monkeypatch.setattr(connection, "RETRY_SECONDS", 0.5)
     async with opened(by_proxy(neo4j, proxy)) as store, opened(neo4j.url) as watching:
-        engine = Engine(store, registry=registry(), lease=timedelta(seconds=1))
+        # Longer than a server that has just begun needs for a commit: the worker would lose its lease by that.
+        engine = Engine(store, registry=registry(), lease=timedelta(seconds=5))
         run = await engine.start(CHAIN, {"n": 0})
         work = asyncio.create_task(engine.drive(run.id))
-        await after(Engine(watching), run.id, 8)
+        seen = asyncio.create_task(after(Engine(watching), run.id, 8))
+        await asyncio.wait({work, seen}, return_when=asyncio.FIRST_COMPLETED)
+        assert seen.done()
         await proxy.stop()
         with pytest.raises(StoreError):
             await work
