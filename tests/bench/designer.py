@@ -16,8 +16,8 @@ WEB = ROOT / "web"
 
 
 @asynccontextmanager
-async def page(which: str, row: str) -> AsyncGenerator[Callable[[], Awaitable[float]]]:
-    """A page that is measured each time it is asked."""
+async def page(which: str, row: str, folder: str) -> AsyncGenerator[Callable[[], Awaitable[float]]]:
+    """A page that is measured each time it is asked; it keeps nothing in the folder."""
     driver = await asyncio.create_subprocess_exec(
         "node",
         "e2e/bench.mjs",
